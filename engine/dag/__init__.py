@@ -1,0 +1,1 @@
+"""The plan as a graph: checking, scheduling state, analysis, pictures. Pure."""

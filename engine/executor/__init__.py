@@ -1,0 +1,1 @@
+"""Performs the commands of the scheduler: runs steps."""

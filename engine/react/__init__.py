@@ -1,0 +1,1 @@
+"""ReAct: one turn at a time."""

@@ -1,0 +1,1 @@
+"""Decides when a plan is repaired, and when to stop."""

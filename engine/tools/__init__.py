@@ -1,0 +1,1 @@
+"""Tools: declared, built in, and from elsewhere."""

@@ -1,0 +1,1 @@
+"""Shared data, Protocols and errors; imports nothing else of this project."""

@@ -1,0 +1,350 @@
+"""Every error this project raises on purpose.
+
+    EngineError
+    ├── ConfigError              the user mends a file, an option or an environment variable
+    ├── NotFoundError            the named run, approval or artifact does not exist
+    ├── ConflictError            the answer or append came too late; reload and look again
+    ├── PlanError                the planner (or the person who wrote the plan) mends the plan
+    │   ├── PlanParseError           no plan could be read from the text
+    │   ├── PlanSchemaError          a field is missing, of a wrong type, or names nothing declared
+    │   └── PlanGraphError           cycle, duplicate id, missing dependency
+    ├── ModelError               the gateway retries, falls back, or gives up
+    │   ├── ModelTimeoutError
+    │   ├── RateLimitError           carries retry_after_s
+    │   ├── ModelUnavailableError    connection, 5xx, overloaded
+    │   ├── ModelRequestError        the provider refused the request (4xx)
+    │   ├── ContextLengthError       the request does not fit the model
+    │   ├── ModelRefusalError        refused by the model or a content filter
+    │   ├── ModelOutputError         an answer that cannot be read
+    │   └── NoRouteError             no model answers to that name
+    ├── StepError                one step, never the run
+    │   ├── StepInputError           a reference or an argument cannot be resolved
+    │   ├── StepOutputError          the result is not JSON or contradicts expected_output
+    │   ├── StepTimeoutError
+    │   └── StepRejectedError        a person, a policy or a spending limit said no
+    ├── ToolError                raised by, or about, one tool
+    │   ├── ToolNotFoundError
+    │   ├── ToolArgumentsError
+    │   ├── ToolFailedError
+    │   └── ToolUnavailableError     may work again later
+    ├── ReplanLimitError         a cap on replanning ended the repair
+    ├── BudgetError
+    │   ├── TokenBudgetError
+    │   ├── CostBudgetError
+    │   └── TimeBudgetError
+    ├── RunCancelledError
+    └── StoreError
+
+Each class carries what a caller needs to act without reading the message: a stable ``code``, whether a retry
+may help, the exit code of the CLI and the HTTP status of the facade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from schemas.result import ErrorInfo
+
+
+class EngineError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        message: One line: what is wrong and where.
+        hint: One line: what to do about it; empty when there is nothing to do.
+        details: JSON-able facts for programs (paths, limits, names); they survive pickling and JSON.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details: dict[str, Any] = dict(details or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.code, self.message, self.hint, self.details)
+
+    def to_info(self) -> ErrorInfo:
+        """Return the error as data, for events, results and HTTP bodies."""
+        return ErrorInfo(
+            code=self.code, message=self.message, hint=self.hint, retryable=self.retryable, details=self.details
+        )
+
+
+class ConfigError(EngineError):
+    """The configuration, an option or the environment is wrong; nothing was started."""
+
+    code = "config"
+    exit_code = 3
+
+
+class NotFoundError(EngineError):
+    """The named run, approval or artifact does not exist."""
+
+    code = "not_found"
+    exit_code = 4
+    http_status = 404
+
+
+class ConflictError(EngineError):
+    """Somebody else was first: an answered approval, or a log that moved on. State is unchanged."""
+
+    code = "conflict"
+    exit_code = 4
+    http_status = 409
+
+
+class PlanError(EngineError):
+    """The plan cannot run as it is; ``details["problems"]`` lists each with its JSON path."""
+
+    code = "plan"
+    exit_code = 5
+    http_status = 422
+
+
+class PlanParseError(PlanError):
+    """No plan could be read from the text."""
+
+    code = "plan.parse"
+
+
+class PlanSchemaError(PlanError):
+    """A field is missing, of the wrong type, or names something that is not declared."""
+
+    code = "plan.schema"
+
+
+class PlanGraphError(PlanError):
+    """The steps do not form a DAG: cycle, duplicate id, missing dependency."""
+
+    code = "plan.graph"
+
+
+class ModelError(EngineError):
+    """A model call failed; ``details`` may hold provider, model, status and request_id."""
+
+    code = "model"
+    exit_code = 6
+    http_status = 502
+
+
+class ModelTimeoutError(ModelError):
+    """No answer before the deadline."""
+
+    code = "model.timeout"
+    retryable = True
+    http_status = 504
+
+
+class RateLimitError(ModelError):
+    """The provider asks to slow down (429)."""
+
+    code = "model.rate_limit"
+    retryable = True
+    http_status = 429
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds the provider asked to wait, or None when it did not say."""
+        return self.details.get("retry_after_s")
+
+
+class ModelUnavailableError(ModelError):
+    """The provider cannot be reached, is overloaded, or broke off (connection, 5xx, 529)."""
+
+    code = "model.unavailable"
+    retryable = True
+    http_status = 503
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds the provider asked to wait, or None when it did not say."""
+        return self.details.get("retry_after_s")
+
+
+class ModelRequestError(ModelError):
+    """The provider refused the request itself: key, permission, unknown model, bad argument (4xx)."""
+
+    code = "model.request"
+    http_status = 400
+
+
+class ContextLengthError(ModelError):
+    """The request is longer than the model's context."""
+
+    code = "model.context_length"
+    http_status = 400
+
+
+class ModelRefusalError(ModelError):
+    """The model or a content filter refused to answer."""
+
+    code = "model.refusal"
+    http_status = 422
+
+
+class ModelOutputError(ModelError):
+    """The answer cannot be read: bad JSON, half an event, a 200 with an error inside."""
+
+    code = "model.output"
+    retryable = True
+
+
+class NoRouteError(ModelError):
+    """No configured model answers to that name, or none meets the requirements."""
+
+    code = "model.no_route"
+    http_status = 404
+
+
+class StepError(EngineError):
+    """One step failed; the run decides what that means."""
+
+    code = "step"
+    exit_code = 7
+    http_status = 422
+
+
+class StepInputError(StepError):
+    """A reference, a condition or an argument of the step cannot be resolved."""
+
+    code = "step.input"
+
+
+class StepOutputError(StepError):
+    """The step's result is not JSON, or contradicts its expected_output."""
+
+    code = "step.output"
+
+
+class StepTimeoutError(StepError):
+    """The step did not end before its deadline."""
+
+    code = "step.timeout"
+    retryable = True
+    http_status = 504
+
+
+class StepRejectedError(StepError):
+    """A person, a policy or a spending limit refused the step before it ran."""
+
+    code = "step.rejected"
+    http_status = 403
+
+
+class ToolError(EngineError):
+    """Raised by a tool, or about one."""
+
+    code = "tool"
+    exit_code = 7
+    http_status = 502
+
+
+class ToolNotFoundError(ToolError):
+    """No enabled tool has that name."""
+
+    code = "tool.not_found"
+    http_status = 404
+
+
+class ToolArgumentsError(ToolError):
+    """The arguments do not fit the tool's schema."""
+
+    code = "tool.arguments"
+    http_status = 422
+
+
+class ToolFailedError(ToolError):
+    """The tool ran and failed; running it again would fail again."""
+
+    code = "tool.failed"
+
+
+class ToolUnavailableError(ToolError):
+    """The tool could not be reached or asks to come back later; a retry may help."""
+
+    code = "tool.unavailable"
+    retryable = True
+    http_status = 503
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds the tool asked to wait, or None when it did not say."""
+        return self.details.get("retry_after_s")
+
+
+class ReplanLimitError(EngineError):
+    """A cap on replanning (count, similarity, budget) ended the repair."""
+
+    code = "replan_limit"
+    exit_code = 8
+    http_status = 422
+
+
+class BudgetError(EngineError):
+    """A budget is used up; ``details`` holds scope, limit and spent."""
+
+    code = "budget"
+    exit_code = 9
+    http_status = 402
+
+
+class TokenBudgetError(BudgetError):
+    """The token budget is used up."""
+
+    code = "budget.tokens"
+
+
+class CostBudgetError(BudgetError):
+    """The USD budget is used up."""
+
+    code = "budget.cost"
+
+
+class TimeBudgetError(BudgetError):
+    """The time limit is reached."""
+
+    code = "budget.time"
+    http_status = 504
+
+
+class RunCancelledError(EngineError):
+    """The run was cancelled by a person or by its client going away."""
+
+    code = "cancelled"
+    exit_code = 130
+    http_status = 409
+
+
+class StoreError(EngineError):
+    """The run store cannot be read or written."""
+
+    code = "store"
+    exit_code = 10
+    http_status = 503
+
+
+def error_classes() -> dict[str, type[EngineError]]:
+    """Return every error class by its code."""
+    found: dict[str, type[EngineError]] = {}
+    todo: list[type[EngineError]] = [EngineError]
+    while todo:
+        cls = todo.pop()
+        found[cls.code] = cls
+        todo.extend(cls.__subclasses__())
+    return found
+
+
+def from_info(info: ErrorInfo) -> EngineError:
+    """Rebuild the exception that ``EngineError.to_info`` described; an unknown code gives the base class."""
+    return cast("EngineError", _rebuild(info.code, info.message, info.hint, dict(info.details)))
+
+
+def _rebuild(code: str, message: str, hint: str, details: dict[str, Any]) -> EngineError:
+    return error_classes().get(code, EngineError)(message, hint=hint, details=details)

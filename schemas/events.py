@@ -1,0 +1,398 @@
+"""The events of a run.
+
+``LoggedEvent`` is the run's truth: numbered, appended through a RunLog, folded into state, replayed, shown.
+``LiveEvent`` is what a person watches between two of them (text as it grows, progress): never stored one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from schemas.model import Part, StopReason
+from schemas.plan import Plan, Step
+from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
+
+Mode = Literal["auto", "plan", "react", "direct"]
+ApproveMode = Literal["ask", "all", "none", "plan"]
+FailurePolicy = Literal["continue", "fail_fast"]
+TriggerKind = Literal[
+    "step_failed", "lacks_information", "error_rate", "contradicts_expected", "goal_changed", "requested", "rejected"
+]
+
+
+class RunLimits(Record):
+    """The caps of one run; None means no cap.
+
+    Attributes:
+        budget_usd: USD for all model calls of the run.
+        max_tokens: Tokens read and written by all model calls of the run.
+        time_limit_s: Seconds from first to last event.
+        max_replans: Replans before the run gives up.
+        max_steps: Steps the planner may write in one plan.
+        max_parallel: Steps that may run at once.
+    """
+
+    budget_usd: float | None = None
+    max_tokens: int | None = None
+    time_limit_s: float | None = None
+    max_replans: int = 3
+    max_steps: int = 12
+    max_parallel: int | None = None
+
+
+class RunStarted(Record):
+    """The first event: what was asked, and under which rules."""
+
+    kind: Literal["run_started"] = "run_started"
+    task: str
+    mode: Mode
+    mode_reason: str = ""
+    limits: RunLimits = RunLimits()
+    approve: ApproveMode = "ask"
+    on_failure: FailurePolicy = "continue"
+    models: dict[str, str] = Field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+    user: str = ""
+
+
+class PlanStarted(Record):
+    """The planner was asked for the first plan (or, in ReAct, for the next turn)."""
+
+    kind: Literal["plan_started"] = "plan_started"
+    revision: int = 1
+    mode: Mode = "plan"
+
+
+class Trigger(Record):
+    """Why a replan is due."""
+
+    kind: TriggerKind
+    step_id: str | None = None
+    message: str = ""
+
+
+class ReplanStarted(Record):
+    """The planner was asked again; ``asked_at`` is the log position the request was built from."""
+
+    kind: Literal["replan_started"] = "replan_started"
+    revision: int
+    triggers: tuple[Trigger, ...]
+    asked_at: int
+
+
+class PlanStep(Record):
+    """One step of a plan that is still streaming."""
+
+    kind: Literal["plan_step"] = "plan_step"
+    revision: int
+    step: Step
+
+
+class PlanRepair(Record):
+    """The reply was no valid plan; the planner is asked again with these errors.
+
+    Steps of this revision are void until the repaired plan names them again with the same tool and input.
+    """
+
+    kind: Literal["plan_repair"] = "plan_repair"
+    revision: int
+    attempt: int
+    errors: tuple[str, ...]
+    raw: str = ""
+
+
+class PlanAccepted(Record):
+    """The whole plan is checked (and approved where asked): steps with effects may start.
+
+    ``plan.steps`` are the steps of this revision only; ``keeps`` names unstarted steps of earlier revisions that
+    the new plan still needs.
+    """
+
+    kind: Literal["plan_accepted"] = "plan_accepted"
+    revision: int
+    plan: Plan
+    keeps: tuple[str, ...] = ()
+    similarity: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class PlanRejected(Record):
+    """No usable plan came of this revision; ``attempts`` holds each reply with its errors."""
+
+    kind: Literal["plan_rejected"] = "plan_rejected"
+    revision: int
+    error: ErrorInfo
+    attempts: tuple[dict[str, Any], ...] = ()
+
+
+class ModelCalled(Record):
+    """One model call, retries included: the record of what was asked of whom, what came back, what it cost."""
+
+    kind: Literal["model_called"] = "model_called"
+    role: str
+    model: str
+    provider: str = ""
+    route: str = ""
+    step_id: str | None = None
+    revision: int | None = None
+    attempts: int = 1
+    parts: tuple[Part, ...] = ()
+    stop_reason: StopReason = "end"
+    usage: Usage = Usage()
+    latency_s: float = 0.0
+    first_token_s: float | None = None
+    error: ErrorInfo | None = None
+
+
+class StepFilled(Record):
+    """The executor model completed the step's arguments."""
+
+    kind: Literal["step_filled"] = "step_filled"
+    step_id: str
+    input: dict[str, Any]
+
+
+class StepExpanded(Record):
+    """A foreach step became ``count`` instances with ids ``<step_id>[0]`` … ``<step_id>[count-1]``."""
+
+    kind: Literal["step_expanded"] = "step_expanded"
+    step_id: str
+    count: int
+
+
+class StepStarted(Record):
+    """The tool is about to be called with this input; durable before the effect."""
+
+    kind: Literal["step_started"] = "step_started"
+    step_id: str
+    tool: str
+    input: dict[str, Any] = Field(default_factory=dict)
+    revision: int = 1
+    idempotency_key: str = ""
+
+
+class StepRetried(Record):
+    """An attempt failed in a way that may pass; the next one begins after ``delay_s``."""
+
+    kind: Literal["step_retried"] = "step_retried"
+    step_id: str
+    attempt: int
+    delay_s: float
+    error: ErrorInfo
+
+
+class StepEnded(Record):
+    """The one terminal event of a step."""
+
+    kind: Literal["step_ended"] = "step_ended"
+    step_id: str
+    tool: str = ""
+    result: StepResult
+
+
+class ThreadEnded(Record):
+    """A blocking call whose step had already ended gave its thread, and its cap slot, back."""
+
+    kind: Literal["thread_ended"] = "thread_ended"
+    step_id: str
+
+
+class ApprovalRequested(Record):
+    """A person must decide; the input is shown as it will be sent."""
+
+    kind: Literal["approval_requested"] = "approval_requested"
+    approval_id: str
+    subject: Literal["step", "plan"]
+    step_id: str | None = None
+    tool: str = ""
+    input: dict[str, Any] | None = None
+    plan: Plan | None = None
+    revision: int = 1
+    reason: str = ""
+
+
+class ApprovalAnswered(Record):
+    """The person's (or the policy's) decision; exactly one an approval."""
+
+    kind: Literal["approval_answered"] = "approval_answered"
+    approval_id: str
+    decision: Literal["approve", "reject", "edit"]
+    input: dict[str, Any] | None = None
+    plan: Plan | None = None
+    reason: str = ""
+    by: str = ""
+
+
+class GoalChanged(Record):
+    """The person changed what the run is for."""
+
+    kind: Literal["goal_changed"] = "goal_changed"
+    task: str
+    by: str = ""
+
+
+class CancelRequested(Record):
+    """The run shall end; running steps are cancelled."""
+
+    kind: Literal["cancel_requested"] = "cancel_requested"
+    reason: str = ""
+    by: str = ""
+
+
+class ModeChanged(Record):
+    """The run goes on in another mode (ReAct after a cap on replanning)."""
+
+    kind: Literal["mode_changed"] = "mode_changed"
+    mode: Mode
+    reason: str
+
+
+class BudgetWarning(Record):
+    """90 % of a budget is used."""
+
+    kind: Literal["budget_warning"] = "budget_warning"
+    scope: str
+    measure: Literal["usd", "tokens", "seconds"]
+    spent: float
+    limit: float
+
+
+class BudgetExhausted(Record):
+    """A budget is used up: no further model call is made."""
+
+    kind: Literal["budget_exhausted"] = "budget_exhausted"
+    scope: str
+    measure: Literal["usd", "tokens", "seconds"]
+    spent: float
+    limit: float
+    message: str = ""
+
+
+class Warned(Record):
+    """Something a person should know that stops nothing."""
+
+    kind: Literal["warning"] = "warning"
+    code: str
+    message: str
+    where: str = ""
+
+
+class Answer(Record):
+    """The text for the person; exactly one a run."""
+
+    kind: Literal["answer"] = "answer"
+    text: str
+    source: Literal["model", "template", "question", "react", "direct", "agent"] = "model"
+    steps_used: tuple[str, ...] = ()
+    partial: bool = False
+    missing: tuple[str, ...] = ()
+
+
+class RunEnded(Record):
+    """The last event, once."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    status: RunStatus
+    error: ErrorInfo | None = None
+    usage: Usage = Usage()
+    replans: int = 0
+    steps: int = 0
+    duration_s: float = 0.0
+    critical_path_s: float = 0.0
+    sequential_s: float = 0.0
+
+
+LoggedEvent = Annotated[
+    RunStarted
+    | PlanStarted
+    | ReplanStarted
+    | PlanStep
+    | PlanRepair
+    | PlanAccepted
+    | PlanRejected
+    | ModelCalled
+    | StepFilled
+    | StepExpanded
+    | StepStarted
+    | StepRetried
+    | StepEnded
+    | ThreadEnded
+    | ApprovalRequested
+    | ApprovalAnswered
+    | GoalChanged
+    | CancelRequested
+    | ModeChanged
+    | BudgetWarning
+    | BudgetExhausted
+    | Warned
+    | Answer
+    | RunEnded,
+    Field(discriminator="kind"),
+]
+
+
+class LoggedRecord(Record):
+    """One line of the log.
+
+    Attributes:
+        run_id: The run.
+        seq: 1, 2, 3 … without gaps.
+        at: Unix time in seconds.
+        event: What happened.
+    """
+
+    run_id: str
+    seq: int
+    at: float
+    event: LoggedEvent
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the flat form of ``engine run --json``: seq, kind, at, run_id and the event's own fields."""
+        body = self.event.model_dump(mode="json")
+        return {"seq": self.seq, "kind": body.pop("kind"), "at": self.at, "run_id": self.run_id, **body}
+
+    @classmethod
+    def from_json(cls, line: dict[str, Any]) -> LoggedRecord:
+        """Read the flat form back.
+
+        Raises:
+            pydantic.ValidationError: The line is no event of this version.
+        """
+        head = {key: line[key] for key in ("run_id", "seq", "at") if key in line}
+        body = {key: value for key, value in line.items() if key not in head}
+        return cls.model_validate({**head, "event": body})
+
+
+class LiveText(Record):
+    """More text of a stream; ``offset`` counts the characters before it, so a gap shows.
+
+    Attributes:
+        stream: ``plan``, ``answer``, ``reasoning``, or a step's id.
+    """
+
+    kind: Literal["text"] = "text"
+    stream: str
+    offset: int
+    text: str
+
+
+class LiveReset(Record):
+    """The stream begins anew at offset 0 (a retry or a repair)."""
+
+    kind: Literal["reset"] = "reset"
+    stream: str
+    reason: str = ""
+
+
+class LiveProgress(Record):
+    """A running step says how far it is (``fraction`` in 0–1 when it knows)."""
+
+    kind: Literal["progress"] = "progress"
+    step_id: str
+    message: str = ""
+    fraction: float | None = None
+
+
+LiveEvent = Annotated[LiveText | LiveReset | LiveProgress, Field(discriminator="kind")]

@@ -1,0 +1,58 @@
+"""Fences: how data from outside stands in a prompt, so that it is read as data and never as instructions.
+
+A fence is ``<label name="value">`` on a line of its own, the data, ``</label>``. Inside the data every ``</`` that
+could close a fence is broken up by a zero-width space, so no tool result can end its own fence. The offline model
+reads the same fences back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape, unescape
+
+_BREAK = "\u200b"
+_LABEL = re.compile(r"^[a-z][a-z_]*$")
+_FENCE = re.compile(
+    r"^<(?P<label>[a-z][a-z_]*)(?P<attrs>(?: [a-z_]+=\"[^\"]*\")*)>\n(?P<text>.*?)\n?^</(?P=label)>$", re.S | re.M
+)
+_ATTR = re.compile(r' ([a-z_]+)="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """One fence read back: its label, attributes and data."""
+
+    label: str
+    attrs: dict[str, str]
+    text: str
+
+
+def fence(label: str, text: str, **attrs: str) -> str:
+    """Return ``text`` inside a fence.
+
+    >>> print(fence("result", "42", step="1"))
+    <result step="1">
+    42
+    </result>
+    """
+    if not _LABEL.match(label):
+        raise ValueError(f"a fence label is lower-case letters and underscores, not {label!r}")
+    head = "".join(f' {key}="{escape(value)}"' for key, value in attrs.items())
+    return f"<{label}{head}>\n{text.replace('</', '<' + _BREAK + '/')}\n</{label}>"
+
+
+def read_fences(prompt: str) -> list[Fenced]:
+    """Return the fences of a prompt in order, their data restored.
+
+    >>> read_fences(fence("task", "a </task> b"))[0].text
+    'a </task> b'
+    """
+    return [
+        Fenced(
+            label=match["label"],
+            attrs={key: unescape(value) for key, value in _ATTR.findall(match["attrs"])},
+            text=match["text"].replace("<" + _BREAK + "/", "</"),
+        )
+        for match in _FENCE.finditer(prompt)
+    ]

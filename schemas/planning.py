@@ -1,0 +1,177 @@
+"""What the loop asks of a planner, and what a planner hands on while it writes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.events import Mode, Trigger
+from schemas.plan import Plan, Step
+from schemas.result import ErrorInfo, Record
+from schemas.tool import ToolSpec
+
+
+class PastStep(Record):
+    """A step of an earlier revision, as the planner is told of it.
+
+    Attributes:
+        status: done, failed, skipped, running (may be referred to) or waiting.
+        preview: The result, shortened.
+        attempts: Calls made.
+        revision: Which plan (or ReAct turn) it belongs to.
+    """
+
+    step: Step
+    status: Literal["done", "failed", "skipped", "running", "waiting"]
+    input: dict[str, Any] | None = None
+    preview: str = ""
+    error: ErrorInfo | None = None
+    reason: str = ""
+    attempts: int = 0
+    revision: int = 1
+
+
+class PlanHistory(Record):
+    """What happened so far, for a replan or the next ReAct turn.
+
+    Attributes:
+        triggers: Why the planner is asked again.
+        steps: Every step that was started or failed, by order of its id.
+        tried: Earlier plans that did not work.
+        feedback: The person's reason for rejecting a plan, or a changed goal.
+    """
+
+    triggers: tuple[Trigger, ...] = ()
+    steps: tuple[PastStep, ...] = ()
+    tried: tuple[Plan, ...] = ()
+    feedback: str = ""
+
+
+class PlanRequest(Record):
+    """One request to a planner.
+
+    Attributes:
+        task: What the person asked for.
+        tools: The declared, enabled, visible tools, sorted by name.
+        unavailable: Names of declared tools that are down right now.
+        first_id: Number of the first new step: ids go on, they are never reused.
+        history: None for a first plan.
+        max_steps: Most new steps.
+        approve_plan: Whether a person sees the plan first (then nothing starts early).
+    """
+
+    task: str
+    tools: tuple[ToolSpec, ...]
+    unavailable: tuple[str, ...] = ()
+    first_id: int = 1
+    history: PlanHistory | None = None
+    max_steps: int = 12
+    approve_plan: bool = False
+    revision: int = 1
+    mode: Mode = "plan"
+
+
+class StepDraft(Record):
+    """A step is complete in the reply; it may be replaced by a repair."""
+
+    kind: Literal["step"] = "step"
+    step: Step
+
+
+class PlanText(Record):
+    """Raw text of the reply as it grows, for live display."""
+
+    kind: Literal["text"] = "text"
+    text: str
+
+
+class Repairing(Record):
+    """The reply was no valid plan: the drafts of this request are void and the model is asked again."""
+
+    kind: Literal["repair"] = "repair"
+    attempt: int
+    errors: tuple[str, ...]
+    raw: str = ""
+
+
+class PlanReady(Record):
+    """The whole plan, checked; always the last item of the stream.
+
+    Attributes:
+        plan: Steps of this request only.
+        warnings: Ignored fields and the like.
+    """
+
+    kind: Literal["ready"] = "ready"
+    plan: Plan
+    warnings: tuple[str, ...] = ()
+
+
+class TurnAnswer(Record):
+    """ReAct is finished: the answer instead of more steps."""
+
+    kind: Literal["answer"] = "answer"
+    text: str
+    partial: bool = False
+    reason: str = ""
+
+
+PlanDelta = StepDraft | PlanText | Repairing | PlanReady | TurnAnswer
+
+
+class AnswerRequest(Record):
+    """What a synthesizer works from.
+
+    Attributes:
+        task: What the person asked for.
+        steps: Every step that ended, in plan order, with previews long enough to answer from.
+        expected_output_format: From the plan.
+        missing: What could not be had, one line each; not empty means a partial answer.
+        mode: ``direct`` means: no steps were planned, answer the task itself.
+    """
+
+    task: str
+    steps: tuple[PastStep, ...] = ()
+    expected_output_format: str | None = None
+    missing: tuple[str, ...] = ()
+    mode: Mode = "plan"
+
+
+class AnswerReady(Record):
+    """The whole answer; always the last item of a synthesizer's stream."""
+
+    kind: Literal["ready"] = "ready"
+    text: str
+    steps_used: tuple[str, ...] = ()
+
+
+class StepCall(Record):
+    """One call of a tool for one step.
+
+    Attributes:
+        idempotency_key: ``run:step``, for tools with effects.
+        attempts_made: Attempts of an earlier driver.
+    """
+
+    run_id: str
+    step_id: str
+    tool: str
+    input: dict[str, Any] = Field(default_factory=dict)
+    idempotency_key: str = ""
+    attempts_made: int = 0
+
+
+class FillRequest(Record):
+    """A step whose arguments the executor model completes; it sees this step and its inputs only.
+
+    Attributes:
+        given: Arguments already there.
+        inputs: The steps this one depends on, with their results.
+    """
+
+    task: str
+    step: Step
+    tool: ToolSpec
+    given: dict[str, Any] = Field(default_factory=dict)
+    inputs: tuple[PastStep, ...] = ()

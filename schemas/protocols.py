@@ -1,0 +1,236 @@
+"""Protocols for what would otherwise be an import that points up; the loop or the CLI wires them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from schemas.events import LoggedEvent, LoggedRecord
+from schemas.model import ModelChunk, ModelRequest, ModelResponse
+from schemas.planning import (
+    AnswerReady,
+    AnswerRequest,
+    FillRequest,
+    PlanDelta,
+    PlanRequest,
+    PlanText,
+    StepCall,
+)
+from schemas.result import StepResult, Usage
+from schemas.tool import ToolSpec
+
+
+class RunLog(Protocol):
+    """The only place a run lives. One contract over memory, SQLite and Postgres."""
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
+        """Append events after ``expected_seq`` (0 creates the run) and return them numbered.
+
+        All or nothing. Cancellation: the append may still land; reload, never assume "not written".
+
+        Raises:
+            ConflictError: The head is not ``expected_seq``; nothing was written.
+            StoreError: The store cannot be written.
+        """
+        ...
+
+    async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
+        """Return the events with ``seq > after``, in order.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        ...
+
+    async def wait(self, run_id: str, after: int) -> None:
+        """Return once the run's head is beyond ``after``; at once if it already is."""
+        ...
+
+    async def runs(self) -> list[str]:
+        """Return the ids of all runs, oldest first."""
+        ...
+
+    async def put_artifact(self, data: bytes) -> str:
+        """Keep bytes under their content's SHA-256 (hex) and return it. Idempotent."""
+        ...
+
+    async def get_artifact(self, sha256: str) -> bytes:
+        """Return the bytes kept under that hash.
+
+        Raises:
+            NotFoundError: Nothing is kept under it.
+        """
+        ...
+
+
+class ModelClient(Protocol):
+    """The gateway as one run sees it: calls are counted to the run, its role and its step."""
+
+    def stream(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> AsyncIterator[ModelChunk]:
+        """Stream one call; the last chunk is ``Done``.
+
+        Cancellation: closes the upstream call. Close the iterator (``aclosing``) when leaving early.
+
+        Raises:
+            ModelError: The call failed for good, after retries and fallbacks.
+            BudgetError: A budget does not cover the call; nothing was sent.
+        """
+        ...
+
+    async def complete(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> ModelResponse:
+        """Make one call and return the whole reply. Raises as ``stream``."""
+        ...
+
+    def planner_dialect(self, role: str) -> tuple[str, str]:
+        """Return (dialect, tier) of the first model the role resolves to.
+
+        dialect: ``unions`` or ``strings``; tier: ``schema`` (constrained output), ``tool`` (forced call) or ``text``.
+        """
+        ...
+
+
+class Planner(Protocol):
+    """Writes plans, first ones and repairs."""
+
+    def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
+        """Stream one plan: drafts as they close, then ``PlanReady`` (or ``TurnAnswer``).
+
+        Raises:
+            PlanError: No valid plan after the repair cap; ``details["attempts"]`` holds each reply with its errors.
+            ModelError: The model could not be reached or refused.
+            BudgetError: The budget is used up.
+        """
+        ...
+
+
+class Synthesizer(Protocol):
+    """Writes the answer."""
+
+    def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncIterator[PlanText | AnswerReady]:
+        """Stream the answer's text, then ``AnswerReady``.
+
+        Raises:
+            ModelError: The model could not be reached or refused.
+            BudgetError: The budget is used up.
+        """
+        ...
+
+
+class Filler(Protocol):
+    """Completes a step's arguments with the executor model."""
+
+    async def fill(self, request: FillRequest, model: ModelClient) -> dict[str, Any]:
+        """Return the whole input, valid against the tool's schema.
+
+        Raises:
+            StepInputError: The model says the information is not enough (``details["lacks"]`` is True) or wrote
+                no valid input.
+            ModelError: The model could not be reached.
+            BudgetError: The budget is used up.
+        """
+        ...
+
+
+class ToolContext(Protocol):
+    """What a running tool may use of its run."""
+
+    @property
+    def call(self) -> StepCall:
+        """The call being made."""
+        ...
+
+    @property
+    def model(self) -> ModelClient | None:
+        """Model calls counted to the run and this step; None where a tool runs outside a run."""
+        ...
+
+    def progress(self, message: str = "", fraction: float | None = None) -> None:
+        """Tell whoever watches how far the call is."""
+        ...
+
+
+class Tool(Protocol):
+    """A callable tool."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the engine knows of it."""
+        ...
+
+    async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
+        """Call it once with arguments that fit its schema and return a JSON value.
+
+        Raises:
+            ToolError: As the tool says; ToolUnavailableError is retried, the others are not.
+        """
+        ...
+
+
+class ToolSource(Protocol):
+    """The declared tools by name."""
+
+    def specs(self) -> Mapping[str, ToolSpec]:
+        """Return every declared tool's spec by name, disabled and hidden ones included."""
+        ...
+
+    def get(self, name: str) -> Tool:
+        """Return an enabled tool.
+
+        Raises:
+            ToolNotFoundError: No enabled tool has that name.
+        """
+        ...
+
+
+class StepRunner(Protocol):
+    """Runs one call of one step to its end."""
+
+    async def run(self, call: StepCall) -> StepResult:
+        """Call the tool, with its time limit and retries. A failure is a value, never an exception.
+
+        Cancellation: an async tool is cancelled; a blocking one is abandoned and named in the record.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """Budgets by scope (``run:<id>``, ``key:<id>``, ``agent:<name>``, ``day:…``), exact under concurrency."""
+
+    async def open(
+        self, scope: str, *, limit_usd: float | None, limit_tokens: int | None, keep_share: float = 0.0
+    ) -> None:
+        """Set a scope's limits. ``keep_share`` (0–1) of them is left to calls made with ``use_kept=True``."""
+        ...
+
+    async def reserve(self, scopes: Sequence[str], *, usd: float | None, tokens: int, use_kept: bool = False) -> str:
+        """Reserve an estimate in every scope, all or nothing, and return the reservation's id.
+
+        Raises:
+            CostBudgetError, TokenBudgetError: A scope does not cover it; ``details`` holds scope, measure, limit
+                and spent.
+        """
+        ...
+
+    async def settle(self, reservation: str, usage: Usage) -> list[tuple[str, str, float, float]]:
+        """Replace the reservation by what was used; return (scope, measure, spent, limit) of each 90 % now crossed."""
+        ...
+
+    async def release(self, reservation: str) -> None:
+        """Give a reservation back: nothing was used."""
+        ...
+
+    async def spent(self, scope: str) -> Usage:
+        """Return what was settled in a scope."""
+        ...
+
+
+class KeyStore(Protocol):
+    """API keys of the gateway, hashed at rest."""
+
+    async def find(self, key_hash: str) -> Mapping[str, Any] | None:
+        """Return the key's record, or None."""
+        ...

@@ -1,0 +1,203 @@
+"""The typed configuration: what engine.yaml may say, with every default.
+
+``engine.config`` reads files and the environment into it; nothing here touches either. A secret may be written as
+``$NAME`` (or ``${NAME}``): it is looked up only when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.events import ApproveMode, FailurePolicy
+from schemas.result import Record
+from schemas.tool import Effects
+
+ProviderKind = Literal["anthropic", "openai", "offline"]
+
+
+class ModelSettings(Record):
+    """One model of a provider.
+
+    Attributes:
+        name: As the provider calls it.
+        input_usd_per_mtok: USD per million input tokens; None takes the maintained price list.
+        output_usd_per_mtok: USD per million output tokens.
+        context_tokens: Longest request plus reply.
+        vision: Whether it reads images.
+        plan_tier: How it is made to write a plan: constrained output, a forced tool call, or JSON in text.
+        max_parallel: Most simultaneous calls.
+        requests_per_minute: Most calls started in a minute.
+        tokens_per_minute: Most tokens (estimated before, corrected after) in a minute.
+    """
+
+    name: str
+    input_usd_per_mtok: float | None = Field(default=None, ge=0)
+    output_usd_per_mtok: float | None = Field(default=None, ge=0)
+    context_tokens: int | None = Field(default=None, ge=1)
+    vision: bool | None = None
+    plan_tier: Literal["schema", "tool", "text"] | None = None
+    max_parallel: int | None = Field(default=None, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+
+
+class ModelProvider(Record):
+    """Where models are.
+
+    Attributes:
+        name: Unique; ``name/model`` addresses one of its models.
+        kind: Which wire format it speaks; ``openai`` is any compatible server.
+        base_url: None for the official one.
+        api_key: The key, or ``$NAME`` of an environment variable.
+        models: Models offered; the first is the provider's default.
+        local: Runs on the user's own machine: its calls cost 0 USD.
+        timeout_s: Deadline of one attempt.
+    """
+
+    name: str
+    kind: ProviderKind
+    base_url: str | None = None
+    api_key: str | None = None
+    models: tuple[ModelSettings, ...] = ()
+    local: bool = False
+    timeout_s: float = Field(default=120.0, gt=0)
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class Roles(Record):
+    """Which models play which part: a name, or a list tried in order."""
+
+    planner: str | tuple[str, ...] | None = None
+    executor: str | tuple[str, ...] | None = None
+    synthesizer: str | tuple[str, ...] | None = None
+    judge: str | tuple[str, ...] | None = None
+
+
+class RoutingPreference(Record):
+    """A wish by description ("cheapest that can see images") and the models that meet it, best first."""
+
+    name: str
+    description: str
+    models: tuple[str, ...] = Field(min_length=1)
+    prefer: Literal["listed", "price", "latency"] = "listed"
+
+
+class ToolSettings(Record):
+    """One entry of ``tools:``; exactly one of python, builtin, mcp, openapi says where it comes from.
+
+    Attributes:
+        python: ``module:function``, importable from the folder of the configuration file.
+        builtin: Name of a built-in tool; ``builtin: all`` is every one.
+        name: Another name for it.
+    """
+
+    python: str | None = None
+    builtin: str | None = None
+    mcp: dict[str, Any] | str | None = None
+    openapi: str | None = None
+    name: str | None = None
+    description: str | None = None
+    effects: Effects | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] | None = None
+    needs_approval: bool | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
+    max_parallel: int | None = Field(default=None, ge=1)
+    max_attempts: int | None = Field(default=None, ge=1)
+    enabled: bool = True
+    hidden: bool = False
+    simulate: str | None = None
+
+
+class Budget(Record):
+    """What one run may use; None means no cap.
+
+    Attributes:
+        run_usd: USD for all its model calls.
+        run_tokens: Tokens read and written.
+        run_seconds: Seconds from first to last event.
+        synthesizer_share: Part of usd and tokens (0–1) that only the synthesizer may use.
+    """
+
+    run_usd: float | None = Field(default=None, ge=0)
+    run_tokens: int | None = Field(default=None, ge=1)
+    run_seconds: float | None = Field(default=None, gt=0)
+    synthesizer_share: float = Field(default=0.15, ge=0, lt=1)
+
+
+class Limits(Record):
+    """Caps on the shape of a run.
+
+    Attributes:
+        max_parallel: Steps at once; None for no cap.
+        max_steps: Steps the planner may write in one plan; never binds a plan that a person applies.
+        max_replans: Replans before giving up.
+        max_repairs: Repair requests for one unreadable plan.
+        max_turns: ReAct turns.
+        error_rate: Share of ended steps (at least four) that failed, from which a replan is due.
+        similarity: From this likeness (0–1) to a failed plan on, a new plan is not tried.
+        result_bytes: Results beyond this many bytes of JSON become artifacts.
+        max_result_bytes: Results beyond this fail the step.
+    """
+
+    max_parallel: int | None = Field(default=16, ge=1)
+    max_steps: int = Field(default=12, ge=1)
+    max_replans: int = Field(default=3, ge=0)
+    max_repairs: int = Field(default=2, ge=0)
+    max_turns: int = Field(default=12, ge=1)
+    error_rate: float = Field(default=0.5, gt=0, le=1)
+    similarity: float = Field(default=0.9, gt=0, le=1)
+    result_bytes: int = Field(default=65_536, ge=1)
+    max_result_bytes: int = Field(default=100_000_000, ge=1)
+    on_failure: FailurePolicy = "continue"
+    react_fallback: bool = True
+
+
+class Approvals(Record):
+    """Who is asked before a step with effects.
+
+    Attributes:
+        mode: ask (a person, each), all (approve all), none (deny all), plan (the whole plan first).
+        effectful: Whether every effectful tool needs approval, not only those that say so.
+    """
+
+    mode: ApproveMode = "ask"
+    effectful: bool = False
+
+
+class Telemetry(Record):
+    """Traces and logs.
+
+    Attributes:
+        otlp_endpoint: Where spans are sent by OTLP over HTTP; None turns tracing off.
+        log_level: structlog level on stderr.
+        content: Whether spans carry prompts and answers.
+    """
+
+    otlp_endpoint: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    log_format: Literal["text", "json"] = "text"
+    content: bool = False
+
+
+class Settings(Record):
+    """Everything engine.yaml may say."""
+
+    model_providers: tuple[ModelProvider, ...] = ()
+    roles: Roles = Roles()
+    aliases: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    routing_preferences: tuple[RoutingPreference, ...] = ()
+    tools: tuple[ToolSettings, ...] = ()
+    budget: Budget = Budget()
+    limits: Limits = Limits()
+    approvals: Approvals = Approvals()
+    telemetry: Telemetry = Telemetry()
+    workspace: str | None = None
+    store: str | None = None
+    agents: tuple[dict[str, Any], ...] = ()
+    assistants: tuple[dict[str, Any], ...] = ()
+    listeners: tuple[dict[str, Any], ...] = ()
+    filters: tuple[dict[str, Any], ...] = ()

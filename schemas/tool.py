@@ -1,0 +1,76 @@
+"""What the engine knows of a tool before it calls it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.result import Record
+
+Effects = Literal["none", "idempotent", "effectful"]
+ToolKind = Literal["python", "builtin", "model", "mcp", "openapi", "agent"]
+
+EMPTY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+
+
+class RetryPolicy(Record):
+    """How often a transient failure is tried again.
+
+    The n-th delay is drawn from ``[0.5, 1] × min(max_delay_s, base_delay_s × 2^(n−1))``; a Retry-After is a lower bound.
+    """
+
+    max_attempts: int = Field(default=3, ge=1)
+    base_delay_s: float = Field(default=0.5, ge=0)
+    max_delay_s: float = Field(default=30.0, ge=0)
+
+
+class ToolSpec(Record):
+    """One declared tool or agent.
+
+    Attributes:
+        name: Unique among tools and agents: letters, digits, ``_``, ``-`` and ``.``.
+        description: For the planner; the first line is what a shortlist shows.
+        input_schema: JSON Schema (2020-12) of the arguments, an object.
+        output_schema: JSON Schema of the result, when known; references into it are checked before the run.
+        effects: none (read-only), idempotent (safe to repeat), effectful (must happen once).
+        reads: Resource templates the call reads, such as ``file:{path}``.
+        writes: Resource templates the call writes. An effectful tool that declares neither conflicts with
+            every other effectful one.
+        needs_approval: A person must approve each call.
+        timeout_s: Deadline of one attempt in seconds; None for none.
+        max_parallel: Most simultaneous calls; None for no cap of its own.
+        retry: What a transient failure costs.
+        kind: Where it comes from.
+        enabled: A disabled tool is unknown to planner and plan check.
+        hidden: Callable by the engine, never shown to the planner, unknown in a plan.
+        expected_s: Typical seconds of a call, a prior for scheduling and estimates.
+        simulate: Name of the tool that is called first as a dry run.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
+    description: str = ""
+    input_schema: dict[str, Any] = Field(default_factory=lambda: dict(EMPTY_OBJECT))
+    output_schema: dict[str, Any] | None = None
+    effects: Effects = "effectful"
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    needs_approval: bool = False
+    timeout_s: float | None = Field(default=None, gt=0)
+    max_parallel: int | None = Field(default=None, ge=1)
+    retry: RetryPolicy = RetryPolicy()
+    kind: ToolKind = "python"
+    enabled: bool = True
+    hidden: bool = False
+    expected_s: float | None = None
+    simulate: str | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the call changes nothing, so that it may start early, run beside anything and be thrown away."""
+        return self.effects == "none"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the arguments that have to be there."""
+        return tuple(self.input_schema.get("required", ()))
