@@ -1,0 +1,310 @@
+"""Checks a plan before anything of it runs, and builds its graph.
+
+Every check reports where (a JSON path), what, and what would be right, so that the same text serves a person who
+edits a plan file and a planner model that is asked to repair its reply.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import networkx as nx
+from jsonschema.exceptions import ValidationError
+
+from engine.dag.refs import ITEM, Located, Reference, find_references, locate, parse
+from engine.dag.validate import faults, schema_fault
+from schemas.errors import PlanError, PlanGraphError, PlanParseError, PlanSchemaError
+from schemas.plan import Condition, Plan, Step
+from schemas.planning import PastStep
+from schemas.tool import ToolSpec
+
+_ID = re.compile(r"^[\w-]{1,64}$")
+_SHOWN_NAMES = 40
+_ORDERED = frozenset({"lt", "le", "gt", "ge"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a plan.
+
+    Attributes:
+        code: parse, field, tool, input, condition, foreach, reference, duplicate, missing_step, cycle, size, empty.
+        path: JSON path, ``$.steps[2].tool``.
+        message: What is wrong.
+        hint: What would be right, or empty.
+    """
+
+    code: str
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+_GRAPH = frozenset({"duplicate", "missing_step", "cycle"})
+
+
+def plan_error(problems: Sequence[Problem]) -> PlanError:
+    """Return the exception that says what is wrong with a plan; ``details["problems"]`` holds every problem."""
+    codes = {problem.code for problem in problems}
+    cls = PlanParseError if "parse" in codes else PlanGraphError if codes & _GRAPH else PlanSchemaError
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    first = problems[0]
+    return cls(
+        f"{first.path}: {first.message}{more}",
+        hint=first.hint,
+        details={"problems": [asdict(problem) for problem in problems]},
+    )
+
+
+def dependencies(step: Step) -> tuple[str, ...]:
+    """Return the ids a step needs, declared and implied by references, in reading order."""
+    if step.tool_input is None and step.when is None and step.foreach is None:
+        return step.depends_on
+    found = dict.fromkeys(step.depends_on)
+    for value in _templates(step):
+        for reference in find_references(value):
+            if reference.step_id != ITEM:
+                found[reference.step_id] = None
+    return tuple(found)
+
+
+def _templates(step: Step) -> Iterator[Any]:
+    if step.foreach is not None:
+        yield step.foreach
+    for condition in step.when or ():
+        yield condition.value
+        yield condition.to
+    if step.tool_input:
+        yield step.tool_input
+
+
+def check_plan(
+    plan: Plan,
+    tools: Mapping[str, ToolSpec],
+    *,
+    known: Mapping[str, PastStep] | None = None,
+    max_steps: int | None = None,
+    fills: bool = True,
+) -> list[Problem]:
+    """Return everything wrong with a plan; an empty list means it may run.
+
+    Args:
+        plan: The plan.
+        tools: Declared tools by name; disabled and hidden ones count as unknown.
+        known: Steps of earlier revisions that may be referred to.
+        max_steps: Most steps, or None.
+        fills: Whether an executor model may complete arguments; without one a missing argument is a problem.
+
+    Cost: O(steps + references); about 30 µs a step.
+    """
+    earlier = known or {}
+    problems = list(_check_whole(plan, max_steps))
+    problems += _check_ids(plan, earlier)
+    ids = {step.id for step in plan.steps}
+    available = {name for name, spec in tools.items() if spec.enabled and not spec.hidden}
+    for index, step in enumerate(plan.steps):
+        path = f"$.steps[{index}]"
+        problems += _check_tool(step, path, tools, available, fills)
+        problems += _check_links(step, path, ids, earlier)
+        problems += _check_conditions(step, path)
+        problems += _check_foreach(step, path)
+    if plan.answer is not None:
+        problems += _check_references(locate(plan.answer, "$.answer"), "", ids, earlier, False)
+    return problems or list(_check_cycles(plan))
+
+
+def check_step(
+    step: Step, tools: Mapping[str, ToolSpec], *, ids: Container[str], known: Mapping[str, PastStep] | None = None
+) -> list[Problem]:
+    """Return everything wrong with one step, given the ids it may refer to; used while a plan streams."""
+    available = {name for name, spec in tools.items() if spec.enabled and not spec.hidden}
+    return [
+        *_check_tool(step, "$", tools, available, fills=True),
+        *_check_links(step, "$", ids, known or {}),
+        *_check_conditions(step, "$"),
+        *_check_foreach(step, "$"),
+    ]
+
+
+def graph(plan: Plan) -> nx.DiGraph[str]:
+    """Return the plan as a graph: an edge from each needed step to the step that needs it."""
+    built: nx.DiGraph[str] = nx.DiGraph()
+    for step in plan.steps:
+        built.add_node(step.id)
+    for step in plan.steps:
+        for needed in dependencies(step):
+            built.add_edge(needed, step.id)
+    return built
+
+
+def _check_whole(plan: Plan, max_steps: int | None) -> Iterator[Problem]:
+    if max_steps is not None and len(plan.steps) > max_steps:
+        yield Problem(
+            "size",
+            "$.steps",
+            f"{len(plan.steps)} steps, at most {max_steps} are allowed",
+            "keep the most important ones",
+        )
+    if plan.question and plan.steps:
+        yield Problem("field", "$.question", "a plan that asks a question has no steps", "ask, or plan; not both")
+    if not plan.steps and not plan.question and not plan.answer:
+        yield Problem("empty", "$.steps", "the plan has no steps, no question and no answer")
+
+
+def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, step in enumerate(plan.steps):
+        path = f"$.steps[{index}].id"
+        if not _ID.match(step.id) or step.id == ITEM:
+            yield Problem("field", path, f"{step.id!r} is no step id", "letters, digits, _ and -; not 'item'")
+        if step.id in seen:
+            yield Problem("duplicate", path, f"id {step.id!r} is already used by $.steps[{seen[step.id]}]")
+        elif step.id in earlier:
+            yield Problem(
+                "duplicate", path, f"id {step.id!r} was used earlier in this run", "go on after the highest id"
+            )
+        seen.setdefault(step.id, index)
+
+
+def _check_tool(
+    step: Step, path: str, tools: Mapping[str, ToolSpec], available: set[str], fills: bool
+) -> Iterator[Problem]:
+    if step.tool not in available:
+        yield Problem("tool", f"{path}.tool", f"there is no tool {step.tool!r}", _known_tools(step.tool, available))
+        return
+    spec = tools[step.tool]
+    given = step.tool_input or {}
+    for where, message in faults(spec.input_schema, given, skip=_settled_later):
+        yield Problem("input", f"{path}.tool_input{where[1:]}", f"{message} (tool {step.tool})")
+    if not fills:
+        for name in spec.required:
+            if name not in given:
+                yield Problem("input", f"{path}.tool_input", f"argument {name!r} of {step.tool} is missing")
+    if isinstance(step.expected_output, dict) and (fault := schema_fault(step.expected_output)):
+        yield Problem("field", f"{path}.expected_output", f"no valid JSON Schema: {fault}")
+
+
+def _known_tools(name: str, available: set[str]) -> str:
+    names = sorted(available)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    shown = ", ".join(names[:_SHOWN_NAMES]) + (
+        f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    )
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    return f"{meant}available: {shown or '(none)'}"
+
+
+def _settled_later(error: ValidationError) -> bool:
+    """Whether an error may vanish once references are filled in, or arguments completed."""
+    if error.validator == "required":
+        return not error.absolute_path
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        return False
+    instance: Any = error.instance
+    if error.validator == "type":
+        return isinstance(instance, str) and _whole_reference(instance)
+    return any(True for _ in locate(instance))
+
+
+def _whole_reference(text: str) -> bool:
+    segments = parse(text) if "{{" in text else ()
+    return len(segments) == 1 and isinstance(segments[0], Reference)
+
+
+def _check_links(step: Step, path: str, ids: Container[str], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    for index, needed in enumerate(step.depends_on):
+        where = f"{path}.depends_on[{index}]"
+        if needed == step.id:
+            yield Problem("cycle", where, f"step {step.id} depends on itself: {step.id} → {step.id}")
+        else:
+            yield from _check_target(needed, where, ids, earlier)
+    if step.tool_input:
+        inside = locate(step.tool_input, f"{path}.tool_input")
+        yield from _check_references(inside, step.id, ids, earlier, step.foreach is not None)
+    if step.foreach is not None:
+        yield from _check_references(locate(step.foreach, f"{path}.foreach"), step.id, ids, earlier, False)
+    for index, condition in enumerate(step.when or ()):
+        values = [condition.value, condition.to]
+        yield from _check_references(locate(values, f"{path}.when[{index}]"), step.id, ids, earlier, False)
+
+
+def _check_references(
+    found: Iterator[Located], own: str, ids: Container[str], earlier: Mapping[str, PastStep], item: bool
+) -> Iterator[Problem]:
+    for located in found:
+        reference, where = located.reference, located.where
+        if reference.problem:
+            yield Problem("reference", where, f"{reference} is no reference: {reference.problem}")
+        elif reference.step_id == ITEM:
+            if not item:
+                yield Problem("reference", where, "{{item}} stands outside a foreach", "give the step a foreach")
+        elif reference.step_id == own:
+            yield Problem("cycle", where, f"step {own} refers to itself: {own} → {own}")
+        else:
+            yield from _check_target(reference.step_id, where, ids, earlier)
+
+
+def _check_target(needed: str, where: str, ids: Container[str], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    if needed in ids:
+        return
+    past = earlier.get(needed)
+    if past is None:
+        yield Problem("missing_step", where, f"there is no step {needed!r}", "refer to steps of the plan by their id")
+    elif past.status == "failed":
+        yield Problem("missing_step", where, f"step {needed!r} failed, it has no result", "plan another way")
+
+
+def _check_conditions(step: Step, path: str) -> Iterator[Problem]:
+    for index, condition in enumerate(step.when or ()):
+        problem = _condition_problem(condition)
+        if problem:
+            yield Problem("condition", f"{path}.when[{index}]", problem)
+
+
+def _condition_problem(condition: Condition) -> str:
+    if not find_references(condition.value) and not find_references(condition.to):
+        return "a condition compares a {{reference}} with something; this one can never change"
+    if condition.op == "exists":
+        if not isinstance(condition.value, str) or not _whole_reference(condition.value):
+            return "exists needs one whole {{reference}} as its value"
+        return "" if condition.to in (None, True, False) else "exists takes true or false"
+    if condition.op in _ORDERED:
+        for side in (condition.value, condition.to):
+            if isinstance(side, bool) or not isinstance(side, (int, float, str)):
+                return f"{condition.op} compares numbers or texts, not {type(side).__name__}"
+    if condition.op == "in" and not isinstance(condition.to, (list, tuple, str)):
+        return "in needs a list, a text or a reference to one in 'to'"
+    return ""
+
+
+def _check_foreach(step: Step, path: str) -> Iterator[Problem]:
+    if step.foreach is None:
+        return
+    whole = isinstance(step.foreach, str) and _whole_reference(step.foreach)
+    if not whole and not isinstance(step.foreach, (list, tuple)):
+        yield Problem("foreach", f"{path}.foreach", "foreach takes one whole {{reference}} to a list, or a list")
+    elif isinstance(step.foreach, (list, tuple)):
+        count = len(cast("Sequence[Any]", step.foreach))
+        if count > step.max_items:
+            yield Problem("foreach", f"{path}.foreach", f"{count} items, at most {step.max_items} are allowed")
+
+
+def _check_cycles(plan: Plan) -> Iterator[Problem]:
+    built = graph(plan)
+    if nx.is_directed_acyclic_graph(built):
+        return
+    for component in nx.strongly_connected_components(built):
+        if len(component) > 1:
+            edges = cast("list[tuple[str, str]]", nx.find_cycle(built, source=min(component)))
+            shown = " → ".join([*(edge[0] for edge in edges), edges[0][0]])
+            index = next(index for index, step in enumerate(plan.steps) if step.id in component)
+            yield Problem(
+                "cycle", f"$.steps[{index}]", f"the steps wait for each other: {shown}", "remove one dependency"
+            )
