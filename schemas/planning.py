@@ -80,10 +80,15 @@ class StepDraft(Record):
 
 
 class PlanText(Record):
-    """Raw text of the reply as it grows, for live display."""
+    """Raw text of the reply as it grows, for live display.
+
+    Attributes:
+        restart: Drop the text that came before; the reply begins anew.
+    """
 
     kind: Literal["text"] = "text"
     text: str
+    restart: bool = False
 
 
 class Repairing(Record):
