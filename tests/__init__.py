@@ -1,0 +1,1 @@
+"""The tests, one folder a package; a package themselves, so that no test folder can shadow what it tests."""
