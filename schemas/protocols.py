@@ -152,6 +152,10 @@ class ToolContext(Protocol):
         """Tell whoever watches how far the call is."""
         ...
 
+    def request_replan(self, reason: str) -> None:
+        """Ask for a new plan once this step has ended: its result changes what the rest should do."""
+        ...
+
 
 class Tool(Protocol):
     """A callable tool."""

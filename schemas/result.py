@@ -96,6 +96,7 @@ class StepResult(Record):
         usage: What the step's own model calls used, if the tool reports them.
         in_doubt: An effectful call broke off and may or may not have happened; it is never retried by itself.
         abandoned: A blocking thread still runs after the step's deadline; it keeps its cap slot.
+        replan: Why the tool asks for a new plan; empty when it does not.
         warnings: What the person should know though the step did not fail.
     """
 
@@ -109,6 +110,7 @@ class StepResult(Record):
     usage: Usage | None = None
     in_doubt: bool = False
     abandoned: bool = False
+    replan: str = ""
     warnings: tuple[str, ...] = ()
 
 
