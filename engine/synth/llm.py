@@ -1,0 +1,157 @@
+"""The synthesizer: one streamed model call that writes the answer from what the steps gave."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import cast
+
+from engine.synth.excerpts import excerpts
+from engine.synth.language import phrases_for
+from engine.synth.marker import MarkedText
+from engine.synth.template import missing_note, partial_answer
+from schemas.fence import fence
+from schemas.model import Done, Message, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
+from schemas.planning import AnswerReady, AnswerRequest, PastStep, PlanText
+from schemas.protocols import ModelClient
+
+_PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
+_DIRECT_PROMPT = Path(__file__).with_name("direct.md").read_text(encoding="utf-8")
+_ROLE = "synthesizer"
+_INPUT_CHARS = 400
+_TERM = re.compile(r"[^\W_]+")
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_MENTIONED_SHARE = 0.6
+
+
+class LLMSynthesizer:
+    """Writes answers with the synthesizer's model.
+
+    Args:
+        model: The model, alias or role that is asked.
+        max_chars: Most characters of results in one prompt; the longest results are cut first.
+    """
+
+    def __init__(self, *, model: str = _ROLE, max_chars: int = 60_000) -> None:
+        self._model = model
+        self._max_chars = max_chars
+
+    async def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncIterator[PlanText | AnswerReady]:
+        """Stream the answer's text, then ``AnswerReady``, whose text is what was streamed since the last restart.
+
+        A reply without text becomes the answer that needs no model, so there is always something to read. What is
+        missing is added in one plain list where the reply names none of it.
+
+        Cancellation: closes the model call; nothing is left behind.
+        Cost: one model call.
+
+        Raises:
+            ModelError: The model could not be reached or refused.
+            BudgetError: The budget is used up.
+        """
+        text = MarkedText()
+        response: ModelResponse | None = None
+        stream = cast("AsyncGenerator[ModelChunk]", model.stream(self._request(request), role=_ROLE))
+        async with aclosing(stream) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, TextDelta):
+                    if piece := text.push(chunk.text):
+                        yield PlanText(text=piece)
+                elif isinstance(chunk, Restart):
+                    text = MarkedText()
+                    yield PlanText(text="", restart=True)
+                elif isinstance(chunk, Done):
+                    response = chunk.response
+        ready, rest = _finish(request, text, response)
+        if rest:
+            yield PlanText(text=rest)
+        yield ready
+
+    def _request(self, request: AnswerRequest) -> ModelRequest:
+        if request.mode == "direct":
+            system, fences = _DIRECT_PROMPT, [fence("task", request.task)]
+        else:
+            system, fences = _PROMPT, list(_fences(request, self._max_chars))
+        return ModelRequest(
+            model=self._model,
+            messages=(Message.system(system), Message.user("\n\n".join(fences))),
+            cache_prefix=1,
+        )
+
+
+def _fences(request: AnswerRequest, max_chars: int) -> Iterator[str]:
+    yield fence("task", request.task)
+    texts = excerpts([_outcome(step) for step in request.steps], max_chars)
+    for step, text in zip(request.steps, texts, strict=True):
+        yield fence("result", text, step=step.step.id, tool=step.step.tool, status=step.status, input=_input(step))
+    if request.missing:
+        yield fence("missing", "\n".join(request.missing))
+    if request.expected_output_format:
+        yield fence("format", request.expected_output_format)
+
+
+def _outcome(step: PastStep) -> str:
+    if step.status == "done":
+        return step.preview
+    return step.error.message if step.error else step.reason or step.preview
+
+
+def _input(step: PastStep) -> str:
+    arguments = step.input if step.input is not None else step.step.tool_input or {}
+    return excerpts([json.dumps(arguments, ensure_ascii=False, default=str)], _INPUT_CHARS)[0]
+
+
+def _finish(request: AnswerRequest, text: MarkedText, response: ModelResponse | None) -> tuple[AnswerReady, str]:
+    """Return the whole answer and the part of it that was not streamed yet."""
+    rest = ""
+    if response is not None and not text.started:
+        rest = text.push(response.text)
+    tail, names = text.finish()
+    rest += tail
+    if not text.text:
+        fallback = partial_answer(request, _why_empty(response))
+        return AnswerReady(text=fallback, steps_used=_done(request)), fallback
+    added = "".join(f"\n\n{note}" for note in _notes(request, text.text, response))
+    return AnswerReady(text=text.text + added, steps_used=_used(request, names)), rest + added
+
+
+def _why_empty(response: ModelResponse | None) -> str:
+    refused = response is not None and response.stop_reason == "refusal"
+    return "the model refused to write the answer" if refused else "the model gave an empty reply"
+
+
+def _notes(request: AnswerRequest, text: str, response: ModelResponse | None) -> Iterator[str]:
+    phrases = phrases_for(request.task)
+    if response is not None and response.stop_reason == "length":
+        yield phrases.cut
+    if request.missing and not any(_mentions(text, item) for item in request.missing):
+        yield missing_note(request.missing, phrases)
+
+
+def _used(request: AnswerRequest, names: tuple[str, ...] | None) -> tuple[str, ...]:
+    done = _done(request)
+    if not names:
+        return done if names is None else ()
+    return tuple(step_id for step_id in done if step_id in names) or done
+
+
+def _done(request: AnswerRequest) -> tuple[str, ...]:
+    return tuple(step.step.id for step in request.steps if step.status == "done")
+
+
+def _mentions(text: str, item: str) -> bool:
+    """Whether most words of a missing item (two-letter pieces of East Asian text) occur in the answer."""
+    terms = list(_terms(item.casefold()))
+    folded = text.casefold()
+    return bool(terms) and sum(term in folded for term in terms) >= _MENTIONED_SHARE * len(terms)
+
+
+def _terms(item: str) -> Iterator[str]:
+    for term in _TERM.findall(item):
+        if _EAST_ASIAN.search(term):
+            yield from (term[at : at + 2] for at in range(max(1, len(term) - 1)))
+        elif len(term) > 2 and term != "step":
+            yield term
