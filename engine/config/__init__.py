@@ -1,0 +1,124 @@
+"""Reads engine.yaml, or the environment where there is no file, into ``schemas.settings``.
+
+Every error names file, line, key, what was expected and the nearest valid word. A secret written as ``$NAME`` stays
+as it is until it is used (``resolve_secret``), so a missing one is an error of the model that needs it and of no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.config.environment import providers_from, role_models
+from engine.config.problems import name_problems, tool_problems, validation_problems
+from engine.config.reader import Reader, config_error
+from schemas.errors import ConfigError
+from schemas.settings import Roles, Settings, ToolSettings
+
+FILE_NAME = "engine.yaml"
+_SECRET = re.compile(r"^\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<plain>[A-Za-z_][A-Za-z0-9_]*))$")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings and where they are from.
+
+    Attributes:
+        settings: Complete: providers, roles and tools are filled in where the file left them out.
+        folder: What relative paths and the user's own Python modules are relative to.
+        source: The file's path, or ``environment``.
+        notice: One line on what was chosen without being asked for; empty when a file said it all.
+    """
+
+    settings: Settings
+    folder: Path
+    source: str
+    notice: str = ""
+
+
+def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSettings:
+    """Return the settings of ``path``, else of $ENGINE_CONFIG, else of ./engine.yaml, else of the environment.
+
+    What a file leaves out is filled in: no ``model_providers`` are taken from the environment, no ``roles`` from the
+    defaults of the providers, and no ``tools`` means every built-in one. Cost: at most 0.1 s when local servers are
+    looked for, at most 2 s when a compatible server is asked for its models.
+
+    Raises:
+        ConfigError: The file cannot be read or says something wrong; every problem is listed, the first one first.
+    """
+    named = path or environ.get("ENGINE_CONFIG") or None
+    file = Path(named).expanduser() if named else Path(FILE_NAME)
+    if named is None and not file.is_file():
+        settings, notice = _complete(Settings(), frozenset(), environ)
+        return LoadedSettings(settings, Path.cwd(), "environment", notice)
+    settings, given = parse_settings(_read(file, from_variable=path is None and named is not None), str(file))
+    settings, notice = _complete(settings, given, environ)
+    return LoadedSettings(settings, file.resolve().parent, str(file), notice)
+
+
+def parse_settings(text: str, source: str = FILE_NAME) -> tuple[Settings, frozenset[str]]:
+    """Return the settings a YAML text holds, and the top-level keys it gives.
+
+    Raises:
+        ConfigError: It is no YAML, repeats a key, or does not fit ``schemas.settings``.
+    """
+    reader = Reader(source)
+    raw = reader.read(text)
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as exc:
+        raise config_error(validation_problems(exc, raw, reader)) from None
+    problems = [*tool_problems(settings, reader), *name_problems(settings, reader)]
+    if problems:
+        raise config_error(problems)
+    return settings, frozenset(raw)
+
+
+def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return ``value``, or what the variable it names (``$NAME``, ``${NAME}``) holds.
+
+    >>> resolve_secret("$KEY", {"KEY": "abc"})
+    'abc'
+
+    Raises:
+        ConfigError: The variable is not set, or empty.
+    """
+    match = _SECRET.match(value or "")
+    if not match:
+        return value
+    name = match["braced"] or match["plain"]
+    found = environ.get(name)
+    if not found:
+        raise ConfigError(f"the environment variable {name} is not set", hint=f"export {name}=…, or change {value}")
+    return found
+
+
+def _read(file: Path, *, from_variable: bool) -> str:
+    named_by = " (named by ENGINE_CONFIG)" if from_variable else ""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}{named_by}: no such file", hint="`engine init` writes a commented one") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{file}{named_by}: is a folder", hint=f"name the file, such as {file / FILE_NAME}") from None
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{file}: not UTF-8 text at byte {exc.start}", hint="save it as UTF-8") from None
+    except OSError as exc:
+        raise ConfigError(f"{file}{named_by}: cannot be read: {exc.strerror}") from None
+
+
+def _complete(settings: Settings, given: frozenset[str], environ: Mapping[str, str]) -> tuple[Settings, str]:
+    """Fill in providers, roles and tools where they were not given; return with them the line that says so."""
+    notice = ""
+    providers = settings.model_providers
+    if not providers:
+        providers, notice = providers_from(environ)
+    roles = Roles.model_validate(
+        {role: getattr(settings.roles, role) or role_models(role, providers) for role in Roles.model_fields}
+    )
+    tools = settings.tools if "tools" in given else (ToolSettings(builtin="all"),)
+    return settings.model_copy(update={"model_providers": providers, "roles": roles, "tools": tools}), notice
