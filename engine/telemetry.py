@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 INSTRUMENTATION = "plan-execute-engine"
 TRACES_PATH = "/v1/traces"
-EXPORT_TIMEOUT_S = 5.0
+EXPORT_TIMEOUT_S = 2.0
+_EXPORT_LOGGERS = (
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.exporter.otlp.common.http",
+    "opentelemetry.sdk._shared_internal",
+)
 
 AttributeValue = str | bool | int | float | tuple[str, ...] | None
 
@@ -147,8 +152,8 @@ def setup_tracing(settings: Telemetry, *, timeout_s: float = EXPORT_TIMEOUT_S) -
     """Send spans to ``settings.otlp_endpoint`` and return the function that sends the rest and stops.
 
     Without an endpoint nothing is imported and the returned function does nothing. An endpoint that names no path
-    gets ``/v1/traces``. The SDK's provider is our own, not the process's global one, so a host program keeps its set-up.
-    A collector that is down never delays or fails a run: stopping waits at most ``timeout_s``.
+    gets ``/v1/traces``. The SDK's provider is our own, not the process's global one, so a host program keeps its
+    set-up. A collector that is down never delays or fails a run: it is said once, and stopping waits ``timeout_s``.
 
     Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/ (the default path of traces over HTTP).
     """
@@ -159,9 +164,9 @@ def setup_tracing(settings: Telemetry, *, timeout_s: float = EXPORT_TIMEOUT_S) -
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    logging.getLogger("opentelemetry").addFilter(_one_line)
-    for name in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal"):
-        logging.getLogger(name).addFilter(_one_line)
+    complaint = _one_complaint(settings.otlp_endpoint)
+    for name in _EXPORT_LOGGERS:
+        logging.getLogger(name).addFilter(complaint)
     exporter = OTLPSpanExporter(
         endpoint=_with_path(settings.otlp_endpoint), headers=dict(settings.headers), timeout=timeout_s
     )
@@ -172,6 +177,8 @@ def setup_tracing(settings: Telemetry, *, timeout_s: float = EXPORT_TIMEOUT_S) -
     def shutdown() -> None:
         stop()
         provider.shutdown()
+        for name in _EXPORT_LOGGERS:
+            logging.getLogger(name).removeFilter(complaint)
 
     return shutdown
 
@@ -225,11 +232,17 @@ def _with_path(endpoint: str) -> str:
     return endpoint if urlsplit(endpoint).path.strip("/") else endpoint.rstrip("/") + TRACES_PATH
 
 
-def _one_line(record: logging.LogRecord) -> bool:
-    """Keep an exporter's complaint to one line: its traceback says nothing a user can act on."""
-    record.exc_info = None
-    record.exc_text = None
-    return True
+def _one_complaint(endpoint: str) -> Callable[[logging.LogRecord], bool]:
+    """Return a log filter that turns an exporter's many complaints into one line of ours."""
+    said: list[str] = []
+
+    def drop(_record: logging.LogRecord) -> bool:
+        if not said:
+            said.append(endpoint)
+            structlog.get_logger().warning("traces cannot be sent", endpoint=endpoint)
+        return False
+
+    return drop
 
 
 def _nothing() -> None:

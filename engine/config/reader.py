@@ -98,9 +98,10 @@ def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     if node.tag == "tag:yaml.org,2002:timestamp":
         return str(cast("Any", node).value)
     try:
-        return loader.construct_object(node)
+        value: Any = cast("Any", loader).construct_object(node)
     except ValueError as exc:
         raise yaml.MarkedYAMLError(problem=str(exc), problem_mark=node.start_mark) from None
+    return value
 
 
 def _yaml_hint(exc: yaml.MarkedYAMLError, text: str) -> str:
