@@ -31,6 +31,11 @@ class ReadyQueue:
         return self._size
 
     @property
+    def capped(self) -> bool:
+        """Whether the run has a cap."""
+        return self._max_parallel is not None
+
+    @property
     def busy(self) -> int:
         """Slots in use."""
         return self._total_busy

@@ -1,0 +1,244 @@
+"""What to do next: pure decisions over a run's state.
+
+``decide`` emits the events that follow from the state as it is (a skip, an expansion, a start …); emitting applies
+them, so one call runs until nothing more follows. A ``step_started`` it emits is the command to call the tool; fills
+and cancels, which are no events, are returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.dag.conditions import describe, first_unmet
+from engine.dag.refs import find_references, resolve
+from engine.dag.state import RunState
+from engine.dag.steps import StepState
+from schemas.errors import StepInputError, StepRejectedError
+from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
+from schemas.result import ErrorInfo, StepResult
+
+_ENDED_AS = {"failed": "failed", "cancelled": "was cancelled", "discarded": "was replaced"}
+Emit = Callable[[LoggedEvent], None]
+
+
+@dataclass(slots=True)
+class Decision:
+    """What the driver must do beside calling the tools of started steps.
+
+    Attributes:
+        fills: Steps whose arguments the executor model must complete, with the arguments already known.
+        cancels: Steps to cancel.
+    """
+
+    fills: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    cancels: list[str] = field(default_factory=list[str])
+
+
+def decide(state: RunState, emit: Emit) -> Decision:
+    """Emit everything that follows from the state and return what else to do.
+
+    Args:
+        state: The run; changed by what is emitted.
+        emit: Applies an event to ``state`` and keeps it for the log.
+
+    Cost: O(log n) a step that starts; O(unended) when the run winds down.
+    """
+    decision = Decision()
+    if state.ended is not None or state.answer is not None:
+        return decision
+    if state.stop is not None:
+        _wind_down(state, emit, decision)
+        return decision
+    while True:
+        _gather(state, emit)
+        if not state.planning:
+            _discard_void(state, emit, decision)
+        step_id = state.graph.queue.take()
+        if step_id is None:
+            return decision
+        step = state.graph.steps[step_id]
+        if step.phase == "ready":
+            step.phase = "pending"
+            _consider(state, step, emit, decision)
+
+
+def close(state: RunState, emit: Emit) -> None:
+    """End every step that can no longer start; called when no new plan will come."""
+    for step in state.graph.in_order():
+        if step.phase != "ended":
+            emit(_end(step, StepResult(status="skipped", reason=_why_blocked(state, step))))
+
+
+def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
+    """Move one ready step on: skip, hold, expand, fail, fill, ask or start it."""
+    if step.void or step.blocked or _held(state, step):
+        return
+    try:
+        skip = _skip_reason(state, step)
+        if skip:
+            emit(_end(step, StepResult(status="skipped", reason=skip)))
+        elif step.step.foreach is not None:
+            _expand(state, step, emit)
+        else:
+            _go(state, step, emit, decision)
+    except StepInputError as exc:
+        emit(_end(step, StepResult(status="failed", error=exc.to_info())))
+
+
+def _held(state: RunState, step: StepState) -> bool:
+    """Whether a step must wait for its plan: to be checked, approved, or replaced. Acceptance wakes it again."""
+    if step.revision not in state.accepted and state.started.approve == "plan":
+        return True
+    return not step.spec.read_only and (state.planning or step.revision not in state.accepted)
+
+
+def _skip_reason(state: RunState, step: StepState) -> str:
+    if step.parent is not None:
+        return ""
+    statuses = [state.graph.steps[needed].result for needed in step.deps]
+    if statuses and all(result is not None and result.status == "skipped" for result in statuses):
+        return "everything it needs was skipped"
+    unmet = first_unmet(step.step.when or (), state.graph.lookup(step))
+    return f"its condition does not hold: {describe(unmet)}" if unmet else ""
+
+
+def _expand(state: RunState, step: StepState, emit: Emit) -> None:
+    items = resolve(step.step.foreach, state.graph.lookup(step))
+    if not isinstance(items, (list, tuple)):
+        raise StepInputError(f"step {step.id}: foreach {step.step.foreach} is no list but {type(items).__name__}")
+    count = len(items)  # pyright: ignore[reportUnknownArgumentType]
+    if count > step.step.max_items:
+        raise StepInputError(
+            f"step {step.id}: foreach gives {count} items, at most {step.step.max_items} are allowed",
+            hint="raise the step's max_items, or narrow the list",
+        )
+    if count == 0:
+        emit(_end(step, StepResult(status="done", value=[])))
+    else:
+        emit(StepExpanded(step_id=step.id, count=count))
+
+
+def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
+    if step.rejected is not None:
+        error = StepRejectedError(f"step {step.id} ({step.step.tool}) was rejected: {step.rejected}")
+        emit(_end(step, StepResult(status="failed", error=error.to_info())))
+        return
+    if not step.filled:
+        step.input = resolve(step.step.tool_input or {}, state.graph.lookup(step))
+    tool_input = step.input or {}
+    if not step.filled and any(name not in tool_input for name in step.spec.required):
+        step.phase = "filling"
+        state.graph.queue.occupy(step.step.tool)
+        decision.fills.append((step.id, tool_input))
+    elif state.needs_approval(step) and not step.approved and not _covered(state, step):
+        _ask(state, step, emit)
+    else:
+        key = "" if step.spec.read_only else f"{state.run_id}:{step.id}"
+        emit(
+            StepStarted(
+                step_id=step.id,
+                tool=step.step.tool,
+                input=tool_input,
+                revision=step.revision,
+                idempotency_key=key,
+            )
+        )
+
+
+def _covered(state: RunState, step: StepState) -> bool:
+    """Whether somebody already agreed: everything is approved, or this very call was in the approved plan."""
+    mode = state.started.approve
+    if mode == "all":
+        return True
+    literal = step.step.tool_input is not None and not step.filled and not find_references(step.step.tool_input)
+    return mode == "plan" and step.revision in state.plan_approved and literal
+
+
+def _ask(state: RunState, step: StepState, emit: Emit) -> None:
+    if state.started.approve == "none":
+        error = StepRejectedError(
+            f"step {step.id} ({step.step.tool}) needs approval, and approvals are set to none",
+            hint="run with --approve ask, or --approve all",
+        )
+        emit(_end(step, StepResult(status="failed", error=error.to_info())))
+        return
+    emit(
+        ApprovalRequested(
+            approval_id=f"a{state.approvals_asked + 1}",
+            subject="step",
+            step_id=step.id,
+            tool=step.step.tool,
+            input=step.input or {},
+            revision=step.revision,
+            reason=step.step.description or step.step.rationale or "",
+        )
+    )
+
+
+def _gather(state: RunState, emit: Emit) -> None:
+    """End each foreach whose instances have all ended."""
+    while state.graph.gathering:
+        parent = state.graph.steps[state.graph.gathering.pop(0)]
+        if parent.phase != "ended":
+            emit(_end(parent, _gathered(state, parent)))
+
+
+def _gathered(state: RunState, parent: StepState) -> StepResult:
+    results = [state.graph.steps[step_id].result or StepResult(status="cancelled") for step_id in parent.instances]
+    longest = max(result.duration_s for result in results)
+    failed = [(index, result) for index, result in enumerate(results) if result.status == "failed"]
+    if failed:
+        index, first = failed[0]
+        cause = first.error or ErrorInfo(code="step", message="failed")
+        message = f"{len(failed)} of {len(results)} items failed, first item {index}: {cause.message}"
+        error = cause.model_copy(update={"message": message})
+        return StepResult(status="failed", error=error, duration_s=longest)
+    if any(result.status != "done" for result in results):
+        return StepResult(status="cancelled", reason="not all items were done", duration_s=longest)
+    return StepResult(status="done", gathered=True, duration_s=longest)
+
+
+def _discard_void(state: RunState, emit: Emit, decision: Decision) -> None:
+    """End the drafts and the old steps that the accepted plan does not name."""
+    for step in state.graph.voids():
+        leaves = [state.graph.steps[i] for i in step.instances] or [step]
+        running = [leaf for leaf in leaves if leaf.phase in ("running", "filling")]
+        for leaf in running:
+            if not leaf.cancelling:
+                leaf.cancelling = True
+                decision.cancels.append(leaf.id)
+        for leaf in leaves:
+            if leaf.phase not in ("running", "filling", "ended"):
+                emit(_end(leaf, StepResult(status="discarded", reason=f"replaced by plan {state.revision}")))
+
+
+def _wind_down(state: RunState, emit: Emit, decision: Decision) -> None:
+    """Start nothing more; cancel what runs (a spent money budget lets it finish); end the rest."""
+    lets_finish = state.exhausted is not None and state.stop == "budget" and state.exhausted.measure != "seconds"
+    running = state.graph.running()
+    for step in running:
+        if not step.cancelling and not (lets_finish and step.phase == "running"):
+            step.cancelling = True
+            decision.cancels.append(step.id)
+    if running:
+        return
+    status = "cancelled" if state.stop == "cancelled" else "skipped"
+    for step in sorted(state.graph.in_order(), key=lambda step: bool(step.instances)):
+        if step.phase != "ended":
+            emit(_end(step, StepResult(status=status, reason=state.stop_reason)))
+
+
+def _why_blocked(state: RunState, step: StepState) -> str:
+    for needed in step.deps:
+        result = state.graph.steps[needed].result if needed in state.graph.steps else None
+        if result is not None and result.status not in ("done", "skipped"):
+            return f"it needs step {needed}, which {_ENDED_AS[result.status]}"
+        if result is not None and result.status == "skipped" and result.reason.startswith("it needs step"):
+            return f"it needs step {needed}, which could not run"
+    return "it could not start"
+
+
+def _end(step: StepState, result: StepResult) -> StepEnded:
+    return StepEnded(step_id=step.id, tool=step.step.tool, result=result)

@@ -1,0 +1,297 @@
+"""The state of a run: a fold over its logged events. Pure: no clock, no loop, no logging.
+
+``RunState.apply`` takes the events in; ``engine.dag.decide`` says what to do next. What a driver must know to go on
+after a crash is here only because an event put it here; the one exception is a step being filled, which a new driver
+simply fills again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from engine.dag.ready import ReadyQueue
+from engine.dag.steps import StepGraph, StepState
+from schemas.errors import StoreError
+from schemas.events import (
+    Answer,
+    ApprovalAnswered,
+    ApprovalRequested,
+    BudgetExhausted,
+    CancelRequested,
+    GoalChanged,
+    LoggedEvent,
+    ModeChanged,
+    ModelCalled,
+    PlanAccepted,
+    PlanRejected,
+    PlanRepair,
+    PlanStarted,
+    PlanStep,
+    ReplanStarted,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepExpanded,
+    StepFilled,
+    StepStarted,
+    ThreadEnded,
+    Trigger,
+)
+from schemas.plan import Plan
+from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
+from schemas.tool import ToolSpec
+
+Stop = Literal["cancelled", "budget", "fail_fast"]
+
+
+def _no_artifacts(ref: ArtifactRef) -> Any:
+    raise StoreError(f"artifact {ref.sha256[:12]} is not loaded")
+
+
+class RunState:
+    """What a run is, after its events so far.
+
+    Args:
+        run_id: The run.
+        tools: Declared tools by name.
+        load: Gives the value of an artifact.
+        ask_effectful: Whether every effectful call needs approval.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        tools: Mapping[str, ToolSpec],
+        *,
+        load: Callable[[ArtifactRef], Any] = _no_artifacts,
+        ask_effectful: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self.graph = StepGraph(tools)
+        self.ask_effectful = ask_effectful
+        self._load = load
+        self.seq = 0
+        self.started = RunStarted(task="", mode="plan")
+        self.task = ""
+        self.mode = "plan"
+        self.revision = 0
+        self.accepted: dict[int, Plan] = {}
+        self.planning = False
+        self.plan_approved: set[int] = set()
+        self.approvals: dict[str, ApprovalRequested] = {}
+        self.approvals_asked = 0
+        self.triggers: list[Trigger] = []
+        self.replans = 0
+        self.failed_plans: list[Plan] = []
+        self.plan_error: ErrorInfo | None = None
+        self.feedback = ""
+        self.stop: Stop | None = None
+        self.stop_reason = ""
+        self.exhausted: BudgetExhausted | None = None
+        self.usage = Usage()
+        self.answer: Answer | None = None
+        self.ended: RunEnded | None = None
+        self._handlers: dict[str, Callable[[Any], None]] = {
+            "run_started": self._run_started,
+            "plan_started": self._plan_started,
+            "replan_started": self._replan_started,
+            "plan_step": self._plan_step,
+            "plan_repair": self._plan_repair,
+            "plan_accepted": self._plan_accepted,
+            "plan_rejected": self._plan_rejected,
+            "model_called": self._model_called,
+            "step_filled": self._step_filled,
+            "step_expanded": self._step_expanded,
+            "step_started": self._step_started,
+            "step_ended": self._step_ended,
+            "thread_ended": self._thread_ended,
+            "approval_requested": self._approval_requested,
+            "approval_answered": self._approval_answered,
+            "goal_changed": self._goal_changed,
+            "cancel_requested": self._cancel_requested,
+            "mode_changed": self._mode_changed,
+            "budget_exhausted": self._budget_exhausted,
+            "answer": self._answered,
+            "run_ended": self._run_ended,
+        }
+
+    def apply(self, event: LoggedEvent) -> None:
+        """Take the next event in.
+
+        Raises:
+            StoreError: The event contradicts what came before: a second end, a step nobody planned.
+        """
+        if self.ended is not None:
+            raise StoreError(f"event {event.kind} after run_ended")
+        handler = self._handlers.get(event.kind)
+        if handler is not None:
+            handler(event)
+        self.seq += 1
+
+    def needs_approval(self, step: StepState) -> bool:
+        """Whether a call of the step's tool has to be approved by a person."""
+        return step.spec.needs_approval or (self.ask_effectful and not step.spec.read_only)
+
+    def pending_approvals(self) -> list[ApprovalRequested]:
+        """Return the approvals that wait for a person, oldest first."""
+        steps = self.graph.steps
+        return [
+            asked
+            for asked in self.approvals.values()
+            if asked.step_id is None or steps[asked.step_id].phase == "approving"
+        ]
+
+    def settled(self) -> bool:
+        """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
+        return not (self.planning or self.graph.running() or len(self.graph.queue) or self.pending_approvals())
+
+    # ------------------------------------------------------------------ run and plan
+
+    def _run_started(self, event: RunStarted) -> None:
+        self.started = event
+        self.task = event.task
+        self.mode = event.mode
+        self.graph.queue = ReadyQueue(event.limits.max_parallel)
+
+    def _plan_started(self, event: PlanStarted) -> None:
+        self.revision = event.revision
+        self.planning = True
+        self.graph.void_drafts(self.accepted)
+
+    def _replan_started(self, event: ReplanStarted) -> None:
+        previous = self.accepted.get(self.revision)
+        if previous is not None and any(trigger.kind != "goal_changed" for trigger in event.triggers):
+            self.failed_plans.append(previous)
+        self.revision = event.revision
+        self.planning = True
+        self.replans += 1
+        self.triggers = []
+        self.graph.void_drafts(self.accepted)
+
+    def _plan_step(self, event: PlanStep) -> None:
+        known = self.graph.steps.get(event.step.id)
+        if known is None:
+            self.graph.add(event.step, event.revision)
+        else:
+            self.graph.revive(known, event.revision)
+
+    def _plan_repair(self, _: PlanRepair) -> None:
+        self.graph.void_drafts(self.accepted)
+
+    def _plan_accepted(self, event: PlanAccepted) -> None:
+        self.planning = False
+        self.accepted[event.revision] = event.plan
+        self.graph.adopt(event.plan.steps, event.keeps, event.revision)
+
+    def _plan_rejected(self, event: PlanRejected) -> None:
+        self.planning = False
+        self.plan_error = event.error
+        self.graph.void_drafts(self.accepted)
+
+    def _model_called(self, event: ModelCalled) -> None:
+        self.usage = self.usage + event.usage
+
+    def _goal_changed(self, event: GoalChanged) -> None:
+        self.task = event.task
+        self.triggers.append(Trigger(kind="goal_changed", message=event.task))
+
+    def _mode_changed(self, event: ModeChanged) -> None:
+        self.mode = event.mode
+        self.triggers = []
+
+    def _cancel_requested(self, event: CancelRequested) -> None:
+        self._stop("cancelled", event.reason or "cancelled")
+
+    def _budget_exhausted(self, event: BudgetExhausted) -> None:
+        self.exhausted = event
+        self._stop("budget", event.message)
+
+    def _stop(self, stop: Stop, reason: str) -> None:
+        if self.stop is None:
+            self.stop, self.stop_reason = stop, reason
+
+    def _answered(self, event: Answer) -> None:
+        if self.answer is not None:
+            raise StoreError("a second answer")
+        self.answer = event
+
+    def _run_ended(self, event: RunEnded) -> None:
+        self.ended = event
+
+    # ------------------------------------------------------------------ steps
+
+    def _step_filled(self, event: StepFilled) -> None:
+        step = self.graph.get_open(event.step_id)
+        if step.phase == "filling":
+            self.graph.queue.free(step.step.tool)
+        step.phase = "pending"
+        step.input = event.input
+        step.filled = True
+        self.graph.wake(step)
+
+    def _step_expanded(self, event: StepExpanded) -> None:
+        self.graph.expand(self.graph.get_open(event.step_id), event.count)
+
+    def _step_started(self, event: StepStarted) -> None:
+        step = self.graph.get_open(event.step_id)
+        step.phase = "running"
+        step.input = event.input
+        self.graph.queue.occupy(step.step.tool)
+
+    def _step_ended(self, event: StepEnded) -> None:
+        step = self.graph.get_open(event.step_id)
+        result = event.result
+        self.graph.end(step, result, self._load(result.artifact) if result.artifact else result.value)
+        if result.status == "failed" and step.parent is None and step.step.critical:
+            self.triggers.append(_trigger(step, result))
+            if self.started.on_failure == "fail_fast":
+                self._stop("fail_fast", f"step {step.id} ({step.step.tool}) failed and the policy is fail_fast")
+        if result.replan:
+            self.triggers.append(Trigger(kind="requested", step_id=step.id, message=result.replan))
+
+    def _thread_ended(self, event: ThreadEnded) -> None:
+        self.graph.queue.free(self.graph.steps[event.step_id].step.tool)
+
+    # ------------------------------------------------------------------ people
+
+    def _approval_requested(self, event: ApprovalRequested) -> None:
+        self.approvals_asked += 1
+        self.approvals[event.approval_id] = event
+        if event.step_id is not None:
+            step = self.graph.get_open(event.step_id)
+            step.phase = "approving"
+            step.input = event.input
+
+    def _approval_answered(self, event: ApprovalAnswered) -> None:
+        asked = self.approvals.pop(event.approval_id, None)
+        if asked is None:
+            raise StoreError(f"approval {event.approval_id} was answered twice, or never asked")
+        if asked.step_id is None:
+            self._plan_answered(asked, event)
+            return
+        step = self.graph.get_open(asked.step_id)
+        step.phase = "pending"
+        if event.decision == "reject":
+            step.rejected = event.reason or "no reason given"
+        else:
+            step.approved = step.filled = True
+            step.input = event.input if event.decision == "edit" else step.input
+        self.graph.wake(step)
+
+    def _plan_answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
+        if event.decision == "reject":
+            self.feedback = event.reason
+        else:
+            self.plan_approved.add(asked.revision)
+
+
+def _trigger(step: StepState, result: StepResult) -> Trigger:
+    error = result.error or ErrorInfo(code="step", message="failed")
+    if error.details.get("lacks"):
+        return Trigger(kind="lacks_information", step_id=step.id, message=error.message)
+    if error.details.get("contradicts"):
+        return Trigger(kind="contradicts_expected", step_id=step.id, message=error.message)
+    if error.code == "step.rejected":
+        return Trigger(kind="rejected", step_id=step.id, message=error.message)
+    return Trigger(kind="step_failed", step_id=step.id, message=error.message)

@@ -1,0 +1,356 @@
+"""The steps of a run as a living graph: who waits for whom, who is ready, what came out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import networkx as nx
+
+from engine.dag.build import dependencies
+from engine.dag.hazards import HazardIndex, access
+from engine.dag.ready import Durations, ReadyQueue, upward_ranks
+from engine.dag.refs import ITEM, resolve
+from schemas.errors import StepInputError, StoreError
+from schemas.plan import Step
+from schemas.result import StepResult
+from schemas.tool import ToolSpec
+
+Phase = Literal["pending", "ready", "filling", "approving", "running", "ended"]
+UNKNOWN_TOOL = ToolSpec(name="unknown", enabled=False)
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step, or one instance of a foreach.
+
+    Attributes:
+        order: (plan revision, position): the plan order, which hazards follow.
+        needs: Steps whose results it still waits for.
+        after: Steps it must not overlap, still unfinished.
+        blocked: A step it needs will never give a result.
+        void: A draft of a reply that turned out to be no plan, not named again so far.
+        input: The resolved input, once known.
+        approved: A person (or the plan's approval) agreed to this call.
+    """
+
+    step: Step
+    spec: ToolSpec
+    order: tuple[int, int]
+    revision: int
+    deps: tuple[str, ...] = ()
+    phase: Phase = "pending"
+    result: StepResult | None = None
+    needs: set[str] = field(default_factory=set[str])
+    after: set[str] = field(default_factory=set[str])
+    dependents: list[str] = field(default_factory=list[str])
+    followers: list[str] = field(default_factory=list[str])
+    blocked: bool = False
+    void: bool = False
+    input: dict[str, Any] | None = None
+    filled: bool = False
+    approved: bool = False
+    rejected: str | None = None
+    cancelling: bool = False
+    parent: str | None = None
+    item: Any = None
+    instances: list[str] = field(default_factory=list[str])
+    open_instances: int = 0
+    rank: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """The step's id."""
+        return self.step.id
+
+
+class StepGraph:
+    """All steps of a run, of every revision, with their waiting relations.
+
+    ``needs`` edges carry results and block when one fails; ``after`` edges (hazards) only order.
+
+    Args:
+        tools: Declared tools by name (an undeclared one stands as disabled).
+    """
+
+    def __init__(self, tools: Mapping[str, ToolSpec]) -> None:
+        self.tools = tools
+        self.steps: dict[str, StepState] = {}
+        self.unended: set[str] = set()
+        self.values: dict[str, Any] = {}
+        self.queue = ReadyQueue(None)
+        self.durations = Durations()
+        self.highest_id = 0
+        self.gathering: list[str] = []
+        self._voids: set[str] = set()
+        self._hazards = HazardIndex()
+
+    def get_open(self, step_id: str) -> StepState:
+        """Return a step that has not ended.
+
+        Raises:
+            StoreError: It was never planned, or has already ended.
+        """
+        step = self.steps.get(step_id)
+        if step is None or step.phase == "ended":
+            raise StoreError(f"step {step_id} {'was never planned' if step is None else 'has already ended'}")
+        return step
+
+    def in_order(self) -> list[StepState]:
+        """Return the unended steps in plan order, instances after their foreach."""
+        return sorted((self.steps[step_id] for step_id in self.unended), key=_by_order)
+
+    def plan_steps(self) -> list[StepState]:
+        """Return the steps of all plans in plan order, instances left out."""
+        return sorted((step for step in self.steps.values() if step.parent is None), key=_by_order)
+
+    def running(self) -> list[StepState]:
+        """Return the steps that run or are being filled; a foreach counts by its instances."""
+        found = [self.steps[step_id] for step_id in self.unended]
+        return [step for step in found if step.phase in ("running", "filling") and not step.instances]
+
+    def lookup(self, step: StepState) -> Callable[[str], Any]:
+        """Return what references in a step resolve against: results, null for skipped steps, and its item."""
+
+        def value_of(step_id: str) -> Any:
+            return step.item if step_id == ITEM and step.parent is not None else self.values.get(step_id)
+
+        return value_of
+
+    # ------------------------------------------------------------------ growing
+
+    def add(self, step: Step, revision: int) -> None:
+        """Add a step at the end of the plan order."""
+        spec = self.tools.get(step.tool, UNKNOWN_TOOL)
+        state = StepState(step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
+        self._insert(state)
+        self._link(state)
+        self._order_after(state, self._hazards.add(step.id, access(spec, step.tool_input)))
+        self.wake(state)
+
+    def _insert(self, state: StepState) -> None:
+        self.steps[state.id] = state
+        self.unended.add(state.id)
+        if state.id.isdigit():
+            self.highest_id = max(self.highest_id, int(state.id))
+
+    def _link(self, state: StepState) -> None:
+        for needed in state.deps:
+            earlier = self.steps.get(needed)
+            if earlier is None:
+                state.needs.add(needed)
+            elif earlier.phase != "ended":
+                earlier.dependents.append(state.id)
+                state.needs.add(needed)
+                if earlier.blocked:
+                    self.block(state)
+            elif earlier.result is not None and earlier.result.status not in ("done", "skipped"):
+                self.block(state)
+
+    def expand(self, parent: StepState, count: int) -> None:
+        """Make the instances of a foreach, ordered among themselves where they touch the same resource."""
+        parent.phase = "running"
+        parent.open_instances = count
+        hazards = HazardIndex()
+        items = self.items(parent)
+        bare = parent.step.model_copy(update={"foreach": None, "when": None, "depends_on": ()})
+        for index in range(count):
+            step = bare.model_copy(update={"id": f"{parent.id}[{index}]"})
+            instance = StepState(step, parent.spec, parent.order, parent.revision, deps=parent.deps)
+            instance.parent, instance.item, instance.rank = parent.id, items[index], parent.rank
+            parent.instances.append(instance.id)
+            self._insert(instance)
+            known = _known_now(step.tool_input, self.lookup(instance))
+            self._order_after(instance, hazards.add(instance.id, access(parent.spec, known)))
+            self.wake(instance)
+
+    def items(self, step: StepState) -> list[Any]:
+        """Return the items a foreach runs over; empty unless its reference gives a list."""
+        found = (_known_now({"items": step.step.foreach}, self.lookup(step)) or {})["items"]
+        return list(cast("list[Any]", found)) if isinstance(found, (list, tuple)) else []
+
+    def adopt(self, steps: tuple[Step, ...], keeps: Iterable[str], revision: int) -> None:
+        """Make these the plan: unended steps it does not name are void, new ones are added."""
+        named = {step.id for step in steps} | self._needed_by(keeps)
+        for step in [*self.steps.values()]:
+            if step.parent is None and step.phase != "ended" and step.id not in named:
+                self._void(step)
+        for step in _dependency_order(steps):
+            known = self.steps.get(step.id)
+            if known is None:
+                self.add(step, revision)
+            elif known.phase in ("pending", "ready") and known.step != step:
+                self._replace(known, step)
+            else:
+                self.revive(known, revision)
+        self._rebuild_hazards()
+        self.rank()
+        for step in self.in_order():
+            self.wake(step)
+
+    def _needed_by(self, keeps: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        todo = list(keeps)
+        while todo:
+            step_id = todo.pop()
+            if step_id not in found and step_id in self.steps:
+                found.add(step_id)
+                todo.extend(self.steps[step_id].deps)
+        return found
+
+    def _replace(self, known: StepState, step: Step) -> None:
+        for needed in known.deps:
+            if needed in self.steps:
+                self.steps[needed].dependents = [i for i in self.steps[needed].dependents if i != known.id]
+        known.step = step
+        known.spec = self.tools.get(step.tool, UNKNOWN_TOOL)
+        known.deps = dependencies(step)
+        known.needs = set()
+        known.blocked = known.void = False
+        self._voids.discard(known.id)
+        self._link(known)
+
+    def void_drafts(self, accepted: Iterable[int]) -> None:
+        """Void the steps of unaccepted revisions: a planning call that begins anew must name them again."""
+        whole = set(accepted)
+        drafts = [step for step in self.in_order() if step.parent is None and step.revision not in whole]
+        for step in drafts:
+            self._void(step)
+        if drafts:
+            self._rebuild_hazards()
+
+    def _void(self, step: StepState) -> None:
+        step.void = True
+        self._voids.add(step.id)
+
+    def revive(self, step: StepState, revision: int) -> None:
+        """Make a known step part of a newer revision."""
+        step.void = False
+        step.revision = revision
+        self._voids.discard(step.id)
+        self.wake(step)
+
+    def voids(self) -> list[StepState]:
+        """Return the void steps that have not ended, in plan order."""
+        return sorted((self.steps[step_id] for step_id in self._voids), key=_by_order)
+
+    # ------------------------------------------------------------------ ending
+
+    def end(self, step: StepState, result: StepResult, value: Any) -> None:
+        """Take a step's end in and wake, or block, what waits for it."""
+        if step.phase in ("running", "filling") and not step.instances and not result.abandoned:
+            self.queue.free(step.step.tool)
+        step.phase = "ended"
+        step.result = result
+        self.unended.discard(step.id)
+        self._voids.discard(step.id)
+        if result.status == "done":
+            self.values[step.id] = [self.values[i] for i in step.instances] if result.gathered else value
+            if result.attempts and self.durations.add(step.step.tool, result.duration_s):
+                self.rank()
+        if step.parent is not None:
+            self._instance_ended(self.steps[step.parent])
+        for later_id in step.dependents:
+            later = self.steps[later_id]
+            later.needs.discard(step.id)
+            if result.status in ("done", "skipped"):
+                self.wake(later)
+            else:
+                self.block(later)
+        self._free_followers(step)
+
+    def _instance_ended(self, parent: StepState) -> None:
+        parent.open_instances -= 1
+        if parent.open_instances == 0:
+            self.gathering.append(parent.id)
+
+    def block(self, step: StepState) -> None:
+        """Mark a step, and all that needs it, as never to start; hazards do not wait for it."""
+        todo = [step]
+        while todo:
+            at = todo.pop()
+            if at.blocked or at.phase == "ended":
+                continue
+            at.blocked = True
+            todo.extend(self.steps[later] for later in at.dependents)
+            self._free_followers(at)
+
+    def _free_followers(self, step: StepState) -> None:
+        for later_id in step.followers:
+            later = self.steps[later_id]
+            later.after.discard(step.id)
+            self.wake(later)
+        step.followers = []
+
+    # ------------------------------------------------------------------ order
+
+    def wake(self, step: StepState) -> None:
+        """Queue a step whose inputs and predecessors are all there."""
+        if step.phase == "pending" and not (step.needs or step.after or step.blocked or step.void):
+            step.phase = "ready"
+            self.queue.add(step.id, step.step.tool, step.spec.max_parallel, step.rank, step.order)
+
+    def _order_after(self, step: StepState, earlier: Iterable[str]) -> None:
+        for earlier_id in earlier:
+            before = self.steps[earlier_id]
+            if before.phase != "ended" and not before.blocked and not before.void and before is not step:
+                before.followers.append(step.id)
+                step.after.add(earlier_id)
+
+    def _rebuild_hazards(self) -> None:
+        self._hazards = HazardIndex()
+        unended = [step for step in self.in_order() if step.parent is None]
+        for step in unended:
+            step.followers = []
+            step.after = set()
+        for step in sorted(unended, key=lambda step: step.phase not in ("running", "filling")):
+            if not step.void and not step.blocked:
+                touched = access(step.spec, step.input or step.step.tool_input)
+                self._order_after(step, self._hazards.add(step.id, touched))
+
+    def rank(self) -> None:
+        """Work out each unended step's longest remaining path from what its tool took so far; matters under caps."""
+        unended = self.in_order()
+        if not self.queue.capped and all(step.spec.max_parallel is None for step in unended):
+            return
+        weights = {step.id: self.durations.mean(step.step.tool, step.spec.expected_s) for step in unended}
+        ranks = upward_ranks(
+            [step.id for step in unended],
+            lambda step_id: [*self.steps[step_id].dependents, *self.steps[step_id].followers],
+            weights,
+        )
+        for step in unended:
+            step.rank = ranks[step.id]
+        self.queue.rerank(lambda step_id: self.steps[step_id].rank)
+
+
+def _by_order(step: StepState) -> tuple[int, int]:
+    return step.order
+
+
+def _dependency_order(steps: tuple[Step, ...]) -> list[Step]:
+    """Return steps so that each comes after what it needs, otherwise as written."""
+    position = {step.id: index for index, step in enumerate(steps)}
+    built: nx.DiGraph[int] = nx.DiGraph()
+    forward = False
+    for index, step in enumerate(steps):
+        built.add_node(index)
+        for needed in dependencies(step):
+            if needed in position:
+                forward = forward or position[needed] > index
+                built.add_edge(position[needed], index)
+    return [steps[index] for index in nx.lexicographical_topological_sort(built)] if forward else list(steps)
+
+
+def _known_now(tool_input: dict[str, Any] | None, lookup: Callable[[str], Any]) -> dict[str, Any] | None:
+    """Resolve what can be resolved already; what cannot stays a reference."""
+    if tool_input is None:
+        return None
+    known: dict[str, Any] = {}
+    for name, value in tool_input.items():
+        try:
+            known[name] = resolve(value, lookup)
+        except StepInputError:
+            known[name] = value
+    return known
