@@ -1,0 +1,176 @@
+"""One line for every logged event, as the line view writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.sinks.words import count, input_text, one_line, seconds, shortened, usd, value_text
+from schemas import events
+from schemas.events import LoggedEvent
+
+WIDTH = 160
+
+
+def sentence(event: LoggedEvent) -> str:
+    """Return one line that tells what happened, safe to print.
+
+    >>> sentence(events.StepExpanded(step_id="2", count=3))
+    'step 2 becomes 3 instances'
+    """
+    return one_line(_SENTENCES[event.kind](event))
+
+
+def _run_started(event: events.RunStarted) -> str:
+    return f"run started ({event.mode}): {shortened(event.task, WIDTH)}"
+
+
+def _plan_started(event: events.PlanStarted) -> str:
+    return "planning" if event.mode != "react" else f"turn {event.revision}"
+
+
+def _replan_started(event: events.ReplanStarted) -> str:
+    why = "; ".join(
+        f"{trigger.kind}{f' (step {trigger.step_id})' if trigger.step_id else ''}"
+        f"{f': {trigger.message}' if trigger.message else ''}"
+        for trigger in event.triggers
+    )
+    return f"replanning (plan {event.revision}): {why}"
+
+
+def _plan_step(event: events.PlanStep) -> str:
+    step = event.step
+    after = f" after {', '.join(step.depends_on)}" if step.depends_on else ""
+    return f"planned step {step.id}: {step.tool} {shortened(input_text(step.tool_input), WIDTH)}{after}"
+
+
+def _plan_repair(event: events.PlanRepair) -> str:
+    return f"the plan cannot be used, asking again: {'; '.join(event.errors)}"
+
+
+def _plan_accepted(event: events.PlanAccepted) -> str:
+    warned = f" ({'; '.join(event.warnings)})" if event.warnings else ""
+    if event.plan.question:
+        return f"the planner asks: {event.plan.question}"
+    return f"plan {event.revision} accepted: {count(len(event.plan.steps), 'step')}{warned}"
+
+
+def _plan_rejected(event: events.PlanRejected) -> str:
+    return f"no usable plan: {event.error.message}"
+
+
+def _model_called(event: events.ModelCalled) -> str:
+    role = f"{event.role} for step {event.step_id}" if event.step_id else event.role
+    if event.error:
+        return f"{role}: {event.model} failed: {event.error.message}"
+    tokens = f"{event.usage.input_tokens:,} + {event.usage.output_tokens:,} tokens"
+    return f"{role}: {event.model}, {tokens}, {usd(event.usage.cost_usd)}, {seconds(event.latency_s)}"
+
+
+def _step_filled(event: events.StepFilled) -> str:
+    return f"step {event.step_id} arguments: {shortened(input_text(event.input), WIDTH)}"
+
+
+def _step_expanded(event: events.StepExpanded) -> str:
+    return f"step {event.step_id} becomes {count(event.count, 'instance')}"
+
+
+def _step_started(event: events.StepStarted) -> str:
+    return f"step {event.step_id} started: {event.tool} {shortened(input_text(event.input), WIDTH)}"
+
+
+def _step_retried(event: events.StepRetried) -> str:
+    again = f"again in {seconds(event.delay_s)}"
+    return f"step {event.step_id} attempt {event.attempt} failed, {again}: {event.error.message}"
+
+
+def _step_ended(event: events.StepEnded) -> str:
+    result = event.result
+    head = f"step {event.step_id} {result.status}"
+    if result.error:
+        tried = f", {count(result.attempts, 'attempt')}" if result.attempts > 1 else ""
+        doubt = " (in doubt: it may have happened)" if result.in_doubt else ""
+        return f"{head} in {seconds(result.duration_s)}{tried}: {event.tool}: {result.error.message}{doubt}"
+    if result.status != "done":
+        return f"{head}: {result.reason}" if result.reason else head
+    value = result.artifact.preview if result.artifact else value_text(result.value)
+    return f"{head} in {seconds(result.duration_s)}: {shortened(value, WIDTH)}"
+
+
+def _thread_ended(event: events.ThreadEnded) -> str:
+    return f"the abandoned call of step {event.step_id} has come back"
+
+
+def _approval_requested(event: events.ApprovalRequested) -> str:
+    what = "the plan" if event.subject == "plan" else f"step {event.step_id}: {event.tool} {input_text(event.input)}"
+    return f"approval {event.approval_id} needed: {what}{f' ({event.reason})' if event.reason else ''}"
+
+
+def _approval_answered(event: events.ApprovalAnswered) -> str:
+    past = {"approve": "approved", "reject": "rejected", "edit": "approved with changes"}[event.decision]
+    by = f" by {event.by}" if event.by else ""
+    return f"approval {event.approval_id} {past}{by}{f': {event.reason}' if event.reason else ''}"
+
+
+def _goal_changed(event: events.GoalChanged) -> str:
+    return f"the task is now: {shortened(event.task, WIDTH)}"
+
+
+def _cancel_requested(event: events.CancelRequested) -> str:
+    return f"cancelling: {event.reason or 'asked to'}"
+
+
+def _mode_changed(event: events.ModeChanged) -> str:
+    return f"going on in {event.mode} mode: {event.reason}"
+
+
+def _budget_warning(event: events.BudgetWarning) -> str:
+    return f"warning: 90 % of the budget of {event.scope} is used: {event.spent:g} of {event.limit:g} {event.measure}"
+
+
+def _budget_exhausted(event: events.BudgetExhausted) -> str:
+    said = f": {event.message}" if event.message else ""
+    return f"the budget of {event.scope} is used up: {event.spent:g} of {event.limit:g} {event.measure}{said}"
+
+
+def _warning(event: events.Warned) -> str:
+    return f"warning: {event.message}{f' ({event.where})' if event.where else ''}"
+
+
+def _answer(event: events.Answer) -> str:
+    partial = "partial answer" if event.partial else "answer"
+    rests = f", from {count(len(event.steps_used), 'step')}" if event.steps_used else ""
+    missing = f"; missing: {'; '.join(event.missing)}" if event.missing else ""
+    return f"{partial} ({event.source}{rests}){missing}"
+
+
+def _run_ended(event: events.RunEnded) -> str:
+    return f"run {event.status}{f': {event.error.message}' if event.error else ''}"
+
+
+_SENTENCES: dict[str, Callable[[Any], str]] = {
+    "run_started": _run_started,
+    "plan_started": _plan_started,
+    "replan_started": _replan_started,
+    "plan_step": _plan_step,
+    "plan_repair": _plan_repair,
+    "plan_accepted": _plan_accepted,
+    "plan_rejected": _plan_rejected,
+    "model_called": _model_called,
+    "step_filled": _step_filled,
+    "step_expanded": _step_expanded,
+    "step_started": _step_started,
+    "step_retried": _step_retried,
+    "step_ended": _step_ended,
+    "thread_ended": _thread_ended,
+    "approval_requested": _approval_requested,
+    "approval_answered": _approval_answered,
+    "goal_changed": _goal_changed,
+    "cancel_requested": _cancel_requested,
+    "mode_changed": _mode_changed,
+    "budget_warning": _budget_warning,
+    "budget_exhausted": _budget_exhausted,
+    "warning": _warning,
+    "answer": _answer,
+    "run_ended": _run_ended,
+}
