@@ -55,10 +55,9 @@ def decide(state: RunState, emit: Emit) -> Decision:
         _gather(state, emit)
         if not state.planning:
             _discard_void(state, emit, decision)
-        step_id = state.graph.queue.take()
-        if step_id is None:
+        step = state.graph.take_ready()
+        if step is None:
             return decision
-        step = state.graph.steps[step_id]
         if step.phase == "ready":
             step.phase = "pending"
             _consider(state, step, emit, decision)

@@ -31,9 +31,11 @@ class ReadyQueue:
         return self._size
 
     @property
-    def capped(self) -> bool:
-        """Whether the run has a cap."""
-        return self._max_parallel is not None
+    def contended(self) -> bool:
+        """Whether more steps are ready than slots are free, so that the order matters."""
+        if self._max_parallel is not None and self._size > self._max_parallel - self._total_busy:
+            return True
+        return any(len(self._heaps[tool]) > cap - self._busy.get(tool, 0) for tool, cap in self._caps.items())
 
     @property
     def busy(self) -> int:

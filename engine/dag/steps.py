@@ -83,6 +83,7 @@ class StepGraph:
         self.durations = Durations()
         self.highest_id = 0
         self.gathering: list[str] = []
+        self._ranked = True
         self._voids: set[str] = set()
         self._hazards = HazardIndex()
 
@@ -185,7 +186,7 @@ class StepGraph:
             else:
                 self.revive(known, revision)
         self._rebuild_hazards()
-        self.rank()
+        self._ranked = False
         for step in self.in_order():
             self.wake(step)
 
@@ -248,7 +249,7 @@ class StepGraph:
         if result.status == "done":
             self.values[step.id] = [self.values[i] for i in step.instances] if result.gathered else value
             if result.attempts and self.durations.add(step.step.tool, result.duration_s):
-                self.rank()
+                self._ranked = False
         if step.parent is not None:
             self._instance_ended(self.steps[step.parent])
         for later_id in step.dependents:
@@ -309,11 +310,16 @@ class StepGraph:
                 touched = access(step.spec, step.input or step.step.tool_input)
                 self._order_after(step, self._hazards.add(step.id, touched))
 
-    def rank(self) -> None:
-        """Work out each unended step's longest remaining path from what its tool took so far; matters under caps."""
+    def take_ready(self) -> StepState | None:
+        """Remove and return the ready step that should start next, or None while no slot is free."""
+        if not self._ranked and self.queue.contended:
+            self._rank()
+        step_id = self.queue.take()
+        return None if step_id is None else self.steps[step_id]
+
+    def _rank(self) -> None:
+        """Work out each unended step's longest remaining path from what its tool took so far."""
         unended = self.in_order()
-        if not self.queue.capped and all(step.spec.max_parallel is None for step in unended):
-            return
         weights = {step.id: self.durations.mean(step.step.tool, step.spec.expected_s) for step in unended}
         ranks = upward_ranks(
             [step.id for step in unended],
@@ -323,6 +329,7 @@ class StepGraph:
         for step in unended:
             step.rank = ranks[step.id]
         self.queue.rerank(lambda step_id: self.steps[step_id].rank)
+        self._ranked = True
 
 
 def _by_order(step: StepState) -> tuple[int, int]:

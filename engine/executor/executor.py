@@ -1,0 +1,113 @@
+"""Performs what the scheduler decides: starts steps, fills their arguments, cancels them. Decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import anyio.abc
+
+from engine.executor.outcome import Outcome
+from engine.executor.step import CallContext, ToolRunner
+from schemas.errors import EngineError, StepError
+from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded
+from schemas.planning import FillRequest, StepCall
+from schemas.protocols import Filler, ModelClient
+from schemas.result import StepResult
+
+
+class Executor:
+    """Runs steps as tasks of one group and reports what happened as events.
+
+    Args:
+        group: The run's task group; every step is a task of it.
+        runner: Calls tools.
+        filler: Completes arguments.
+        report: Takes each event; called on the event loop, never awaited.
+        new_context: Makes the context of a call.
+        model_for: Gives the model client of a step.
+    """
+
+    def __init__(
+        self,
+        group: anyio.abc.TaskGroup,
+        runner: ToolRunner,
+        filler: Filler,
+        report: Callable[[LoggedEvent], None],
+        new_context: Callable[[StepCall], CallContext],
+        model_for: Callable[[str], ModelClient],
+    ) -> None:
+        self._group = group
+        self._runner = runner
+        self._filler = filler
+        self._report = report
+        self._new_context = new_context
+        self._model_for = model_for
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self.filling: set[str] = set()
+
+    def start(self, run_id: str, event: StepStarted) -> None:
+        """Call the tool of a started step."""
+        call = StepCall(
+            run_id=run_id,
+            step_id=event.step_id,
+            tool=event.tool,
+            input=event.input,
+            idempotency_key=event.idempotency_key,
+        )
+        self._group.start_soon(self._run, call)
+
+    def fill(self, request: FillRequest) -> None:
+        """Let the executor model complete a step's arguments."""
+        self.filling.add(request.step.id)
+        self._group.start_soon(self._fill, request)
+
+    def cancel(self, step_id: str) -> None:
+        """Cancel a step; its end is reported as any other."""
+        scope = self._scopes.get(step_id)
+        if scope is not None:
+            scope.cancel()
+
+    async def _run(self, call: StepCall) -> None:
+        context = self._new_context(call)
+        outcome: Outcome | None = None
+        with anyio.CancelScope() as scope:
+            self._scopes[call.step_id] = scope
+            try:
+                outcome = await self._runner.attempt_all(call, context)
+            finally:
+                self._scopes.pop(call.step_id, None)
+                if outcome is None:
+                    outcome = Outcome(_cancelled(context), context.thread_done)
+                self._report(StepEnded(step_id=call.step_id, tool=call.tool, result=outcome.result))
+        if outcome.thread_done is not None:
+            await outcome.thread_done.wait()
+            self._report(ThreadEnded(step_id=call.step_id))
+
+    async def _fill(self, request: FillRequest) -> None:
+        step_id = request.step.id
+        event: LoggedEvent = StepEnded(
+            step_id=step_id, tool=request.step.tool, result=StepResult(status="cancelled", reason="cancelled")
+        )
+        with anyio.CancelScope() as scope:
+            self._scopes[step_id] = scope
+            try:
+                filled = await self._filler.fill(request, self._model_for(step_id))
+                event = StepFilled(step_id=step_id, input=filled)
+            except EngineError as exc:
+                event = _failed_fill(request, exc)
+            finally:
+                self._scopes.pop(step_id, None)
+                self.filling.discard(step_id)
+                self._report(event)
+
+
+def _cancelled(context: CallContext) -> StepResult:
+    return StepResult(status="cancelled", reason="cancelled", attempts=1, abandoned=context.thread_done is not None)
+
+
+def _failed_fill(request: FillRequest, exc: EngineError) -> StepEnded:
+    error = exc.to_info()
+    if not isinstance(exc, StepError):
+        error = error.model_copy(update={"message": f"its arguments could not be completed: {exc.message}"})
+    return StepEnded(step_id=request.step.id, tool=request.step.tool, result=StepResult(status="failed", error=error))

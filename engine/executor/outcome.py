@@ -1,0 +1,60 @@
+"""What a call gave: a checked JSON value, kept inline or as an artifact."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from schemas.errors import StepOutputError
+from schemas.protocols import RunLog
+from schemas.result import ArtifactRef, StepResult
+
+_PREVIEW_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A step's result and, where a blocking call was given up on, the event of its thread's end."""
+
+    result: StepResult
+    thread_done: anyio.Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A JSON value and where it is kept."""
+
+    value: Any
+    artifact: ArtifactRef | None = None
+    preview: str = ""
+
+
+async def store_value(value: Any, log: RunLog, inline_bytes: int, max_bytes: int) -> Stored:
+    """Check that a value is JSON, take a copy nobody else can change, and keep a large one as an artifact.
+
+    Raises:
+        StepOutputError: It is no JSON, or larger than ``max_bytes``.
+        StoreError: The artifact cannot be kept.
+    """
+    if value is None or isinstance(value, (bool, int)):
+        return Stored(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise StepOutputError(f"the result is no JSON: {exc}", hint="return dicts, lists, texts and numbers") from exc
+    if len(text) > max_bytes or (len(text) * 4 > max_bytes and len(text.encode()) > max_bytes):
+        raise StepOutputError(
+            f"the result has {len(text):,} characters of JSON, at most {max_bytes:,} bytes are allowed",
+            hint="return less, or write a file and return its path",
+        )
+    copy = json.loads(text) if isinstance(value, (dict, list, tuple)) else value
+    if len(text) * 4 <= inline_bytes:
+        return Stored(copy, preview=text[:_PREVIEW_CHARS])
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= inline_bytes:
+        return Stored(copy, preview=text[:_PREVIEW_CHARS])
+    ref = ArtifactRef(sha256=await log.put_artifact(data), size_bytes=len(data), preview=text[:_PREVIEW_CHARS])
+    return Stored(copy, ref, ref.preview)

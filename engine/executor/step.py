@@ -1,0 +1,249 @@
+"""Runs one call of one step to its end: checks, deadline, retries, result.
+
+A failure is a value. What may be tried again follows from what is known of the failed attempt: a tool without effects,
+or an idempotent one, is repeated after any transient failure; an effectful one only when the attempt certainly did
+not happen. Otherwise the step is *in doubt* and left to a person.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from engine.dag.validate import faults
+from engine.executor.outcome import Outcome, Stored, store_value
+from schemas.errors import (
+    EngineError,
+    StepOutputError,
+    StepTimeoutError,
+    ToolArgumentsError,
+    ToolError,
+    ToolFailedError,
+)
+from schemas.events import StepRetried
+from schemas.planning import StepCall
+from schemas.protocols import ModelClient, RunLog, Tool, ToolContext, ToolSource
+from schemas.result import ErrorInfo, StepResult
+from schemas.tool import RetryPolicy, ToolSpec
+
+_RETRY_AFTER = "retry_after_s"
+
+
+class CallContext:
+    """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
+
+    __slots__ = ("_on_progress", "call", "model", "replan", "thread_done")
+
+    def __init__(
+        self, call: StepCall, model: ModelClient | None, on_progress: Callable[[StepCall, str, float | None], None]
+    ) -> None:
+        self.call = call
+        self.model = model
+        self.replan = ""
+        self.thread_done: anyio.Event | None = None
+        self._on_progress = on_progress
+
+    def progress(self, message: str = "", fraction: float | None = None) -> None:
+        """Tell whoever watches how far the call is."""
+        self._on_progress(self.call, message, fraction)
+
+    def request_replan(self, reason: str) -> None:
+        """Ask for a new plan once this step has ended."""
+        self.replan = reason
+
+    def abandoned(self, thread_done: anyio.Event) -> None:
+        """A blocking call was given up on; the event is set when its thread ends."""
+        self.thread_done = thread_done
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every step of a run shares.
+
+    Attributes:
+        tools: The declared tools.
+        log: Where large results go.
+        model_for: Gives the model client of a step.
+        on_progress: Takes (call, message, fraction).
+        on_retry: Takes the event of an attempt that failed and will be repeated.
+        expected: Gives a step's expected_output by its id.
+        result_bytes: Results beyond this become artifacts.
+        max_result_bytes: Results beyond this fail the step.
+        clock: Monotonic seconds.
+        jitter: Draws from [0, 1).
+    """
+
+    tools: ToolSource
+    log: RunLog
+    model_for: Callable[[str], ModelClient | None]
+    on_progress: Callable[[StepCall, str, float | None], None]
+    on_retry: Callable[[StepRetried], None]
+    expected: Callable[[str], dict[str, Any] | str | None]
+    result_bytes: int = 65_536
+    max_result_bytes: int = 100_000_000
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+
+
+class ToolRunner:
+    """Calls tools for steps (implements ``schemas.protocols.StepRunner``)."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    async def run(self, call: StepCall) -> StepResult:
+        """Call the tool until it succeeds, fails for good, or its attempts are used up.
+
+        Cancellation: raises it through; a blocking call is abandoned (``thread_done`` of the context).
+        """
+        outcome = await self.attempt_all(call)
+        return outcome.result
+
+    async def attempt_all(self, call: StepCall, context: CallContext | None = None) -> Outcome:
+        """Do what ``run`` says, and tell the abandoned thread, if any."""
+        around = self._around
+        context = context or CallContext(call, around.model_for(call.step_id), around.on_progress)
+        started = around.clock()
+        try:
+            tool = around.tools.get(call.tool)
+            _check_arguments(tool.spec, call.input)
+            await self._simulate(tool.spec, call, context)
+        except EngineError as exc:
+            return Outcome(_failed(exc.to_info(), 0, around.clock() - started))
+        result = await self._attempts(tool, call, context, started)
+        return Outcome(result, context.thread_done)
+
+    async def _simulate(self, spec: ToolSpec, call: StepCall, context: ToolContext) -> None:
+        """Call the declared dry run first; its failure keeps the real call from being made."""
+        if spec.simulate is None:
+            return
+        dry = self._around.tools.get(spec.simulate)
+        accepted = dry.spec.input_schema.get("properties", {})
+        arguments = {name: value for name, value in call.input.items() if name in accepted}
+        try:
+            _check_arguments(dry.spec, arguments)
+            await dry.call(arguments, context)
+        except EngineError as exc:
+            raise ToolFailedError(
+                f"{spec.name} was not called: its dry run {spec.simulate} failed: {exc.message}", hint=exc.hint
+            ) from exc
+
+    async def _attempts(self, tool: Tool, call: StepCall, context: CallContext, started: float) -> StepResult:
+        around, spec = self._around, tool.spec
+        attempt = call.attempts_made
+        while True:
+            attempt += 1
+            try:
+                value = await _call_once(tool, call.input, context)
+                stored = await store_value(value, around.log, around.result_bytes, around.max_result_bytes)
+                _check_output(around.expected(call.step_id), stored)
+                return _done(stored, attempt, around.clock() - started, context.replan)
+            except EngineError as exc:
+                error = exc
+            doubtful = _ambiguous(error) and spec.effects == "effectful"
+            if doubtful or not error.retryable or attempt >= spec.retry.max_attempts or context.thread_done is not None:
+                duration = around.clock() - started
+                abandoned = context.thread_done is not None
+                return _failed(error.to_info(), attempt, duration, in_doubt=doubtful, abandoned=abandoned)
+            delay_s = backoff_s(spec.retry, attempt, error.details.get(_RETRY_AFTER), around.jitter)
+            around.on_retry(StepRetried(step_id=call.step_id, attempt=attempt, delay_s=delay_s, error=error.to_info()))
+            await anyio.sleep(delay_s)
+
+
+def backoff_s(policy: RetryPolicy, attempt: int, retry_after_s: float | None, jitter: Callable[[], float]) -> float:
+    """Return seconds to wait after the ``attempt``-th failure: exponential, jittered, at least Retry-After.
+
+    Source: "equal jitter", Brooker, Exponential Backoff and Jitter (AWS Architecture Blog, 2015).
+
+    >>> backoff_s(RetryPolicy(base_delay_s=1.0), 3, None, lambda: 0.0)
+    2.0
+    """
+    ceiling = min(policy.max_delay_s, policy.base_delay_s * 2 ** (attempt - 1))
+    return max(ceiling * (0.5 + 0.5 * jitter()), retry_after_s or 0.0)
+
+
+async def _call_once(tool: Tool, arguments: Mapping[str, Any], context: CallContext) -> Any:
+    """Make one attempt under the tool's deadline.
+
+    Raises:
+        EngineError: Whatever went wrong, in our terms; a real cancellation passes through.
+    """
+    timeout_s = tool.spec.timeout_s
+    try:
+        if timeout_s is None:
+            return await tool.call(arguments, context)
+        with anyio.move_on_after(timeout_s) as scope:
+            return await tool.call(arguments, context)
+        if not scope.cancelled_caught:
+            raise ToolFailedError(f"{tool.spec.name} ended without a result")
+        raise StepTimeoutError(f"{tool.spec.name} took longer than {timeout_s:g} s", details={"timeout_s": timeout_s})
+    except EngineError:
+        raise
+    except anyio.get_cancelled_exc_class() as exc:
+        if anyio.current_effective_deadline() == float("-inf"):
+            raise
+        raise ToolFailedError(f"{tool.spec.name} raised a cancellation of its own ({type(exc).__name__})") from exc
+    except (ConnectionError, TimeoutError) as exc:
+        raise StepTimeoutError(f"{tool.spec.name}: {_one_line(exc)}") from exc
+    except BaseException as exc:
+        raise ToolFailedError(f"{tool.spec.name} raised {_one_line(exc)}") from exc
+
+
+def _one_line(exc: BaseException) -> str:
+    text = " ".join(str(exc).split())
+    return f"{type(exc).__name__}: {text[:300]}" if text else type(exc).__name__
+
+
+def _check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
+    found = [f"{path}: {message}" for path, message in faults(spec.input_schema, dict(arguments))]
+    if found:
+        raise ToolArgumentsError(
+            f"{spec.name}: {'; '.join(found[:5])}", details={"arguments": sorted(arguments), "faults": found}
+        )
+
+
+def _check_output(expected: dict[str, Any] | str | None, stored: Stored) -> None:
+    if not isinstance(expected, dict):
+        return
+    for path, message in faults(expected, stored.value):
+        raise StepOutputError(
+            f"the result contradicts expected_output: {path}: {message}",
+            details={"contradicts": True, "preview": stored.preview},
+        )
+
+
+def _ambiguous(error: EngineError) -> bool:
+    """Whether the attempt may have had its effect although it failed."""
+    if isinstance(error, StepTimeoutError):
+        return True
+    unavailable = isinstance(error, ToolError) and error.retryable
+    return unavailable and _RETRY_AFTER not in error.details and error.details.get("ambiguous", True) is True
+
+
+def _done(stored: Stored, attempts: int, duration_s: float, replan: str) -> StepResult:
+    return StepResult(
+        status="done",
+        value=None if stored.artifact else stored.value,
+        artifact=stored.artifact,
+        attempts=attempts,
+        duration_s=duration_s,
+        replan=replan,
+    )
+
+
+def _failed(
+    error: ErrorInfo, attempts: int, duration_s: float, *, in_doubt: bool = False, abandoned: bool = False
+) -> StepResult:
+    return StepResult(
+        status="failed",
+        error=error,
+        attempts=attempts,
+        duration_s=duration_s,
+        in_doubt=in_doubt,
+        abandoned=abandoned,
+    )
