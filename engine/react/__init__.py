@@ -1,1 +1,1 @@
-"""ReAct: one turn at a time."""
+"""ReAct: the model looks at the results and decides, turn by turn, what to call next."""

@@ -1,0 +1,75 @@
+"""The past turns as a native conversation: calls by the assistant, results from the user's side. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from schemas.fence import fence
+from schemas.model import Message, TextPart, ToolCallPart, ToolResultPart
+from schemas.planning import PastStep, PlanRequest
+
+
+def conversation(request: PlanRequest, system: str) -> list[Message]:
+    """Return the messages of a turn: rules, task, then a pair of messages for each earlier revision.
+
+    Steps of earlier plans, written before the run fell back to ReAct, look like calls of earlier turns.
+    """
+    messages = [Message.system(system), Message.user(fence("task", request.task))]
+    history = request.history
+    if history is None:
+        return messages
+    for revision in sorted({step.revision for step in history.steps}):
+        steps = [step for step in history.steps if step.revision == revision]
+        messages.append(Message(role="assistant", parts=tuple(_call(step) for step in steps)))
+        messages.append(Message(role="user", parts=tuple(_result(step) for step in steps)))
+    if history.feedback:
+        messages[-1] = with_text(messages[-1], fence("feedback", history.feedback))
+    return messages
+
+
+def with_text(message: Message, text: str) -> Message:
+    """Return a message with a text at its end (results of calls must come first)."""
+    return message.model_copy(update={"parts": (*message.parts, TextPart(text=text))})
+
+
+def rejected(calls: Sequence[ToolCallPart], problems: dict[str, str]) -> Message:
+    """Return the results of a reply in which some calls could not be made."""
+    return Message(
+        role="user",
+        parts=tuple(
+            ToolResultPart(
+                call_id=call.call_id,
+                content=problems.get(call.call_id, "Accepted: it runs with the other calls of this turn."),
+                is_error=call.call_id in problems,
+            )
+            for call in calls
+        ),
+    )
+
+
+def _call(past: PastStep) -> ToolCallPart:
+    arguments = past.input if past.input is not None else past.step.tool_input or {}
+    return ToolCallPart(
+        call_id=past.step.id,
+        name=past.step.tool,
+        arguments=arguments,
+        raw=json.dumps(arguments, ensure_ascii=False, default=str),
+    )
+
+
+def _result(past: PastStep) -> ToolResultPart:
+    if past.status == "done":
+        return ToolResultPart(call_id=past.step.id, content=past.preview)
+    if past.status == "failed":
+        return ToolResultPart(call_id=past.step.id, content=_failure(past), is_error=True)
+    state = {"skipped": "Not called", "running": "Still running: no result yet", "waiting": "Waiting for a person"}
+    return ToolResultPart(
+        call_id=past.step.id, content=state[past.status] + (f" ({past.reason})" if past.reason else "") + "."
+    )
+
+
+def _failure(past: PastStep) -> str:
+    if past.error is None:
+        return past.reason or "The call failed."
+    return past.error.message + (f" ({past.error.hint})" if past.error.hint else "")

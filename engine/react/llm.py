@@ -1,0 +1,134 @@
+"""The ReAct planner: each request is one turn, its tool calls are the steps of that revision."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import cast
+
+from engine.react.conversation import conversation, with_text
+from engine.react.reply import Reply
+from engine.react.turns import REPEATED, Turn, definitions
+from schemas.errors import ModelError, ModelRefusalError
+from schemas.model import Done, Message, ModelChunk, ModelRequest, Restart, TextDelta
+from schemas.planning import AnswerRequest, PlanDelta, PlanRequest, PlanText, Repairing, TurnAnswer
+from schemas.protocols import ModelClient
+
+PartialAnswer = Callable[[AnswerRequest, str], str]
+
+_PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
+_ROLE = "planner"
+_MAX_REPAIRS = 2
+_CONCLUDE = (
+    "No further tool can be called ({reason}). Answer the task now, in its language, from the results above. "
+    "Say plainly what is missing and why."
+)
+
+
+class ReactPlanner:
+    """Plans one turn at a time with native tool calls.
+
+    Args:
+        partial_answer: Writes what was found and what is missing when the model can't be asked.
+        model: The model, alias or role that is asked.
+        max_turns: The last revision; it is asked for an answer and offered no further call.
+    """
+
+    def __init__(self, partial_answer: PartialAnswer, *, model: str = _ROLE, max_turns: int = 12) -> None:
+        self._partial_answer = partial_answer
+        self._model = model
+        self._max_turns = max_turns
+
+    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
+        """Stream one turn: drafts as calls close, then ``PlanReady``; or ``TurnAnswer``, which is never empty.
+
+        A call that can't be made (unknown tool, arguments that don't fit) is told to the model inside the turn, at
+        most twice. The same call for the third time, and the last turn, end in a partial answer with the reason.
+
+        Cancellation: closes the model call; nothing is left behind.
+        Cost: one model call; one more for each repair, one more to conclude.
+
+        Raises:
+            ModelError: The model could not be reached or refused; never while it concludes.
+            BudgetError: The budget is used up.
+        """
+        turn, talk = Turn(request), conversation(request, _PROMPT)
+        warnings: list[str] = []
+        reason = f"the cap of {self._max_turns} turns is reached" if request.revision >= self._max_turns else ""
+        while not reason:
+            reply = Reply(turn)
+            async with aclosing(self._stream(talk, request, model)) as chunks:
+                async for chunk in chunks:
+                    for delta in reply.take(chunk):
+                        yield delta
+            if reply.repeated:
+                reason = REPEATED
+            elif reply.problems and len(warnings) < _MAX_REPAIRS:
+                warnings.append(f"calls asked for again: {'; '.join(reply.problems.values())}")
+                talk.extend(reply.feedback())
+            elif (end := reply.end(warnings)) is not None:
+                yield end
+                return
+            else:
+                reason = _why_nothing(reply)
+            if reply.text:
+                yield PlanText(text="", restart=True)
+        if turn.steps:
+            yield Repairing(attempt=1, errors=(reason,))
+        async with aclosing(self._conclude(talk, request, model, reason)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _conclude(
+        self, talk: list[Message], request: PlanRequest, model: ModelClient, reason: str
+    ) -> AsyncGenerator[PlanText | TurnAnswer]:
+        text = ""
+        asked = [*talk[:-1], with_text(talk[-1], _CONCLUDE.format(reason=reason))]
+        try:
+            async with aclosing(self._stream(asked, request, model, tool_choice="none")) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, TextDelta):
+                        text += chunk.text
+                        yield PlanText(text=chunk.text)
+                    elif isinstance(chunk, Restart):
+                        text = ""
+                        yield PlanText(text="", restart=True)
+                    elif isinstance(chunk, Done) and not text:
+                        text = chunk.response.text
+        except ModelError as exc:
+            if text:
+                yield PlanText(text="", restart=True)
+            text = self._written_partial(request, f"{reason}; then the model failed: {exc.message}")
+        text = text.strip() or self._written_partial(request, reason)
+        yield TurnAnswer(text=text, partial=True, reason=reason)
+
+    def _written_partial(self, request: PlanRequest, reason: str) -> str:
+        steps = request.history.steps if request.history else ()
+        return self._partial_answer(AnswerRequest(task=request.task, steps=steps, mode="react"), reason)
+
+    def _stream(
+        self, talk: list[Message], request: PlanRequest, model: ModelClient, tool_choice: str = "auto"
+    ) -> AsyncGenerator[ModelChunk]:
+        tools = definitions(request)
+        call = ModelRequest(
+            model=self._model,
+            messages=tuple(talk),
+            tools=tools,
+            tool_choice=tool_choice if tools else "auto",
+            cache_prefix=len(talk),
+        )
+        return cast("AsyncGenerator[ModelChunk]", model.stream(call, role=_ROLE, revision=request.revision))
+
+
+def _why_nothing(reply: Reply) -> str:
+    """Return why a reply ends no turn.
+
+    Raises:
+        ModelRefusalError: The model refused.
+    """
+    if reply.problems:
+        return "the model's tool calls stayed invalid"
+    if reply.response is not None and reply.response.stop_reason == "refusal":
+        raise ModelRefusalError("the model refused to go on with the task")
+    return "the model gave an empty reply"
