@@ -1,0 +1,195 @@
+"""The tools a request offers, read back out of its schemas."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from schemas.model import ToolDefinition
+
+from gateway.providers.offline.words import name_stems, stems
+
+Schema = Mapping[str, Any]
+_RETURNS = re.compile(r"\n?Returns: (\{.*\})\s*$", re.S)
+_OPTIONS = re.compile(r"\((?:e\.?g\.?,?|such as|for example|i\.?e\.?|例如|z\. ?B\.)?:?\s*([^()]+)\)", re.IGNORECASE)
+_REFERENCE = re.compile(r"\\\{")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument (or output field) of a tool.
+
+    Attributes:
+        kind: string, number, integer, boolean, array, object or any.
+        options: Values of the enum.
+        hints: Values the description gives as examples.
+        items: What an array holds.
+        parts: The properties of an object.
+    """
+
+    name: str
+    kind: str
+    description: str = ""
+    required: bool = True
+    options: tuple[Any, ...] = ()
+    hints: tuple[str, ...] = ()
+    items: Argument | None = None
+    parts: tuple[Argument, ...] = ()
+    maximum: float | None = None
+    name_stems: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
+
+    @property
+    def textual(self) -> bool:
+        """Whether a plain text fits."""
+        return self.kind in ("string", "any")
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """One tool: what it is for, what it takes, what it returns (empty when that is not known)."""
+
+    name: str
+    description: str
+    arguments: tuple[Argument, ...]
+    returns: tuple[Argument, ...] = ()
+    bare: bool = False
+    scalar: bool = False
+    stems: frozenset[str] = field(default_factory=frozenset)
+    verb: str = ""
+
+    @property
+    def required(self) -> tuple[Argument, ...]:
+        """The arguments that have to be there."""
+        return tuple(argument for argument in self.arguments if argument.required)
+
+
+def tools_of_grammar(grammar: Schema) -> tuple[OfferedTool, ...]:
+    """Return the tools of a compact plan grammar: one for each ``call_…`` of its definitions."""
+    definitions = cast("dict[str, Schema]", grammar.get("$defs", {}))
+    found: list[OfferedTool] = []
+    for key, call in definitions.items():
+        if not key.startswith("call_") or not call.get("properties"):
+            continue
+        name, body = next(iter(cast("dict[str, Schema]", call["properties"]).items()))
+        full = _full_body(definitions.get("full_" + key.removeprefix("call_")), definitions) or body
+        description = str(call.get("description") or body.get("description") or "")
+        found.append(_tool(name, description, _object(body, definitions), _object(full, definitions), _bare(body), definitions))
+    return tuple(found)
+
+
+def tool_of_definition(definition: ToolDefinition) -> OfferedTool:
+    """Return a natively offered tool."""
+    schema = definition.input_schema
+    defs = cast("dict[str, Schema]", schema.get("$defs", {}))
+    return _tool(definition.name, definition.description, schema, schema, bare=False, defs=defs)
+
+
+def _full_body(full: Schema | None, defs: Mapping[str, Schema]) -> Schema | None:
+    if not full or not full.get("properties"):
+        return None
+    return _object(next(iter(full["properties"].values())), defs)
+
+
+def _bare(body: Schema) -> bool:
+    return any(branch.get("type") == "string" for branch in _branches(body))
+
+
+def _branches(schema: Schema) -> list[Schema]:
+    return [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+
+
+def _object(body: Schema, defs: Mapping[str, Schema]) -> Schema:
+    for branch in _branches(_resolve(body, defs)):
+        branch = _resolve(branch, defs)
+        if "properties" in branch or branch.get("type") == "object":
+            return branch
+    return body
+
+
+def _resolve(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
+    target = defs.get(str(schema.get("$ref", "")).rsplit("/", 1)[-1])
+    return {**target, **{k: v for k, v in schema.items() if k != "$ref"}} if target is not None else schema
+
+
+def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Mapping[str, Schema]) -> OfferedTool:
+    match = _RETURNS.search(text)
+    description = text[: match.start()] if match else text
+    required = set(body.get("required", ()))
+    properties = {**body.get("properties", {}), **full.get("properties", {})}
+    returned = _load(match[1]) if match else {}
+    return OfferedTool(
+        name=name,
+        description=description.strip(),
+        arguments=tuple(_argument(key, value, key in required, defs) for key, value in properties.items()),
+        returns=tuple(_argument(k, v, True, defs) for k, v in returned.get("properties", {}).items()),
+        bare=bare,
+        scalar=returned.get("type") in ("string", "number", "integer", "boolean"),
+        stems=frozenset([*name_stems(name), *stems(description)]),
+        verb=next(iter(stems(description)), ""),
+    )
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _argument(name: str, schema: Schema, required: bool, defs: Mapping[str, Schema], depth: int = 0) -> Argument:
+    outer = _resolve(schema, defs)
+    inner = _plain(outer, defs)
+    description = str(outer.get("description") or inner.get("description") or outer.get("title") or "")
+    kind = _kind(inner)
+    needed = set(inner.get("required", ()) or inner.get("properties", {}))
+    deep = depth < 4
+    return Argument(
+        name=name,
+        kind=kind,
+        description=description,
+        required=required,
+        options=tuple(inner.get("enum", ()) or ([inner["const"]] if "const" in inner else [])),
+        hints=_hints(description),
+        items=_argument(name, inner["items"], True, defs, depth + 1) if deep and isinstance(inner.get("items"), Mapping) else None,
+        parts=tuple(
+            _argument(key, value, key in needed, defs, depth + 1) for key, value in inner.get("properties", {}).items()
+        )
+        if deep
+        else (),
+        maximum=inner.get("maximum"),
+        name_stems=tuple(name_stems(name)),
+        stems=tuple(stems(description)),
+    )
+
+
+def _plain(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
+    """Return the branch that says what the value is: no reference pattern, no null."""
+    for key in ("anyOf", "oneOf", "allOf"):
+        for branch in schema.get(key, ()):
+            branch = _resolve(branch, defs)
+            if branch.get("type") != "null" and not _REFERENCE.search(str(branch.get("pattern", ""))):
+                return _plain(branch, defs)
+    return schema
+
+
+def _kind(schema: Schema) -> str:
+    kinds = schema.get("type")
+    kind = next((k for k in kinds if k != "null"), None) if isinstance(kinds, list) else kinds
+    if kind is None and "properties" in schema:
+        return "object"
+    if kind is None and schema.get("enum"):
+        return "string"
+    return kind if kind in ("string", "number", "integer", "boolean", "array", "object") else "any"
+
+
+def _hints(description: str) -> tuple[str, ...]:
+    match = _OPTIONS.search(description)
+    if not match:
+        return ()
+    parts = [part.strip(" '\"`") for part in re.split(r",|/|;|\bor\b|、", match[1])]
+    return tuple(part for part in parts if part and len(part) <= 24 and "etc" not in part)

@@ -1,0 +1,67 @@
+"""Which tool serves a clause, and with which arguments: words first, then how well the clause's values fit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gateway.providers.offline.arguments import Filled, fill
+from gateway.providers.offline.arithmetic import arithmetic, expression_argument
+from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.references import Earlier
+from gateway.providers.offline.score import Index, Scored
+
+_CANDIDATES = 6
+_NEAR_BEST = 0.4  # candidates below this share of the best score are not tried
+_FIT, _USED = 0.45, 0.3
+_SHAPE = 1.6  # what arithmetic in the clause is worth to a tool that takes expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A tool for a clause with what the clause says about its arguments."""
+
+    tool: OfferedTool
+    filled: Filled
+    score: float
+    words: float
+
+
+def choose(
+    index: Index, text: str, earlier: Sequence[Earlier], linked: bool, avoid: Collection[str] = ()
+) -> list[Choice]:
+    """Return the tools that may serve a clause, best first; empty when none has anything to do with it.
+
+    Args:
+        index: The words of all tools.
+        text: The clause.
+        earlier: Steps whose results the clause may take.
+        linked: Whether the clause goes on from the one before.
+        avoid: Names of tools that must not be taken.
+    """
+    known = frozenset(stem for step in earlier for part in step.tool.returns for stem in part.name_stems)
+    ranked = [one for one in index.rank(text, known) if one.tool.name not in avoid]
+    best = ranked[0].score if ranked else 0.0
+    tried = [one for one in ranked[:_CANDIDATES] if one.score >= best * _NEAR_BEST]
+    tried += _by_shape(index, text, tried, best, avoid)
+    choices = [_weigh(one, fill(one.tool, text, earlier, linked)) for one in tried]
+    return sorted(choices, key=lambda choice: (-choice.score, choice.tool.name))
+
+
+def _by_shape(
+    index: Index, text: str, tried: Sequence[Scored], best: float, avoid: Collection[str]
+) -> list[Scored]:
+    """Return the tools that take an arithmetic expression, when the clause is one."""
+    there = {one.tool.name for one in tried}
+    if not arithmetic(text):
+        return []
+    fitting = [tool for tool in index.tools if expression_argument(tool) is not None and tool.name not in avoid]
+    return [Scored(tool, best or 1.0, 1) for tool in fitting if tool.name not in there]
+
+
+def _weigh(one: Scored, filled: Filled) -> Choice:
+    fit = (1 - _FIT + _FIT * filled.fit(one.tool)) * (1 - _USED + _USED * filled.used)
+    wanted = expression_argument(one.tool)
+    if wanted is not None and wanted.name in filled.values:
+        fit *= _SHAPE
+    return Choice(one.tool, filled, one.score * fit, one.score)

@@ -1,0 +1,54 @@
+"""General words in other languages, so that a task finds tools that describe themselves in English."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+_CONCEPTS = {
+    "calculate": "计算 計算 算出 계산 berechne calcule calcula rechne",
+    "search": "搜索 查找 搜寻 検索 探し 검색 찾아 suche cherche busca",
+    "read": "读取 阅读 読み 読ん 읽어 읽고 lies lis lee",
+    "write": "写入 写到 保存 書き 써서 저장 schreib schreibe écris escribe",
+    "list": "列出 列表 清单 一覧 리스트 목록 liste auflisten lista",
+    "file": "文件 档案 ファ イル 파일 datei dateien fichier fichiers archivo archivos",
+    "folder": "文件夹 目录 フォ ルダ 폴더 ordner verzeichnis dossier carpeta",
+    "table": "表格 数据表 テー ブル 테이블 tabelle tableau tabla",
+    "date": "日期 日付 날짜 datum fecha",
+    "time": "时间 時間 時刻 시간 uhrzeit zeit heure hora",
+    "day": "天数 日数 几天 何日 며칠 일수 tage tag jours jour días día",
+    "difference": "差异 之差 相差 差を 차이 unterschied differenz différence diferencia",
+    "text": "文本 文章 テキ スト 텍스 texte texto",
+    "number": "数字 数值 数を 숫자 zahl zahlen nombre número",
+    "sum": "总和 合计 求和 合計 합계 summe somme suma",
+    "average": "平均 평균 durchschnitt moyenne promedio",
+    "question": "问题 質問 질문 frage pregunta",
+}
+
+
+LANGUAGES = tuple(
+    """english german french spanish italian portuguese dutch swedish norwegian danish finnish polish czech russian
+    ukrainian turkish arabic hebrew hindi bengali urdu persian chinese mandarin cantonese japanese korean vietnamese thai
+    indonesian malay greek latin romanian hungarian deutsch englisch französisch spanisch italienisch chinesisch japanisch
+    koreanisch anglais allemand espagnol français chinois japonais coréen español inglés francés alemán""".split()
+)
+_MONEY = frozenset(
+    """usd eur gbp jpy cny krw chf cad aud nzd inr brl mxn sek nok dkk pln czk huf rub try zar sgd hkd thb ils
+    dollar dollars euro euros pound pounds yen yuan won franc francs rupee rupees peso pesos""".split()
+)
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, str]:
+    return {word: concept for concept, forms in _CONCEPTS.items() for word in forms.split()}
+
+
+def widen(word: str) -> tuple[str, ...]:
+    """Return general English words for a word of another language or the name of a currency.
+
+    >>> widen("计算"), widen("datei"), widen("house")
+    (('calculate',), ('file',), ())
+    """
+    if word in _MONEY:
+        return ("currency",)
+    found = _table().get(word)
+    return (found,) if found else ()

@@ -1,0 +1,176 @@
+"""Words of a clause that are no typed value but fill an argument: choices, flags, key phrases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.providers.offline.affinity import role_of
+from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.words import CJK, Word, likeness, stem, words
+
+_NEGATED = re.compile(r"\b(?:no|not|without|exclude|excluding|don't|never|false|off|ohne|keine?|sans|sin)\b|不|没有|なし|없이", re.IGNORECASE)
+_STOP = re.compile(
+    r"[,;.!?。，；、\"'“”‘’「」()\[\]]|\b(?:with|using|from|to|into|for|in|on|at|by|and|then|as|of|that|which|who|is|are|mit|und|für|von|aus|nach|in|auf|avec|pour|dans|et|con|para|en|y|between|within|under|above|over|based|per|via)\b",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the|a|an)?\s*", re.IGNORECASE)
+_CALLED = re.compile(r"\b(?:named|called|titled|entitled|labelled|namens|appelée?|llamad[oa])\s+", re.IGNORECASE)
+_TOPIC = re.compile(
+    r"\b(?:about|for|of|on|in|regarding|concerning|into|to|über|für|von|in|nach|zu|sur|pour|de|dans|sobre|para|en)\b\s+(?:the |a |an |der |die |das |den |la |le |les |el |los )?",
+    re.IGNORECASE,
+)
+_TO = re.compile(r"\b(?:to|into|in|nach|auf|en|vers|a)\s+(?:the )?(?P<value>[^\W\d][\w-]*(?: [A-Z][\w-]*)*)", re.IGNORECASE)
+_FROM = re.compile(r"\b(?:from|von|aus|depuis|desde)\s+(?:the )?(?P<value>[^\W\d][\w-]*(?: [A-Z][\w-]*)*)", re.IGNORECASE)
+_CJK_OBJECT = re.compile(
+    rf"(?:把|将|關於|关于|查询|搜索|查找|翻译|在)?(?P<value>[{CJK}A-Za-z0-9]+?)(?:的|を|の|について|에 대해|에 대한|을|를|의|에서|で)"
+)
+
+
+def choice(argument: Argument, text: str) -> Any:
+    """Return the enum or example value that a text names, or None."""
+    low = text.lower()
+    options = [*argument.options, *argument.hints]
+    for option in sorted(options, key=lambda one: -len(str(one))):
+        wanted = str(option).lower()
+        plain = re.escape(wanted.replace("_", " ").replace("-", " ")).replace(r"\ ", r"[\s_-]+")
+        edge = "" if re.search(f"[{CJK}]", wanted) else r"(?<![\w])"
+        if re.search(f"{edge}(?:{re.escape(wanted)}|{plain}){edge and r'(?![a-z0-9])'}", low):
+            return option
+    said = {word.stem for word in words(text) if word.content}
+    return next((o for o in argument.options if isinstance(o, str) and len(o) > 2 and said & {stem(o)}), None)
+
+
+def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None:
+    """Return whether a clause turns a boolean argument on or off; None when it does not speak of it."""
+    telling = [one for one in argument.name_stems if one not in tool.stems and len(one) > 2 and one not in _SWITCH]
+    spoken = words(text)
+    spots = [w for w in spoken if any(likeness(one, w.stem) for one in telling)]
+    hit = {one for one in telling for w in spots if likeness(one, w.stem)}
+    if not telling or len(hit) < len(telling):
+        return None
+    before = text[max(0, spots[0].start - 18) : spots[0].start]
+    after = text[spots[-1].end : spots[-1].end + 12]
+    if re.match(r"\W*(?:to |is |as |= ?)?(?:false|off|no)\b", after, re.IGNORECASE):
+        return False
+    return not (_NEGATED.search(before.rsplit(",", 1)[-1]))
+
+
+_SWITCH = frozenset(stem(word) for word in "include including is has use with enable allow show should whether add".split())
+
+
+def phrase(
+    argument: Argument, text: str, tool: OfferedTool, spans: Sequence[tuple[int, int]], *, alone: bool
+) -> tuple[str, tuple[int, int]] | None:
+    """Return the words that fill a text argument, with their place; None when the clause has none.
+
+    An optional argument has to be named ("category electronics"). A required one may also take what follows a
+    preposition of its role, and, when it is the only one open, the clause's topic.
+    """
+    found = _after_name(argument, text, spans)
+    if found or not argument.required:
+        return found
+    found = _by_role(argument, text, spans)
+    if found or not alone:
+        return found
+    return _called(text, spans) or _leftover(text, tool, argument, spans)
+
+
+def _clean(text: str, start: int, end: int) -> tuple[str, tuple[int, int]] | None:
+    value = text[start:end]
+    stripped = value.strip(" ,.;:\"'“”‘’「」\n\x01")
+    stripped = re.sub(r"^(?:the|a|an|my|some|any|all|it|them)\b\s*", "", stripped, flags=re.IGNORECASE)
+    if not stripped or not re.search(r"\w", stripped) or all(not word.content for word in words(stripped)):
+        return None
+    return stripped, (start, end)
+
+
+def _overlaps(start: int, end: int, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start < stop and begin < end for begin, stop in spans)
+
+
+def _after_name(argument: Argument, text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]] | None:
+    """Return the phrase right behind the argument's own name."""
+    if not argument.name_stems:
+        return None
+    key = argument.name_stems[-1]
+    for word in words(text):
+        if likeness(key, word.stem) < 1 or _overlaps(word.start, word.end, spans):
+            continue
+        linked = _LINK.match(text, word.end)
+        start = linked.end() if linked else word.end
+        stop = _STOP.search(text, start)
+        end = stop.start() if stop else len(text)
+        if argument.kind == "array":
+            listed = re.compile(r"(?:[^\W\d][\w -]*?(?:,\s*(?:and\s+)?|\s+and\s+))*[^\W\d][\w-]*(?= |$|[.,;])").match(text, start)
+            end = listed.end() if listed else end
+        if end - start > 40 or _overlaps(start, end, spans) or (start == word.end and start < len(text)):
+            continue
+        found = _clean(text, start, end)
+        if found:
+            return found
+    return None
+
+
+def _by_role(argument: Argument, text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]] | None:
+    pattern = {"from": _FROM, "to": _TO}.get(role_of(argument))
+    for match in pattern.finditer(text) if pattern else ():
+        found = _clean(text, match.start("value"), match.end("value"))
+        if found and not _overlaps(*found[1], spans):
+            return found
+    return None
+
+
+def _called(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]] | None:
+    match = _CALLED.search(text)
+    if not match:
+        return None
+    stop = _STOP.search(text, match.end())
+    found = _clean(text, match.end(), stop.start() if stop else len(text))
+    return found if found and not _overlaps(*found[1], spans) else None
+
+
+def _leftover(
+    text: str, tool: OfferedTool, argument: Argument, spans: Sequence[tuple[int, int]]
+) -> tuple[str, tuple[int, int]] | None:
+    """Return the clause's topic: what follows its preposition, else the longest run of words the tool does not know."""
+    for match in _TOPIC.finditer(text):
+        rest = _clean(text, match.end(), len(text))
+        if rest and not _overlaps(*rest[1], spans) and not _known(rest[0], tool, argument):
+            return rest
+    match = _CJK_OBJECT.search(text)
+    if match and not _overlaps(match.start("value"), match.end("value"), spans):
+        return _clean(text, match.start("value"), match.end("value"))
+    runs = unknown_runs(text, tool, spans)
+    if not runs:
+        return None
+    best = max(runs, key=lambda run: run[-1].end - run[0].start)
+    return _clean(text, best[0].start, best[-1].end)
+
+
+def _known(text: str, tool: OfferedTool, argument: Argument) -> bool:
+    said = [word.stem for word in words(text) if word.content]
+    return all(any(likeness(one, other) for other in (*tool.stems, *argument.name_stems)) for one in said)
+
+
+def unknown_runs(text: str, tool: OfferedTool, spans: Sequence[tuple[int, int]]) -> list[list[Word]]:
+    """Return runs of meaningful words behind the first that neither the tool knows nor an argument has taken.
+
+    Words right before a taken value only announce it and are left out.
+    """
+    runs: list[list[Word]] = []
+    open_run = False
+    for place, word in enumerate(words(text)):
+        mine = not any(likeness(word.stem, one) for one in tool.stems) and word.content and place > 0
+        mine = mine and not _overlaps(word.start, word.end, spans) and not _announces(text, word, spans)
+        if mine and open_run:
+            runs[-1].append(word)
+        elif mine:
+            runs.append([word])
+        open_run = mine
+    return runs
+
+
+def _announces(text: str, word: Word, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start >= word.end and _LINK.fullmatch(text[word.end : start]) for start, _ in spans)

@@ -1,0 +1,147 @@
+"""What a clause takes from earlier results: "it", "the two", "the converted amount"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.values import Mention
+from gateway.providers.offline.words import Word, likeness, overlap, words
+
+_ONE = re.compile(
+    r"\b(?:it|them|this|that|these|those|(?:the|this|that|its|their) (?:final )?(?:result|results|output|outcome|answer|value)s?"
+    r"|(?:the|that|this) (?:total |final |new |resulting |full )?(?:amount|number|figure|data|text|content|total|list|information|response)\b(?! of\b)"
+    r"|das ergebnis|die ergebnisse|daraus|davon|le résultat|les résultats|el resultado|los resultados)\b(?! [a-z]+ing\b)"
+    r"|结果|結果|它们?|其(?=[中余他实]|$)|これ|それ|그것|그 결과|결과",
+    re.IGNORECASE,
+)
+_TWO = re.compile(
+    r"\b(?:the two|both|these two|those two|them both|the (?:two )?(?:results|numbers|values)|die beiden|beide[rn]?|les deux|los dos)\b"
+    r"|两者|二者|兩者|两个|両方|二つ|두",
+    re.IGNORECASE,
+)
+_OWNED = re.compile(r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b", re.IGNORECASE)
+_EXPLICIT = re.compile(r"\s*(?:-|:|=|of|is|as|at|equal to|to be|being|named|called)?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A step whose result may be referred to.
+
+    Attributes:
+        id: Its number.
+        about: The clause it answers.
+    """
+
+    id: int
+    tool: OfferedTool
+    about: str = ""
+    stems: frozenset[str] = field(default_factory=frozenset)
+
+    def reference(self, part: Argument | None) -> str:
+        """Return the template for one field of the result, or for the whole."""
+        return f"{{{{{self.id}.{part.name}}}}}" if part is not None else f"{{{{{self.id}}}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A possible meaning of a cue: a field (None: the whole result) of an earlier step."""
+
+    earlier: Earlier
+    part: Argument | None
+    strength: float
+
+
+def cues(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention]) -> list[Mention]:
+    """Return the places of a clause that speak of earlier results, as mentions whose value is a tuple of Links."""
+    if not earlier:
+        return []
+    taken = [(mention.start, mention.end) for mention in explicit]
+    named = _named(text, earlier, explicit)
+    found = [*named]
+    for match in _TWO.finditer(text):
+        if len(earlier) > 1 and _free(match, taken):
+            for place, step in enumerate(earlier[-2:]):
+                found.append(Mention("ref", _links(step, 0.8), match.start() + place, match.end(), unit="pair"))
+            taken.append((match.start(), match.end()))
+    for match in _ONE.finditer(text):
+        if _free(match, taken) and not _said(text, match, named) and not _labels(text, match, explicit):
+            found.append(Mention("ref", _links(_antecedent(text, match, earlier), 0.7), match.start(), match.end()))
+    return sorted(found, key=lambda mention: mention.start)
+
+
+def _free(match: re.Match[str], taken: Sequence[tuple[int, int]]) -> bool:
+    return not any(match.start() < end and start < match.end() for start, end in taken)
+
+
+def _said(text: str, match: re.Match[str], named: Sequence[Mention]) -> bool:
+    """Whether "this" or "that" only points at a noun which is a cue itself ("that amount")."""
+    return any(0 <= mention.start - match.end() <= 2 or mention.start <= match.start() < mention.end for mention in named)
+
+
+def _labels(text: str, match: re.Match[str], explicit: Sequence[Mention]) -> bool:
+    """Whether the words only announce a value ("the number 10")."""
+    return any(m.start >= match.end() and _EXPLICIT.fullmatch(text[match.end() : m.start]) for m in explicit)
+
+
+def _antecedent(text: str, match: re.Match[str], earlier: Sequence[Earlier]) -> Earlier:
+    """Return the step a pronoun speaks of: the last one, unless it follows a list of others."""
+    return earlier[-1]
+
+
+def _links(step: Earlier, strength: float) -> tuple[Link, ...]:
+    if not step.tool.returns:
+        return (Link(step, None, strength),)
+    return tuple(Link(step, part, strength - 0.02 * place) for place, part in enumerate(step.tool.returns))
+
+
+def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention]) -> list[Mention]:
+    """Return noun phrases that name a field of an earlier result ("the monthly payment") or what a step was about."""
+    spoken = [word for word in words(text) if word.content and not _inside(word, explicit)]
+    phrases = _phrases(text, spoken)
+    found: list[Mention] = []
+    for phrase in phrases:
+        if any(_EXPLICIT.fullmatch(text[phrase[-1].end : m.start]) and m.start >= phrase[-1].end for m in explicit):
+            continue
+        links = sorted(
+            (link for step in earlier for link in _meant(step, phrase)), key=lambda link: (-link.strength, -link.earlier.id)
+        )
+        owned = bool(_OWNED.search(text[max(0, phrase[0].start - 8) : phrase[0].start]))
+        if links and links[0].strength >= (0.5 if owned else 0.85):
+            found.append(Mention("ref", tuple(links[:8]), phrase[0].start, phrase[-1].end))
+    return found
+
+
+def _inside(word: Word, explicit: Sequence[Mention]) -> bool:
+    return any(mention.start <= word.start < mention.end for mention in explicit)
+
+
+def _phrases(text: str, spoken: Sequence[Word]) -> list[list[Word]]:
+    """Return runs of meaningful words with nothing but spaces between them."""
+    runs: list[list[Word]] = []
+    for word in spoken:
+        if runs and re.fullmatch(r"[\s_-]*", text[runs[-1][-1].end : word.start]):
+            runs[-1].append(word)
+        elif runs and word.start < runs[-1][-1].end:
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return runs
+
+
+def _meant(step: Earlier, phrase: Sequence[Word]) -> list[Link]:
+    said = [word.stem for word in phrase]
+    about = step.tool.stems | step.stems
+    related = max((likeness(one, other) for one in said for other in about), default=0.0)
+    links: list[Link] = []
+    for place, part in enumerate(step.tool.returns or ()):
+        covered = overlap(part.name_stems, said)
+        described = overlap(said, [*part.stems, *part.name_stems])
+        strength = 0.7 * covered + 0.35 * described + 0.25 * related - 0.02 * place
+        if covered or described > 0.5 or (related == 1.0 and len(step.tool.returns) == 1):
+            links.append(Link(step, part, strength + (0.2 if len(step.tool.returns) == 1 and related else 0)))
+    if not step.tool.returns and related:
+        links.append(Link(step, None, 0.3 + 0.5 * overlap(said, about)))
+    return links

@@ -1,0 +1,182 @@
+"""A task sketched as calls: clause by clause a tool, its arguments, and what it takes from the calls before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.providers.offline.affinity import suits_field
+from gateway.providers.offline.arguments import fill
+from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.choose import Choice, choose
+from gateway.providers.offline.clauses import Clause, opening_stems, split
+from gateway.providers.offline.references import Earlier
+from gateway.providers.offline.score import Index
+from gateway.providers.offline.words import name_stems, overlap, stem, stems, words
+
+_LEAST = 0.12  # share of the best possible score below which a clause asks for no tool
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of the sketch.
+
+    Attributes:
+        id: Its number.
+        text: What the task says about it.
+        missing: Required arguments without a value.
+        after: Ids of calls whose results may help to complete it.
+        done: Whether an earlier revision made this call already.
+    """
+
+    id: int
+    tool: OfferedTool
+    values: dict[str, Any]
+    text: str
+    missing: tuple[str, ...] = ()
+    after: tuple[int, ...] = ()
+    clause: int = 0
+    linked: bool = False
+
+    def earlier(self) -> Earlier:
+        """Return the call as one that others may refer to."""
+        return Earlier(self.id, self.tool, self.text, frozenset(stems(self.text)[:3]))
+
+
+@dataclass(slots=True)
+class Sketch:
+    """What a task comes to.
+
+    Attributes:
+        calls: In order; ids count up.
+        open: Clauses that no tool fits.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    clauses: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A call of an earlier revision or turn: it keeps its id, and a failed one must not be tried again."""
+
+    id: int
+    tool: str
+    input: Mapping[str, Any]
+    status: str
+
+
+def sketch(task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Sequence[Past] = ()) -> Sketch:
+    """Return the calls a task asks for.
+
+    Args:
+        task: The task.
+        tools: What may be called.
+        first_id: Number of the first new call.
+        past: Calls already made; the ones that answer a clause are taken as they are.
+    """
+    return _Sketcher(Index(tools), first_id, past).run(task)
+
+
+class _Sketcher:
+    def __init__(self, index: Index, first_id: int, past: Sequence[Past]) -> None:
+        self._index = index
+        self._next = first_id
+        self._past = list(past)
+        self._verbs = opening_stems([*(t.description for t in index.tools), *(" ".join(name_stems(t.name)) for t in index.tools)])
+        self._made = Sketch()
+
+    def run(self, task: str) -> Sketch:
+        """Go through the clauses."""
+        for place, clause in enumerate(split(task, self._verbs)):
+            self._made.clauses.append(clause.text)
+            self._serve(clause, place)
+        return self._made
+
+    def _serve(self, clause: Clause, place: int) -> None:
+        calls = self._made.calls
+        earlier = [call.earlier() for call in calls]
+        choices = choose(self._index, clause.text, earlier, clause.linked)
+        if not choices:
+            if not self._adds_to_last(clause):
+                self._made.open.append(clause.text)
+            return
+        best = choices[0]
+        if self._belongs_to(best, clause) or (not self._asks(clause) and self._adds_to_last(clause)):
+            return
+        self._add(best, clause, place)
+
+    def _asks(self, clause: Clause) -> bool:
+        """Whether a clause opens like a request rather than a statement."""
+        opening = words(clause.text[:60])
+        return bool(opening) and (opening[0].stem in self._verbs or (opening[0].text not in ("the", "its", "a", "it", "include")))
+
+    def _belongs_to(self, best: Choice, clause: Clause) -> bool:
+        """Add the clause to an earlier call of the same tool when it can't stand alone."""
+        for call in reversed(self._made.calls[-2:]):
+            if call.tool.name != best.tool.name:
+                continue
+            of_it = {name for name, link in best.filled.links.items() if link.earlier.id == call.id}
+            given = [a.name for a in best.tool.required if a.name in best.filled.values and a.name not in of_it]
+            weak = not given if of_it else best.filled.missing
+            if weak and len(of_it) == len(best.filled.links) and self._extend(call, clause):
+                return True
+        return False
+
+    def _adds_to_last(self, clause: Clause) -> bool:
+        return bool(self._made.calls) and self._extend(self._made.calls[-1], clause)
+
+    def _extend(self, call: Call, clause: Clause) -> bool:
+        """Read the call's clause again together with this one; keep that when more of it has a place."""
+        text = f"{call.text}, {clause.text}"
+        earlier = [one.earlier() for one in self._made.calls if one.id < call.id]
+        filled = fill(call.tool, text, earlier, call.linked)
+        if len(filled.values) <= len(call.values):
+            return False
+        call.text, call.values, call.missing = text, filled.values, filled.missing
+        return True
+
+    def _add(self, best: Choice, clause: Clause, place: int) -> None:
+        filled = best.filled
+        calls = self._made.calls
+        values = dict(filled.values)
+        missing = [argument for argument in best.tool.required if argument.name not in values]
+        for argument in list(missing):
+            reference = self._same_name(argument) or self._produced(argument, best.tool, clause, place)
+            if reference:
+                values[argument.name] = reference
+                missing.remove(argument)
+        after = tuple(call.id for call in calls[-1:]) if missing and clause.linked else ()
+        for more in ({}, *filled.repeats):
+            names = tuple(argument.name for argument in missing)
+            calls.append(Call(self._next, best.tool, {**values, **more}, clause.text, names, after, place, clause.linked))
+            self._next += 1
+
+    def _same_name(self, argument: Argument) -> str | None:
+        """Return a reference to an earlier result field of the argument's own name."""
+        for call in reversed(self._made.calls):
+            for part in call.tool.returns:
+                alike = set(part.name_stems) == set(argument.name_stems)
+                if alike and suits_field(argument, part) > 0.5 and len("".join(part.name_stems)) > 2:
+                    return call.earlier().reference(part)
+        return None
+
+    def _produced(self, argument: Argument, user: OfferedTool, clause: Clause, place: int) -> str | None:
+        """Plan the one tool whose result is the open argument and whose own arguments the clause gives."""
+        makers: list[tuple[OfferedTool, Argument, dict[str, Any]]] = []
+        for tool in self._index.tools:
+            part = next((p for p in tool.returns if set(p.name_stems) == set(argument.name_stems)), None)
+            if part is None or tool.name == user.name or suits_field(argument, part) < 0.5 or not tool.required:
+                continue
+            filled = fill(tool, clause.text)
+            if not filled.missing and all(not isinstance(v, str) or len(v) > 1 for v in filled.values.values()):
+                makers.append((tool, part, filled.values))
+        if len(makers) != 1:
+            return None
+        tool, part, values = makers[0]
+        call = Call(self._next, tool, values, clause.text, clause=place)
+        self._made.calls.append(call)
+        self._next += 1
+        return call.earlier().reference(part)

@@ -1,0 +1,204 @@
+"""The values a text mentions: quoted texts, numbers with units, dates, times, addresses, lists, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.providers.offline.dates import read_clock, read_date
+from gateway.providers.offline.glossary import LANGUAGES
+
+_QUOTES = r"'(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)|\"[^\"\n]*\"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|„[^“”]*[“”]|`[^`]*`"
+QUOTED = re.compile(rf"(?<!\w)(?:{_QUOTES})|「[^」]*」|『[^』]*』|“[^”]*”|‘[^’]*’")
+_BRACKETS = re.compile(r"\[[^\[\]]*\]")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_URL = re.compile(r"(?:https?|ftp)://[^\s'\"<>，。、]+|www\.[^\s'\"<>，。、]+", re.ASCII)
+_PATH = re.compile(r"(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])", re.ASCII)
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|januar|februar|märz|mai|juni|juli|okt|dez"
+_DATE = re.compile(
+    rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b|\b\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}}\b|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일号]"
+    rf"|\b(?:{_MONTHS})[a-zä]*\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}\b"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?(?: of)? (?:{_MONTHS})[a-zä]*\.?,? \d{{4}}\b",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]m\b", re.IGNORECASE)
+_PHONE = re.compile(r"\+\d[\d\s()-]{6,}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}-\d{3}-\d{4}\b|\b\d{3}-\d{4}\b")
+_NUMBER = re.compile(
+    r"(?P<money>[$€£¥₩]\s?|(?:US\$))?(?<![\w.])(?P<sign>-(?=\d))?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<scale>\s?(?:k|thousand|million|billion|万|億|亿|만)\b)?(?:(?P<percent>\s?(?:%|％|percent\b|per cent\b|Prozent\b|pour cent\b))"
+    r"|(?:[\s-]?(?P<unit>°?[A-Za-zµäöüéñ€]{1,14})(?![\w.@]))?)",
+    re.IGNORECASE,
+)
+_CJK_NUMBER = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>[\u4e00-\u9fff\uac00-\ud7af\u30a0-\u30ff]{1,3})?")
+_CODE = re.compile(r"\b(?=[A-Z0-9_-]*[A-Z])[A-Z][A-Z0-9]+(?:[-_][A-Z0-9]+)*\b")
+_NAME = re.compile(
+    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|and|for|von|van|du|la|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
+)
+_LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
+_CJK_LANGUAGE = re.compile(r"[中英日韩韓法德俄]文|(?:中国|英|日本|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어")
+_SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₩": "KRW"}
+_SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8, "만": 1e4}
+_BETWEEN = re.compile(r"\s*(?:,|，|、|;)?\s*(?:and|or|und|oder|et|ou|y|o|e|和|与|及|と|와|과|&)?\s*", re.IGNORECASE)
+_AT = re.compile(r"\s*(?:at|um|à|a las|,|T)?\s*", re.IGNORECASE)
+_NO_UNIT = frozenset(
+    """and or to with for in on at of as by from the a an then is are was using over into per if than plus minus times
+    und oder mit für von zu bis et ou avec pour de à y o con para""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A value in a text and where it stands.
+
+    Attributes:
+        kind: quote, number, percent, money, date, time, email, phone, url, path, language, code, name or list.
+        unit: The word, sign or currency code written with a number.
+        parts: What a list holds.
+    """
+
+    kind: str
+    value: Any
+    start: int
+    end: int
+    unit: str = ""
+    parts: tuple[Mention, ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the value is a number."""
+        return self.kind in ("number", "percent", "money")
+
+
+def mentions(text: str, names_at_start: bool = False) -> list[Mention]:
+    """Return what a text mentions, in order, lists joined; no two overlap."""
+    taken: list[tuple[int, int]] = []
+    found: list[Mention] = []
+    for pattern, make in _READERS:
+        for match in pattern.finditer(text):
+            if any(match.start() < end and start < match.end() for start, end in taken):
+                continue
+            mention = make(match)
+            if mention is None or (mention.kind == "name" and not names_at_start and _opens(text, match)):
+                continue
+            taken.append((mention.start, mention.end))
+            found.append(mention)
+    return _join_lists(text, _join_moments(text, sorted(found, key=lambda mention: mention.start)))
+
+
+def _opens(text: str, match: re.Match[str]) -> bool:
+    """Whether a capital letter is only the sentence's first."""
+    before = text[: match.start()].rstrip()
+    return (not before or before[-1] in ".!?:;。！？\n") and " " not in match[0]
+
+
+def _plain(kind: str) -> Callable[[re.Match[str]], Mention | None]:
+    return lambda match: Mention(kind, match[0].rstrip(".,;") if kind == "url" else match[0], match.start(), match.end())
+
+
+def _quote(match: re.Match[str]) -> Mention | None:
+    return Mention("quote", match[0][1:-1].strip(), match.start(), match.end())
+
+
+def _bracket(match: re.Match[str]) -> Mention | None:
+    inner, offset = match[0][1:-1], match.start() + 1
+    parts: list[Mention] = []
+    for piece in re.finditer(r"[^,，、]+", inner):
+        raw = piece[0].strip()
+        number = re.fullmatch(r"-?\d+(?:\.\d+)?", raw)
+        kind, value = ("number", read_number(raw)) if number else ("quote", raw.strip("'\"“”‘’「」"))
+        parts.append(Mention(kind, value, offset + piece.start(), offset + piece.end()))
+    return Mention("list", [part.value for part in parts], match.start(), match.end(), parts=tuple(parts))
+
+
+def _date(match: re.Match[str]) -> Mention | None:
+    value = read_date(match[0])
+    return Mention("date", value, match.start(), match.end()) if value else None
+
+
+def read_number(text: str) -> int | float:
+    """Return a number as written, thousands separators dropped.
+
+    >>> read_number("2,340"), read_number("1.50")
+    (2340, 1.5)
+    """
+    value = float(text.replace(",", ""))
+    return int(value) if value.is_integer() and "." not in text else value
+
+
+def _number(match: re.Match[str]) -> Mention | None:
+    groups = match.groupdict()
+    value = read_number((groups.get("sign") or "") + groups["number"])
+    scale = (groups.get("scale") or "").strip().lower()
+    if scale:
+        value = value * _SCALES[scale]
+        value = int(value) if float(value).is_integer() else value
+    unit, end, kind = (groups.get("unit") or ""), match.end(), "number"
+    if unit.lower() in _NO_UNIT:
+        unit, end = "", match.end("number")
+    if groups.get("percent"):
+        kind, unit = "percent", "%"
+    elif groups.get("money"):
+        kind, unit = "money", _SYMBOLS.get((groups["money"] or "").strip().upper(), unit)
+        end = max(match.end("number"), match.end("scale")) if groups.get("scale") else match.end("number")
+    return Mention(kind, value, match.start(), end, unit=unit)
+
+
+_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Mention | None]], ...] = (
+    (_BRACKETS, _bracket),
+    (QUOTED, _quote),
+    (_EMAIL, _plain("email")),
+    (_URL, _plain("url")),
+    (_DATE, _date),
+    (_TIME, _plain("time")),
+    (_PHONE, _plain("phone")),
+    (_PATH, _plain("path")),
+    (_NUMBER, _number),
+    (_CJK_NUMBER, _number),
+    (_LANGUAGE, _plain("language")),
+    (_CJK_LANGUAGE, _plain("language")),
+    (_NAME, _plain("name")),
+    (_CODE, _plain("code")),
+)
+
+
+def _join_moments(text: str, found: list[Mention]) -> list[Mention]:
+    """Join a date and the time right behind it; its unit says that it has a time."""
+    joined: list[Mention] = []
+    for mention in found:
+        last = joined[-1] if joined else None
+        if last and (last.kind, last.unit, mention.kind) == ("date", "", "time") and _AT.fullmatch(text[last.end : mention.start]):
+            joined[-1] = replace(last, value=f"{last.value} {read_clock(mention.value)}", end=mention.end, unit="time")
+        else:
+            joined.append(mention)
+    return joined
+
+
+def _join_lists(text: str, found: list[Mention]) -> list[Mention]:
+    joined: list[Mention] = []
+    for mention in found:
+        last = joined[-1] if joined else None
+        if last is not None and _same_list(last, mention) and _BETWEEN.fullmatch(text[last.end : mention.start]):
+            parts = (*(last.parts or (last,)), mention)
+            joined[-1] = replace(
+                last, kind="list", value=[part.value for part in parts], end=mention.end, parts=parts
+            )
+        else:
+            joined.append(mention)
+    return joined
+
+
+def _same_list(last: Mention, mention: Mention) -> bool:
+    if last.kind == "list" and (not last.parts or text_list(last)):
+        return False
+    kind = last.parts[-1].kind if last.parts else last.kind
+    unit = last.parts[-1].unit if last.parts else last.unit
+    groups = ({"quote"}, {"name", "code"}, {"number"}, {"email"}, {"phone"}, {"percent", "money"}, {"path"}, {"url"}, {"date"})
+    together = any(kind in group and mention.kind in group for group in groups)
+    return together and (kind != "number" or not unit or unit == mention.unit)
+
+
+def text_list(mention: Mention) -> bool:
+    """Return whether a list was written in brackets, so that it ends where they end."""
+    return bool(mention.parts) and mention.start < mention.parts[0].start
