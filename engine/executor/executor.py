@@ -80,8 +80,8 @@ class Executor:
                 if outcome is None:
                     outcome = Outcome(_cancelled(context), context.thread_done)
                 self._report(StepEnded(step_id=call.step_id, tool=call.tool, result=outcome.result))
-        if outcome.thread_done is not None:
-            await outcome.thread_done.wait()
+        if context.thread_done is not None:
+            await context.thread_done.wait()
             self._report(ThreadEnded(step_id=call.step_id))
 
     async def _fill(self, request: FillRequest) -> None:
@@ -103,7 +103,13 @@ class Executor:
 
 
 def _cancelled(context: CallContext) -> StepResult:
-    return StepResult(status="cancelled", reason="cancelled", attempts=1, abandoned=context.thread_done is not None)
+    return StepResult(
+        status="cancelled",
+        reason="cancelled while it ran",
+        attempts=1,
+        in_doubt=bool(context.call.idempotency_key),
+        abandoned=context.thread_done is not None,
+    )
 
 
 def _failed_fill(request: FillRequest, exc: EngineError) -> StepEnded:

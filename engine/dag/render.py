@@ -1,0 +1,105 @@
+"""Pictures of a plan or run: Mermaid, DOT, text. Each holds every step and every edge once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import networkx as nx
+
+from engine.dag.build import dependencies, graph
+from schemas.plan import Plan, Step
+
+_INPUT_CHARS = 60
+_STATES = {
+    "done": ("#d8f0d8", "✓"),
+    "failed": ("#f6d5d5", "✗"),
+    "running": ("#d5e5f6", "▶"),
+    "skipped": ("#eeeeee", "–"),
+    "cancelled": ("#eeeeee", "■"),
+    "discarded": ("#eeeeee", "·"),
+}
+
+
+def label(step: Step) -> str:
+    """Return a step as one short line: id, tool, input."""
+    shown = "" if not step.tool_input else json.dumps(step.tool_input, ensure_ascii=False)
+    if len(shown) > _INPUT_CHARS:
+        shown = shown[: _INPUT_CHARS - 1] + "…"
+    return f"{step.id}. {step.tool}" + (f" {shown}" if shown else "")
+
+
+def edges(plan: Plan) -> list[tuple[str, str]]:
+    """Return every dependency once, declared or implied, in plan order; ends outside the plan are left out."""
+    ids = {step.id for step in plan.steps}
+    return [(needed, step.id) for step in plan.steps for needed in dependencies(step) if needed in ids]
+
+
+def to_mermaid(plan: Plan, states: Mapping[str, str] | None = None) -> str:
+    """Return a Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html).
+
+    Args:
+        plan: The plan.
+        states: Step states by id, for colours; left out for a plan that has not run.
+    """
+    names = {step.id: f"s{index}" for index, step in enumerate(plan.steps)}
+    lines = ["flowchart TD"]
+    for step in plan.steps:
+        lines.append(f'  {names[step.id]}["{_mermaid_text(_full_label(step))}"]')
+    lines += [f"  {names[source]} --> {names[target]}" for source, target in edges(plan)]
+    for step in plan.steps:
+        state = (states or {}).get(step.id, "")
+        if state in _STATES:
+            lines.append(f"  style {names[step.id]} fill:{_STATES[state][0]}")
+    return "\n".join(lines) + "\n"
+
+
+def to_dot(plan: Plan, states: Mapping[str, str] | None = None) -> str:
+    """Return a Graphviz graph (https://graphviz.org/doc/info/lang.html)."""
+    lines = ["digraph plan {", '  node [shape=box, style="rounded,filled", fillcolor=white, fontname="Helvetica"];']
+    for step in plan.steps:
+        state = (states or {}).get(step.id, "")
+        fill = f", fillcolor={_quoted(_STATES[state][0])}" if state in _STATES else ""
+        lines.append(f"  {_quoted(step.id)} [label={_quoted(_full_label(step))}{fill}];")
+    lines += [f"  {_quoted(source)} -> {_quoted(target)};" for source, target in edges(plan)]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
+    """Return one line a step, by level: steps of one level can run side by side."""
+    level: dict[str, int] = {}
+    incoming: dict[str, list[str]] = {step.id: [] for step in plan.steps}
+    for source, target in edges(plan):
+        incoming[target].append(source)
+    for step in _by_need(plan):
+        level[step.id] = 1 + max((level[needed] for needed in incoming[step.id]), default=0)
+    lines: list[str] = []
+    for step in sorted(plan.steps, key=lambda step: level[step.id]):
+        mark = _STATES.get((states or {}).get(step.id, ""), ("", ""))[1]
+        needs = f"  ← {', '.join(incoming[step.id])}" if incoming[step.id] else ""
+        head = f"{mark} " if mark else ""
+        lines.append(f"{'  ' * (level[step.id] - 1)}{head}{_full_label(step)}{needs}")
+    return "\n".join(lines) + "\n"
+
+
+def _full_label(step: Step) -> str:
+    repeated = f" (for each of {step.foreach})" if step.foreach is not None else ""
+    guarded = " (if)" if step.when else ""
+    return label(step) + repeated + guarded
+
+
+def _by_need(plan: Plan) -> list[Step]:
+    steps = {step.id: step for step in plan.steps}
+    position = {step_id: index for index, step_id in enumerate(steps)}
+    order = nx.lexicographical_topological_sort(graph(plan), key=lambda step_id: position.get(step_id, -1))
+    return [steps[step_id] for step_id in order if step_id in steps]
+
+
+def _mermaid_text(text: str) -> str:
+    return (
+        text.replace("&", "&amp;").replace('"', "#quot;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
+    )
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
