@@ -76,7 +76,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
 
 # Where asyncio itself is allowed: code that never runs on trio. Everything else uses anyio.
 ASYNCIO_ONLY = (
-    "benchmarks.baselines",
+    "benchmarks",
     "engine.serve",
     "engine.durable.postgres",
     "engine.durable.dispatch",

@@ -1,0 +1,1 @@
+"""What we measure ourselves against: asyncio by hand, and other frameworks in environments of their own."""

@@ -1,0 +1,59 @@
+"""Throw-away environments for other frameworks: pinned, kept outside the project, never a dependency of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PINS = Path(__file__).parent
+
+
+def python_with(name: str) -> str | None:
+    """Return a Python that has the packages of ``<name>.txt``, made on first use; None when it cannot be made.
+
+    The environment lies in the user's cache folder (else the temporary one) under the hash of its pins. Why it
+    could not be made is said on stderr: a comparison that is left out is never silent.
+    """
+    pins = PINS / f"{name}.txt"
+    digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    folder = _cache() / f"{name}-{digest}"
+    python = folder / "bin" / "python"
+    if (folder / "complete").exists():
+        return str(python)
+    shutil.rmtree(folder, ignore_errors=True)
+    for command in _commands(folder, python, pins):
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason given"]
+            print(f"LEFT OUT: {name} cannot be installed: {said[0]}", file=sys.stderr)
+            return None
+    (folder / "complete").touch()
+    return str(python)
+
+
+def _cache() -> Path:
+    wanted = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plan-execute-engine"
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        wanted = Path(tempfile.gettempdir()) / "plan-execute-engine"
+        wanted.mkdir(parents=True, exist_ok=True)
+    return wanted
+
+
+def _commands(folder: Path, python: Path, pins: Path) -> list[list[str]]:
+    uv = shutil.which("uv")
+    if uv is not None:
+        return [
+            [uv, "venv", "-q", "--python", sys.executable, str(folder)],
+            [uv, "pip", "install", "-q", "--python", str(python), "-r", str(pins)],
+        ]
+    return [
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(python), "-m", "pip", "install", "-q", "-r", str(pins)],
+    ]

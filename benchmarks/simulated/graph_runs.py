@@ -1,0 +1,57 @@
+"""A graph of timed steps as a plan, and its run by the engine."""
+
+from __future__ import annotations
+
+import anyio
+
+from benchmarks.graphs import Graph
+from engine.loop import Engine
+from engine.tools.function import tool
+from schemas.errors import StepError
+from schemas.plan import Plan, Step
+from schemas.result import RunResult
+from schemas.settings import Limits, Settings
+
+
+@tool(effects="none")
+async def work(seconds: float) -> None:
+    """Take some time.
+
+    Args:
+        seconds: How long.
+    """
+    await anyio.sleep(seconds)
+
+
+@tool(effects="none")
+async def nothing() -> None:
+    """Do nothing."""
+
+
+def plan_of(graph: Graph) -> Plan:
+    """Return a graph as a plan; a step that takes no time calls a tool that does nothing."""
+    steps = tuple(
+        Step(id=step.id, tool="work", tool_input={"seconds": step.seconds}, depends_on=step.parents)
+        if step.seconds
+        else Step(id=step.id, tool="nothing", tool_input={}, depends_on=step.parents)
+        for step in graph
+    )
+    return Plan(goal="run the graph", answer="done", steps=steps)
+
+
+def settings(max_parallel: int | None = None) -> Settings:
+    """Return settings with nothing but a cap on simultaneous steps."""
+    return Settings(limits=Limits(max_parallel=max_parallel))
+
+
+async def apply(plan: Plan, max_parallel: int | None = None) -> RunResult:
+    """Run a plan with an engine of its own.
+
+    Raises:
+        StepError: The run did not complete; a benchmark of half a run would be worthless.
+    """
+    engine = Engine(settings(max_parallel), tools=[work, nothing])
+    result = await engine.apply(plan)
+    if result.status != "completed" or len(result.steps) != len(plan.steps):
+        raise StepError(f"the run ended {result.status}", details={"error": str(result.error)})
+    return result
