@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol, cast
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, ModelError, ModelOutputError, ModelRequestError, ModelUnavailableError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse, ToolCallPart
 from schemas.settings import ModelProvider, ProviderKind
 
@@ -20,6 +20,8 @@ Dialect = Literal["unions", "strings"]
 PlanTier = Literal["schema", "tool", "text"]
 
 _REFERENCE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<plain>[A-Za-z_]\w*))")
+
+_DATA_URL = re.compile(r"data:(?P<media_type>[\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[^;,]*)*;base64,")
 
 
 class Provider(Protocol):
@@ -145,6 +147,68 @@ def tool_call(call_id: str, name: str, raw: str) -> ToolCallPart:
     if not isinstance(parsed, dict):
         return ToolCallPart(call_id=call_id, name=name, raw=raw, valid=False)
     return ToolCallPart(call_id=call_id, name=name, arguments=cast("dict[str, Any]", parsed), raw=raw)
+
+
+def split_data_url(url: str) -> tuple[str, str] | None:
+    """Return (media type, base64 text) of a ``data:`` URL, or None for any other URL.
+
+    Raises:
+        ModelRequestError: A ``data:`` URL that is not base64 or names no media type.
+
+    >>> split_data_url("data:image/png;base64,iVBOR")
+    ('image/png', 'iVBOR')
+    """
+    if not url.startswith("data:"):
+        return None
+    match = _DATA_URL.match(url)
+    if match is None:
+        raise ModelRequestError(
+            f"an image can't be sent: {one_line(url, 40)!r} is not data:<media type>;base64,…",
+            hint="give the image as an https: URL or as base64 data",
+        )
+    return match["media_type"], url[match.end() :]
+
+
+def checked_base_url(provider: str, url: str) -> str:
+    """Return a base URL that a request can be sent to.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not re.fullmatch(r"https?://[^\s/]\S*", url):
+        raise ConfigError(
+            f"model provider {provider!r}: base_url {url!r} is no http(s) address",
+            hint="write it with its scheme, as in http://localhost:8000/v1",
+            details={"provider": provider},
+        )
+    return url
+
+
+def error_inside(content: bytes) -> object | None:
+    """Return the error in the body of a reply whose status says success, or None.
+
+    >>> error_inside(b'{"error": {"message": "no"}}')
+    {'error': {'message': 'no'}}
+    """
+    try:
+        body: Any = json.loads(content)
+    except ValueError:
+        return None
+    if isinstance(body, dict):
+        known = cast("dict[str, Any]", body)
+        if known.get("error") and not known.get("choices") and not known.get("content"):
+            return known
+    return None
+
+
+def broken_off(where: str, *, began: bool) -> ModelError:
+    """Return the error for a stream that ended before the reply did."""
+    details = {"model": where}
+    if began:
+        return ModelUnavailableError(f"{where} broke off in the middle of its reply", details=details)
+    return ModelOutputError(
+        f"{where} sent no reply in its stream", hint="check the provider's base_url and kind", details=details
+    )
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
