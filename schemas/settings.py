@@ -152,7 +152,7 @@ class Limits(Record):
     result_bytes: int = Field(default=65_536, ge=1)
     max_result_bytes: int = Field(default=100_000_000, ge=1)
     on_failure: FailurePolicy = "continue"
-    react_fallback: bool = True
+    react_fallback: bool = False
 
 
 class Approvals(Record):

@@ -91,7 +91,11 @@ def _full_label(step: Step) -> str:
 def _by_need(plan: Plan) -> list[Step]:
     steps = {step.id: step for step in plan.steps}
     position = {step_id: index for index, step_id in enumerate(steps)}
-    order = nx.lexicographical_topological_sort(graph(plan), key=lambda step_id: position.get(step_id, -1))
+
+    def place(step_id: str) -> int:
+        return position.get(step_id, -1)
+
+    order = nx.lexicographical_topological_sort(graph(plan), key=place)
     return [steps[step_id] for step_id in order if step_id in steps]
 
 

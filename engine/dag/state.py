@@ -79,6 +79,7 @@ class RunState:
         self.accepted: dict[int, Plan] = {}
         self.planning = False
         self.plan_approved: set[int] = set()
+        self.approved_plan: tuple[int, Plan] | None = None
         self.approvals: dict[str, ApprovalRequested] = {}
         self.approvals_asked = 0
         self.triggers: list[Trigger] = []
@@ -181,6 +182,7 @@ class RunState:
 
     def _plan_accepted(self, event: PlanAccepted) -> None:
         self.planning = False
+        self.approved_plan = None
         self.accepted[event.revision] = event.plan
         self.graph.adopt(event.plan.steps, event.keeps, event.revision)
 
@@ -280,10 +282,17 @@ class RunState:
         self.graph.wake(step)
 
     def _plan_answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
-        if event.decision == "reject":
+        plan = event.plan if event.decision == "edit" and event.plan is not None else asked.plan
+        if event.decision == "reject" or plan is None:
+            self.planning = False
             self.feedback = event.reason
+            self.graph.void_drafts(self.accepted)
+            self.triggers.append(Trigger(kind="rejected", message=event.reason or "the plan was rejected"))
+            if asked.plan is not None:
+                self.failed_plans.append(asked.plan)
         else:
             self.plan_approved.add(asked.revision)
+            self.approved_plan = (asked.revision, plan)
 
 
 def _trigger(step: StepState, result: StepResult) -> Trigger:

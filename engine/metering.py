@@ -1,0 +1,156 @@
+"""The gateway as one run sees it: every call is counted to the run, recorded in its log, and bound by its budget."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from gateway.gateway import CallContext, Gateway
+from schemas.errors import BudgetError, EngineError, ModelUnavailableError
+from schemas.events import BudgetExhausted, BudgetWarning, LoggedEvent, ModelCalled, RunLimits
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.protocols import Ledger
+
+_WARN_AT = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    role: str
+    step_id: str | None
+    revision: int | None
+
+
+class RunModel:
+    """Calls models for one run (implements ``schemas.protocols.ModelClient``).
+
+    Args:
+        gateway: Where calls go.
+        ledger: Holds the run's scope.
+        run_id: The run.
+        limits: Its budgets.
+        report: Takes each event: a call made, a budget nearly or wholly used.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        ledger: Ledger,
+        run_id: str,
+        limits: RunLimits,
+        report: Callable[[LoggedEvent], None],
+        step_id: str | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._ledger = ledger
+        self._run_id = run_id
+        self._limits = limits
+        self._report = report
+        self._step_id = step_id
+        self._warned: set[str] = set()
+
+    def for_step(self, step_id: str) -> RunModel:
+        """Return the same client, counting to a step unless the call names another."""
+        model = RunModel(self._gateway, self._ledger, self._run_id, self._limits, self._report, step_id)
+        model._warned = self._warned
+        return model
+
+    def planner_dialect(self, role: str) -> tuple[str, str]:
+        """Return (dialect, tier) of the first model the role resolves to."""
+        return self._gateway.planner_dialect(role)
+
+    async def stream(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> AsyncIterator[ModelChunk]:
+        """Stream one call; the last chunk is ``Done``.
+
+        Raises:
+            ModelError: The call failed for good.
+            BudgetError: The run's budget does not cover it; nothing was sent.
+        """
+        caller = _Caller(role, step_id or self._step_id, revision)
+        try:
+            async with aclosing(self._gateway.stream(request, self._context(caller))) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, Done):
+                        await self._made(caller, chunk.response)
+                    yield chunk
+        except EngineError as exc:
+            self._failed(caller, request, exc)
+            raise
+
+    async def complete(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> ModelResponse:
+        """Make one call and return the whole reply. Raises as ``stream``."""
+        async with aclosing(self.stream(request, role=role, step_id=step_id, revision=revision)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Done):
+                    return chunk.response
+        raise ModelUnavailableError("the reply ended before it was complete")
+
+    def _context(self, caller: _Caller) -> CallContext:
+        return CallContext(
+            run_id=self._run_id,
+            role=caller.role,
+            step_id=caller.step_id,
+            revision=caller.revision,
+            scopes=(f"run:{self._run_id}",),
+            use_kept=caller.role == "synthesizer",
+        )
+
+    async def _made(self, caller: _Caller, response: ModelResponse) -> None:
+        self._report(
+            ModelCalled(
+                role=caller.role,
+                model=response.model,
+                provider=response.provider,
+                route=response.route,
+                step_id=caller.step_id,
+                revision=caller.revision,
+                attempts=response.attempts,
+                parts=response.parts,
+                stop_reason=response.stop_reason,
+                usage=response.usage,
+                latency_s=response.latency_s,
+                first_token_s=response.first_token_s,
+            )
+        )
+        spent = await self._ledger.spent(f"run:{self._run_id}")
+        self._warn("usd", spent.cost_usd or 0.0, self._limits.budget_usd)
+        self._warn("tokens", spent.total_tokens, self._limits.max_tokens)
+
+    def _warn(self, measure: str, spent: float, limit: float | None) -> None:
+        if limit and spent >= _WARN_AT * limit and measure not in self._warned:
+            self._warned.add(measure)
+            self._report(
+                BudgetWarning.model_validate(
+                    {"scope": f"run:{self._run_id}", "measure": measure, "spent": spent, "limit": limit}
+                )
+            )
+
+    def _failed(self, caller: _Caller, request: ModelRequest, exc: EngineError) -> None:
+        if not isinstance(exc, BudgetError):
+            self._report(
+                ModelCalled(
+                    role=caller.role,
+                    model=str(exc.details.get("model", request.model)),
+                    provider=str(exc.details.get("provider", "")),
+                    step_id=caller.step_id,
+                    revision=caller.revision,
+                    attempts=int(exc.details.get("attempts", 1)),
+                    error=exc.to_info(),
+                )
+            )
+            return
+        measure = exc.details.get("measure", "usd")
+        self._report(
+            BudgetExhausted(
+                scope=str(exc.details.get("scope", f"run:{self._run_id}")),
+                measure=measure if measure in ("usd", "tokens", "seconds") else "usd",
+                spent=float(exc.details.get("spent") or 0.0),
+                limit=float(exc.details.get("limit") or 0.0),
+                message=exc.message,
+            )
+        )

@@ -1,0 +1,97 @@
+"""When a plan is repaired, and when to stop: pure rules over what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.events import Trigger
+from schemas.result import ErrorInfo
+
+_ENOUGH_TO_JUDGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at.
+
+    Attributes:
+        triggers: Why a replan is due, since the last one.
+        planning: Whether a planning call is under way.
+        settled: Whether nothing runs, is ready, or waits for a person.
+        mode: The run's mode now.
+        replans: Replans so far.
+        max_replans: Their cap.
+        failed: Steps of the current plan that failed.
+        ended: Steps of the current plan that ended.
+        error_rate: Share of failed steps from which a replan is due.
+        plan_error: Why the last planning call gave no plan.
+        react_fallback: Whether ReAct may take over after a cap.
+    """
+
+    triggers: tuple[Trigger, ...]
+    planning: bool
+    settled: bool
+    mode: str
+    replans: int
+    max_replans: int
+    failed: int = 0
+    ended: int = 0
+    error_rate: float = 0.5
+    plan_error: ErrorInfo | None = None
+    react_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What to do now.
+
+    Attributes:
+        kind: wait, replan, turn (the next ReAct turn), fallback (go on in ReAct), finish.
+        triggers: Why, for a replan.
+        reason: Why, for a fallback, or which cap ended the repair.
+    """
+
+    kind: Literal["wait", "replan", "turn", "fallback", "finish"]
+    triggers: tuple[Trigger, ...] = ()
+    reason: str = ""
+
+
+_WAIT = Move("wait")
+
+
+def next_move(now: Situation) -> Move:
+    """Decide what follows; a replan is due at once, everything else once the run has settled."""
+    if now.planning:
+        return _WAIT
+    if now.mode == "react":
+        return Move("turn") if now.settled and now.plan_error is None else _finish(now, "")
+    triggers = _due(now)
+    if not triggers:
+        return _finish(now, "")
+    if now.plan_error is None and now.replans < now.max_replans:
+        return Move("replan", triggers)
+    reason = _cap(now)
+    if now.react_fallback and now.settled:
+        return Move("fallback", reason=reason)
+    return _finish(now, reason)
+
+
+def _due(now: Situation) -> tuple[Trigger, ...]:
+    if now.triggers:
+        return now.triggers
+    if now.ended >= _ENOUGH_TO_JUDGE and now.failed / now.ended >= now.error_rate:
+        return (Trigger(kind="error_rate", message=f"{now.failed} of {now.ended} steps failed"),)
+    return ()
+
+
+def _cap(now: Situation) -> str:
+    if now.plan_error is not None:
+        return now.plan_error.message
+    if now.max_replans == 0:
+        return ""
+    return f"{now.replans} of {now.max_replans} replans are used up"
+
+
+def _finish(now: Situation, reason: str) -> Move:
+    return Move("finish", reason=reason) if now.settled else _WAIT

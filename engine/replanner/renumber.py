@@ -1,0 +1,104 @@
+"""Gives the steps of a planning reply their ids in the run.
+
+Ids are never reused. A planner counts from ``first_id``; after a repair, or a planning call repeated after a crash,
+it counts from there again, so its numbers are mapped to fresh ones. A step that was already started under a void
+draft with the same tool and input keeps that id: it is adopted, not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from engine.dag.refs import Reference, parse
+from engine.dag.state import RunState
+from engine.dag.steps import StepState
+from schemas.plan import Plan, Step
+
+
+class Renumbering:
+    """The ids of one planning reply, mapped to ids of the run as its steps arrive."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._ids: dict[str, str] = {}
+        self._adopted: set[str] = set()
+
+    def step(self, step: Step) -> Step:
+        """Return the step as the run knows it; the same step always gets the same id."""
+        known = self._ids.get(step.id)
+        if known is None:
+            known = self._ids[step.id] = self._choose(step)
+        return self._mapped(step, known)
+
+    def plan(self, plan: Plan) -> Plan:
+        """Return the whole plan as the run knows it."""
+        steps = tuple(self.step(step) for step in plan.steps)
+        return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
+
+    def _choose(self, step: Step) -> str:
+        for draft in self._state.graph.steps.values():
+            if draft.id not in self._adopted and self._reusable(draft) and self._mapped(step, draft.id) == draft.step:
+                self._adopted.add(draft.id)
+                return draft.id
+        taken = self._state.graph.steps.keys() | set(self._ids.values())
+        if step.id not in taken:
+            return step.id
+        number = self._state.graph.highest_id + 1
+        while str(number) in taken:
+            number += 1
+        return str(number)
+
+    def _reusable(self, draft: StepState) -> bool:
+        """Whether a step was begun under a reply that came to nothing, and its result may serve again."""
+        dropped = draft.void or (draft.phase == "ended" and draft.revision not in self._state.accepted)
+        if not dropped or draft.id in self._ids.values() or not draft.spec.read_only or draft.cancelling:
+            return False
+        return draft.phase == "running" or (draft.result is not None and draft.result.status == "done")
+
+    def _mapped(self, step: Step, step_id: str) -> Step:
+        if step.id == step_id and not any(old != new for old, new in self._ids.items()):
+            return step
+        return step.model_copy(
+            update={
+                "id": step_id,
+                "tool_input": rename(step.tool_input, self._ids),
+                "depends_on": tuple(self._ids.get(needed, needed) for needed in step.depends_on),
+                "foreach": rename(step.foreach, self._ids),
+                "when": None
+                if step.when is None
+                else tuple(
+                    condition.model_copy(
+                        update={"value": rename(condition.value, self._ids), "to": rename(condition.to, self._ids)}
+                    )
+                    for condition in step.when
+                ),
+            }
+        )
+
+
+def rename(value: Any, ids: Mapping[str, str]) -> Any:
+    """Return a JSON value with the step ids in its references replaced.
+
+    >>> rename({"a": "{{1.x}} and {{2}}"}, {"1": "7"})
+    {'a': '{{7.x}} and {{2}}'}
+    """
+    if isinstance(value, str):
+        return _rename_text(value, ids) if "{{" in value else value
+    if isinstance(value, dict):
+        return {key: rename(item, ids) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [rename(item, ids) for item in cast("list[Any]", value)]
+    return value
+
+
+def _rename_text(text: str, ids: Mapping[str, str]) -> str:
+    parts = parse(text)
+    if not any(isinstance(part, Reference) and ids.get(part.step_id, part.step_id) != part.step_id for part in parts):
+        return text
+    return "".join(
+        part.replace("{{", "\\{{")
+        if isinstance(part, str)
+        else f"{{{{{ids.get(part.step_id, part.step_id)}{part.path}}}}}"
+        for part in parts
+    )
