@@ -31,6 +31,8 @@ ROWS = {
     "engine.replanner": 3,
     "engine.synth": 3,
     "engine.react": 3,
+    "engine.journal": 3,
+    "engine.metering": 3,
     "engine.tools": 2,
     "gateway": 1,
     "engine.dag": 1,
