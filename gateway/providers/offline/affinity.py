@@ -9,27 +9,35 @@ from dataclasses import dataclass
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.references import Link
 from gateway.providers.offline.values import Mention
-from gateway.providers.offline.words import likeness, overlap, words
+from gateway.providers.offline.words import likeness, overlap, stem, words
 
-FROM = frozenset("from source start begin origin initi first since min minimum lower earliest old".split())
-TO = frozenset("to target end destin until finish final max maximum upper latest into new".split())
+def _stemmed(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in text.split())
+
+
+FROM = _stemmed("from source start begin origin initial first since min minimum lower earliest old")
+TO = _stemmed("to target end destination until finish final max maximum upper latest into new")
 _FROM_WORD = re.compile(r"(?:\b(?:from|between|since|von|vom|aus|ab|de|du|desde|starting|begin(?:s|ning)?)\b[^\w]*(?:at |on |the )?|从|自|由)\s*['\"“‘「]?$", re.IGNORECASE)
 _TO_WORD = re.compile(r"(?:\b(?:to|until|till|into|nach|bis|zum|zur|in|à|au|vers|jusqu'au|hasta|al|ending|ends?)\b[^\w]*(?:at |on |the )?|到|至|成|为|為)\s*['\"“‘「]?$", re.IGNORECASE)
 _FROM_AFTER = re.compile(r"^['\"”’」]?\s?(?:から|에서|부터|より)")
 _TO_AFTER = re.compile(r"^['\"”’」]?\s?(?:まで|까지|へ|に(?!つ)|으로|로(?!부))")
 _FITTING: dict[str, frozenset[str]] = {
-    "email": frozenset("email mail e recipi address to sender user".split()),
-    "phone": frozenset("phone telephon number mobil tel cell fax to".split()),
-    "url": frozenset("url uri link websit web page site address endpoint href sourc".split()),
-    "path": frozenset("path file filenam folder directori dir document script sourc imag input table databas 文件 路径 パス datei".split()),
-    "date": frozenset("date day birth birthdat deadlin when since until due yyyi yyyy mm from to start end on 日期 日付 날짜 datum fecha".split()),
-    "language": frozenset("languag lang locale to from target sourc".split()),
-    "time": frozenset("time hour clock when start end at hh schedul datetim 时间 時間 時刻 시간 zeit".split()),
+    "email": _stemmed("email mail e recipient address to sender user"),
+    "phone": _stemmed("phone telephone number mobile tel cell fax to"),
+    "url": _stemmed("url uri link websites web page site address endpoint href source"),
+    "path": _stemmed("path file filename folder directory dir document script source input table 文件 路径 パス datei"),
+    "date": _stemmed("date day birth birthdate deadline when since until due yyyy mm from to start end on 日期 日付 날짜 datum fecha"),
+    "time": _stemmed("time hour clock when start end at hh schedule datetime 时间 時間 時刻 시간 zeit"),
+    "language": _stemmed("language lang locale to from target source sprache 语言 言語 언어"),
 }
+_TYPED = _stemmed("email phone url uri date birthdate time deadline path filename")
 _LOOSE = re.compile(r"\b(?:over|for|in|with|from|by|to|on|within|during|until|into)\s+(?:the |a |an )?['\"]?$", re.IGNORECASE)
 _BY = re.compile(r"\b(?:by|von|par|por)\s+['\"“]?$", re.IGNORECASE)
-_NUMBERED = frozenset("id code number zip postal serial account phone size year".split())
-_PERCENT = frozenset("percent percentag rate ratio share 百分比 割合".split())
+_NUMBERED = _stemmed("id code number zip postal serial account phone size year")
+_PERCENT = _stemmed("percent percentage rate ratio share 百分比 割合")
+_PARTED = re.compile(r"[,;.]|\b(?:and|with|of|for|on|in|at|to|from|by|using|over|und|mit|für|et|y)\b", re.IGNORECASE)
+_LABEL_AFTER = re.compile(r"^\W*(?:value )?as (?:the |its |a |an )?(?=\w)", re.IGNORECASE)
+_ANY_TEXT = _stemmed("text message content data value string body input note prompt question context title description expression")
 NEAR = 0.8  # what one word of distance takes off
 _COMMON = 0.35  # worth of a word that describes the whole tool
 _FAR = 0.5  # worth of words that a preposition parts from the value
@@ -58,10 +66,13 @@ def context(text: str, mention: Mention, others: Sequence[Mention]) -> Context:
     begin = max((m.end for m in others if m.end <= mention.start), default=0)
     end = min((m.start for m in others if m.start >= mention.end), default=len(text))
     left, right = text[begin : mention.start], text[mention.end : end]
-    near = re.split(r"[,;.]|\b(?:and|und|et|y)\b", right)[0] if right else ""
+    label = _LABEL_AFTER.match(right)
+    near = _PARTED.split(right[label.end() if label else 0 :])[0]
     before = [word.stem for word in reversed(words(left)) if word.content or word.text in ("to", "from")]
     unit = [word.stem for word in words(mention.unit)]
     after = (*unit, *[word.stem for word in words(near) if word.content][:2])
+    if label:
+        return Context(after, (), text[: mention.start][-24:], right[:4])
     loose = begin > 0 and bool(_LOOSE.search(left))
     return Context(tuple(before[:7]), after, text[: mention.start][-24:], right[:4], loose)
 
@@ -151,7 +162,7 @@ def _suits_number(argument: Argument, mention: Mention) -> float:
 def _suits_text(argument: Argument, mention: Mention) -> float:
     if mention.kind in _FITTING:
         asked = {*argument.name_stems, *argument.stems}
-        return 1.2 if asked & _FITTING[mention.kind] else -0.2
+        return 1.8 if asked & _FITTING[mention.kind] else -0.8
     if mention.kind == "list":
         return -1.0
     if mention.numeric:
@@ -167,9 +178,7 @@ def _suits_result(argument: Argument, mention: Mention) -> float:
 
 def typed(argument: Argument) -> bool:
     """Return whether a text argument is of a kind one can see: an address, a date, a number to call."""
-    said = {*argument.name_stems}
-    plain = ("email", "phone", "url", "uri", "date", "birthdat", "time", "deadlin", "path", "filenam")
-    return bool(said & set(plain)) or "YYYY" in argument.description or "HH:" in argument.description
+    return bool(_TYPED & {*argument.name_stems}) or "YYYY" in argument.description or "HH:" in argument.description
 
 
 def suits_field(argument: Argument, part: Argument | None) -> float:
@@ -180,6 +189,10 @@ def suits_field(argument: Argument, part: Argument | None) -> float:
     numeric = ("number", "integer")
     if argument.kind == part.kind or (argument.kind in numeric and part.kind in numeric):
         return 0.4 + alike
+    if argument.kind in ("array", "object") and part.kind in (*numeric, "boolean"):
+        return -2.0
     if argument.kind in (*numeric, "boolean", "array", "object"):
         return alike - (0.9 if part.kind in ("string", "array", "object", *numeric) else 0.3)
+    if part.kind in (*numeric, "boolean") and not {*argument.name_stems, *argument.stems} & _ANY_TEXT:
+        return alike - 1.2
     return 0.1 + alike

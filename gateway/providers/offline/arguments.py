@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from gateway.providers.offline.affinity import affinity, context, role_of, suits_field, typed
@@ -29,6 +30,8 @@ class Filled:
         repeats: Further argument sets, when a list stood where one value belongs.
         used: Share (0–1) of the clause's values that found a place.
         links: What the references mean, by argument.
+        spans: The places of the clause that were used.
+        typed: How many required arguments hold a value the text spells out (no phrase, no reference).
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -36,6 +39,8 @@ class Filled:
     repeats: list[dict[str, Any]] = field(default_factory=list)
     used: float = 1.0
     links: dict[str, Link] = field(default_factory=dict)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    typed: int = 0
 
     def fit(self, tool: OfferedTool) -> float:
         """Return the share (0–1) of the tool's required arguments that have a value; 1 when it needs none."""
@@ -56,13 +61,22 @@ class _Work:
     def take(self, argument: Argument, mention: Mention) -> None:
         """Give a mention to an argument."""
         if mention.kind == "ref":
-            link = best_link(argument, mention.value)
+            link = best_link(argument, mention.value, self.filled.values.values())
+            if link.earlier.reference(link.part) in self.filled.values.values():
+                return
             self.filled.values[argument.name] = link.earlier.reference(link.part)
             self.filled.links[argument.name] = link
         else:
-            self.filled.values[argument.name] = coerce(argument, mention)
+            self.filled.values[argument.name] = self._moment(argument, mention) or coerce(argument, mention)
         self.free.remove(mention)
         self.spans.append((mention.start, mention.end))
+
+    def _moment(self, argument: Argument, mention: Mention) -> str | None:
+        """Complete a time of day by the clause's one date, where the argument wants both."""
+        days = [one.value[:10] for one in self.all if one.kind == "date"]
+        if mention.kind != "time" or len(days) != 1 or not ("YYYY" in argument.description and "HH" in argument.description):
+            return None
+        return f"{days[0]} {read_clock(mention.value)}"
 
 
 def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: bool = False) -> Filled:
@@ -75,7 +89,7 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     """
     filled = Filled()
     explicit = [one for one in mentions(text) if not _vocabulary(one, tool, earlier)]
-    found = sorted([*explicit, *cues(text, earlier, explicit)], key=lambda mention: mention.start)
+    found = sorted([*explicit, *cues(text, earlier, explicit, tool.stems)], key=lambda mention: mention.start)
     work = _Work(text, tool, list(found), found, filled)
     wanted = expression_argument(tool)
     if wanted is not None:
@@ -89,8 +103,10 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     spread = _explode(work)
     _pairs(work, spread)
     _structures(work)
+    filled.typed = sum(a.name in filled.values and a.name not in filled.links for a in tool.required)
     _phrases(work)
     _units(work)
+    filled.spans = work.spans
     if linked and earlier:
         _open_link(work, earlier)
     filled.missing = tuple(argument.name for argument in tool.required if argument.name not in filled.values)
@@ -160,26 +176,61 @@ def _explode(work: _Work) -> list[Mention]:
     """Break the lists that no array took into their parts; return the lists."""
     lists = [mention for mention in work.free if mention.kind == "list" and mention.parts]
     for mention in lists:
+        parts = mention.parts if not _one_place(work.text, mention) else (_whole(work.text, mention),)
         for row in (work.free, work.all):
             place = row.index(mention)
-            row[place : place + 1] = mention.parts
+            row[place : place + 1] = parts
     return lists
+
+
+def _one_place(text: str, mention: Mention) -> bool:
+    """Whether two names parted by a comma only are one thing ("Houston, Texas")."""
+    first, last = mention.parts[0], mention.parts[-1]
+    return len(mention.parts) == 2 and first.kind == "name" and text[first.end : last.start].strip() == ","
+
+
+def _whole(text: str, mention: Mention) -> Mention:
+    return Mention("name", text[mention.start : mention.end], mention.start, mention.end)
 
 
 def _pairs(work: _Work, lists: Sequence[Mention]) -> None:
     """Give single values to single arguments, the best pair first, in the order of the text when they are equal."""
-    arguments = [a for a in _open(work) if a.kind not in ("boolean", "object") and not (a.kind == "array")]
+    arguments = [a for a in _open(work) if a.kind not in ("boolean", "object", "array")]
     explicit = [mention for mention in work.all if mention.kind != "ref"]
-    pairs: list[tuple[float, int, int, Argument, Mention]] = []
+    scores: dict[tuple[int, int], float] = {}
     for place, argument in enumerate(arguments):
+        least = _LEAST if argument.required else _LEAST_OPTIONAL
         for order, mention in enumerate(work.free):
             score = affinity(argument, mention, context(work.text, mention, explicit), work.tool.stems)
-            pairs.append((round(score, 2) + (0.2 if argument.required else 0), -order, -place, argument, mention))
-    for score, _, _, argument, mention in sorted(pairs, key=lambda pair: (-pair[0], -pair[1], -pair[2])):
-        enough = _LEAST if argument.required else _LEAST_OPTIONAL
-        if score >= enough and argument.name not in work.filled.values and mention in work.free:
-            work.take(argument, mention)
-            _repeat(work, argument, mention, lists)
+            if score >= least:
+                scores[place, order] = round(score, 2) + (0.2 if argument.required else 0)
+    free = list(work.free)
+    for place, order in sorted(best_pairs(scores).items()):
+        work.take(arguments[place], free[order])
+        _repeat(work, arguments[place], free[order], lists)
+
+
+def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
+    """Return the pairing of rows and columns with the highest sum. Cost: exponential in the rows, which are few.
+
+    >>> best_pairs({(0, 0): 4.4, (0, 1): 4.1, (1, 0): 1.7, (1, 1): 0.9})
+    {0: 1, 1: 0}
+    """
+    rows = sorted({row for row, _ in scores})
+
+    @cache
+    def best(place: int, taken: frozenset[int]) -> tuple[float, tuple[tuple[int, int], ...]]:
+        if place == len(rows):
+            return 0.0, ()
+        found = best(place + 1, taken)
+        for (row, column), score in scores.items():
+            if row == rows[place] and column not in taken:
+                rest, pairs = best(place + 1, taken | {column})
+                if score + rest > found[0] + 1e-9:
+                    found = score + rest, ((row, column), *pairs)
+        return found
+
+    return dict(best(0, frozenset())[1])
 
 
 def _repeat(work: _Work, argument: Argument, mention: Mention, lists: Sequence[Mention]) -> None:
@@ -216,7 +267,7 @@ def _properties(work: _Work, whole: Argument) -> dict[str, Any] | None:
     tool = replace(work.tool, arguments=whole.parts)
     inner = _Work(work.text, tool, list(work.free), work.all, Filled())
     _options(inner)
-    inner.free = before
+    inner.free = list(before)
     _pairs(inner, ())
     used = [mention for mention in before if mention not in inner.free and mention.kind != "ref"]
     if not used or any(part.required and part.name not in inner.filled.values for part in whole.parts if part.kind != "string"):
@@ -225,6 +276,7 @@ def _properties(work: _Work, whole: Argument) -> dict[str, Any] | None:
         if part.hints and part.name not in inner.filled.values:
             _hint(inner, part, used[0])
     work.free[:] = inner.free
+    work.spans.extend(inner.spans)
     return inner.filled.values
 
 
@@ -239,11 +291,12 @@ def _hint(work: _Work, part: Argument, mention: Mention) -> None:
 def _scattered(work: _Work, argument: Argument) -> list[Any]:
     """Return all fitting values left, for a list that is written in pieces ("length 5 and width 3")."""
     item = replace(argument, kind=argument.items.kind if argument.items is not None else "any")
-    fitting = [m for m in work.free if m.kind != "ref" and m.kind != "list"]
-    if item.kind in ("number", "integer"):
-        fitting = [m for m in fitting if m.numeric]
+    if item.kind not in ("number", "integer"):
+        return []
+    fitting = [mention for mention in work.free if mention.numeric]
     for mention in fitting:
         work.free.remove(mention)
+        work.spans.append((mention.start, mention.end))
     return [coerce(item, mention) for mention in fitting]
 
 
@@ -300,9 +353,15 @@ def _open_link(work: _Work, earlier: Sequence[Earlier]) -> None:
         return
 
 
-def best_link(argument: Argument, links: Sequence[Link]) -> Link:
-    """Return the meaning of a cue that suits an argument best."""
-    return max(links, key=lambda link: link.strength + suits_field(argument, link.part))
+def best_link(argument: Argument, links: Sequence[Link], used: Iterable[Any] = ()) -> Link:
+    """Return the meaning of a cue that suits an argument best; one that is used already only when no other is near."""
+    gone = [value for value in used if isinstance(value, str)]
+
+    def worth(link: Link) -> float:
+        again = 0.5 if link.earlier.reference(link.part) in gone else 0.0
+        return link.strength + suits_field(argument, link.part) - again
+
+    return max(links, key=worth)
 
 
 def coerce(argument: Argument, mention: Mention) -> Any:

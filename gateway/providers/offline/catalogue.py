@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from schemas.model import ToolDefinition
 
-from gateway.providers.offline.words import name_stems, stems
+from gateway.providers.offline.words import name_stems, stems, words
 
 Schema = Mapping[str, Any]
 _RETURNS = re.compile(r"\n?Returns: (\{.*\})\s*$", re.S)
@@ -50,7 +50,15 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class OfferedTool:
-    """One tool: what it is for, what it takes, what it returns (empty when that is not known)."""
+    """One tool: what it is for, what it takes, what it returns (empty when that is not known).
+
+    Attributes:
+        bare: Whether its one required text may stand without its name.
+        scalar: Whether the result is known to be a plain value.
+        stems: Of its name and description.
+        verb: Stem of the description's first word.
+        key: Stems that say most about it: of its name and of the description's beginning.
+    """
 
     name: str
     description: str
@@ -60,6 +68,7 @@ class OfferedTool:
     scalar: bool = False
     stems: frozenset[str] = field(default_factory=frozenset)
     verb: str = ""
+    key: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def required(self) -> tuple[Argument, ...]:
@@ -129,7 +138,8 @@ def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Ma
         bare=bare,
         scalar=returned.get("type") in ("string", "number", "integer", "boolean"),
         stems=frozenset([*name_stems(name), *stems(description)]),
-        verb=next(iter(stems(description)), ""),
+        verb=next((word.stem for word in words(description[:60])), ""),
+        key=frozenset([*name_stems(name), *stems(description)[:3]]),
     )
 
 

@@ -136,7 +136,9 @@ def _leftover(
 ) -> tuple[str, tuple[int, int]] | None:
     """Return the clause's topic: what follows its preposition, else the longest run of words the tool does not know."""
     for match in _TOPIC.finditer(text):
-        rest = _clean(text, match.end(), len(text))
+        stop = _STOP.search(text, match.end())
+        beside = any(start >= match.end() for start, _ in spans)
+        rest = _clean(text, match.end(), stop.start() if stop and beside else len(text))
         if rest and not _overlaps(*rest[1], spans) and not _known(rest[0], tool, argument):
             return rest
     match = _CJK_OBJECT.search(text)

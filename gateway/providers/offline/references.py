@@ -23,6 +23,7 @@ _TWO = re.compile(
     re.IGNORECASE,
 )
 _OWNED = re.compile(r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b", re.IGNORECASE)
+_PREPOSITION = re.compile(r"\b(?:of|for|on|in|at|to|from|by|with|using|based|between|von|für|mit|de|para|pour)\b", re.IGNORECASE)
 _EXPLICIT = re.compile(r"\s*(?:-|:|=|of|is|as|at|equal to|to be|being|named|called)?\s*$", re.IGNORECASE)
 
 
@@ -54,12 +55,17 @@ class Link:
     strength: float
 
 
-def cues(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention]) -> list[Mention]:
-    """Return the places of a clause that speak of earlier results, as mentions whose value is a tuple of Links."""
+def cues(
+    text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], own: frozenset[str] = frozenset()
+) -> list[Mention]:
+    """Return the places of a clause that speak of earlier results, as mentions whose value is a tuple of Links.
+
+    ``own`` are the stems of the tool that is to be called: what it does itself is no earlier result.
+    """
     if not earlier:
         return []
     taken = [(mention.start, mention.end) for mention in explicit]
-    named = _named(text, earlier, explicit)
+    named = _named(text, earlier, explicit, own)
     found = [*named]
     for match in _TWO.finditer(text):
         if len(earlier) > 1 and _free(match, taken):
@@ -97,12 +103,14 @@ def _links(step: Earlier, strength: float) -> tuple[Link, ...]:
     return tuple(Link(step, part, strength - 0.02 * place) for place, part in enumerate(step.tool.returns))
 
 
-def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention]) -> list[Mention]:
+def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], own: frozenset[str]) -> list[Mention]:
     """Return noun phrases that name a field of an earlier result ("the monthly payment") or what a step was about."""
     spoken = [word for word in words(text) if word.content and not _inside(word, explicit)]
     phrases = _phrases(text, spoken)
     found: list[Mention] = []
-    for phrase in phrases:
+    for place, phrase in enumerate(phrases):
+        if place < 2 and _does_itself(text, phrase, own):
+            continue
         if any(_EXPLICIT.fullmatch(text[phrase[-1].end : m.start]) and m.start >= phrase[-1].end for m in explicit):
             continue
         links = sorted(
@@ -112,6 +120,12 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention]) -
         if links and links[0].strength >= (0.5 if owned else 0.85):
             found.append(Mention("ref", tuple(links[:8]), phrase[0].start, phrase[-1].end))
     return found
+
+
+def _does_itself(text: str, phrase: Sequence[Word], own: frozenset[str]) -> bool:
+    """Whether a phrase before the clause's first preposition only says what the tool does."""
+    ahead = _PREPOSITION.search(text)
+    return all(word.stem in own for word in phrase) and (ahead is None or phrase[-1].end <= ahead.start())
 
 
 def _inside(word: Word, explicit: Sequence[Mention]) -> bool:
@@ -133,7 +147,7 @@ def _phrases(text: str, spoken: Sequence[Word]) -> list[list[Word]]:
 
 def _meant(step: Earlier, phrase: Sequence[Word]) -> list[Link]:
     said = [word.stem for word in phrase]
-    about = step.tool.stems | step.stems
+    about = step.tool.key
     related = max((likeness(one, other) for one in said for other in about), default=0.0)
     links: list[Link] = []
     for place, part in enumerate(step.tool.returns or ()):

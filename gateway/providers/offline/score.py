@@ -12,7 +12,7 @@ from gateway.providers.offline.values import QUOTED
 from gateway.providers.offline.words import Word, is_cjk, likeness, name_stems, stem, stems, words
 
 _NAME, _DESCRIPTION, _ARGUMENT, _ARGUMENT_TEXT, _OPTION, _RETURN = 1.5, 2.0, 1.0, 0.4, 1.0, 0.5
-_FIRST_WORD, _FIRST, _COVER, _ALREADY, _VERB = 1.4, 1.35, 1.0, 0.45, 1.5
+_FIRST_WORD, _FIRST, _COVER, _ALREADY, _VERB, _NAMED = 1.4, 1.35, 1.0, 0.45, 1.5, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,9 @@ class Index:
             evidence += self._idf[match] > math.log(2.2) or len(self.tools) < 4
             covered += like * core.get(match, 0.0) * (_ALREADY if one in known else 1.0)
         whole = sum(core.values()) or 1.0
+        named = name_stems(tool.name)
+        if any(one in query for one in named):
+            score *= 1 - _NAMED + _NAMED * sum(one in query for one in named) / len(named)
         return score * (1 - _COVER / 2 + _COVER * covered / whole), evidence
 
     def _relative(self, one: str, weights: dict[str, float]) -> tuple[str, float]:

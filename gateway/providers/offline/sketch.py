@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,11 @@ from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.words import name_stems, overlap, stem, stems, words
 
-_LEAST = 0.12  # share of the best possible score below which a clause asks for no tool
+_THING = re.compile(r"\b(?:the|a|an) (?P<what>[a-z][\w-]*(?: [a-z][\w-]*){1,2}?)(?= (?:with|using|to|as|into|in|by|and)\b|[,.]|$)")
+_INSIDE = re.compile(
+    r"\b(?:of|for|on|from|to) (?:the |all )?(?P<what>(?!an? |the )[a-z][\w-]*(?: [a-z][\w-]*)?) (?:of|for|between|from|in|about|by|on)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -106,7 +111,48 @@ class _Sketcher:
         best = choices[0]
         if self._belongs_to(best, clause) or (not self._asks(clause) and self._adds_to_last(clause)):
             return
-        self._add(best, clause, place)
+        inner = self._nested(best, clause, place)
+        self._add(inner or best, clause, place)
+
+    def _nested(self, outer: Choice, clause: Clause, place: int) -> Choice | None:
+        """Plan the call inside "the X of the Y of …": what gives Y comes first. Return the outer call made from it."""
+        for match in _INSIDE.finditer(clause.text):
+            inner_text = clause.text[match.start("what") :]
+            noun = stems(match["what"])[-1:]
+            found = [one for one in choose(self._index, inner_text, [], False, (outer.tool.name,))[:3] if _gives(one.tool, noun)]
+            if not noun or self._vague(noun[0]) or not found or found[0].filled.missing or not found[0].filled.values or noun[0] in outer.tool.stems:
+                continue
+            inner = Call(self._next, found[0].tool, dict(found[0].filled.values), inner_text, clause=place)
+            made = self._from_inner(outer, inner, clause.text[: match.end("what")])
+            if made is not None:
+                return made
+        return self._from_thing(outer, clause, place)
+
+    def _from_thing(self, outer: Choice, clause: Clause, place: int) -> Choice | None:
+        """Plan a tool that needs no arguments, when the clause names what it gives as an object ("the latest notice")."""
+        for tool in self._index.tools:
+            if tool.required or tool.name == outer.tool.name or outer.filled.links:
+                continue
+            match = next((m for m in _THING.finditer(clause.text) if set(stems(m["what"])) <= tool.key and len(stems(m["what"])) > 1), None)
+            if match and not set(stems(match["what"])) & outer.tool.stems:
+                return self._from_inner(outer, Call(self._next, tool, {}, match["what"], clause=place), clause.text)
+        return None
+
+    def _from_inner(self, outer: Choice, inner: Call, text: str) -> Choice | None:
+        """Return the outer call made from the inner one's result, which is planned; None when it would not use it."""
+        same = next((c for c in self._made.calls if c.tool.name == inner.tool.name and c.values == inner.values), inner)
+        earlier = [one.earlier() for one in self._made.calls]
+        filled = fill(outer.tool, text, earlier if same is not inner else [*earlier, inner.earlier()], True)
+        if not any(link.earlier.id == same.id for link in filled.links.values()):
+            return None
+        if same is inner:
+            self._made.calls.append(inner)
+            self._next += 1
+        return Choice(outer.tool, filled, outer.score, outer.words)
+
+    def _vague(self, noun: str) -> bool:
+        """Whether many tools give something of that name."""
+        return sum(any(noun in part.name_stems for part in tool.returns) for tool in self._index.tools) > 2
 
     def _asks(self, clause: Clause) -> bool:
         """Whether a clause opens like a request rather than a statement."""
@@ -120,7 +166,7 @@ class _Sketcher:
                 continue
             of_it = {name for name, link in best.filled.links.items() if link.earlier.id == call.id}
             given = [a.name for a in best.tool.required if a.name in best.filled.values and a.name not in of_it]
-            weak = not given if of_it else best.filled.missing
+            weak = not given if of_it else best.filled.missing or not best.filled.typed
             if weak and len(of_it) == len(best.filled.links) and self._extend(call, clause):
                 return True
         return False
@@ -144,7 +190,7 @@ class _Sketcher:
         values = dict(filled.values)
         missing = [argument for argument in best.tool.required if argument.name not in values]
         for argument in list(missing):
-            reference = self._same_name(argument) or self._produced(argument, best.tool, clause, place)
+            reference = self._same_name(argument) or self._produced(argument, best, clause, place)
             if reference:
                 values[argument.name] = reference
                 missing.remove(argument)
@@ -163,15 +209,16 @@ class _Sketcher:
                     return call.earlier().reference(part)
         return None
 
-    def _produced(self, argument: Argument, user: OfferedTool, clause: Clause, place: int) -> str | None:
-        """Plan the one tool whose result is the open argument and whose own arguments the clause gives."""
+    def _produced(self, argument: Argument, best: Choice, clause: Clause, place: int) -> str | None:
+        """Plan the one tool whose result is the open argument and whose own arguments are what the clause has left."""
+        rest = _blotted(clause.text, best.filled.spans)
         makers: list[tuple[OfferedTool, Argument, dict[str, Any]]] = []
         for tool in self._index.tools:
             part = next((p for p in tool.returns if set(p.name_stems) == set(argument.name_stems)), None)
-            if part is None or tool.name == user.name or suits_field(argument, part) < 0.5 or not tool.required:
+            if part is None or tool.name == best.tool.name or suits_field(argument, part) < 0.5 or not tool.required:
                 continue
-            filled = fill(tool, clause.text)
-            if not filled.missing and all(not isinstance(v, str) or len(v) > 1 for v in filled.values.values()):
+            filled = fill(tool, rest)
+            if not filled.missing and filled.typed >= len(tool.required):
                 makers.append((tool, part, filled.values))
         if len(makers) != 1:
             return None
@@ -180,3 +227,15 @@ class _Sketcher:
         self._made.calls.append(call)
         self._next += 1
         return call.earlier().reference(part)
+
+
+def _gives(tool: OfferedTool, noun: Sequence[str]) -> bool:
+    """Whether a tool's result is called so."""
+    named = {one for part in tool.returns for one in part.name_stems} if tool.returns else tool.stems
+    return bool(set(noun) & named)
+
+
+def _blotted(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text

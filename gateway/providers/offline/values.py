@@ -34,7 +34,7 @@ _NUMBER = re.compile(
 _CJK_NUMBER = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>[\u4e00-\u9fff\uac00-\ud7af\u30a0-\u30ff]{1,3})?")
 _CODE = re.compile(r"\b(?=[A-Z0-9_-]*[A-Z])[A-Z][A-Z0-9]+(?:[-_][A-Z0-9]+)*\b")
 _NAME = re.compile(
-    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|and|for|von|van|du|la|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
+    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|von|van|du|la|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
 )
 _LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
 _CJK_LANGUAGE = re.compile(r"[中英日韩韓法德俄]文|(?:中国|英|日本|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어")

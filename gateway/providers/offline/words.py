@@ -104,7 +104,9 @@ def name_parts(name: str) -> list[str]:
 
 def name_stems(name: str) -> list[str]:
     """Return the stems of an identifier's words, small words left out."""
-    return [s for part in name_parts(name) for s in ([stem(part)] if part.isascii() else stems(part)) if part not in _SMALL]
+    parts = name_parts(name)
+    told = [part for part in parts if part not in _SMALL] or parts
+    return [one for part in told for one in ([stem(part)] if part.isascii() else stems(part))]
 
 
 _SMALL = frozenset("a an the of to for in on by with and or".split())
