@@ -18,7 +18,7 @@ from engine.sinks.words import fit
 from schemas.events import LiveEvent, LoggedRecord
 
 FRAMES_PER_S = 8
-FINAL_LINES = 60
+FINAL_LINES = 40
 
 
 class LiveView:

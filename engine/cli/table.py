@@ -1,0 +1,42 @@
+"""The commands and exit codes as ``engine --help`` lists them, without importing what they need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command: its module under engine.cli, its name there, its line of help."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
+    "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
+    "check": Entry("plans", "check", "Check a plan file against the declared tools."),
+    "apply": Entry("run", "apply", "Run a saved or edited plan."),
+    "show": Entry("plans", "show", "Draw the plan of a plan file or of a recorded run."),
+    "replay": Entry("run", "replay", "Play a recorded run (--json) again, with no model and no tool."),
+    "tools": Entry("lists", "tools", "List the declared tools, or show one."),
+    "models": Entry("lists", "models", "List the models, and which model plays which role."),
+    "init": Entry("files", "init", "Write a commented engine.yaml."),
+    "schema": Entry("files", "schema", "Print the JSON Schema of a plan, of engine.yaml, or of the events."),
+}
+
+EXIT_CODES: dict[int, str] = {
+    0: "answered",
+    1: "another error",
+    2: "the command line is wrong",
+    3: "the configuration is wrong",
+    4: "the run, approval or file does not exist, or somebody else was first",
+    5: "the plan cannot be read or run",
+    6: "a model failed or refused",
+    7: "a step or tool failed",
+    8: "replanning was given up",
+    9: "a budget or time limit is used up",
+    10: "the store cannot be read or written",
+    130: "cancelled (Ctrl-C)",
+}
