@@ -1,0 +1,141 @@
+"""What a tool's own exception means to the engine: failed for good, or worth another try."""
+
+from __future__ import annotations
+
+import errno
+import math
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import anyio
+
+from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
+
+_NETWORK = frozenset(
+    {
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.EHOSTUNREACH,
+        errno.EHOSTDOWN,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENETRESET,
+        errno.ETIMEDOUT,
+        errno.EPIPE,
+        errno.EAGAIN,
+    }
+)
+_BUSY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
+_LONGEST_MESSAGE = 500
+
+
+def tool_failure(name: str, exc: BaseException) -> EngineError:
+    """Return what a tool's exception is to the engine.
+
+    An error of ours passes through. Timeouts, connection errors and HTTP answers that ask to come back later (found
+    on the exception or on what it was raised ``from``) become ToolUnavailableError; anything else, SystemExit
+    included, ToolFailedError with type and message on one line.
+    """
+    if isinstance(exc, EngineError):
+        return exc
+    message = f"tool '{name}' raised {describe(exc)}"
+    details: dict[str, Any] = {"tool": name, "type": type(exc).__name__}
+    for link in _causes(exc):
+        status = _http_status(link)
+        if status is not None:
+            details["status"] = status
+        if status in _BUSY_STATUS:
+            wait = _retry_after_s(link)
+            return ToolUnavailableError(
+                message, details=details if wait is None else {**details, "retry_after_s": wait}
+            )
+        if status is None and _is_network(link):
+            return ToolUnavailableError(message, details=details)
+    return ToolFailedError(message, details=details)
+
+
+def describe(exc: BaseException) -> str:
+    """Return an exception's type and message on one line.
+
+    >>> describe(KeyError("ticker"))
+    "KeyError: 'ticker'"
+    """
+    try:
+        text = " ".join(str(exc).split())
+    except Exception:  # an exception whose own __str__ raises
+        text = "(its message cannot be read)"
+    if len(text) > _LONGEST_MESSAGE:
+        text = text[: _LONGEST_MESSAGE - 1] + "…"
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def cancelled_from_outside() -> bool:
+    """Tell whether the current task is being cancelled, as against a tool that raised a cancellation itself."""
+    if anyio.get_current_task().has_pending_cancellation():
+        return True
+    # A task cancelled by plain asyncio code around us belongs to no scope of anyio. Looked up, not imported: tools
+    # run on trio as well, where there is nothing to ask.
+    asyncio = sys.modules.get("asyncio")
+    try:
+        task = asyncio.current_task() if asyncio else None
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """The exception and what it was explicitly raised from."""
+    link: BaseException | None = exc
+    for _ in range(10):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__
+
+
+def _is_network(exc: BaseException) -> bool:
+    if isinstance(exc, (TimeoutError, ConnectionError, socket.gaierror)):
+        return True
+    if isinstance(exc, OSError) and exc.errno in _NETWORK:
+        return True
+    reason = getattr(exc, "reason", None)  # urllib.error.URLError
+    return isinstance(exc, OSError) and isinstance(reason, OSError) and _is_network(reason)
+
+
+def _http_status(exc: BaseException) -> int | None:
+    """Status of the HTTP answer an exception of urllib, requests, httpx or aiohttp carries."""
+    response = getattr(exc, "response", None)
+    for status in (
+        getattr(response, "status_code", None),
+        getattr(exc, "status", None),
+        getattr(exc, "code", None),
+    ):
+        if isinstance(status, int) and not isinstance(status, bool) and 400 <= status < 600:
+            return status
+    return None
+
+
+def _retry_after_s(exc: BaseException) -> float | None:
+    headers = getattr(getattr(exc, "response", None), "headers", None) or getattr(exc, "headers", None)
+    try:
+        text = str(headers["retry-after"]) if headers else ""
+    except (KeyError, TypeError):
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _seconds_until(text)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,102 @@
+"""Standard output belongs to the engine: what a tool prints goes to standard error.
+
+`engine run --json` writes one event a line; a ``print`` in a tool, or a line written by a C library or a child
+process, must not land between two of them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO, cast
+
+_in_tool: ContextVar[bool] = ContextVar("engine_in_tool", default=False)
+
+
+@contextmanager
+def tool_output() -> Generator[None]:
+    """Mark the calling task or thread as a tool's: with a guard in place, what it prints goes to standard error."""
+    token = _in_tool.set(True)
+    try:
+        yield
+    finally:
+        _in_tool.reset(token)
+
+
+@contextmanager
+def guard_stdout() -> Generator[None]:
+    """Route what tools write to standard output to standard error while the block runs.
+
+    Code of the engine goes on using ``sys.stdout``. Where it is a real file, descriptor 1 itself points to standard
+    error meanwhile, so C libraries and child processes are caught too.
+    """
+    before = sys.stdout
+    before.flush()
+    with _own_descriptor(before) as own:
+        proxy = cast("TextIO", _Guard(own))
+        sys.stdout = proxy
+        try:
+            yield
+        finally:
+            if sys.stdout is proxy:
+                sys.stdout = before
+            own.flush()
+
+
+@contextmanager
+def _own_descriptor(stdout: TextIO) -> Generator[TextIO]:
+    """A stream on a private copy of descriptor 1, which is pointed to 2; ``stdout`` itself where it is no file."""
+    try:
+        real = stdout.fileno() == 1 and sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):
+        real = False
+    if not real:
+        yield stdout
+        return
+    private = os.dup(1)
+    os.dup2(2, 1)
+    interactive = stdout.isatty()
+    own = io.TextIOWrapper(
+        os.fdopen(private, "wb", closefd=False),
+        encoding=stdout.encoding,
+        errors=stdout.errors,
+        line_buffering=interactive,
+    )
+    try:
+        yield own
+    finally:
+        own.flush()
+        os.dup2(private, 1)
+        own.close()
+        os.close(private)
+
+
+class _Guard:
+    """Stands in for ``sys.stdout``: a tool's writes go to standard error, everybody else's to the real stream."""
+
+    def __init__(self, own: TextIO) -> None:
+        self._own = own
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(lines)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    @property
+    def buffer(self) -> Any:
+        return self._stream.buffer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if _in_tool.get() else self._own
