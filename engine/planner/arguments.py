@@ -25,6 +25,32 @@ _DEPTH = 6
 _BARE_REFERENCE = re.compile(r'"(?:[^"\\]|\\.)*"|(\{\{[^{}]*\}\})')
 
 
+def nullable(schema: Schema) -> Schema:
+    """Return a schema that takes null too: where every property has to be written, null stands for "left out"."""
+    described = {"description": schema["description"]} if "description" in schema else {}
+    plain = {key: value for key, value in schema.items() if key != "description"}
+    branches = cast("list[Schema]", plain["anyOf"]) if "anyOf" in plain else [plain]
+    return {**described, "anyOf": [*branches, {"type": "null"}]}
+
+
+def without_nulls(value: object, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> object:
+    """Take the nulls that stand for "left out" from an object and the objects inside it."""
+    schema = _target(schema, defs)
+    if isinstance(value, list) and isinstance(schema.get("items"), dict):
+        inner: list[Any] = [without_nulls(item, schema["items"], defs) for item in cast("list[Any]", value)]
+        return inner
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    properties = cast("dict[str, Schema]", schema.get("properties", {}))
+    required = cast("list[str]", schema.get("required", []))
+    return {
+        name: without_nulls(inner, properties.get(name, {}), defs)
+        for name, inner in fields.items()
+        if inner is not None or name in required or _takes_null(properties.get(name, {}))
+    }
+
+
 def argument_schema(schema: Mapping[str, Any], dialect: Dialect, defs: Mapping[str, Any]) -> Schema:
     """Return how an argument of this schema is written.
 
@@ -114,12 +140,12 @@ def _object(schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int, desc
     inner = {name: portable(value, defs, depth + 1) for name, value in properties.items()}
     if any(value is None for value in inner.values()):
         return None
-    required = [name for name in cast("list[str]", schema.get("required", [])) if name in inner]
+    required = cast("list[str]", schema.get("required", []))
     return {
         "type": "object",
         **described,
-        "properties": inner,
-        "required": required,
+        "properties": {name: value if name in required else nullable(value) for name, value in inner.items() if value},
+        "required": list(inner),
         "additionalProperties": False,
     }
 
@@ -149,6 +175,19 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
     return {str: "string", int: "integer", float: "number"}.get(cast("type[Any]", type(value)), "other")
+
+
+def _target(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" in schema:
+        target = defs.get(str(schema["$ref"]).removeprefix("#/$defs/"))
+        return cast("Schema", target) if isinstance(target, dict) else {}
+    choices = cast("list[Schema]", schema.get("anyOf") or schema.get("oneOf") or [])
+    inner = next((one for one in choices if one.get("type") != "null"), None)
+    return schema if inner is None else _target(inner, defs)
+
+
+def _takes_null(schema: Mapping[str, Any]) -> bool:
+    return not schema.keys() & {"type", "anyOf", "oneOf", "enum", "const", "$ref"} or '"null"' in json.dumps(schema)
 
 
 def _accepts_text(plain: Schema) -> bool:

@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from engine.planner.arguments import REFERENCE, Dialect, Schema, argument_schema
+from engine.planner.arguments import REFERENCE, Dialect, Schema, argument_schema, nullable
 from engine.planner.items import Answer, Ask, compact, expand
 from schemas.errors import ConfigError
 from schemas.plan import Operator
@@ -64,6 +64,15 @@ def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect) -> Schema:
     }
 
 
+def optional_count(schema: Mapping[str, Any]) -> int:
+    """Return how many properties of a grammar may be left out, all definitions together."""
+    inner = [*cast("dict[str, Any]", schema.get("properties", {})).values(), *schema.get("$defs", {}).values()]
+    inner += cast("list[Any]", schema.get("anyOf", []))
+    inner += [schema["items"]] if "items" in schema else []
+    own = len(schema.get("properties", {})) - len(schema.get("required", ())) if "properties" in schema else 0
+    return own + sum(optional_count(part) for part in inner)
+
+
 def output_sketch(schema: Mapping[str, Any] | None) -> str:
     """Return a tool's result as a short JSON Schema: types and field names; empty when nothing is known."""
     if not schema:
@@ -105,11 +114,23 @@ def _body(tool: ToolSpec, dialect: Dialect, *, optional: bool) -> Schema:
     defs = cast("dict[str, Any]", tool.input_schema.get("$defs", {}))
     properties = cast("dict[str, Schema]", tool.input_schema.get("properties", {}))
     required = [name for name in tool.required if name in properties]
-    shown = list(properties) if optional else required
+    shown = {name: argument_schema(properties[name], dialect, defs) for name in (properties if optional else required)}
+    return _closed(shown, required, dialect)
+
+
+def _closed(properties: Schema, required: Sequence[str], dialect: Dialect) -> Schema:
+    """Return an object schema. Where unions are free, every property is required and null says "left out".
+
+    Source: OpenAI, "Structured outputs": all fields must be required; Anthropic, "Structured outputs": at most 16
+    union types and 24 optional properties.
+    """
+    if dialect == "unions":
+        properties = {name: value if name in required else nullable(value) for name, value in properties.items()}
+        required = list(properties)
     return {
         "type": "object",
-        "properties": {name: argument_schema(properties[name], dialect, defs) for name in shown},
-        "required": required,
+        "properties": properties,
+        "required": list(required),
         "additionalProperties": False,
     }
 
@@ -129,26 +150,24 @@ def _step(names: Sequence[str], dialect: Dialect) -> Schema:
         "additionalProperties": False,
     }
     pattern = {"pattern": REFERENCE} if dialect == "unions" else {}
-    return {
-        "type": "object",
-        "description": "A call that needs more than its required arguments.",
-        "properties": {
-            "step": {"anyOf": [_ref(f"full_{name}") for name in names]},
-            "depends_on": {
-                "type": "array",
-                "items": {"type": "integer"},
-                "description": "Steps that must be done first although no {{reference}} says so.",
-            },
-            "when": {"type": "array", "items": condition, "description": "All must hold, else the step is skipped."},
-            "foreach": {
-                "type": "string",
-                **pattern,
-                "description": "A reference to a list: one call an item, {{item}} in the arguments.",
-            },
-            "rationale": {"type": "string", "description": "Why, in a few words; only where it is not plain."},
+    properties: Schema = {
+        "step": {"anyOf": [_ref(f"full_{name}") for name in names]},
+        "depends_on": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "Steps that must be done first although no {{reference}} says so.",
         },
-        "required": ["step"],
-        "additionalProperties": False,
+        "when": {"type": "array", "items": condition, "description": "All must hold, else the step is skipped."},
+        "foreach": {
+            "type": "string",
+            **pattern,
+            "description": "A reference to a list: one call an item, {{item}} in the arguments.",
+        },
+        "rationale": {"type": "string", "description": "Why, in a few words; only where it is not plain."},
+    }
+    return {
+        **_closed(properties, ["step"], dialect),
+        "description": "A call that needs more than its required arguments.",
     }
 
 

@@ -6,7 +6,6 @@ one plan.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.dag.build import Problem, plan_error
 from engine.dag.refs import find_references
-from engine.planner.arguments import Dialect, from_text, to_text, written_as_text
+from engine.planner.arguments import Dialect, from_text, to_text, without_nulls, written_as_text
 from schemas.plan import Condition, Plan, Step
 from schemas.tool import ToolSpec
 
@@ -97,7 +96,8 @@ def read_item(
     call = _call_of(fields, path, notes)
     if call is None:
         return None
-    name, value, extras = call
+    name, value, said = call
+    extras = {key: value for key, value in said.items() if value not in (None, "", [])}
     if "when" in extras and dialect == "strings":
         extras["when"] = _conditions_from_text(extras["when"])
     arguments = _arguments(name, value, tools, dialect, f"{path}.{name}", notes)
@@ -213,21 +213,14 @@ def _arguments(
         value = {only[0]: value}
     given = cast("dict[str, Any]", value)
     defs = cast("dict[str, Any]", tool.input_schema.get("$defs", {}))
-    return {
-        key: _value(given[key], properties.get(key), dialect, defs)
-        for key in given
-        if given[key] is not None or key in tool.required or _takes_null(properties.get(key, {}))
-    }
+    read = {key: _value(item, properties.get(key), dialect, defs) for key, item in given.items()}
+    return cast("dict[str, Any]", without_nulls(read, tool.input_schema, defs))
 
 
 def _value(value: Any, schema: dict[str, Any] | None, dialect: Dialect, defs: Mapping[str, Any]) -> Any:
     if schema is None or not isinstance(value, str):
         return value
     return from_text(value) if written_as_text(schema, dialect, defs) else value
-
-
-def _takes_null(schema: Mapping[str, Any]) -> bool:
-    return not schema.keys() & {"type", "anyOf", "oneOf", "enum", "const", "$ref"} or '"null"' in json.dumps(schema)
 
 
 def _conditions_from_text(when: Any) -> Any:

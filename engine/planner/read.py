@@ -154,6 +154,9 @@ class PlanReader:
     def _document(self, fields: dict[str, Any]) -> dict[str, Any]:
         rest = {key: value for key, value in fields.items() if key != "steps"}
         steps = fields.get("steps", [])
+        if isinstance(steps, str) and isinstance(loads_or_none(steps), list):
+            self._notes.warnings.append("$.steps: the list was written as text")
+            steps = loads(steps)
         if not isinstance(steps, list):
             self._notes.problem("$.steps", f"expected a list of steps, got {json_kind(steps)}")
             return rest
