@@ -13,9 +13,6 @@ from typer.main import get_command
 from engine.cli import load
 from engine.cli.table import COMMANDS, EXIT_CODES
 
-_EXITS = "\n\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES.items())
-EPILOG = f"Exit codes:\n\n{_EXITS}"
-
 
 class LazyGroup(TyperGroup):
     """A group that lists its commands from the table and imports the one that is called."""
@@ -38,6 +35,11 @@ class LazyGroup(TyperGroup):
         group: Any = get_command(load(entry.module).commands)
         return name, group.commands[name], rest
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the exit codes after the commands."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
+
 
 _app = typer.Typer(
     cls=LazyGroup,
@@ -48,7 +50,7 @@ _app = typer.Typer(
 )
 
 
-@_app.callback(invoke_without_command=True, epilog=EPILOG)
+@_app.callback(invoke_without_command=True)
 def _root(  # pyright: ignore[reportUnusedFunction] (typer calls it)
     ctx: typer.Context,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,

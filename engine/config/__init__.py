@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -31,6 +31,7 @@ class LoadedSettings:
         settings: Complete: providers, roles and tools are filled in where the file left them out.
         folder: What relative paths and the user's own Python modules are relative to.
         source: The file's path, or ``environment``.
+        lines: Line of every key path (``tools[2].python``) of the file.
         notice: One line on what was chosen without being asked for; empty when a file said it all.
     """
 
@@ -38,6 +39,17 @@ class LoadedSettings:
     folder: Path
     source: str
     notice: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def located(self, error: ConfigError) -> ConfigError:
+        """Return an error about one of the file's keys with file and line before it; any other as it is."""
+        path = error.message.partition(":")[0]
+        while path and path not in self.lines:
+            path = path[: max(path.rfind("."), path.rfind("["))] if re.search(r"[.\[]", path) else ""
+        if not path:
+            return error
+        place = f"{self.source}:{self.lines[path]}: {error.message}"
+        return ConfigError(place, hint=error.hint, details=error.details)
 
 
 def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSettings:
@@ -55,27 +67,19 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSetting
     if named is None and not file.is_file():
         settings, notice = _complete(Settings(), frozenset(), environ)
         return LoadedSettings(settings, Path.cwd(), "environment", notice)
-    settings, given = parse_settings(_read(file, from_variable=path is None and named is not None), str(file))
+    reader = Reader(str(file))
+    settings, given = _parse(reader, _read(file, from_variable=path is None and named is not None))
     settings, notice = _complete(settings, given, environ)
-    return LoadedSettings(settings, file.resolve().parent, str(file), notice)
+    return LoadedSettings(settings, file.resolve().parent, str(file), notice, reader.lines)
 
 
-def parse_settings(text: str, source: str = FILE_NAME) -> tuple[Settings, frozenset[str]]:
-    """Return the settings a YAML text holds, and the top-level keys it gives.
+def parse_settings(text: str, source: str = FILE_NAME) -> Settings:
+    """Return the settings a YAML text holds, nothing filled in.
 
     Raises:
         ConfigError: It is no YAML, repeats a key, or does not fit ``schemas.settings``.
     """
-    reader = Reader(source)
-    raw = reader.read(text)
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as exc:
-        raise config_error(validation_problems(exc, raw, reader)) from None
-    problems = [*tool_problems(settings, reader), *name_problems(settings, reader)]
-    if problems:
-        raise config_error(problems)
-    return settings, frozenset(raw)
+    return _parse(Reader(source), text)[0]
 
 
 def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
@@ -95,6 +99,19 @@ def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
     if not found:
         raise ConfigError(f"the environment variable {name} is not set", hint=f"export {name}=…, or change {value}")
     return found
+
+
+def _parse(reader: Reader, text: str) -> tuple[Settings, frozenset[str]]:
+    """Return the settings of a text, and the top-level keys it gives. Raises as ``parse_settings``."""
+    raw = reader.read(text)
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as exc:
+        raise config_error(validation_problems(exc, raw, reader)) from None
+    problems = [*tool_problems(settings, reader), *name_problems(settings, reader)]
+    if problems:
+        raise config_error(problems)
+    return settings, frozenset(raw)
 
 
 def _read(file: Path, *, from_variable: bool) -> str:

@@ -48,6 +48,11 @@ class Reader:
             )
         return cast("dict[str, Any]", raw)
 
+    @property
+    def lines(self) -> dict[str, int]:
+        """The line of every key path, as people write it."""
+        return {dotted(path): line for path, line in self._lines.items() if path}
+
     def line(self, path: KeyPath) -> int:
         """Return the line of the path, or of the nearest path above it."""
         while path and path not in self._lines:

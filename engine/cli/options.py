@@ -1,0 +1,143 @@
+"""The options several commands share, each declared once, and how their text is read."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from schemas.errors import ConfigError
+from schemas.events import ApproveMode, Mode, RunLimits
+from schemas.settings import Roles, Settings
+
+_PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def duration(text: str) -> float:
+    """Return seconds from ``90``, ``90s``, ``5m``, ``1h30m``.
+
+    >>> duration("1h30m")
+    5400.0
+    """
+    position, total = 0, 0.0
+    for match in _PARTS.finditer(text.strip().lower()):
+        if match.start() != position:
+            break
+        position = match.end()
+        total += float(match["number"]) * _SECONDS[match["unit"]]
+    if position != len(text.strip()) or total <= 0:
+        raise typer.BadParameter(f"{text!r} is no time: write seconds, or 90s, 5m, 1h30m")
+    return total
+
+
+def money(text: str) -> float:
+    """Return USD from ``0.5`` or ``$0.50``."""
+    try:
+        amount = float(text.strip().removeprefix("$"))
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise typer.BadParameter(f"{text!r} is no amount: write USD, such as 0.50")
+    return amount
+
+
+ConfigOption = Annotated[
+    str | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration, instead of ./engine.yaml.")
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", metavar="ROLE=NAME", help="Model of a role (planner, executor, synthesizer, judge)."),
+]
+ModeOption = Annotated[
+    Mode, typer.Option("--mode", help="auto chooses between a plan, ReAct and a direct answer by the task.")
+]
+BudgetOption = Annotated[
+    float | None, typer.Option("--budget-usd", parser=money, metavar="USD", help="Most USD for model calls.")
+]
+TokensOption = Annotated[int | None, typer.Option("--max-tokens", min=1, help="Most tokens read and written.")]
+TimeOption = Annotated[
+    float | None, typer.Option("--time-limit", parser=duration, metavar="TIME", help="Seconds, or 90s, 5m, 1h30m.")
+]
+ReplansOption = Annotated[int | None, typer.Option("--max-replans", min=0, help="Replans before giving up.")]
+StepsOption = Annotated[int | None, typer.Option("--max-steps", min=1, help="Most steps the planner may write.")]
+ParallelOption = Annotated[int | None, typer.Option("--max-parallel", min=1, help="Most steps at once.")]
+ApproveOption = Annotated[
+    ApproveMode | None,
+    typer.Option("--approve", help="Steps that need approval: ask for each, approve all, deny all; or the plan first."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line for programs.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")]
+
+
+def limits_of(
+    settings: Settings,
+    *,
+    budget_usd: float | None = None,
+    max_tokens: int | None = None,
+    time_limit_s: float | None = None,
+    max_replans: int | None = None,
+    max_steps: int | None = None,
+    max_parallel: int | None = None,
+) -> RunLimits:
+    """Return the caps of a run: each option, else what the configuration says."""
+
+    def first(option: Any, setting: Any) -> Any:
+        return setting if option is None else option
+
+    return RunLimits(
+        budget_usd=first(budget_usd, settings.budget.run_usd),
+        max_tokens=first(max_tokens, settings.budget.run_tokens),
+        time_limit_s=first(time_limit_s, settings.budget.run_seconds),
+        max_replans=first(max_replans, settings.limits.max_replans),
+        max_steps=first(max_steps, settings.limits.max_steps),
+        max_parallel=first(max_parallel, settings.limits.max_parallel),
+    )
+
+
+def with_models(settings: Settings, choices: Sequence[str]) -> Settings:
+    """Return the settings with the models of ``--model role=name`` in their roles.
+
+    Raises:
+        ConfigError: A choice is no ``role=name``, or names no role.
+    """
+    known = list(Roles.model_fields)
+    chosen: dict[str, str] = {}
+    for choice in choices:
+        role, equals, name = (part.strip() for part in choice.partition("="))
+        if not equals or not name:
+            raise ConfigError(f"--model {choice}: expected role=name", hint=f"such as --model planner={role or 'NAME'}")
+        if role not in known:
+            near = difflib.get_close_matches(role, known, 1)
+            guess = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"--model {choice}: there is no role {role!r}", hint=f"{guess}roles: {', '.join(known)}")
+        chosen[role] = name
+    return settings.model_copy(update={"roles": settings.roles.model_copy(update=chosen)})
+
+
+def read_text(path: str, what: str) -> str:
+    """Return a file's text, or stdin's for ``-``.
+
+    Raises:
+        ConfigError: It cannot be read or is no UTF-8 text.
+    """
+    try:
+        if path == "-":
+            return typer.get_text_stream("stdin").read()
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{what} {path}: no UTF-8 text") from None
+    except OSError as exc:
+        raise ConfigError(f"{what} {path}: {(exc.strerror or str(exc)).lower()}") from None
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a file. Raises ConfigError when it cannot be written."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
