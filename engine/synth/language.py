@@ -149,7 +149,9 @@ _SMALL_WORDS_TEXT: Mapping[Language, str] = {
     "fr": "le la les et est sont des une un quel quelle quels que qui pour dans du de avec sur combien où au aux en",
     "es": "el la los las y es son una un qué cuál cuáles que para en del de con por cuánto cuántos dónde cómo al",
 }
-_SMALL_WORDS = {language: frozenset(words.split()) for language, words in _SMALL_WORDS_TEXT.items()}
+_SMALL_WORDS: Mapping[Language, frozenset[str]] = {
+    language: frozenset(words.split()) for language, words in _SMALL_WORDS_TEXT.items()
+}
 _LETTERS: Mapping[Language, re.Pattern[str]] = {
     "de": re.compile("[äöüß]"),
     "fr": re.compile("[çœèêëàù]"),
