@@ -31,8 +31,6 @@ ROWS = {
     "engine.replanner": 3,
     "engine.synth": 3,
     "engine.react": 3,
-    "engine.journal": 3,
-    "engine.metering": 3,
     "engine.tools": 2,
     "gateway": 1,
     "engine.dag": 1,
@@ -42,6 +40,9 @@ ROWS = {
     "engine.telemetry": 1,
     "schemas": 0,
 }
+
+# One room in several files: the loop, and what only the loop is made of.
+LOOP = ("engine.journal", "engine.metering", "engine.planning", "engine.answering")
 
 # Third parties: module → the only packages that may import it; the empty list is everybody above schemas.
 EVERYBODY: tuple[str, ...] = ()
@@ -103,6 +104,8 @@ def _inside(name: str, packages: tuple[str, ...]) -> bool:
 
 def _room(name: str) -> str | None:
     """The longest entry of ROWS that holds a module; the root ``engine`` holds only itself."""
+    if name in LOOP:
+        return "engine.loop"
     parts = name.split(".")
     rooms = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     return next((room for room in rooms if room in ROWS and (room != "engine" or name == "engine")), None)
@@ -128,13 +131,13 @@ def test_imports_go_down_only() -> None:
         here, there = _room(module.name), _room(edge.target) if _own(edge.target) else None
         if here and there and here != there and ROWS[here] <= ROWS[there]:
             wrong.append(f"{module.where}:{edge.line} imports {edge.target} (row {ROWS[here]} → {ROWS[there]})")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_nobody_inside_imports_the_root() -> None:
     """Only users import ``engine`` itself; inside, each module is imported where it lives."""
     wrong = [f"{m.where}:{e.line}" for m, e in _edges() if e.target == "engine" and m.name != "engine"]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_third_parties_stay_in_their_rooms() -> None:
@@ -149,7 +152,7 @@ def test_third_parties_stay_in_their_rooms() -> None:
         everybody = allowed == EVERYBODY and not _inside(module.name, ("schemas",))
         if allowed is None or not (everybody or _inside(module.name, allowed)):
             wrong.append(f"{module.where}:{edge.line} imports {edge.target}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_concurrency_is_anyio() -> None:
@@ -159,7 +162,7 @@ def test_concurrency_is_anyio() -> None:
         for m, e in _edges()
         if e.target.split(".")[0] == "asyncio" and not _inside(m.name, ASYNCIO_ONLY)
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", PURE)
@@ -186,7 +189,7 @@ def test_own_imports_stand_at_the_top() -> None:
         for m, e in _edges()
         if e.hidden and _own(e.target) and m.name not in LAZY_OWN_IMPORTS
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_modules_are_named_for_what_they_hold() -> None:
@@ -208,7 +211,7 @@ def test_functions_fit_a_screen() -> None:
         for f in m.functions()
         if source.body_lines(f) > MAX_FUNCTION
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_functions_branch_little() -> None:
@@ -219,7 +222,7 @@ def test_functions_branch_little() -> None:
         for f in m.functions()
         if source.complexity(f) > MAX_COMPLEXITY
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_classes_stay_small() -> None:
@@ -230,18 +233,19 @@ def test_classes_stay_small() -> None:
         for c in m.classes()
         if (c.end_lineno or 0) - c.lineno + 1 > MAX_CLASS
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_raising_functions_say_so() -> None:
-    """A public function that raises says in its docstring what and when."""
+    """A public function that raises says in its docstring what and when; help texts and tool prompts are for others."""
     wrong = [
         f"{m.where}:{f.lineno} {f.name}"
         for m in MODULES.values()
         for f in m.functions()
         if not f.name.startswith("_") and source.raises(f) and "aises" not in (ast.get_docstring(f) or "")
+        if not any(re.search(r"\btool\b|\.command\b", ast.unparse(decorator)) for decorator in f.decorator_list)
     ]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_asking_for_help_loads_nothing_heavy() -> None:
@@ -284,7 +288,7 @@ def test_every_test_says_what_it_proves() -> None:
         numbers = set(NUMBER.findall(doc))
         if not doc or len(numbers) > 1 or (numbers and not re.match(r"B\d+: \S", doc)):
             wrong.append(f"{path.relative_to(ROOT)}:{function.lineno} {function.name}: {doc[:60]!r}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def test_every_released_behaviour_has_a_test() -> None:

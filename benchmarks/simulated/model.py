@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 import anyio
 
@@ -37,7 +38,7 @@ class SimulatedModel:
         del model
         return "schema"
 
-    async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncIterator[ModelChunk]:
+    async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         """Write the reply at the model's speed."""
         del request, timeout_s
         self.calls += 1
@@ -59,9 +60,10 @@ class SimulatedModel:
         Raises:
             RuntimeError: The stream had no end; it always has.
         """
-        async for chunk in self.stream(model, request, timeout_s=timeout_s):
-            if chunk.kind == "done":
-                return chunk.response
+        async with aclosing(self.stream(model, request, timeout_s=timeout_s)) as chunks:
+            async for chunk in chunks:
+                if chunk.kind == "done":
+                    return chunk.response
         raise RuntimeError("the simulated stream had no end")
 
     async def aclose(self) -> None:
