@@ -43,11 +43,12 @@ class AnthropicProvider(SdkProvider):
     async def send(self, body: dict[str, Any], timeout_s: float) -> Any:
         """Send it. ``temperature`` travels as an extra: the SDK has no argument for it any more."""
         messages: Any = self._connected().messages
-        create = messages.create if body["stream"] else messages.with_raw_response.create
         arguments = dict(body)
         if "temperature" in arguments:
             arguments["extra_body"] = {"temperature": arguments.pop("temperature")}
-        return await create(**arguments, timeout=timeout_s)
+        if body["stream"]:
+            return await messages.create(**arguments, timeout=timeout_s)
+        return (await messages.with_raw_response.create(**arguments, timeout=timeout_s)).http_response
 
     def builder(self, model: str) -> MessageBuilder:
         """Return a builder for one streamed message."""

@@ -40,8 +40,9 @@ class OpenAIProvider(SdkProvider):
     async def send(self, body: dict[str, Any], timeout_s: float) -> Any:
         """Send it."""
         completions: Any = self._connected().chat.completions
-        create = completions.create if body["stream"] else completions.with_raw_response.create
-        return await create(**body, timeout=timeout_s)
+        if body["stream"]:
+            return await completions.create(**body, timeout=timeout_s)
+        return (await completions.with_raw_response.create(**body, timeout=timeout_s)).http_response
 
     def builder(self, model: str) -> CompletionBuilder:
         """Return a builder for one streamed completion."""

@@ -143,8 +143,8 @@ class SdkProvider(ABC):
     async def complete(self, model: str, request: ModelRequest, *, timeout_s: float) -> ModelResponse:
         """Make one attempt without streaming. Cancellation and errors as ``stream``."""
         with self._errors(model, timeout_s), anyio.fail_after(timeout_s):
-            reply: Any = await self._call(model, self.body(model, request, stream=False), timeout_s)
-            return self.read(model, reply.content, reply.headers)
+            reply: HttpReply = await self._call(model, self.body(model, request, stream=False), timeout_s)
+            return self.read(model, await reply.aread(), reply.headers)
 
     def address(self, official: str, prefix: str) -> tuple[str, str | None]:
         """Return the base URL and the API key to use.
@@ -213,7 +213,7 @@ class SdkProvider(ABC):
 
     @abstractmethod
     async def send(self, body: dict[str, Any], timeout_s: float) -> Any:
-        """Send it: an ``EventStream`` if ``body["stream"]``, else the raw reply with ``content`` and ``headers``."""
+        """Send it: an ``EventStream`` if ``body["stream"]``, else the ``HttpReply``."""
 
     @abstractmethod
     def builder(self, model: str) -> ReplyBuilder:

@@ -1,0 +1,1 @@
+"""A local HTTP server that speaks the providers' real wire formats, well and badly, and tests through the real SDKs."""
