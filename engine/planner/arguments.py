@@ -36,9 +36,9 @@ def nullable(schema: Schema) -> Schema:
 def without_nulls(value: object, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> object:
     """Take the nulls that stand for "left out" from an object and the objects inside it."""
     schema = _target(schema, defs)
-    if isinstance(value, list) and isinstance(schema.get("items"), dict):
-        inner: list[Any] = [without_nulls(item, schema["items"], defs) for item in cast("list[Any]", value)]
-        return inner
+    if isinstance(value, list):
+        items = cast("Schema", schema.get("items") if isinstance(schema.get("items"), dict) else {})
+        return [without_nulls(item, items, defs) for item in cast("list[object]", value)]
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, Any]", value)

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.planner.candidate import Candidate
+
 State = Literal["prose", "seeking", "steps", "tail", "done", "broken"]
 
 _OPEN = re.compile(r"[{\[]")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r'[^"\\\n]*')
 _LENIENT_STRING = re.compile(r'[^"\\]*')
-_LITERAL = re.compile(r"[-+.\w]*")
 _STRUCTURE = re.compile(r'["{}\[\]]')
 _SCALAR_END = re.compile(r"[,\]}\s]")
 _PAIR = {"{": "}", "[": "]"}
@@ -60,19 +60,7 @@ class PlanScanner:
         self._stack: list[str] = []
         self._in_string = False
         self._escaped = False
-        # seeking
-        self._expect: Literal["key", "colon", "value", "next"] = "value"
-        self._after_comma = False
-        self._in_literal = False
-        self._is_key = False
-        self._held: list[str] = []  # text since the candidate began
-        self._since: list[str] = []  # text from the last string on
-        self._word: list[str] = []  # the string being read
-        self._key = ""
-        self._starts: list[int] = []  # offset of each open bracket in the candidate
-        self._length = 0
-        self._list_opened = False  # right after `"steps": [`
-        # steps and tail
+        self._candidate = Candidate()
         self._head = ""
         self._piece: list[str] = []
         self._scalar = False
@@ -118,131 +106,24 @@ class PlanScanner:
         if match is None:
             return len(text)
         self.state = "seeking"
-        self._stack, self._starts, self._held, self._since = [], [], [], []
-        self._length = 0
-        self._in_string = self._in_literal = self._escaped = self._list_opened = False
-        self._expect = "value"
+        self._candidate = Candidate()
         return match.start()
 
     def _seek(self, text: str, at: int) -> tuple[int, str]:
         """Read on in a candidate; on a false start, say what has to be looked at again."""
-        end = self._seek_token(text, at)
+        candidate = self._candidate
+        end = candidate.token(text, at)
         if end < 0:
             self.state = "prose"
-            return at, "".join(self._since)
-        if self.state == "seeking":
-            self._hold(text[at:end])
-            if not self._stack:
-                self._keep_other()
+            return at, candidate.again
+        if candidate.head is not None:
+            self.state, self._head = "steps", candidate.head
+            return end, ""
+        candidate.hold(text[at:end])
+        if candidate.closed:
+            self.others = [*self.others[1 - _KEPT_OBJECTS :], candidate.text]
+            self.state = "prose"
         return end, ""
-
-    def _hold(self, piece: str) -> None:
-        self._held.append(piece)
-        self._length += len(piece)
-        if self._since:
-            self._since.append(piece)
-
-    def _keep_other(self) -> None:
-        self.others = [*self.others[1 - _KEPT_OBJECTS :], "".join(self._held)]
-        self.state = "prose"
-
-    def _seek_token(self, text: str, at: int) -> int:
-        """Return the end of the next token (or of the part of it that is here); -1 when it is not JSON."""
-        if self._in_string:
-            return self._seek_string(text, at)
-        if self._in_literal:
-            return self._seek_literal(text, at)
-        char = text[at]
-        if char in " \t\r\n":
-            match = _SPACE.match(text, at)
-            return match.end() if match else at + 1
-        if self._list_opened:
-            self._list_opened = False
-            if char in "{]":
-                return self._commit(at)
-        if char == '"':
-            return self._begin_string(at)
-        if char in "{[":
-            return self._open(char, at)
-        if char in "}]":
-            return self._close(char, at)
-        if char == ":" and self._expect == "colon":
-            self._expect = "value"
-            return at + 1
-        if char == "," and self._expect == "next":
-            self._expect = "key" if self._stack[-1] == "{" else "value"
-            self._after_comma = True
-            return at + 1
-        if self._expect == "value" and self._stack and (char in "-tfn" or char.isdigit()):
-            self._in_literal = True
-            return self._seek_literal(text, at)
-        return -1
-
-    def _seek_string(self, text: str, at: int) -> int:
-        if self._escaped:
-            self._escaped = False
-            self._word.append(text[at])
-            return at + 1
-        match = _STRING.match(text, at)
-        end = match.end() if match else at
-        self._word.append(text[at:end])
-        if end == len(text):
-            return end
-        if text[end] == "\n":
-            return -1
-        if text[end] == "\\":
-            self._escaped = True
-            self._word.append("\\")
-        else:
-            self._in_string = False
-            self._key = "".join(self._word) if self._is_key else self._key
-            self._expect = "colon" if self._is_key else "next"
-        return end + 1
-
-    def _seek_literal(self, text: str, at: int) -> int:
-        match = _LITERAL.match(text, at)
-        end = match.end() if match else at
-        if end < len(text):
-            self._in_literal = False
-            self._expect = "next"
-        return end
-
-    def _begin_string(self, at: int) -> int:
-        if self._expect not in ("key", "value") or not self._stack:
-            return -1
-        self._in_string, self._is_key = True, self._expect == "key"
-        self._word, self._since = [], [""]
-        self._after_comma = False
-        return at + 1
-
-    def _open(self, char: str, at: int) -> int:
-        if self._expect != "value":
-            return -1
-        in_list = bool(self._stack) and self._stack[0] == "["
-        self._list_opened = char == "[" and self._key == "steps" and self._stack[-1:] == ["{"] and not in_list
-        self._stack.append(char)
-        self._starts.append(self._length)
-        self._expect = "key" if char == "{" else "value"
-        self._after_comma = False
-        return at + 1
-
-    def _close(self, char: str, at: int) -> int:
-        if not self._stack or _PAIR[self._stack[-1]] != char or self._after_comma or self._expect == "colon":
-            return -1
-        if self._expect == "value" and char == "}":
-            return -1
-        self._stack.pop()
-        self._starts.pop()
-        self._key = ""
-        self._expect = "next"
-        return at + 1
-
-    def _commit(self, at: int) -> int:
-        """The plan's list begins: what was held from its object's brace on is the head of the plan."""
-        self._head = "".join(self._held)[self._starts[-2] :]
-        self.state = "steps"
-        self._held, self._since, self._word, self._stack = [], [], [], []
-        return at
 
     # Inside the plan.
 

@@ -14,15 +14,17 @@ from schemas.events import Mode
 from schemas.tool import ToolSpec
 
 _SMALL_TALK = re.compile(
-    r"(?:(?:hi|hey|hello|yo|hiya|howdy|good (?:morning|afternoon|evening|night)|thanks?|thank you|thx|cheers|bye|goodbye"
-    r"|see you|ok|okay|great|nice|cool|how are you|how's it going|what's up|who are you|what can you do|nice to meet you"
-    r"|there|all|everyone|so much|very much|a lot|today|again|and|you|hallo|guten (?:tag|morgen|abend)|danke|tschüss"
+    r"(?:(?:hi|hey|hello|yo|hiya|howdy|good (?:morning|afternoon|evening|night)|thanks?|thank you|thx|cheers|bye"
+    r"|goodbye|see you|ok|okay|great|nice|cool|how are you|how's it going|what's up|who are you|what can you do"
+    r"|nice to meet you|there|all|everyone|so much|very much|a lot|today|again|and|you|hallo"
+    r"|guten (?:tag|morgen|abend)|danke|tschüss"
     r"|bonjour|salut|merci|bonsoir|hola|gracias|buenos días|ciao|grazie|olá|obrigad[oa])[\s,.!?]*)+"
     r"|(?:你好|您好|嗨|哈喽|早上好|下午好|晚上好|早安|晚安|谢谢|謝謝|多谢|再见|再見|你是谁|你是誰|你能做什么|你会什么|吗|啊|呀|你"
     r"|こんにちは|こんばんは|おはよう|ございます|ありがとう|さようなら|はじめまして|あなたは誰ですか|どうも"
-    r"|안녕하세요|안녕|감사합니다|고마워|고맙습니다|안녕히 계세요|누구세요|[\s,.!?~,。!?、~])+",
+    r"|안녕하세요|안녕|감사합니다|고마워|고맙습니다|안녕히 계세요|누구세요|[\s,.!?~。、\uff0c\uff01\uff1f\uff5e])+",
     re.IGNORECASE,
 )
+_LONGEST_SMALL_TALK = 80
 _LEAD = r"(?:^|[.!?;:\n]\s*|\b(?:please|you|me|us|to|and|then|let's)\s+)"
 _EXPLORATORY = re.compile(
     _LEAD + r"(?:explore|investigate|debug|troubleshoot|diagnose|look into|dig into|poke around)\b"
@@ -33,7 +35,8 @@ _EXPLORATORY = re.compile(
     r"|조사(?:해|하)|탐색(?:해|하)|디버그|디버깅|원인을?\s*(?:찾|파악|알아)",
     re.IGNORECASE,
 )
-_ENGLISH = frozenset("the is are what how of you and with my it tell write please an this that about for me".split(" "))
+_ENGLISH_WORDS = "the is are what how of you and with my it tell write please an this that about for me"
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
 _CONCRETE = re.compile(r"\d|[\"“”«»「」『』《》]|https?://|[\w-]+\.[a-z]{2,5}\b|[/\\]\w", re.IGNORECASE)
 _LOOK_UP = words("search lookup find retrieve browse wikipedia google web query knowledge fetch ask") | words(
     "搜索 查询 检索 検索 검색"
@@ -54,7 +57,7 @@ def choose_mode(task: str, tools: Sequence[ToolSpec]) -> tuple[Mode, str]:
     text = task.strip()
     if not usable:
         return "direct", "there are no tools"
-    if not text or _SMALL_TALK.fullmatch(text):
+    if not text or (len(text) <= _LONGEST_SMALL_TALK and _SMALL_TALK.fullmatch(text)):
         return "direct", "small talk"
     if _EXPLORATORY.search(text):
         return "react", "the task asks to explore; what to do next depends on what is found"

@@ -11,7 +11,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _EAST_ASIAN_SIGN = re.compile(rf"[{_EAST_ASIAN}]")
 _ENDINGS = ("ations", "ation", "ings", "ing", "ions", "ion", "ies", "ers", "er", "ed", "es", "s", "e", "y")
 _SHORTEST_STEM = 3
-_FUNCTION_WORDS = """a an and are as at be been but by can could did do does for from had has have how i if in into is it its me my
+_FUNCTION_WORDS = """
+    a an and are as at be been but by can could did do does for from had has have how i if in into is it its me my
     of on or our please should so some than that the their them then there these they this those to up us was we were
     what when where which while who whom why will with would you your about after all also any before between both
     each first give given let more most next one only other out over tell use used using via want need"""
