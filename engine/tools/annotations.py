@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 import types
 from typing import (
     Annotated,
@@ -39,7 +37,7 @@ def acceptable(annotation: Any) -> Any:
     if changed == arguments:
         return annotation
     if origin in (Union, types.UnionType):
-        return functools.reduce(operator.or_, changed)
+        return cast("Any", Union)[changed]
     return origin[changed]
 
 
