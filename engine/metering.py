@@ -7,7 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from gateway.gateway import CallContext, Gateway
-from schemas.errors import BudgetError, EngineError, ModelUnavailableError
+
+from schemas.errors import BudgetError, EngineError
 from schemas.events import BudgetExhausted, BudgetWarning, LoggedEvent, ModelCalled, RunLimits
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -84,11 +85,14 @@ class RunModel:
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> ModelResponse:
         """Make one call and return the whole reply. Raises as ``stream``."""
-        async with aclosing(self.stream(request, role=role, step_id=step_id, revision=revision)) as chunks:
-            async for chunk in chunks:
-                if isinstance(chunk, Done):
-                    return chunk.response
-        raise ModelUnavailableError("the reply ended before it was complete")
+        caller = _Caller(role, step_id or self._step_id, revision)
+        try:
+            response = await self._gateway.complete(request, self._context(caller))
+            await self._made(caller, response)
+        except EngineError as exc:
+            self._failed(caller, request, exc)
+            raise
+        return response
 
     def _context(self, caller: _Caller) -> CallContext:
         return CallContext(

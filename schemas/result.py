@@ -122,6 +122,7 @@ class RunResult(Record):
     Attributes:
         answer: The text for the person; on a failed or cancelled run a partial answer that says what is missing.
         partial: Whether something asked for is missing from the answer.
+        missing: What is missing, one line each.
         steps: Results by step id, in plan order.
         steps_used: Ids of the steps the answer rests on.
         duration_s: Seconds from first to last event.
@@ -133,6 +134,7 @@ class RunResult(Record):
     status: RunStatus
     answer: str
     partial: bool = False
+    missing: tuple[str, ...] = ()
     error: ErrorInfo | None = None
     steps: dict[str, StepResult] = Field(default_factory=dict)
     steps_used: tuple[str, ...] = ()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
 from schemas.errors import StepOutputError
-from schemas.protocols import RunLog
 from schemas.result import ArtifactRef, StepResult
 
 _PREVIEW_CHARS = 2000
+Keep = Callable[[Any, bytes, str], Awaitable[ArtifactRef]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Stored:
     preview: str = ""
 
 
-async def store_value(value: Any, log: RunLog, inline_bytes: int, max_bytes: int) -> Stored:
+async def store_value(value: Any, keep: Keep, inline_bytes: int, max_bytes: int) -> Stored:
     """Check that a value is JSON, take a copy nobody else can change, and keep a large one as an artifact.
 
     Raises:
@@ -56,5 +57,5 @@ async def store_value(value: Any, log: RunLog, inline_bytes: int, max_bytes: int
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= inline_bytes:
         return Stored(copy, preview=text[:_PREVIEW_CHARS])
-    ref = ArtifactRef(sha256=await log.put_artifact(data), size_bytes=len(data), preview=text[:_PREVIEW_CHARS])
+    ref = await keep(copy, data, text[:_PREVIEW_CHARS])
     return Stored(copy, ref, ref.preview)

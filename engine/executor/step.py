@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from engine.dag.validate import faults
-from engine.executor.outcome import Outcome, Stored, store_value
+from engine.executor.outcome import Keep, Outcome, Stored, store_value
 from schemas.errors import (
     EngineError,
     StepOutputError,
@@ -27,7 +27,7 @@ from schemas.errors import (
 )
 from schemas.events import StepRetried
 from schemas.planning import StepCall
-from schemas.protocols import ModelClient, RunLog, Tool, ToolContext, ToolSource
+from schemas.protocols import ModelClient, Tool, ToolContext, ToolSource
 from schemas.result import ErrorInfo, StepResult
 from schemas.tool import RetryPolicy, ToolSpec
 
@@ -67,7 +67,7 @@ class Surroundings:
 
     Attributes:
         tools: The declared tools.
-        log: Where large results go.
+        keep: Keeps a large result: (value, its JSON, preview) → reference.
         model_for: Gives the model client of a step.
         on_progress: Takes (call, message, fraction).
         on_retry: Takes the event of an attempt that failed and will be repeated.
@@ -79,7 +79,7 @@ class Surroundings:
     """
 
     tools: ToolSource
-    log: RunLog
+    keep: Keep
     model_for: Callable[[str], ModelClient | None]
     on_progress: Callable[[StepCall, str, float | None], None]
     on_retry: Callable[[StepRetried], None]
@@ -140,7 +140,7 @@ class ToolRunner:
             attempt += 1
             try:
                 value = await _call_once(tool, call.input, context)
-                stored = await store_value(value, around.log, around.result_bytes, around.max_result_bytes)
+                stored = await store_value(value, around.keep, around.result_bytes, around.max_result_bytes)
                 _check_output(around.expected(call.step_id), stored)
                 return _done(stored, attempt, around.clock() - started, context.replan)
             except EngineError as exc:

@@ -19,39 +19,42 @@ from schemas.plan import Plan, Step
 class Renumbering:
     """The ids of one planning reply, mapped to ids of the run as its steps arrive."""
 
-    def __init__(self, state: RunState) -> None:
-        self._state = state
+    def __init__(self) -> None:
         self._ids: dict[str, str] = {}
         self._adopted: set[str] = set()
 
-    def step(self, step: Step) -> Step:
+    def step(self, step: Step, state: RunState) -> Step:
         """Return the step as the run knows it; the same step always gets the same id."""
         known = self._ids.get(step.id)
         if known is None:
-            known = self._ids[step.id] = self._choose(step)
+            known = self._ids[step.id] = self._choose(step, state)
         return self._mapped(step, known)
 
-    def plan(self, plan: Plan) -> Plan:
+    def plan(self, plan: Plan, state: RunState) -> Plan:
         """Return the whole plan as the run knows it."""
-        steps = tuple(self.step(step) for step in plan.steps)
+        steps = tuple(self.step(step, state) for step in plan.steps)
         return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
 
-    def _choose(self, step: Step) -> str:
-        for draft in self._state.graph.steps.values():
-            if draft.id not in self._adopted and self._reusable(draft) and self._mapped(step, draft.id) == draft.step:
+    def _choose(self, step: Step, state: RunState) -> str:
+        for draft in state.graph.steps.values():
+            if (
+                draft.id not in self._adopted
+                and self._reusable(draft, state)
+                and self._mapped(step, draft.id) == draft.step
+            ):
                 self._adopted.add(draft.id)
                 return draft.id
-        taken = self._state.graph.steps.keys() | set(self._ids.values())
+        taken = state.graph.steps.keys() | set(self._ids.values())
         if step.id not in taken:
             return step.id
-        number = self._state.graph.highest_id + 1
+        number = state.graph.highest_id + 1
         while str(number) in taken:
             number += 1
         return str(number)
 
-    def _reusable(self, draft: StepState) -> bool:
+    def _reusable(self, draft: StepState, state: RunState) -> bool:
         """Whether a step was begun under a reply that came to nothing, and its result may serve again."""
-        dropped = draft.void or (draft.phase == "ended" and draft.revision not in self._state.accepted)
+        dropped = draft.void or (draft.phase == "ended" and draft.revision not in state.accepted)
         if not dropped or draft.id in self._ids.values() or not draft.spec.read_only or draft.cancelling:
             return False
         return draft.phase == "running" or (draft.result is not None and draft.result.status == "done")

@@ -1,0 +1,179 @@
+"""How a run came out, and what its answer is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.dag.state import RunState
+from engine.dag.steps import StepState
+from engine.replanner.history import past_steps
+from engine.synth.template import fill_answer, partial_answer
+from schemas.errors import (
+    CostBudgetError,
+    EngineError,
+    ReplanLimitError,
+    RunCancelledError,
+    StepInputError,
+    TimeBudgetError,
+    TokenBudgetError,
+)
+from schemas.planning import AnswerRequest
+from schemas.result import ErrorInfo, RunStatus
+
+_ANSWER_PREVIEW_CHARS = 100_000
+_BUDGETS: dict[str, type[EngineError]] = {
+    "usd": CostBudgetError,
+    "tokens": TokenBudgetError,
+    "seconds": TimeBudgetError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run came out.
+
+    Attributes:
+        status: As the run will end.
+        missing: What was asked for and could not be had, one line each.
+        used: Ids of the steps that gave a result.
+        error: Why it did not complete.
+    """
+
+    status: RunStatus
+    missing: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()
+    error: ErrorInfo | None = None
+
+    @property
+    def has_results(self) -> bool:
+        """Whether any step gave a result."""
+        return bool(self.used)
+
+
+def verdict(state: RunState, cap: str) -> Verdict:
+    """Judge a run by its state.
+
+    Args:
+        state: The run, with nothing running any more.
+        cap: Which cap ended the repair, or empty.
+    """
+    steps = [step for step in state.graph.plan_steps() if not step.void]
+    used = tuple(step.id for step in steps if step.result is not None and step.result.status == "done")
+    missing = _missing(state, steps)
+    error = _error(state, steps, missing, cap)
+    status: RunStatus = "cancelled" if state.stop == "cancelled" else "failed" if error is not None else "completed"
+    return Verdict(status, missing, used, error)
+
+
+def _missing(state: RunState, steps: list[StepState]) -> tuple[str, ...]:
+    if not state.accepted:
+        return _no_plan(state)
+    final = max(state.accepted)
+    lines = [_missing_line(step) for step in steps if step.revision == final and _lost(state, step)]
+    if state.mode == "react":
+        lines = [] if state.stop is None else [state.stop_reason]
+    if not lines and state.stop is not None and state.answer is None:
+        lines.append(state.stop_reason)
+    return tuple(lines)
+
+
+def _no_plan(state: RunState) -> tuple[str, ...]:
+    if state.stop is not None:
+        return (state.stop_reason,)
+    if state.plan_error is not None:
+        return (state.plan_error.message,)
+    if state.triggers:
+        return (f"no plan was approved: {state.feedback or state.triggers[-1].message}",)
+    return ()
+
+
+def _lost(state: RunState, step: StepState) -> bool:
+    """Whether a step's result was wanted and is not there."""
+    result = step.result
+    if result is None or not step.step.critical:
+        return False
+    if result.status in ("failed", "cancelled"):
+        return True
+    return result.status == "skipped" and (step.blocked or state.stop is not None)
+
+
+def _missing_line(step: StepState) -> str:
+    what = f" ({step.step.description})" if step.step.description else ""
+    result = step.result
+    if result is None or result.error is None:
+        return f"step {step.id}, {step.step.tool}{what}: {result.reason if result else 'not run'}"
+    tries = f" after {result.attempts} attempts" if result.attempts > 1 else ""
+    return f"step {step.id}, {step.step.tool}{what}, failed{tries}: {result.error.message}"
+
+
+def _error(state: RunState, steps: list[StepState], missing: tuple[str, ...], cap: str) -> ErrorInfo | None:
+    if state.stop == "cancelled":
+        return RunCancelledError(state.stop_reason).to_info()
+    if state.exhausted is not None and state.stop == "budget":
+        spent = state.exhausted
+        details = {"scope": spent.scope, "measure": spent.measure, "spent": spent.spent, "limit": spent.limit}
+        return _BUDGETS[spent.measure](spent.message, details=details).to_info()
+    if state.answer is not None and state.answer.partial and state.mode == "react":
+        return ReplanLimitError(state.answer.missing[0] if state.answer.missing else "no full answer").to_info()
+    if not missing:
+        return None
+    cause = _cause(state, steps)
+    if cap and cause is not None:
+        details = {"cause": cause.model_dump(), "replans": state.replans}
+        return ReplanLimitError(f"{cap}; {cause.message}", hint=cause.hint, details=details).to_info()
+    return cause or EngineError(missing[0]).to_info()
+
+
+def _cause(state: RunState, steps: list[StepState]) -> ErrorInfo | None:
+    """The first failure of the last plan, with the step, its tool and its attempts."""
+    if not state.accepted:
+        return state.plan_error
+    for step in steps:
+        error = step.result.error if step.result is not None else None
+        if (
+            error is not None
+            and step.result is not None
+            and step.step.critical
+            and step.revision == max(state.accepted)
+        ):
+            tries = f" after {step.result.attempts} attempts" if step.result.attempts > 1 else ""
+            return error.model_copy(
+                update={
+                    "message": f"step {step.id} ({step.step.tool}) failed{tries}: {error.message}",
+                    "details": {
+                        **error.details,
+                        "step_id": step.id,
+                        "tool": step.step.tool,
+                        "attempts": step.result.attempts,
+                    },
+                }
+            )
+    return state.plan_error
+
+
+def answer_request(state: RunState, found: Verdict) -> AnswerRequest:
+    """Return what the synthesizer works from."""
+    plan = state.accepted.get(max(state.accepted)) if state.accepted else None
+    return AnswerRequest(
+        task=state.task,
+        steps=past_steps(state, _ANSWER_PREVIEW_CHARS),
+        expected_output_format=plan.expected_output_format if plan is not None else None,
+        missing=found.missing,
+        mode="direct" if state.mode == "direct" else "plan",
+    )
+
+
+def filled_template(template: str, state: RunState) -> str | None:
+    """Return a plan's answer template filled with results, or None where one is absent."""
+    skipped = (step.id for step in state.graph.plan_steps() if step.result and step.result.status == "skipped")
+    results = {**dict.fromkeys(skipped), **state.graph.values}
+    try:
+        return fill_answer(template, results)
+    except StepInputError:
+        return None
+
+
+def partial_text(state: RunState, found: Verdict) -> str:
+    """Return an answer made without a model: what there is, what is missing and why."""
+    reason = found.error.message if found.error is not None else ""
+    return partial_answer(answer_request(state, found), reason)

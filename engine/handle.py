@@ -1,0 +1,298 @@
+"""A run as its caller holds it: watch it, answer it, cancel it, take its result."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import anyio
+import structlog
+
+from engine.dag.build import check_plan, plan_error
+from engine.dag.state import RunState
+from engine.dag.validate import faults
+from engine.durable.artifacts import Artifacts
+from engine.replanner.history import past_steps
+from schemas.errors import ConflictError, NotFoundError, PlanSchemaError, StepRejectedError, ToolArgumentsError
+from schemas.events import (
+    ApprovalAnswered,
+    ApprovalRequested,
+    CancelRequested,
+    GoalChanged,
+    LiveEvent,
+    LiveText,
+    LoggedEvent,
+    LoggedRecord,
+)
+from schemas.plan import Plan
+from schemas.protocols import RunLog
+from schemas.result import RunResult, StepResult
+
+Hook = Callable[[LoggedRecord], Awaitable[None] | None]
+_TRIES = 50
+
+
+class Feed:
+    """Hands what is published to one reader, in order; live text is joined while the reader is behind."""
+
+    def __init__(self) -> None:
+        self._items: deque[LoggedRecord | LiveEvent] = deque()
+        self._more = anyio.Event()
+        self._closed = False
+
+    def put(self, item: LoggedRecord | LiveEvent) -> None:
+        """Add an item; never waits."""
+        last = self._items[-1] if self._items else None
+        if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
+            self._items[-1] = last.model_copy(update={"text": last.text + item.text})
+        else:
+            self._items.append(item)
+        self._more.set()
+
+    def close(self) -> None:
+        """End the feed once it is read."""
+        self._closed = True
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncIterator[LoggedRecord | LiveEvent]:
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            if self._closed:
+                return
+            await self._more.wait()
+            self._more = anyio.Event()
+
+
+async def call_hooks(feed: Feed, hooks: dict[str, list[Hook]]) -> None:
+    """Call the hooks of each record, one after another, in order; one that raises is logged and harms nothing."""
+    async for item in feed:
+        if not isinstance(item, LoggedRecord):
+            continue
+        for hook in (*hooks.get(item.event.kind, ()), *hooks.get("*", ())):
+            try:
+                outcome = hook(item)
+                if outcome is not None:
+                    await outcome
+            except Exception:
+                structlog.get_logger().exception("a hook raised", kind=item.event.kind, seq=item.seq)
+
+
+class RunHandle:
+    """One run.
+
+    Args:
+        run_id: Its id.
+        log: Where it lives.
+        new_state: Makes an empty state.
+        artifacts: Its large results.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        log: RunLog,
+        new_state: Callable[[], RunState],
+        artifacts: Artifacts,
+        moved: Callable[[], None],
+    ) -> None:
+        self.run_id = run_id
+        self._log = log
+        self._new_state = new_state
+        self._artifacts = artifacts
+        self._moved = moved
+        self._feed = Feed()
+        self._feeds = [self._feed]
+        self._done = anyio.Event()
+        self._failure: BaseException | None = None
+        self._final: RunState | None = None
+
+    def publish(self, item: LoggedRecord | LiveEvent) -> None:
+        """Take what the loop publishes."""
+        for feed in self._feeds:
+            feed.put(item)
+
+    def also(self, feed: Feed) -> None:
+        """Hand everything to one more feed, from now on."""
+        self._feeds.append(feed)
+
+    def finish(self, state: RunState | None, failure: BaseException | None = None) -> None:
+        """Take the end: the final state, or why there is none."""
+        self._final, self._failure = state, failure
+        for feed in self._feeds:
+            feed.close()
+        self._done.set()
+
+    async def done(self) -> None:
+        """Wait for the end."""
+        await self._done.wait()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over."""
+        return self._done.is_set()
+
+    def events(self) -> AsyncIterator[LoggedRecord | LiveEvent]:
+        """Return the run's events and live text as they come, for one reader; ends with the run."""
+        return self._feed.__aiter__()
+
+    async def result(self) -> RunResult:
+        """Wait for the end and return how the run came out.
+
+        Raises:
+            StoreError: The log could not be written.
+        """
+        await self._done.wait()
+        if self._failure is not None:
+            raise self._failure
+        return run_result(self._final or await self._fold())
+
+    async def pending(self) -> list[ApprovalRequested]:
+        """Return the approvals that wait for an answer, oldest first."""
+        return (await self._fold()).pending_approvals()
+
+    async def approve(
+        self,
+        approval_id: str | None = None,
+        *,
+        tool_input: dict[str, Any] | None = None,
+        plan: Plan | None = None,
+        by: str = "",
+    ) -> None:
+        """Agree to a step or a plan, as asked or edited.
+
+        Raises:
+            NotFoundError: No such approval, or several and none named: the message lists their ids.
+            ConflictError: It was already answered.
+            ToolArgumentsError: The edited input breaks the tool's schema.
+            PlanError: The edited plan cannot run.
+            StepRejectedError: The run belongs to another user.
+        """
+        edited = tool_input is not None or plan is not None
+
+        def event(state: RunState) -> LoggedEvent:
+            asked = _asked(state, approval_id, by)
+            if tool_input is not None:
+                _check_edit(state, asked, tool_input)
+            if plan is not None:
+                _check_plan(state, asked, plan)
+            return ApprovalAnswered(
+                approval_id=asked.approval_id,
+                decision="edit" if edited else "approve",
+                input=tool_input,
+                plan=plan,
+                by=by,
+            )
+
+        await self._signal(event)
+
+    async def reject(self, approval_id: str | None = None, reason: str = "", *, by: str = "") -> None:
+        """Refuse a step or a plan; the planner sees the reason. Raises as ``approve``."""
+        await self._signal(
+            lambda state: ApprovalAnswered(
+                approval_id=_asked(state, approval_id, by).approval_id, decision="reject", reason=reason, by=by
+            )
+        )
+
+    async def cancel(self, reason: str = "cancelled", *, by: str = "") -> None:
+        """End the run: running steps are cancelled, a partial answer is given. Does nothing once it is over."""
+        try:
+            await self._signal(lambda _: CancelRequested(reason=reason, by=by))
+        except ConflictError:
+            if not self.ended:
+                raise
+
+    async def steer(self, task: str, *, by: str = "") -> None:
+        """Change what the run is for; it is planned anew from what is done.
+
+        Raises:
+            ConflictError: The run is over.
+        """
+        await self._signal(lambda _: GoalChanged(task=task, by=by))
+
+    async def _signal(self, event: Callable[[RunState], LoggedEvent]) -> None:
+        for _ in range(_TRIES):
+            state = await self._fold()
+            if state.ended is not None:
+                raise ConflictError(f"run {self.run_id} is over ({state.ended.status})")
+            try:
+                await self._log.append(self.run_id, state.seq, [event(state)])
+            except ConflictError as exc:
+                if "head" not in exc.details:
+                    raise
+                await anyio.lowlevel.checkpoint()
+                continue
+            self._moved()
+            return
+        raise ConflictError(f"run {self.run_id} moves too fast to be answered", hint="try again")
+
+    async def _fold(self) -> RunState:
+        records = await self._log.load(self.run_id)
+        await self._artifacts.fetch(records)
+        state = self._new_state()
+        for record in records:
+            state.apply(record.event)
+        return state
+
+
+def _asked(state: RunState, approval_id: str | None, by: str) -> ApprovalRequested:
+    pending = state.pending_approvals()
+    listed = ", ".join(asked.approval_id for asked in pending) or "none"
+    if state.started.user and by and by != state.started.user:
+        raise StepRejectedError(f"run {state.run_id} belongs to another user", hint="only its user may answer")
+    if approval_id is None:
+        if len(pending) != 1:
+            raise NotFoundError(f"which approval is meant? pending: {listed}", hint="name one by its id")
+        return pending[0]
+    for asked in pending:
+        if asked.approval_id == approval_id:
+            return asked
+    number = approval_id.removeprefix("a")
+    if number.isdigit() and 0 < int(number) <= state.approvals_asked:
+        raise ConflictError(f"approval {approval_id} was already answered; pending: {listed}")
+    raise NotFoundError(f"there is no approval {approval_id!r}; pending: {listed}")
+
+
+def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str, Any]) -> None:
+    if asked.step_id is None:
+        raise ToolArgumentsError(f"approval {asked.approval_id} is about a plan; edit the plan, not an input")
+    spec = state.graph.steps[asked.step_id].spec
+    found = [f"{path}: {message}" for path, message in faults(spec.input_schema, tool_input)]
+    if found:
+        raise ToolArgumentsError(f"the edited input does not fit {spec.name}: {'; '.join(found)}")
+
+
+def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
+    if asked.subject != "plan":
+        raise PlanSchemaError(f"approval {asked.approval_id} is about a step, not a plan")
+    known = {past.step.id: past for past in past_steps(state, 0) if past.step.id not in {s.id for s in plan.steps}}
+    problems = check_plan(plan, state.graph.tools, known=known)
+    if problems:
+        raise plan_error(problems)
+
+
+def run_result(state: RunState) -> RunResult:
+    """Return how an ended run came out, folded from its events."""
+    ended, answer = state.ended, state.answer
+    if ended is None:
+        raise ConflictError(f"run {state.run_id} is not over")
+    return RunResult(
+        run_id=state.run_id,
+        status=ended.status,
+        answer=answer.text if answer is not None else "",
+        partial=answer.partial if answer is not None else True,
+        missing=answer.missing if answer is not None else (),
+        error=ended.error,
+        steps={step.id: _whole(state, step.id, step.result) for step in state.graph.plan_steps() if step.result},
+        steps_used=answer.steps_used if answer is not None else (),
+        usage=ended.usage,
+        replans=ended.replans,
+        duration_s=ended.duration_s,
+        critical_path_s=ended.critical_path_s,
+        sequential_s=ended.sequential_s,
+    )
+
+
+def _whole(state: RunState, step_id: str, result: StepResult) -> StepResult:
+    return result.model_copy(update={"value": state.graph.values[step_id]}) if result.status == "done" else result

@@ -1,0 +1,120 @@
+"""Writes a run: events are folded at once, appended together, and only then acted upon."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import anyio
+
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
+from schemas.errors import ConflictError, StoreError
+from schemas.events import LoggedEvent, LoggedRecord
+from schemas.protocols import RunLog
+
+T = TypeVar("T")
+
+
+class Journal:
+    """The one writer of a run in this process.
+
+    ``emit`` folds an event into the state and keeps it; ``flush`` appends what was kept as one batch. When somebody
+    else wrote in between (an approval, a cancel), the state is folded anew from the log, the facts of the batch are
+    kept and its decisions dropped: they are taken again on the new state.
+
+    Args:
+        log: Where the run lives.
+        run_id: The run.
+        new_state: Makes an empty state.
+        artifacts: Large results, at hand before they are folded in.
+    """
+
+    def __init__(self, log: RunLog, run_id: str, new_state: Callable[[], RunState], artifacts: Artifacts) -> None:
+        self._log = log
+        self._artifacts = artifacts
+        self._run_id = run_id
+        self._new_state = new_state
+        self._batch: list[tuple[LoggedEvent, bool]] = []
+        self.state = new_state()
+        self.head = 0
+
+    def emit(self, event: LoggedEvent) -> None:
+        """Fold a decision in and keep it for the log."""
+        self.state.apply(event)
+        self._batch.append((event, False))
+
+    def fact(self, event: LoggedEvent) -> bool:
+        """Fold in what happened outside (a result, a reply); False when the run has moved past it."""
+        try:
+            self.state.apply(event)
+        except StoreError:
+            return False
+        self._batch.append((event, True))
+        return True
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self._batch)
+
+    async def flush(self) -> list[LoggedRecord] | None:
+        """Append the batch and return it numbered; None when the log had moved on and the state was folded anew.
+
+        Cancellation: the append is shielded, so what was folded is written.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        batch, self._batch = self._batch, []
+        if not batch:
+            return []
+        records: list[LoggedRecord] = []
+        try:
+            with anyio.CancelScope(shield=True):
+                records = await self._log.append(self._run_id, self.head, [event for event, _ in batch])
+        except ConflictError:
+            self._batch = batch
+            return None
+        self.head += len(records)
+        return records
+
+    async def reload(self) -> list[LoggedRecord]:
+        """Fold in what others wrote and return it: the log is folded anew, unwritten facts kept, decisions dropped."""
+        news = await self._log.load(self._run_id, self.head)
+        if not news:
+            return []
+        facts = [event for event, is_fact in self._batch if is_fact]
+        self._batch = []
+        self.state = self._new_state()
+        records = await self._log.load(self._run_id)
+        await self._artifacts.fetch(records)
+        for record in records:
+            self.state.apply(record.event)
+        self.head = self.state.seq
+        for event in facts:
+            self.fact(event)
+        return [record for record in news if record.seq <= self.head]
+
+
+class Inbox(Generic[T]):
+    """What happened and was not looked at yet. Unbounded: a run has only as many senders as steps."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._filled = anyio.Event()
+
+    def put(self, item: T) -> None:
+        """Add an item; never waits."""
+        self._items.append(item)
+        self._filled.set()
+
+    async def take(self) -> list[T]:
+        """Wait until something is there and return all of it, oldest first."""
+        while not self._items:
+            await self._filled.wait()
+            self._filled = anyio.Event()
+        items = list(self._items)
+        self._items.clear()
+        return items

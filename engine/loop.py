@@ -1,0 +1,497 @@
+"""Drives one run: plan → execute → replan? → synthesize, as one stream of events.
+
+Everything that happens arrives in one inbox; the loop folds it in, decides what follows (``engine.dag.decide``,
+``engine.replanner.policy``), writes both through the RunLog as one batch, and only then acts. The log is the run: the
+order of the inbox is the only thing not determined by it, which is what makes a replay exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import anyio.abc
+
+from engine.answering import Verdict, answer_request, filled_template, partial_text, verdict
+from engine.dag.analyze import run_timing
+from engine.dag.decide import close, decide
+from engine.dag.similarity import similarity
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
+from engine.executor.executor import Executor
+from engine.journal import Inbox, Journal
+from engine.planning import Planned, Planning, keeps, todo_calls
+from engine.replanner.history import past_steps
+from engine.replanner.policy import Move, Situation, next_move
+from engine.replanner.renumber import Renumbering
+from engine.telemetry import log_ids, span
+from schemas.errors import BudgetError, EngineError, ReplanLimitError
+from schemas.events import (
+    Answer,
+    ApprovalRequested,
+    BudgetExhausted,
+    BudgetWarning,
+    LiveEvent,
+    LiveReset,
+    LiveText,
+    LoggedEvent,
+    LoggedRecord,
+    ModeChanged,
+    PlanAccepted,
+    PlanRejected,
+    PlanRepair,
+    PlanStarted,
+    PlanStep,
+    ReplanStarted,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+    Warned,
+)
+from schemas.planning import (
+    AnswerReady,
+    FillRequest,
+    PlanDelta,
+    PlanReady,
+    PlanText,
+    Repairing,
+    StepDraft,
+    TurnAnswer,
+)
+from schemas.protocols import RunLog, Synthesizer
+from schemas.settings import Limits
+
+_FILL_PREVIEW_CHARS = 50_000
+_WARN_AT = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """The synthesizer's reply, or why there is none."""
+
+    item: PlanText | AnswerReady | EngineError
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Somebody else wrote to the run's log."""
+
+
+Happening = LoggedEvent | Planned | Wrote | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a loop is made of; each is replaceable.
+
+    Attributes:
+        log: Where the run lives.
+        artifacts: Its large results.
+        planning: Makes planning calls.
+        synthesizer: Writes the answer.
+        new_state: Makes an empty state of the run.
+        new_executor: Makes the executor, given the run's task group and where to report.
+        limits: Caps that are not part of the run's own limits.
+        publish: Takes every record and live event, in order; never waits.
+    """
+
+    log: RunLog
+    artifacts: Artifacts
+    planning: Planning
+    synthesizer: Synthesizer
+    new_state: Callable[[], RunState]
+    new_executor: Callable[[anyio.abc.TaskGroup, Callable[[LoggedEvent], None]], Executor]
+    limits: Limits
+    publish: Callable[[LoggedRecord | LiveEvent], None]
+
+
+class Loop:
+    """One run, driven to its end."""
+
+    def __init__(self, run_id: str, parts: Parts, inbox: Inbox[Happening]) -> None:
+        self.run_id = run_id
+        self.inbox = inbox
+        self._parts = parts
+        self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
+        self._renumbering = Renumbering()
+        self._writing = False
+        self._stale = False
+        self._answer_text = ""
+        self._plan_chars = 0
+        self._began = 0.0
+        self._planning_scope = anyio.CancelScope()
+        self._cap_reason = ""
+
+    @property
+    def state(self) -> RunState:
+        """The run as it is now."""
+        return self._journal.state
+
+    def report(self, happening: Happening) -> None:
+        """Take what happened; never waits."""
+        self.inbox.put(happening)
+
+    async def drive(self, started: RunStarted) -> RunState:
+        """Run to the end and return the final state.
+
+        Cancellation: steps are cancelled, blocking threads abandoned; the log holds what was done so far.
+
+        Raises:
+            StoreError: The log cannot be written.
+        """
+        self._began = anyio.current_time()
+        with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
+            async with anyio.create_task_group() as group:
+                self._group = group
+                self._executor = self._parts.new_executor(group, self.report)
+                self._journal.emit(started)
+                if started.limits.time_limit_s is not None:
+                    group.start_soon(self._watch_clock, started.limits.time_limit_s)
+                await self._advance()
+                group.start_soon(self._watch_log)
+                while self.state.ended is None:
+                    for happening in await self.inbox.take():
+                        self._take(happening)
+                    await self._advance()
+                group.cancel_scope.cancel()
+        return self.state
+
+    # ------------------------------------------------------------------ decide, write, act
+
+    async def _advance(self) -> None:
+        """Do everything that follows from the state, until nothing does."""
+        while True:
+            if self._stale:
+                self._stale = False
+                await self._catch_up()
+            decision = decide(self.state, self._journal.emit)
+            self._direct()
+            dirty = self._journal.dirty
+            records = await self._journal.flush()
+            if records is None:
+                await self._catch_up()
+                continue
+            for record in records:
+                self._parts.publish(record)
+                if isinstance(record.event, StepStarted):
+                    self._executor.start(self.run_id, record.event)
+            for step_id, given in decision.fills:
+                self._fill(step_id, given)
+            for step_id in decision.cancels:
+                self._executor.cancel(step_id)
+            if not dirty or self.state.ended is not None:
+                return
+
+    async def _catch_up(self) -> None:
+        """Fold in what others wrote; bring back what is no event."""
+        news = await self._journal.reload()
+        for record in news:
+            self._parts.publish(record)
+        for step_id in self._executor.filling:
+            step = self.state.graph.steps.get(step_id)
+            if step is not None and step.phase in ("pending", "ready"):
+                step.phase = "filling"
+                self.state.graph.queue.occupy(step.step.tool)
+
+    def _direct(self) -> None:
+        """Decide what the run as a whole does next."""
+        state = self.state
+        if state.ended is not None or self._writing:
+            return
+        if state.answer is not None:
+            self._end()
+        elif state.stop is not None:
+            self._stop()
+        elif state.approved_plan is not None:
+            revision, plan = state.approved_plan
+            self._accept(revision, PlanReady(plan=plan))
+        elif state.mode == "direct":
+            self._write(verdict(state, ""))
+        elif state.revision == 0:
+            self._ask(PlanStarted(revision=1, mode=state.started.mode))
+        else:
+            self._move(next_move(self._situation()))
+
+    def _situation(self) -> Situation:
+        state = self.state
+        current = [step for step in state.graph.plan_steps() if step.revision == state.revision and step.result]
+        goal_changed = any(trigger.kind == "goal_changed" for trigger in state.triggers)
+        return Situation(
+            triggers=tuple(state.triggers),
+            planning=state.planning and not goal_changed,
+            settled=state.settled(),
+            mode=state.mode,
+            replans=state.replans,
+            max_replans=state.started.limits.max_replans,
+            failed=sum(1 for step in current if step.result and step.result.status == "failed"),
+            ended=len(current),
+            error_rate=self._parts.limits.error_rate,
+            plan_error=state.plan_error,
+            react_fallback=self._parts.limits.react_fallback,
+        )
+
+    def _move(self, move: Move) -> None:
+        state = self.state
+        match move.kind:
+            case "replan":
+                self._planning_scope.cancel()
+                self._ask(ReplanStarted(revision=state.revision + 1, triggers=move.triggers, asked_at=state.seq))
+            case "turn":
+                self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
+            case "fallback":
+                self._journal.emit(ModeChanged(mode="react", reason=move.reason))
+                state.plan_error = None
+            case "finish":
+                self._finish(move.reason)
+            case "wait":
+                pass
+
+    # ------------------------------------------------------------------ planning
+
+    def _ask(self, event: PlanStarted | ReplanStarted) -> None:
+        request = self._parts.planning.request(self.state, event)
+        self._journal.emit(event)
+        self._renumbering = Renumbering()
+        self._plan_chars = 0
+        self._planning_scope = anyio.CancelScope()
+        self._group.start_soon(self._parts.planning.call, request, self._planning_scope, self.report)
+
+    def _take(self, happening: Happening) -> None:
+        """Fold one happening in."""
+        match happening:
+            case Planned():
+                if happening.revision == self.state.revision and self.state.planning:
+                    self._planned(happening.item)
+            case Wrote():
+                self._wrote(happening.item)
+            case Moved():
+                self._stale = True
+            case StepEnded():
+                self._step_ended(happening)
+            case _:
+                self._journal.fact(happening)
+
+    def _planned(self, item: PlanDelta | EngineError) -> None:
+        match item:
+            case StepDraft():
+                self._draft(item)
+            case PlanText():
+                self._live("plan", item, self._plan_chars)
+                self._plan_chars += len(item.text)
+            case Repairing():
+                self._repairing(item)
+            case PlanReady():
+                self._ready(item)
+            case TurnAnswer():
+                self._turn_answer(item)
+            case _:
+                attempts = tuple(item.details.get("attempts", ()))
+                error = item.to_info()
+                self._journal.fact(PlanRejected(revision=self.state.revision, error=error, attempts=attempts))
+
+    def _draft(self, draft: StepDraft) -> None:
+        step = self._renumbering.step(draft.step, self.state)
+        self._journal.fact(PlanStep(revision=self.state.revision, step=step))
+
+    def _repairing(self, item: Repairing) -> None:
+        self._journal.fact(
+            PlanRepair(revision=self.state.revision, attempt=item.attempt, errors=item.errors, raw=item.raw)
+        )
+        self._renumbering = Renumbering()
+        self._plan_chars = 0
+        self._parts.publish(LiveReset(stream="plan", reason="; ".join(item.errors)[:200]))
+
+    def _ready(self, whole: PlanReady) -> None:
+        state = self.state
+        ready = whole.model_copy(update={"plan": self._renumbering.plan(whole.plan, state)})
+        alike = self._likeness(ready)
+        if alike is not None and alike >= self._parts.limits.similarity:
+            error = ReplanLimitError(
+                f"the new plan is {alike:.2f} alike to one that failed; it was not tried",
+                details={"similarity": round(alike, 4)},
+            )
+            self._journal.fact(PlanRejected(revision=state.revision, error=error.to_info()))
+        elif state.started.approve == "plan" and ready.plan.steps and state.mode == "plan":
+            self._journal.fact(
+                ApprovalRequested(
+                    approval_id=f"a{state.approvals_asked + 1}",
+                    subject="plan",
+                    plan=ready.plan,
+                    revision=state.revision,
+                )
+            )
+        else:
+            self._accept(state.revision, ready, alike)
+
+    def _accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
+        self._journal.fact(
+            PlanAccepted(
+                revision=revision,
+                plan=ready.plan,
+                keeps=keeps(self.state, ready.plan),
+                similarity=alike,
+                warnings=ready.warnings,
+            )
+        )
+
+    def _likeness(self, ready: PlanReady) -> float | None:
+        """How alike the new plan is to the most alike of those that failed, or None where none did."""
+        state = self.state
+        if state.mode != "plan" or not state.failed_plans:
+            return None
+        new = todo_calls(state, ready.plan)
+        return max(similarity(new, todo_calls(state, failed)) for failed in state.failed_plans)
+
+    def _turn_answer(self, answer: TurnAnswer) -> None:
+        state = self.state
+        used = tuple(step.id for step in state.graph.plan_steps() if step.result and step.result.status == "done")
+        missing = (answer.reason or "the answer is not complete",) if answer.partial else ()
+        self._journal.fact(
+            Answer(text=answer.text, source="react", steps_used=used, partial=answer.partial, missing=missing)
+        )
+
+    # ------------------------------------------------------------------ steps
+
+    def _fill(self, step_id: str, given: dict[str, object]) -> None:
+        step = self.state.graph.steps[step_id]
+        needed = set(step.deps)
+        inputs = tuple(past for past in past_steps(self.state, _FILL_PREVIEW_CHARS) if past.step.id in needed)
+        self._executor.fill(
+            FillRequest(task=self.state.task, step=step.step, tool=step.spec, given=given, inputs=inputs)
+        )
+
+    def _step_ended(self, event: StepEnded) -> None:
+        step = self.state.graph.steps.get(event.step_id)
+        if step is not None and step.void and event.result.status == "cancelled":
+            event = event.model_copy(
+                update={
+                    "result": event.result.model_copy(
+                        update={"status": "discarded", "reason": f"replaced by plan {self.state.revision}"}
+                    )
+                }
+            )
+        self._journal.fact(event)
+
+    # ------------------------------------------------------------------ the end
+
+    def _finish(self, reason: str) -> None:
+        state = self.state
+        self._cap_reason = reason
+        close(state, self._journal.emit)
+        plan = state.accepted.get(state.revision)
+        found = verdict(state, reason)
+        if plan is not None and plan.question:
+            self._journal.emit(Answer(text=plan.question, source="question"))
+        elif not found.missing and plan is not None and plan.answer is not None:
+            text = filled_template(plan.answer, state)
+            if text is None:
+                self._write(found)
+            else:
+                self._journal.emit(Answer(text=text, source="template", steps_used=found.used))
+        elif not found.has_results and found.missing:
+            self._journal.emit(self._partial(found))
+        else:
+            self._write(found)
+
+    def _stop(self) -> None:
+        """End a run that was cancelled, is out of budget, or fails fast: no further model call."""
+        state = self.state
+        self._planning_scope.cancel()
+        if state.graph.unended:
+            return
+        self._journal.emit(self._partial(verdict(state, state.stop_reason)))
+
+    def _partial(self, found: Verdict) -> Answer:
+        text = partial_text(self.state, found)
+        return Answer(text=text, source="template", steps_used=found.used, partial=True, missing=found.missing)
+
+    def _write(self, found: Verdict) -> None:
+        self._writing = True
+        self._answer_text = ""
+        self._group.start_soon(self._synthesize, found)
+
+    async def _synthesize(self, found: Verdict) -> None:
+        try:
+            with span("synthesize"):
+                request = answer_request(self.state, found)
+                async for item in self._parts.synthesizer.answer(request, self._parts.planning.model):
+                    self.report(Wrote(item))
+        except EngineError as exc:
+            self.report(Wrote(exc))
+
+    def _wrote(self, item: PlanText | AnswerReady | EngineError) -> None:
+        if isinstance(item, PlanText):
+            if item.restart:
+                self._answer_text = ""
+                self._parts.publish(LiveReset(stream="answer", reason="the reply began anew"))
+            self._live("answer", item, len(self._answer_text))
+            self._answer_text += item.text
+            return
+        self._writing = False
+        state = self.state
+        found = verdict(state, self._cap_reason)
+        if isinstance(item, AnswerReady):
+            source = "direct" if state.mode == "direct" else "model"
+            self._journal.fact(
+                Answer(
+                    text=item.text,
+                    source=source,
+                    steps_used=item.steps_used,
+                    partial=bool(found.missing),
+                    missing=found.missing,
+                )
+            )
+            return
+        if isinstance(item, BudgetError) and state.stop is not None:
+            return
+        self._journal.fact(Warned(code=item.code, message=f"the answer was written without a model: {item.message}"))
+        if state.mode == "direct" or not found.has_results:
+            state.plan_error = item.to_info()
+            found = verdict(state, self._cap_reason)
+        text = partial_text(state, found)
+        partial = bool(found.missing)
+        self._journal.fact(
+            Answer(text=text, source="template", steps_used=found.used, partial=partial, missing=found.missing)
+        )
+
+    def _end(self) -> None:
+        state = self.state
+        timing = run_timing(state.graph)
+        found = verdict(state, self._cap_reason)
+        self._journal.emit(
+            RunEnded(
+                status=found.status,
+                error=found.error,
+                usage=state.usage,
+                replans=state.replans,
+                steps=sum(1 for step in state.graph.steps.values() if step.result and step.result.attempts),
+                duration_s=anyio.current_time() - self._began,
+                critical_path_s=timing.critical_path_s,
+                sequential_s=timing.sequential_s,
+            )
+        )
+
+    # ------------------------------------------------------------------ beside the steps
+
+    def _live(self, stream: str, item: PlanText, offset: int) -> None:
+        if item.text:
+            self._parts.publish(LiveText(stream=stream, offset=offset, text=item.text))
+
+    async def _watch_clock(self, limit_s: float) -> None:
+        scope = f"run:{self.run_id}"
+        await anyio.sleep(limit_s * _WARN_AT)
+        spent = anyio.current_time() - self._began
+        self.report(BudgetWarning(scope=scope, measure="seconds", spent=spent, limit=limit_s))
+        await anyio.sleep(limit_s - spent)
+        spent = anyio.current_time() - self._began
+        message = f"the time limit of {limit_s:g} s is reached"
+        self.report(BudgetExhausted(scope=scope, measure="seconds", spent=spent, limit=limit_s, message=message))
+
+    async def _watch_log(self) -> None:
+        """Notice what others write; our own writes are looked at only now and then."""
+        while True:
+            await self._parts.log.wait(self.run_id, self._journal.head)
+            self.report(Moved())
+            await anyio.sleep(0.05)

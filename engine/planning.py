@@ -1,0 +1,120 @@
+"""Makes a run's planning calls: what is asked of which planner, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import anyio
+
+from engine.dag.build import dependencies
+from engine.dag.refs import find_references
+from engine.dag.similarity import Call, calls
+from engine.dag.state import RunState
+from engine.replanner.history import plan_history
+from engine.telemetry import span
+from schemas.errors import EngineError, PlanParseError
+from schemas.events import PlanStarted, ReplanStarted
+from schemas.plan import Plan
+from schemas.planning import PlanDelta, PlanReady, PlanRequest, TurnAnswer
+from schemas.protocols import ModelClient, Planner, ToolSource
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One item of a planning call, or why it gave no plan."""
+
+    revision: int
+    item: PlanDelta | EngineError
+
+
+class GivenPlan:
+    """Hands on a plan that a person wrote or saved (implements ``schemas.protocols.Planner``)."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
+        """Yield the plan, whole; no model is called."""
+        del request, model
+        yield PlanReady(plan=self._plan)
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """The planners of one run.
+
+    Attributes:
+        planner: Writes plans.
+        react: Takes ReAct turns.
+        tools: The declared tools.
+        model: The gateway as this run sees it.
+        given: The plan to apply instead of asking for a first one.
+    """
+
+    planner: Planner
+    react: Planner
+    tools: ToolSource
+    model: ModelClient
+    given: Plan | None = None
+
+    def request(self, state: RunState, event: PlanStarted | ReplanStarted) -> PlanRequest:
+        """Return what is asked; built before ``event`` is folded in, for that begins the new revision."""
+        specs = self.tools.specs()
+        visible = [spec for _, spec in sorted(specs.items()) if spec.enabled and not spec.hidden]
+        react = state.mode == "react" or (isinstance(event, PlanStarted) and event.mode == "react")
+        history = plan_history(state) if event.revision > 1 or state.graph.steps else None
+        return PlanRequest(
+            task=state.task,
+            tools=tuple(visible),
+            first_id=state.graph.highest_id + 1,
+            history=history,
+            max_steps=state.started.limits.max_steps,
+            approve_plan=state.started.approve == "plan",
+            revision=event.revision,
+            mode="react" if react else "plan",
+        )
+
+    async def call(self, request: PlanRequest, scope: anyio.CancelScope, report: Callable[[Planned], None]) -> None:
+        """Make one planning call and report every item; a failure is reported, never raised."""
+        with scope, span("plan", **{"engine.plan.revision": request.revision}):
+            ended = False
+            try:
+                planning = self._planner(request).plan(request, self.model)
+                async with aclosing(cast("AsyncGenerator[PlanDelta]", planning)) as items:
+                    async for item in items:
+                        report(Planned(request.revision, item))
+                        ended = ended or isinstance(item, (PlanReady, TurnAnswer))
+                if not ended:
+                    raise PlanParseError("the planner ended without a plan")
+            except EngineError as exc:
+                report(Planned(request.revision, exc))
+
+    def _planner(self, request: PlanRequest) -> Planner:
+        if self.given is not None and request.revision == 1:
+            return GivenPlan(self.given)
+        return self.react if request.mode == "react" else self.planner
+
+
+def keeps(state: RunState, plan: Plan) -> tuple[str, ...]:
+    """Return the unstarted steps of earlier revisions that a plan still needs."""
+    own = {step.id for step in plan.steps}
+    wanted = [needed for step in plan.steps for needed in dependencies(step)]
+    wanted += [reference.step_id for reference in find_references(plan.answer)]
+    known = state.graph.steps
+    return tuple(dict.fromkeys(i for i in wanted if i not in own and i in known and known[i].phase != "ended"))
+
+
+def todo_calls(state: RunState, plan: Plan) -> list[Call]:
+    """Return the calls of a plan that are not done, the failed ones with the input they were sent."""
+    known = state.graph.steps
+    values = state.graph.values
+    failed: dict[str, dict[str, Any] | None] = {}
+    for step in plan.steps:
+        there = known.get(step.id)
+        if there is not None and there.result is not None and there.result.status == "failed":
+            failed[step.id] = there.input
+    todo = [step for step in plan.steps if step.id not in values]
+    return calls(todo, values.__getitem__, failed)
