@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from gateway.providers.offline.affinity import affinity, context, role_of, suits_field, typed
-from gateway.providers.offline.arithmetic import expression_argument, write_expression
+from gateway.providers.offline.arithmetic import expression_argument, write_expressions
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.dates import convert, read_clock
 from gateway.providers.offline.phrases import choice, phrase, spoken_flag, unknown_runs
@@ -93,11 +93,12 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     work = _Work(text, tool, list(found), found, filled)
     wanted = expression_argument(tool)
     if wanted is not None:
-        expression = write_expression(text, work.free, wanted)
-        if expression is not None:
-            filled.values[wanted.name] = expression
-            filled.missing = tuple(a.name for a in tool.required if a.name not in filled.values)
-            return filled
+        written = write_expressions(text, work.free)
+        filled.values = {wanted.name: written[0]} if written else {}
+        filled.repeats = [{wanted.name: one} for one in written[1:]]
+        filled.missing = () if written else (wanted.name,)
+        filled.typed = len(written)
+        return filled
     _options(work)
     _arrays(work)
     spread = _explode(work)
@@ -201,7 +202,8 @@ def _pairs(work: _Work, lists: Sequence[Mention]) -> None:
     for place, argument in enumerate(arguments):
         least = _LEAST if argument.required else _LEAST_OPTIONAL
         for order, mention in enumerate(work.free):
-            score = affinity(argument, mention, context(work.text, mention, explicit), work.tool.stems)
+            beside = work.all if mention.kind == "ref" else explicit
+            score = affinity(argument, mention, context(work.text, mention, beside), work.tool.stems)
             if score >= least:
                 scores[place, order] = round(score, 2) + (0.2 if argument.required else 0)
     free = list(work.free)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.references import Link
-from gateway.providers.offline.values import Mention
+from gateway.providers.offline.values import Mention, mentions
 
 _ASKED = frozenset(("expression", "formula", "equation"))
 _SYMBOLIC = re.compile(r"\(*\s*-?\d[\d.,]*\s*\)*(?:\s*(?:\*\*|[-+*/×÷^−·])\s*\(*\s*-?\d[\d.,]*%?\s*\)*)+")
@@ -24,6 +24,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _SQUARED = re.compile(r"(\S+) squared\b|\bsquare of (?:the )?(\S+)", re.IGNORECASE)
+_ROOTED = re.compile(r"\bsquare (?:root )?of (?:the )?(?:number )?\d|\d\S* squared\b", re.IGNORECASE)
 _ROOT = re.compile(r"\bsquare root of (?:the )?(\S+)", re.IGNORECASE)
 _GATHER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:sum|total|add|summe|somme|suma)\b|之和|总和|合计|合計|합계|求和|相加", re.IGNORECASE), "+"),
@@ -47,9 +48,20 @@ def expression_argument(tool: OfferedTool) -> Argument | None:
     return needed[0] if named and any(word in said for word in (*_ASKED, "arithmetic")) else None
 
 
-def arithmetic(text: str) -> bool:
-    """Return whether a text has the shape of arithmetic over numbers it holds."""
-    return bool(_SYMBOLIC.search(_unwritten(text))) or _worded(text)
+def arithmetic(text: str, follows: bool = False) -> bool:
+    """Return whether a text has the shape of arithmetic over numbers it holds, or over results when it follows some."""
+    text = _without_values(text)
+    if follows and (any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)):
+        return True
+    return any(p.search(_unwritten(text)) for p in (_SYMBOLIC, _ROOTED)) or _worded(text)
+
+
+def _without_values(text: str) -> str:
+    """Blot out what holds digits but is no number: dates, addresses, quoted texts."""
+    for mention in mentions(text):
+        if not all(part.numeric for part in mention.parts or (mention,)):
+            text = text[: mention.start] + "\x01" * (mention.end - mention.start) + text[mention.end :]
+    return text
 
 
 def _worded(text: str) -> bool:
@@ -66,18 +78,16 @@ def _gathers(text: str, count: int) -> bool:
     return count > 1 and bool(listed) and (bool(_AVERAGE.search(text)) or any(p.search(text) for p, _ in _GATHER))
 
 
-def write_expression(text: str, found: Sequence[Mention], argument: Argument) -> str | None:
-    """Return the expression a clause asks for, references in it as ``{{id.path}}``; None when it has no such shape.
+def write_expressions(text: str, found: Sequence[Mention]) -> list[str]:
+    """Return the expressions a clause asks for, references in them as ``{{id.path}}``; none when it has no such shape.
 
-    >>> write_expression("what is 17% of 2,340 plus 12", (), Argument("expression", "string"))
-    '17/100*2340 + 12'
+    >>> write_expressions("what is 17% of 2,340 plus 12", ())
+    ['17/100*2340 + 12']
     """
-    written = _with_references(text, found, argument)
-    signed = _signs(_unwritten(written))
-    chains = sorted(_CHAIN.findall(signed), key=len)
-    if chains:
-        return _balanced(chains[-1].strip())
-    return _root(signed) or _gathered(signed)
+    signed = _signs(_unwritten(_with_references(_without_values(text), found)))
+    chains = [balanced for match in _CHAIN.finditer(signed) if (balanced := _balanced(match[0].strip()))]
+    other = _root(signed) or _gathered(signed)
+    return chains or ([other] if other else [])
 
 
 def _unwritten(text: str) -> str:
@@ -86,14 +96,17 @@ def _unwritten(text: str) -> str:
     return re.sub(r"[$€£¥](?=\s?\d)", "", text)
 
 
-def _with_references(text: str, found: Sequence[Mention], argument: Argument) -> str:
+def _with_references(text: str, found: Sequence[Mention]) -> str:
     """Put references where the text speaks of earlier results."""
-    for mention in sorted((m for m in found if m.kind == "ref"), key=lambda m: -m.start):
-        link = _numeric_link(mention.value)
-        end = mention.end
-        start = mention.start - len(re.search(r"(?:\bthe\s)?$", text[: mention.start])[0])  # pyright: ignore[reportOptionalSubscript]
-        reference = f" {link.earlier.reference(link.part)} "
-        text = text[:start] + reference + ("" if mention.unit == "pair" and text[start:end] == "" else text[end:])
+    spans: dict[int, list[Mention]] = {}
+    for mention in found:
+        if mention.kind == "ref":
+            spans.setdefault(mention.end, []).append(mention)
+    for end, said in sorted(spans.items(), reverse=True):
+        links = [_numeric_link(mention.value) for mention in said]
+        start = min(mention.start for mention in said)
+        start -= len(re.search(r"(?:\bthe\s)?$", text[:start])[0])  # pyright: ignore[reportOptionalSubscript]
+        text = f"{text[:start]} {' and '.join(link.earlier.reference(link.part) for link in links)} {text[end:]}"
     return text
 
 

@@ -43,20 +43,21 @@ def choose(
     ranked = [one for one in index.rank(text, known) if one.tool.name not in avoid]
     best = ranked[0].score if ranked else 0.0
     tried = [one for one in ranked[:_CANDIDATES] if one.score >= best * _NEAR_BEST]
-    tried += _by_shape(index, text, tried, best, avoid)
+    tried += _by_shape(index, text, tried, best, avoid, bool(earlier))
     choices = [_weigh(one, fill(one.tool, text, earlier, linked)) for one in tried]
+    choices = [choice for choice in choices if choice.words > 0 or not choice.filled.missing]
     return sorted(choices, key=lambda choice: (-choice.score, choice.tool.name))
 
 
 def _by_shape(
-    index: Index, text: str, tried: Sequence[Scored], best: float, avoid: Collection[str]
+    index: Index, text: str, tried: Sequence[Scored], best: float, avoid: Collection[str], follows: bool
 ) -> list[Scored]:
     """Return the tools that take an arithmetic expression, when the clause is one."""
     there = {one.tool.name for one in tried}
-    if not arithmetic(text):
+    if not arithmetic(text, follows):
         return []
     fitting = [tool for tool in index.tools if expression_argument(tool) is not None and tool.name not in avoid]
-    return [Scored(tool, best or 1.0, 1) for tool in fitting if tool.name not in there]
+    return [Scored(tool, best, 0) for tool in fitting if tool.name not in there]
 
 
 def _weigh(one: Scored, filled: Filled) -> Choice:
@@ -64,4 +65,4 @@ def _weigh(one: Scored, filled: Filled) -> Choice:
     wanted = expression_argument(one.tool)
     if wanted is not None and wanted.name in filled.values:
         fit *= _SHAPE
-    return Choice(one.tool, filled, one.score * fit, one.score)
+    return Choice(one.tool, filled, (one.score or 1.0) * fit, one.score)

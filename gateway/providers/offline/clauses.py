@@ -31,6 +31,7 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _OBJECT = frozenset("the a an all its it them this that these those my me our how what whether der die das den le la les el los".split())
+_ASKS = frozenset("what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto".split())
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
 _DOTTED = re.compile(r"(?:\b[A-Z]|\b(?:mr|mrs|ms|dr|st|vs|inc|no|e\.g|i\.e|etc|approx|z\.b|u\.s))\.$", re.IGNORECASE)
@@ -132,6 +133,8 @@ def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
     first = following[0]
     if first.stem in known and first.text[:1] == rest[:1] and not re.match(r"[\w]+\s*(?:,|and\b|\.|$)", rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
+    if first.text in _ASKS and rest[:1].islower() and len(following) > 2:
+        return True
     shaped = first.content and len(following) > 1 and following[1].text in _OBJECT and rest[:1].islower()
     return shaped and not first.text.endswith(("ing", "ed", "ly")) and len(first.text) > 2
 

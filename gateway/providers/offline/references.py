@@ -18,7 +18,7 @@ _ONE = re.compile(
     re.IGNORECASE,
 )
 _TWO = re.compile(
-    r"\b(?:the two|both|these two|those two|them both|the (?:two )?(?:results|numbers|values)|die beiden|beide[rn]?|les deux|los dos)\b"
+    r"\b(?:(?:the|these|those) two (?:results|numbers|values|amounts)|the (?:results|numbers|values)|the two|these two|those two|both|them both|die beiden|beide[rn]?|les deux|los dos)\b"
     r"|两者|二者|兩者|两个|両方|二つ|두",
     re.IGNORECASE,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.providers.offline.affinity import suits_field
@@ -12,10 +13,13 @@ from gateway.providers.offline.arguments import fill
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.choose import Choice, choose
 from gateway.providers.offline.clauses import Clause, opening_stems, split
-from gateway.providers.offline.references import Earlier
+from gateway.providers.offline.references import Earlier, Link
+from gateway.providers.offline.results import fields_of, ids_in
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.words import name_stems, overlap, stem, stems, words
 
+_STANDS_IN = 0.35  # share of the best score from which another tool may stand in for one that failed
+_MADE = ("done", "running", "waiting")
 _THING = re.compile(r"\b(?:the|a|an) (?P<what>[a-z][\w-]*(?: [a-z][\w-]*){1,2}?)(?= (?:with|using|to|as|into|in|by|and)\b|[,.]|$)")
 _INSIDE = re.compile(
     r"\b(?:of|for|on|from|to) (?:the |all )?(?P<what>(?!an? |the )[a-z][\w-]*(?: [a-z][\w-]*)?) (?:of|for|between|from|in|about|by|on)\b",
@@ -33,6 +37,8 @@ class Call:
         missing: Required arguments without a value.
         after: Ids of calls whose results may help to complete it.
         done: Whether an earlier revision made this call already.
+        dead: Whether it can't be made: it failed before and no other tool fits, or what it needs did.
+        links: What its references mean, by argument.
     """
 
     id: int
@@ -43,6 +49,9 @@ class Call:
     after: tuple[int, ...] = ()
     clause: int = 0
     linked: bool = False
+    done: bool = False
+    dead: bool = False
+    links: dict[str, Link] = field(default_factory=dict[str, Link])
 
     def earlier(self) -> Earlier:
         """Return the call as one that others may refer to."""
@@ -55,12 +64,13 @@ class Sketch:
 
     Attributes:
         calls: In order; ids count up.
-        open: Clauses that no tool fits.
+        requests: Clauses that ask for something no tool fits.
+        failed: Clauses whose calls failed, with the error, where no other tool fits.
     """
 
-    calls: list[Call] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
-    clauses: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list[Call])
+    requests: list[str] = field(default_factory=list[str])
+    failed: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class Past:
     tool: str
     input: Mapping[str, Any]
     status: str
+    value: Any = None
+    error: str = ""
 
 
 def sketch(task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Sequence[Past] = ()) -> Sketch:
@@ -96,8 +108,8 @@ class _Sketcher:
     def run(self, task: str) -> Sketch:
         """Go through the clauses."""
         for place, clause in enumerate(split(task, self._verbs)):
-            self._made.clauses.append(clause.text)
             self._serve(clause, place)
+        self._made.calls = [call for call in self._made.calls if not call.dead]
         return self._made
 
     def _serve(self, clause: Clause, place: int) -> None:
@@ -105,14 +117,29 @@ class _Sketcher:
         earlier = [call.earlier() for call in calls]
         choices = choose(self._index, clause.text, earlier, clause.linked)
         if not choices:
-            if not self._adds_to_last(clause):
-                self._made.open.append(clause.text)
+            if not self._adds_to_last(clause) and self._is_request(clause):
+                self._made.requests.append(clause.text)
             return
         best = choices[0]
         if self._belongs_to(best, clause) or (not self._asks(clause) and self._adds_to_last(clause)):
             return
         inner = self._nested(best, clause, place)
-        self._add(inner or best, clause, place)
+        for choice in [inner or best, *(one for one in choices[1:] if one.score >= _STANDS_IN * best.score)]:
+            failed = self._add(choice, clause, place)
+            if failed is None:
+                return
+        self._give_up(best, clause, place, failed)
+
+    def _is_request(self, clause: Clause) -> bool:
+        """Whether a clause asks for something, rather than telling something."""
+        opening = words(clause.text[:60])
+        return bool(opening) and (opening[0].stem in self._verbs or clause.text.rstrip().endswith(("?", "？")) or not clause.start)
+
+    def _give_up(self, best: Choice, clause: Clause, place: int, failed: Past) -> None:
+        """Note a clause that can't be served any more; what refers to it can't be served either."""
+        if failed.error:
+            self._made.failed.append(f"{clause.text} ({failed.tool}: {failed.error})")
+        self._made.calls.append(Call(failed.id, best.tool, {}, clause.text, clause=place, dead=True))
 
     def _nested(self, outer: Choice, clause: Clause, place: int) -> Choice | None:
         """Plan the call inside "the X of the Y of …": what gives Y comes first. Return the outer call made from it."""
@@ -146,8 +173,12 @@ class _Sketcher:
         if not any(link.earlier.id == same.id for link in filled.links.values()):
             return None
         if same is inner:
-            self._made.calls.append(inner)
-            self._next += 1
+            if self._failed_before(inner):
+                return None
+            fresh = inner.id
+            self._append(inner)
+            if inner.id != fresh:
+                filled = fill(outer.tool, text, [*earlier, inner.earlier()], True)
         return Choice(outer.tool, filled, outer.score, outer.words)
 
     def _vague(self, noun: str) -> bool:
@@ -184,7 +215,8 @@ class _Sketcher:
         call.text, call.values, call.missing = text, filled.values, filled.missing
         return True
 
-    def _add(self, best: Choice, clause: Clause, place: int) -> None:
+    def _add(self, best: Choice, clause: Clause, place: int) -> Past | None:
+        """Plan the calls of a choice; return the failed call when it would only repeat one."""
         filled = best.filled
         calls = self._made.calls
         values = dict(filled.values)
@@ -195,10 +227,33 @@ class _Sketcher:
                 values[argument.name] = reference
                 missing.remove(argument)
         after = tuple(call.id for call in calls[-1:]) if missing and clause.linked else ()
+        names = tuple(argument.name for argument in missing)
         for more in ({}, *filled.repeats):
-            names = tuple(argument.name for argument in missing)
-            calls.append(Call(self._next, best.tool, {**values, **more}, clause.text, names, after, place, clause.linked))
+            call = Call(self._next, best.tool, {**values, **more}, clause.text, names, after, place, clause.linked)
+            call.links = filled.links
+            if failed := self._failed_before(call):
+                return failed
+            self._append(call)
+        return None
+
+    def _failed_before(self, call: Call) -> Past | None:
+        """Return the failed call this one would repeat, or one it needs that can't be made."""
+        dead = {one.id for one in self._made.calls if one.dead}
+        if dead & {*ids_in(call.values), *call.after}:
+            return Past(0, call.tool.name, {}, "skipped")
+        return next((past for past in self._past if past.status == "failed" and _same_call(call, past)), None)
+
+    def _append(self, call: Call) -> None:
+        """Add a call; one that was made already takes its old id, and nothing new is done."""
+        made = next((past for past in self._past if past.status in _MADE and _same_call(call, past)), None)
+        if made is None:
             self._next += 1
+        else:
+            self._past.remove(made)
+            call.id, call.done = made.id, True
+            if not call.tool.returns:
+                call.tool = replace(call.tool, returns=fields_of(made.value))
+        self._made.calls.append(call)
 
     def _same_name(self, argument: Argument) -> str | None:
         """Return a reference to an earlier result field of the argument's own name."""
@@ -224,9 +279,18 @@ class _Sketcher:
             return None
         tool, part, values = makers[0]
         call = Call(self._next, tool, values, clause.text, clause=place)
-        self._made.calls.append(call)
-        self._next += 1
+        if self._failed_before(call):
+            return None
+        self._append(call)
         return call.earlier().reference(part)
+
+
+def _same_call(call: Call, past: Past) -> bool:
+    """Whether a call is one that was made: the same tool, and every plain argument it was made with."""
+    if call.tool.name != past.tool:
+        return False
+    plain = {name: value for name, value in call.values.items() if not ids_in(value) and name in past.input}
+    return all(json.dumps(past.input[name]) == json.dumps(value) for name, value in plain.items())
 
 
 def _gives(tool: OfferedTool, noun: Sequence[str]) -> bool:

@@ -1,0 +1,84 @@
+"""The arguments of one forced call, from the step, what it was given and the results it may use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.providers.offline.affinity import suits_field
+from gateway.providers.offline.arguments import fill
+from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.clauses import opening_stems, split
+from gateway.providers.offline.read import ArgumentsAsked, Result
+from gateway.providers.offline.references import Earlier
+from gateway.providers.offline.results import fields_of, resolve
+from gateway.providers.offline.score import Index
+from gateway.providers.offline.words import name_stems, stems
+
+_SURE = 0.5
+
+
+def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
+    """Return the arguments of the call, and what is missing in words (empty when it is complete)."""
+    results = [result for result in asked.results if result.done]
+    values = dict(enumerate((result.value for result in results), 1))
+    earlier = [_earlier(number, result) for number, result in enumerate(results, 1)]
+    text = _without(_clause(asked), asked.given)
+    found = fill(asked.tool, text, earlier, linked=bool(earlier))
+    arguments: dict[str, Any] = {}
+    for name, template in found.values.items():
+        try:
+            arguments[name] = resolve(template, values)
+        except KeyError:
+            continue
+    for argument in asked.tool.required:
+        if argument.name not in arguments and argument.name not in asked.given:
+            _from_results(argument, results, arguments)
+    lacking = [a for a in asked.tool.required if a.name not in arguments and a.name not in asked.given]
+    return arguments, ", ".join(f"{a.name} ({a.description})" if a.description else a.name for a in lacking)
+
+
+def _clause(asked: ArgumentsAsked) -> str:
+    """Return the part of the task the step is about: what the plan says of it, else the clause that fits the tool."""
+    told = asked.about.strip()
+    if told and told != f"Call {asked.tool.name}.":
+        return told
+    index = Index((asked.tool,))
+    clauses = split(asked.task, opening_stems([asked.tool.description]))
+    scored = [(ranked[0].score, -clause.start, clause.text) for clause in clauses if (ranked := index.rank(clause.text))]
+    return max(scored)[2] if scored else asked.task
+
+
+def _without(text: str, given: dict[str, Any]) -> str:
+    for value in given.values():
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and len(str(value)) > 1:
+            text = text.replace(str(value), " ")
+    return text
+
+
+def _earlier(number: int, result: Result) -> Earlier:
+    named = frozenset(name_stems(result.tool))
+    tool = OfferedTool(result.tool, "", (), returns=fields_of(result.value), stems=named, key=named)
+    return Earlier(number, tool, "", frozenset(stems(result.input)))
+
+
+def _from_results(argument: Argument, results: list[Result], arguments: dict[str, Any]) -> None:
+    """Take the one field of the results that has the argument's name and type, or the one plain result that fits."""
+    fields = [(suits_field(argument, part), part, result) for result in results for part in fields_of(result.value)]
+    sure = [(part, result) for worth, part, result in fields if worth > _SURE]
+    if len(sure) == 1:
+        arguments[argument.name] = sure[0][1].value[sure[0][0].name]
+        return
+    plain = [result.value for result in results if not isinstance(result.value, dict)]
+    if len(plain) == 1 and len(results) == 1 and suits_value(argument, plain[0]):
+        arguments[argument.name] = plain[0]
+
+
+def suits_value(argument: Argument, value: Any) -> bool:
+    """Return whether a plain value is of the argument's type."""
+    if isinstance(value, bool):
+        return argument.kind in ("boolean", "any")
+    if isinstance(value, (int, float)):
+        return argument.kind in ("number", "any") or (argument.kind == "integer" and float(value).is_integer())
+    if isinstance(value, list):
+        return argument.kind in ("array", "any")
+    return argument.textual and isinstance(value, str)

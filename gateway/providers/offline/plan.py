@@ -1,0 +1,118 @@
+"""A plan in the compact grammar, written from the sketch of a task."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.language import Phrases, phrases_for
+from gateway.providers.offline.read import PlanAsked
+from gateway.providers.offline.results import REFERENCE, ids_in
+from gateway.providers.offline.sketch import Call, Sketch, sketch
+
+_EACH = re.compile(r"\b(?:each|every|jede[nmrs]?|chaque|cada)\b|每[个個一]?|各|それぞれ|각각|마다", re.IGNORECASE)
+
+
+def write_plan(asked: PlanAsked) -> str:
+    """Return the plan as compact JSON text.
+
+    A plan that was refused is written once more without what is optional in it; after that a question is asked.
+    """
+    phrases = phrases_for(asked.task)
+    if asked.repairs > 1:
+        return _written([{"ask": phrases.stuck.format(what=asked.problems.splitlines()[0])}])
+    made = sketch(asked.task, asked.tools, asked.first_id, asked.past)
+    new = [call for call in made.calls if not call.done][: asked.most]
+    if asked.repairs:
+        new = [_bared(call) for call in new]
+    question = _question(made, new, asked, phrases)
+    if question:
+        return _written([{"ask": question}])
+    items = [_item(call) for call in new]
+    answer = _answer(made, new, phrases)
+    return _written([*items, {"answer": answer}] if answer else items)
+
+
+def _written(items: list[dict[str, Any]]) -> str:
+    return json.dumps({"steps": items}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases) -> str:
+    """Return what has to be asked before there can be a plan; empty when there is one."""
+    if not asked.task.strip():
+        return phrases.no_task
+    if not asked.tools:
+        return f"{phrases.identity} {phrases.no_tools}"
+    if made.failed and not new:
+        return phrases.failed.format(what="; ".join(made.failed))
+    if not made.calls:
+        return f"{phrases.identity} {phrases.no_tool.format(what=asked.task)}"
+    empty = [call for call in new if call.missing and not call.values and not call.after]
+    if empty and len(empty) == len(new) and not any(call.done for call in made.calls):
+        lacks = ", ".join(_described(call.tool, name) for call in empty for name in call.missing)
+        return phrases.needed.format(what=empty[0].text, missing=lacks)
+    return ""
+
+
+def _described(tool: OfferedTool, name: str) -> str:
+    text = next((argument.description for argument in tool.arguments if argument.name == name), "")
+    return f"{name} ({text})" if text else name
+
+
+def _bared(call: Call) -> Call:
+    """Return a call with nothing optional and only whole results."""
+    needed = {argument.name for argument in call.tool.required}
+    values = {name: value for name, value in call.values.items() if name in needed}
+    whole = {name: REFERENCE.sub(r"{{\g<id>}}", v) if isinstance(v, str) else v for name, v in values.items()}
+    return Call(call.id, call.tool, whole, call.text, call.missing, call.after, call.clause, call.linked)
+
+
+def _item(call: Call) -> dict[str, Any]:
+    """Return one call as an item: bare text, required arguments only, or the form with all else."""
+    needed = [argument.name for argument in call.tool.required]
+    values, foreach = _spread(call)
+    if set(values) == set(needed) and not foreach:
+        alone = values[needed[0]] if len(needed) == 1 and call.tool.bare else None
+        return {call.tool.name: alone if isinstance(alone, str) else values}
+    item: dict[str, Any] = {"step": {call.tool.name: values}}
+    waits = [one for one in call.after if one not in ids_in(values)]
+    if waits:
+        item["depends_on"] = waits
+    if foreach:
+        item["foreach"] = foreach
+    if call.missing:
+        item["rationale"] = call.text
+    return item
+
+
+def _spread(call: Call) -> tuple[dict[str, Any], str]:
+    """Turn a reference to a list into one call an item, when the task says "each" and the argument takes one thing."""
+    if not _EACH.search(call.text):
+        return call.values, ""
+    for name, link in call.links.items():
+        argument = next(one for one in call.tool.arguments if one.name == name)
+        if link.part is not None and link.part.kind == "array" and argument.kind not in ("array", "object"):
+            return {**call.values, name: "{{item}}"}, str(call.values[name])
+    return call.values, ""
+
+
+def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:
+    """Return the answer's template where no synthesis is needed: one plain value, all done, or a clause without tool."""
+    if made.requests or (made.calls and not new):
+        lines = [f"{call.text}: {{{{{call.id}}}}}" for call in made.calls]
+        lines += [phrases.no_tool.format(what=text) for text in made.requests]
+        return "\n".join(lines)
+    if len(new) == 1 and len(made.calls) == 1 and not new[0].missing:
+        return _plain_value(new[0])
+    return ""
+
+
+def _plain_value(call: Call) -> str:
+    returns = call.tool.returns
+    if call.tool.scalar:
+        return f"{{{{{call.id}}}}}"
+    if len(returns) == 1 and returns[0].kind in ("number", "integer", "string", "boolean"):
+        return f"{{{{{call.id}.{returns[0].name}}}}}"
+    return ""
