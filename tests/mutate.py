@@ -75,7 +75,7 @@ def run_tests(tree: Path, tests: Sequence[str], timeout_s: float = TIMEOUT_S) ->
     environ = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     if data:
         environ["ENGINE_BENCH_DATA"] = str(Path(data).resolve())
-    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-x", "-m", "", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", "-p", "no:cacheprovider", *tests]
     try:
         done = subprocess.run(
             command, cwd=tree, env=environ, capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL

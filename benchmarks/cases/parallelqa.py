@@ -17,7 +17,7 @@ from benchmarks.data import Call, compact
 from benchmarks.report import Row
 from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.model import SimulatedModel, tokens_of
-from engine.loop import Engine
+from engine.api import Engine
 from engine.tools.function import tool
 from gateway.gateway import Gateway
 from schemas.errors import StepError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 
 from benchmarks.graphs import Graph
-from engine.loop import Engine
+from engine.api import Engine
 from engine.tools.function import tool
 from schemas.errors import StepError
 from schemas.plan import Plan, Step
