@@ -47,7 +47,7 @@ def error_line(message: str, hint: str = "") -> str:
 def _innermost(exc: BaseException) -> BaseException:
     """Return the first error inside groups that task groups made of it; errors of ours before others."""
     while isinstance(exc, BaseExceptionGroup):
-        members = exc.exceptions
+        members: tuple[BaseException, ...] = exc.exceptions  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         exc = next((member for member in members if hasattr(member, "exit_code")), members[0])
     return exc
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,3 +142,17 @@ def write_text(path: str, text: str) -> None:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+
+
+def task_text(task: str) -> str:
+    """Return the task, read from stdin for ``-``. Raises ConfigError when there is none."""
+    text = read_text("-", "stdin") if task == "-" else task
+    if not text.strip():
+        raise ConfigError("the task is empty", hint='say what you want: engine run "…"')
+    return text.strip()
+
+
+def say_warnings(warnings: Iterable[str]) -> None:
+    """Write each warning on a line of stderr."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -125,12 +126,11 @@ def _listed_models(base_url: str, key: str | None, timeout_s: float) -> tuple[Mo
     secure = url.scheme == "https"
     try:
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(url.hostname or "", url.port, timeout=timeout_s)
         headers = {"Accept": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-        connection.request("GET", f"{url.path.rstrip('/')}/models", headers=headers)
-        response = connection.getresponse()
-        body = json.loads(response.read(1_000_000)) if response.status == 200 else None
-        connection.close()
+        with contextlib.closing(kind(url.hostname or "", url.port, timeout=timeout_s)) as connection:
+            connection.request("GET", f"{url.path.rstrip('/')}/models", headers=headers)
+            response = connection.getresponse()
+            body = json.loads(response.read(1_000_000)) if response.status == 200 else None
         names = [str(entry["id"]) for entry in body["data"]] if body else []
     except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError):
         return ()

@@ -10,6 +10,7 @@ import yaml
 from schemas.errors import ConfigError
 
 MAX_NODES = 100_000
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 KeyPath = tuple[str | int, ...]
 
 
@@ -25,8 +26,8 @@ class Reader:
 
     def read(self, text: str) -> dict[str, Any]:
         """Return the document's top-level mapping. Raises ConfigError as ``parse_settings``."""
-        loader = yaml.SafeLoader(text)
         try:
+            loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             raw: Any = {} if node is None else self._value(loader, node, ())
         except yaml.MarkedYAMLError as exc:
@@ -35,8 +36,6 @@ class Reader:
             raise ConfigError(f"{self._source}:{line}: not YAML: {exc.problem}", hint=_yaml_hint(exc, text)) from None
         except yaml.YAMLError as exc:
             raise ConfigError(f"{self._source}: not YAML: {' '.join(str(exc).split())}") from None
-        finally:
-            loader.dispose()
         if self._repeated:
             raise config_error(self._repeated)
         if raw is None:
@@ -72,6 +71,8 @@ class Reader:
             raise ConfigError(f"{self.at(path)}: an alias that contains itself", hint="write the value out")
         self._open.add(id(node))
         try:
+            if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+                raise yaml.MarkedYAMLError(problem=f"the tag {node.tag} is not possible", problem_mark=node.start_mark)
             if isinstance(node, yaml.MappingNode):
                 return self._mapping(loader, node, path)
             if isinstance(node, yaml.SequenceNode):
@@ -83,6 +84,8 @@ class Reader:
     def _mapping(self, loader: yaml.SafeLoader, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         own: dict[str, int] = {}
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be text", problem_mark=key_node.start_mark)
             key = str(key_node.value)
             line = key_node.start_mark.line + 1
             if key in own and key != "<<":

@@ -1,0 +1,118 @@
+"""Drives one run from the terminal: its events into a sink, its questions to the person, Ctrl-C into a cancel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+from rich.console import Console
+
+from engine.cli.approve import Approver
+from engine.cli.failure import error_line
+from engine.cli.terminal import moves_cursor, somebody_is_here
+from engine.handle import RunHandle
+from engine.sinks import AnswerWriter, JsonView, LineView, QuietView, Sink
+from engine.sinks.live import LiveView
+from schemas.errors import from_info
+from schemas.events import LiveEvent, LoggedRecord
+from schemas.plan import Plan
+from schemas.result import RunResult
+
+CANCELLED = 130
+
+
+def make_sink(*, json: bool, quiet: bool) -> Sink:
+    """Return the view for these streams: stdout for the answer (or JSON), stderr for everything else."""
+    if json:
+        return JsonView(sys.stdout)
+    answer = AnswerWriter(sys.stdout, live=sys.stdout.isatty())
+    if quiet:
+        return QuietView(answer)
+    if moves_cursor(sys.stderr):
+        return LiveView(Console(stderr=True), answer)
+    return LineView(sys.stderr, answer)
+
+
+async def drive(opening: AbstractAsyncContextManager[RunHandle], sink: Sink, preview: Callable[[Plan], str]) -> int:
+    """Run to the end and return the exit code.
+
+    Cancellation: Ctrl-C once cancels the run, which then ends with a partial answer; twice ends the program at once.
+    """
+    try:
+        async with opening as run, anyio.create_task_group() as group:
+            approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
+            group.start_soon(_heed_signals, run)
+            group.start_soon(approver.serve)
+            async for item in run.events():
+                _hand_on(item, sink, approver)
+            result = await run.result()
+            group.cancel_scope.cancel()
+    finally:
+        sink.close()
+    return exit_code_of(result)
+
+
+def _hand_on(item: LoggedRecord | LiveEvent, sink: Sink, approver: Approver) -> None:
+    if not isinstance(item, LoggedRecord):
+        sink.on_live(item)
+        return
+    sink.on_record(item)
+    if item.event.kind == "approval_requested":
+        approver.on_requested(item.event)
+    elif item.event.kind == "approval_answered":
+        approver.on_answered(item.event.approval_id)
+
+
+def exit_code_of_end(records: Sequence[LoggedRecord]) -> int:
+    """Return the exit code of a recorded run, 1 for one that has no end."""
+    end = records[-1].event
+    if end.kind != "run_ended":
+        return 1
+    return exit_code_of(RunResult(run_id=records[-1].run_id, status=end.status, answer="", error=end.error))
+
+
+def exit_code_of(result: RunResult) -> int:
+    """Return the exit code of a run that ended, and say on stderr why it failed."""
+    if result.status == "completed":
+        return 0
+    if result.status == "cancelled":
+        return CANCELLED
+    if result.error is None:
+        print(error_line("the run failed"), file=sys.stderr)
+        return 1
+    error = from_info(result.error)
+    print(error_line(error.message, error.hint), file=sys.stderr)
+    return error.exit_code
+
+
+async def _heed_signals(run: RunHandle) -> None:
+    """Cancel on the first signal; from then on the next one ends the program, whatever the loop is doing."""
+    if sys.platform == "win32" or not _in_main_thread():
+        return
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for received in signals:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _leave)
+            if sys.stderr.isatty():
+                print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
+            await run.cancel("interrupted" if received == signal.SIGINT else "terminated")
+            await anyio.sleep_forever()
+
+
+def _in_main_thread() -> bool:
+    try:
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
+    except ValueError:
+        return False
+    return True
+
+
+def _leave(_number: int, _frame: object) -> None:
+    """End the program at once: no cleanup but the cursor, which a live view may have hidden."""
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), b"\x1b[?25h\n")
+    os._exit(CANCELLED)

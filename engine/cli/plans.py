@@ -1,0 +1,97 @@
+"""``engine plan``, ``check`` and ``show``: plans without running them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from engine.cli import options as given
+from engine.cli.approve import plan_json
+from engine.cli.preview import preview
+from engine.cli.recording import plan_of, read_records
+from engine.cli.session import loaded, run_async, session
+from engine.dag.render import to_dot, to_mermaid, to_text
+from engine.planner.read import load_plan
+from schemas.errors import PlanError
+from schemas.plan import Plan
+
+Format = Literal["text", "mermaid", "dot"]
+
+commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@commands.command()
+def plan(
+    task: Annotated[str, typer.Argument(help="What you want to know or have done; - reads it from stdin.")],
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the plan there.")] = None,
+    max_steps: given.StepsOption = None,
+    model: given.ModelOption = None,
+    config: given.ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON and nothing else.")] = False,
+) -> int:
+    """Write the plan of a task, with its graph and an estimate, and run nothing."""
+    text = given.task_text(task)
+    found = loaded(config, model)
+
+    async def main() -> int:
+        async with session(found) as engine:
+            limits = given.limits_of(found.settings, max_steps=max_steps)
+            made = await engine.plan(text, limits=limits)
+            given.say_warnings(made.warnings)
+            if output is not None:
+                given.write_text(output, plan_json(made.plan))
+            if json:
+                print(plan_json(made.plan), end="")
+            else:
+                print(preview(made.plan, engine.tools.specs(), engine.estimate(made.plan)))
+            if output is not None and output != "-":
+                print(f"wrote {output}; run it by: engine apply {output}", file=sys.stderr)
+        return 0
+
+    return run_async(main)
+
+
+@commands.command()
+def check(
+    plan_file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file; - reads stdin.")],
+    config: given.ConfigOption = None,
+) -> int:
+    """Check a plan file against the declared tools."""
+    read, warnings = load_plan(given.read_text(plan_file, "the plan file"))
+    given.say_warnings(warnings)
+    found = loaded(config, quiet=True)
+
+    async def main() -> int:
+        async with session(found) as engine:
+            problems = engine.check(read)
+            for problem in problems:
+                print(f"{plan_file}: {problem}", file=sys.stderr)
+            if problems:
+                return PlanError.exit_code
+            print(preview(read, engine.tools.specs(), engine.estimate(read)))
+        return 0
+
+    return run_async(main)
+
+
+@commands.command()
+def show(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file or a recorded run; - reads stdin.")],
+    form: Annotated[Format, typer.Option("--format", "-f", help="How to draw it.")] = "text",
+) -> int:
+    """Draw the plan of a plan file or of a recorded run."""
+    drawn, states = _plan_or_recording(given.read_text(file, "the file"), file)
+    makers = {"text": to_text, "mermaid": to_mermaid, "dot": to_dot}
+    print(makers[form](drawn, states), end="")
+    return 0
+
+
+def _plan_or_recording(text: str, source: str) -> tuple[Plan, dict[str, str]]:
+    """Read either; a recording's first line is its first event."""
+    if '"run_started"' in text.lstrip().partition("\n")[0]:
+        return plan_of(read_records(text, source))
+    found, warnings = load_plan(text)
+    given.say_warnings(warnings)
+    return found, {}

@@ -1,0 +1,68 @@
+"""What every command that needs the engine begins with: settings, logs, traces, the engine itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+
+from engine.cli.failure import error_line
+from engine.cli.options import with_models
+from engine.config import LoadedSettings, load_settings, resolve_secret
+from engine.loop import Engine
+from engine.telemetry import setup_logging, setup_tracing
+from schemas.errors import ConfigError
+from schemas.settings import Settings, Telemetry
+
+
+def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bool = False) -> LoadedSettings:
+    """Return the settings for these options and say on stderr what was chosen without being asked for.
+
+    Raises:
+        ConfigError: The file, or an option, is wrong.
+    """
+    found = load_settings(config, os.environ)
+    if found.notice and not quiet:
+        print(error_line(found.notice).replace("error", "note", 1), file=sys.stderr)
+    settings = with_models(found.settings, models or ())
+    return LoadedSettings(settings, found.folder, found.source, found.notice, found.lines)
+
+
+@asynccontextmanager
+async def session(found: LoadedSettings) -> AsyncIterator[Engine]:
+    """Open the engine, with logs and traces as the settings say, and close all of it.
+
+    Raises:
+        ConfigError: A tool or model entry is wrong; one that stands in a file is named with file and line.
+    """
+    setup_logging(found.settings.telemetry)
+    stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
+    try:
+        try:
+            engine = Engine(found.settings, folder=found.folder, environ=os.environ)
+        except ConfigError as exc:
+            raise found.located(exc) from None
+        async with engine:
+            yield engine
+    finally:
+        stop_tracing()
+
+
+def run_async(main: Callable[[], Awaitable[int]]) -> int:
+    """Run a command's coroutine to its exit code."""
+    return anyio.run(main)
+
+
+def approve_mode(settings: Settings, option: str | None) -> str:
+    """Return who is asked: the option, else what the configuration says."""
+    return option or settings.approvals.mode
+
+
+def _with_headers(telemetry: Telemetry) -> Telemetry:
+    if not telemetry.otlp_endpoint:
+        return telemetry
+    headers = {key: resolve_secret(value, os.environ) or "" for key, value in telemetry.headers.items()}
+    return telemetry.model_copy(update={"headers": headers})
