@@ -32,6 +32,7 @@ class OpenAIProvider(SdkProvider):
         super().__init__(settings, environ)
         self._client: openai.AsyncOpenAI | None = None
         self._key: str | None = None
+        self._call_headers: dict[str, Any] = {}
 
     def body(self, model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
         """Return the request in the chat completions format."""
@@ -40,9 +41,10 @@ class OpenAIProvider(SdkProvider):
     async def send(self, body: dict[str, Any], timeout_s: float) -> Any:
         """Send it."""
         completions: Any = self._connected().chat.completions
+        arguments = {**body, "timeout": timeout_s, "extra_headers": self._call_headers}
         if body["stream"]:
-            return await completions.create(**body, timeout=timeout_s)
-        return (await completions.with_raw_response.create(**body, timeout=timeout_s)).http_response
+            return await completions.create(**arguments)
+        return (await completions.with_raw_response.create(**arguments)).http_response
 
     def builder(self, model: str) -> CompletionBuilder:
         """Return a builder for one streamed completion."""
@@ -98,15 +100,16 @@ class OpenAIProvider(SdkProvider):
         if self._client is None:
             base_url, self._key = self.address(_OFFICIAL, "OPENAI")
             headers: dict[str, Any] = {}
+            configured = self.secrets.headers()
             if not _is_official(base_url):
                 headers |= {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
-            if self._key is None:
-                headers["Authorization"] = openai.Omit()
+            if self._key is None and "authorization" not in map(str.lower, configured):
+                self._call_headers["Authorization"] = openai.Omit()
             self._client = openai.AsyncOpenAI(
                 api_key=self._key or "none",
                 base_url=base_url,
                 max_retries=0,
-                default_headers=headers | self.secrets.headers(),
+                default_headers=headers | configured,
             )
         return self._client
 
