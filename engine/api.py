@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +186,7 @@ class Engine:
         limits: RunLimits | None = None,
         user: str = "",
         run_id: str | None = None,
-    ) -> AsyncIterator[RunHandle]:
+    ) -> AsyncGenerator[RunHandle]:
         """Start a run and hold it; leaving the block before its end cancels it.
 
         Args:

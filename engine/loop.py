@@ -192,8 +192,7 @@ class Loop:
         for step_id in self._executor.filling:
             step = self.state.graph.steps.get(step_id)
             if step is not None and step.phase in ("pending", "ready"):
-                step.phase = "filling"
-                self.state.graph.queue.occupy(step.step.tool)
+                self.state.graph.activate(step, "filling")
 
     def _direct(self) -> None:
         """Decide what the run as a whole does next."""
@@ -216,7 +215,7 @@ class Loop:
 
     def _situation(self) -> Situation:
         state = self.state
-        current = [step for step in state.graph.plan_steps() if step.revision == state.revision and step.result]
+        ended, failed = state.outcomes.get(state.revision, (0, 0))
         goal_changed = any(trigger.kind == "goal_changed" for trigger in state.triggers)
         return Situation(
             triggers=tuple(state.triggers),
@@ -225,8 +224,8 @@ class Loop:
             mode=state.mode,
             replans=state.replans,
             max_replans=state.started.limits.max_replans,
-            failed=sum(1 for step in current if step.result and step.result.status == "failed"),
-            ended=len(current),
+            failed=failed,
+            ended=ended,
             error_rate=self._parts.limits.error_rate,
             plan_error=state.plan_error,
             react_fallback=self._parts.limits.react_fallback,

@@ -128,8 +128,7 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         step.input = resolve(step.step.tool_input or {}, state.graph.lookup(step))
     tool_input = step.input or {}
     if not step.filled and any(name not in tool_input for name in step.spec.required):
-        step.phase = "filling"
-        state.graph.queue.occupy(step.step.tool)
+        state.graph.activate(step, "filling")
         decision.fills.append((step.id, tool_input))
     elif state.needs_approval(step) and not step.approved and not _covered(state, step):
         _ask(state, step, emit)

@@ -84,6 +84,7 @@ class RunState:
         self.approvals_asked = 0
         self.triggers: list[Trigger] = []
         self.replans = 0
+        self.outcomes: dict[int, tuple[int, int]] = {}
         self.failed_plans: list[Plan] = []
         self.plan_error: ErrorInfo | None = None
         self.feedback = ""
@@ -145,7 +146,7 @@ class RunState:
 
     def settled(self) -> bool:
         """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
-        return not (self.planning or self.graph.running() or len(self.graph.queue) or self.pending_approvals())
+        return not (self.planning or self.graph.active or len(self.graph.queue) or self.pending_approvals())
 
     # ------------------------------------------------------------------ run and plan
 
@@ -225,8 +226,7 @@ class RunState:
 
     def _step_filled(self, event: StepFilled) -> None:
         step = self.graph.get_open(event.step_id)
-        if step.phase == "filling":
-            self.graph.queue.free(step.step.tool)
+        self.graph.deactivate(step)
         step.phase = "pending"
         step.input = event.input
         step.filled = True
@@ -237,14 +237,16 @@ class RunState:
 
     def _step_started(self, event: StepStarted) -> None:
         step = self.graph.get_open(event.step_id)
-        step.phase = "running"
         step.input = event.input
-        self.graph.queue.occupy(step.step.tool)
+        self.graph.activate(step, "running")
 
     def _step_ended(self, event: StepEnded) -> None:
         step = self.graph.get_open(event.step_id)
         result = event.result
         self.graph.end(step, result, self._load(result.artifact) if result.artifact else result.value)
+        if step.parent is None:
+            ended, failed = self.outcomes.get(step.revision, (0, 0))
+            self.outcomes[step.revision] = (ended + 1, failed + (result.status == "failed"))
         if result.status == "failed" and step.parent is None and step.step.critical:
             self.triggers.append(_trigger(step, result))
             if self.started.on_failure == "fail_fast":

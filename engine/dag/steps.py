@@ -78,6 +78,7 @@ class StepGraph:
         self.tools = tools
         self.steps: dict[str, StepState] = {}
         self.unended: set[str] = set()
+        self.active: set[str] = set()
         self.values: dict[str, Any] = {}
         self.queue = ReadyQueue(None)
         self.durations = Durations()
@@ -108,8 +109,20 @@ class StepGraph:
 
     def running(self) -> list[StepState]:
         """Return the steps that run or are being filled; a foreach counts by its instances."""
-        found = [self.steps[step_id] for step_id in self.unended]
-        return [step for step in found if step.phase in ("running", "filling") and not step.instances]
+        return [self.steps[step_id] for step_id in self.active]
+
+    def activate(self, step: StepState, phase: Phase) -> None:
+        """Let a step run, or be filled: it takes a slot."""
+        step.phase = phase
+        self.active.add(step.id)
+        self.queue.occupy(step.step.tool)
+
+    def deactivate(self, step: StepState, *, free: bool = True) -> None:
+        """Take a step out of those that run; an abandoned thread keeps its slot."""
+        if step.id in self.active:
+            self.active.discard(step.id)
+            if free:
+                self.queue.free(step.step.tool)
 
     def lookup(self, step: StepState) -> Callable[[str], Any]:
         """Return what references in a step resolve against: results, null for skipped steps, and its item."""
@@ -240,8 +253,7 @@ class StepGraph:
 
     def end(self, step: StepState, result: StepResult, value: Any) -> None:
         """Take a step's end in and wake, or block, what waits for it."""
-        if step.phase in ("running", "filling") and not step.instances and not result.abandoned:
-            self.queue.free(step.step.tool)
+        self.deactivate(step, free=not result.abandoned)
         step.phase = "ended"
         step.result = result
         self.unended.discard(step.id)

@@ -40,9 +40,9 @@ class Artifacts:
             NotFoundError: One is gone.
         """
         for record in records:
-            if isinstance(record.event, StepEnded) and (ref := record.event.result.artifact) is not None:
-                if ref.sha256 not in self._values:
-                    self._values[ref.sha256] = json.loads(await self._log.get_artifact(ref.sha256))
+            ref = record.event.result.artifact if isinstance(record.event, StepEnded) else None
+            if ref is not None and ref.sha256 not in self._values:
+                self._values[ref.sha256] = json.loads(await self._log.get_artifact(ref.sha256))
 
     def value(self, ref: ArtifactRef) -> Any:
         """Return an artifact's value.

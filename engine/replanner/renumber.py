@@ -21,13 +21,17 @@ class Renumbering:
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
-        self._adopted: set[str] = set()
+        self._given: set[str] = set()
+        self._reusable: list[StepState] | None = None
+        self._moved = False
 
     def step(self, step: Step, state: RunState) -> Step:
         """Return the step as the run knows it; the same step always gets the same id."""
         known = self._ids.get(step.id)
         if known is None:
             known = self._ids[step.id] = self._choose(step, state)
+            self._given.add(known)
+            self._moved = self._moved or known != step.id
         return self._mapped(step, known)
 
     def plan(self, plan: Plan, state: RunState) -> Plan:
@@ -36,31 +40,23 @@ class Renumbering:
         return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
 
     def _choose(self, step: Step, state: RunState) -> str:
-        for draft in state.graph.steps.values():
-            if (
-                draft.id not in self._adopted
-                and self._reusable(draft, state)
-                and self._mapped(step, draft.id) == draft.step
-            ):
-                self._adopted.add(draft.id)
+        if self._reusable is None:
+            self._reusable = [draft for draft in state.graph.steps.values() if _reusable(draft, state)]
+        for draft in self._reusable:
+            if draft.id not in self._given and self._mapped(step, draft.id) == draft.step:
                 return draft.id
-        taken = state.graph.steps.keys() | set(self._ids.values())
-        if step.id not in taken:
+        if not self._taken(step.id, state):
             return step.id
         number = state.graph.highest_id + 1
-        while str(number) in taken:
+        while self._taken(str(number), state):
             number += 1
         return str(number)
 
-    def _reusable(self, draft: StepState, state: RunState) -> bool:
-        """Whether a step was begun under a reply that came to nothing, and its result may serve again."""
-        dropped = draft.void or (draft.phase == "ended" and draft.revision not in state.accepted)
-        if not dropped or draft.id in self._ids.values() or not draft.spec.read_only or draft.cancelling:
-            return False
-        return draft.phase == "running" or (draft.result is not None and draft.result.status == "done")
+    def _taken(self, step_id: str, state: RunState) -> bool:
+        return step_id in state.graph.steps or step_id in self._given
 
     def _mapped(self, step: Step, step_id: str) -> Step:
-        if step.id == step_id and not any(old != new for old, new in self._ids.items()):
+        if step.id == step_id and not self._moved:
             return step
         return step.model_copy(
             update={
@@ -78,6 +74,14 @@ class Renumbering:
                 ),
             }
         )
+
+
+def _reusable(draft: StepState, state: RunState) -> bool:
+    """Whether a step was begun under a reply that came to nothing, and its result may serve again."""
+    dropped = draft.void or (draft.phase == "ended" and draft.revision not in state.accepted)
+    if not dropped or not draft.spec.read_only or draft.cancelling or draft.parent is not None:
+        return False
+    return draft.phase == "running" or (draft.result is not None and draft.result.status == "done")
 
 
 def rename(value: Any, ids: Mapping[str, str]) -> Any:
