@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from schemas.errors import ConfigError
-from schemas.events import ApproveMode, Mode, RunLimits
+from schemas.events import ApproveMode, Mode
 from schemas.settings import Roles, Settings
 
 _PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)?")
@@ -73,31 +73,6 @@ ApproveOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line for programs.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")]
-
-
-def limits_of(
-    settings: Settings,
-    *,
-    budget_usd: float | None = None,
-    max_tokens: int | None = None,
-    time_limit_s: float | None = None,
-    max_replans: int | None = None,
-    max_steps: int | None = None,
-    max_parallel: int | None = None,
-) -> RunLimits:
-    """Return the caps of a run: each option, else what the configuration says."""
-
-    def first(option: Any, setting: Any) -> Any:
-        return setting if option is None else option
-
-    return RunLimits(
-        budget_usd=first(budget_usd, settings.budget.run_usd),
-        max_tokens=first(max_tokens, settings.budget.run_tokens),
-        time_limit_s=first(time_limit_s, settings.budget.run_seconds),
-        max_replans=first(max_replans, settings.limits.max_replans),
-        max_steps=first(max_steps, settings.limits.max_steps),
-        max_parallel=first(max_parallel, settings.limits.max_parallel),
-    )
 
 
 def with_models(settings: Settings, choices: Sequence[str]) -> Settings:

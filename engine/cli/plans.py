@@ -37,15 +37,14 @@ def plan(
 
     async def main() -> int:
         async with session(found) as engine:
-            limits = given.limits_of(found.settings, max_steps=max_steps)
-            made = await engine.plan(text, limits=limits)
+            made = await engine.plan(text, limits=engine.limits(max_steps=max_steps))
             given.say_warnings(made.warnings)
             if output is not None:
                 given.write_text(output, plan_json(made.plan))
             if json:
                 print(plan_json(made.plan), end="")
             else:
-                print(preview(made.plan, engine.tools.specs(), engine.estimate(made.plan)))
+                print(preview(made.plan, engine.tools.specs(), made.estimate))
             if output is not None and output != "-":
                 print(f"wrote {output}; run it by: engine apply {output}", file=sys.stderr)
         return 0

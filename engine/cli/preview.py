@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from engine.dag.render import to_text
+from engine.estimate import Estimate
 from engine.sinks.words import count, input_text, seconds, shortened, usd
 from schemas.plan import Plan
 from schemas.tool import ToolSpec
 
 INPUT_WIDTH = 60
-
-
-class Estimate(Protocol):
-    """What a plan will probably take."""
-
-    @property
-    def calls(self) -> int:
-        """Model calls."""
-        ...
-
-    @property
-    def tokens(self) -> int:
-        """Tokens read and written."""
-        ...
-
-    @property
-    def usd(self) -> float | None:
-        """USD; None when a price is unknown."""
-        ...
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from the first step to the answer."""
-        ...
 
 
 def estimate_line(estimate: Estimate) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
+from engine.api import Engine
 from engine.cli import options as given
 from engine.cli.drive import drive, exit_code_of_end, make_sink
 from engine.cli.preview import preview
 from engine.cli.recording import read_records
-from engine.cli.session import approve_mode, loaded, run_async, session
-from engine.loop import Engine
+from engine.cli.session import loaded, run_async, session
 from engine.planner.read import load_plan
 from schemas.plan import Plan
 
@@ -39,20 +39,18 @@ def run(
     """Plan a task, run its steps, write the answer."""
     text = given.task_text(task)
     found = loaded(config, model, quiet=quiet)
-    limits = given.limits_of(
-        found.settings,
-        budget_usd=budget_usd,
-        max_tokens=max_tokens,
-        time_limit_s=time_limit,
-        max_replans=max_replans,
-        max_steps=max_steps,
-        max_parallel=max_parallel,
-    )
 
     async def main() -> int:
         async with session(found) as engine:
-            asked = approve_mode(found.settings, approve)
-            opening = engine.start(task=text, mode=mode, limits=limits, approve=asked)
+            limits = engine.limits(
+                budget_usd=budget_usd,
+                max_tokens=max_tokens,
+                time_limit_s=time_limit,
+                max_replans=max_replans,
+                max_steps=max_steps,
+                max_parallel=max_parallel,
+            )
+            opening = engine.start(text, mode=mode, limits=limits, approve=approve)
             return await drive(opening, make_sink(json=json, quiet=quiet), _previewer(engine))
 
     return run_async(main)
@@ -77,19 +75,17 @@ def apply(
     if not quiet:
         given.say_warnings(warnings)
     found = loaded(config, model, quiet=quiet or plan.answer is not None)
-    limits = given.limits_of(
-        found.settings,
-        budget_usd=budget_usd,
-        max_tokens=max_tokens,
-        time_limit_s=time_limit,
-        max_replans=max_replans,
-        max_parallel=max_parallel,
-    )
 
     async def main() -> int:
         async with session(found) as engine:
-            asked = approve_mode(found.settings, approve)
-            opening = engine.start(plan=plan, limits=limits, approve=asked)
+            limits = engine.limits(
+                budget_usd=budget_usd,
+                max_tokens=max_tokens,
+                time_limit_s=time_limit,
+                max_replans=max_replans or 0,
+                max_parallel=max_parallel,
+            )
+            opening = engine.start(plan=plan, limits=limits, approve=approve)
             return await drive(opening, make_sink(json=json, quiet=quiet), _previewer(engine))
 
     return run_async(main)

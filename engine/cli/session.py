@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 
 import anyio
 
+from engine.api import Engine
 from engine.cli.failure import error_line
 from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
-from engine.loop import Engine
 from engine.telemetry import setup_logging, setup_tracing
 from schemas.errors import ConfigError
-from schemas.settings import Settings, Telemetry
+from schemas.settings import Telemetry
 
 
 def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bool = False) -> LoadedSettings:
@@ -42,7 +42,7 @@ async def session(found: LoadedSettings) -> AsyncIterator[Engine]:
     stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
     try:
         try:
-            engine = Engine(found.settings, folder=found.folder, environ=os.environ)
+            engine = Engine(found)
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:
@@ -54,11 +54,6 @@ async def session(found: LoadedSettings) -> AsyncIterator[Engine]:
 def run_async(main: Callable[[], Awaitable[int]]) -> int:
     """Run a command's coroutine to its exit code."""
     return anyio.run(main)
-
-
-def approve_mode(settings: Settings, option: str | None) -> str:
-    """Return who is asked: the option, else what the configuration says."""
-    return option or settings.approvals.mode
 
 
 def _with_headers(telemetry: Telemetry) -> Telemetry:

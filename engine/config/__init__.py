@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -82,6 +83,20 @@ def parse_settings(text: str, source: str = FILE_NAME) -> Settings:
     return _parse(Reader(source), text)[0]
 
 
+def settings_from(config: Mapping[str, Any] | Settings, environ: Mapping[str, str]) -> LoadedSettings:
+    """Return complete settings for a program's own mapping or ``Settings``, as ``load_settings`` does for a file.
+
+    Raises:
+        ConfigError: The mapping does not fit ``schemas.settings``; names the key, what was expected, the nearest word.
+    """
+    if isinstance(config, Settings):
+        settings, given = config, frozenset(config.model_fields_set)
+    else:
+        settings, given = _validated(dict(config), Reader("config"))
+    settings, notice = _complete(settings, given, environ)
+    return LoadedSettings(settings, Path.cwd(), "code", notice)
+
+
 def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
     """Return ``value``, or what the variable it names (``$NAME``, ``${NAME}``) holds.
 
@@ -103,7 +118,10 @@ def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
 
 def _parse(reader: Reader, text: str) -> tuple[Settings, frozenset[str]]:
     """Return the settings of a text, and the top-level keys it gives. Raises as ``parse_settings``."""
-    raw = reader.read(text)
+    return _validated(reader.read(text), reader)
+
+
+def _validated(raw: dict[str, Any], reader: Reader) -> tuple[Settings, frozenset[str]]:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as exc:

@@ -59,8 +59,9 @@ class Reader:
         return self._lines.get(path, 1)
 
     def at(self, path: KeyPath) -> str:
-        """Return ``file:line: key.path``."""
-        return f"{self._source}:{self.line(path)}: {dotted(path)}"
+        """Return ``file:line: key.path``, without a line for what was not read from a file."""
+        place = f"{self._source}:{self.line(path)}" if self._lines else self._source
+        return f"{place}: {dotted(path)}"
 
     def _value(self, loader: yaml.SafeLoader, node: yaml.Node, path: KeyPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)

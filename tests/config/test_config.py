@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import LoadedSettings, load_settings, parse_settings, resolve_secret
+from engine.config import LoadedSettings, load_settings, parse_settings, resolve_secret, settings_from
 from schemas.errors import ConfigError
 from schemas.settings import ToolSettings
 
@@ -194,3 +194,11 @@ def test_missing_secret_is_an_error_when_used() -> None:
     settings = parse_settings("model_providers: [{name: a, kind: openai, api_key: $GONE}]")
     with pytest.raises(ConfigError, match="GONE is not set"):
         resolve_secret(settings.model_providers[0].api_key, {})
+
+
+def test_mapping_is_checked_like_a_file() -> None:
+    """A program's mapping is completed and checked like a file, only without lines."""
+    assert settings_from({"tools": []}, KEY).settings.model_providers[0].name == "anthropic"
+    with pytest.raises(ConfigError) as caught:
+        settings_from({"limits": {"max_stepps": 1}}, KEY)
+    assert caught.value.message == "config: limits.max_stepps: unknown key"
