@@ -85,7 +85,7 @@ def read_item(
 ) -> Step | Answer | Ask | None:
     """Read one item; None when ``notes`` says why it cannot be."""
     if not isinstance(item, dict):
-        notes.problem(path, f"expected an object, got {json_kind(item)}", code="parse")
+        notes.problem(path, f"expected an object, got {json_kind(item)}")
         return None
     fields = cast("dict[str, Any]", item)
     if is_canonical(fields, tools):
@@ -109,8 +109,10 @@ def read_item(
 
 
 def is_canonical(fields: Mapping[str, Any], tools: Mapping[str, ToolSpec]) -> bool:
-    """Whether an item is a canonical step rather than a compact call (of a tool that may be named ``tool``)."""
-    return isinstance(fields.get("tool"), str) and not (len(fields) == 1 and "tool" in tools)
+    """Whether an item is a canonical step, perhaps without its tool, rather than a compact call."""
+    if len(fields) == 1 and fields.keys() & tools.keys():  # a call of a tool that is named like a field
+        return False
+    return bool(fields.keys() & {"tool", "tool_input"}) or fields.keys() <= _EXTRAS
 
 
 def read_step(fields: Mapping[str, Any], path: str, notes: Notes) -> Step | None:
@@ -187,7 +189,7 @@ def _call_of(fields: Mapping[str, Any], path: str, notes: Notes) -> tuple[str, A
     else:
         calls = {key: value for key, value in fields.items() if key not in _EXTRAS}
         rest = {key: value for key, value in fields.items() if key in _EXTRAS}
-        if not calls and len(rest) == 1:  # a tool that is named like one of the fields
+        if not calls:  # a tool that is named like one of the fields
             calls, rest = rest, {}
     if len(calls) != 1 or "step" in calls:
         found = ", ".join(calls) or "none"

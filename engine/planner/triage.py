@@ -37,6 +37,9 @@ _EXPLORATORY = re.compile(
 )
 _ENGLISH_WORDS = "the is are what how of you and with my it tell write please an this that about for me"
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
+_EMPTY_SIGNS = frozenset(
+    "的了是在我你他她它们个一这那和与或有不吗呢吧啊请把给被让也都就对从到为以及のをにはがでとてもかしますたるいなれんすこそ이가을를은는에의로고하다요지"
+)
 _CONCRETE = re.compile(r"\d|[\"“”«»「」『』《》]|https?://|[\w-]+\.[a-z]{2,5}\b|[/\\]\w", re.IGNORECASE)
 _LOOK_UP = words("search lookup find retrieve browse wikipedia google web query knowledge fetch ask") | words(
     "搜索 查询 检索 検索 검색"
@@ -68,20 +71,26 @@ def choose_mode(task: str, tools: Sequence[ToolSpec]) -> tuple[Mode, str]:
 
 def _untouched(task: str, tools: Sequence[ToolSpec]) -> bool:
     """Whether a task surely needs none of the tools: same language, nothing concrete, not one word in common."""
-    known = frozenset[str]().union(*(_tool_words(tool) for tool in tools))
-    if _CONCRETE.search(task) or known & _LOOK_UP or not _comparable(task, known):
+    if _CONCRETE.search(task):
         return False
-    return not words(task) & known
+    asked, same_language = _marks(task), _english if spaced(task) else _unspaced
+    if not same_language(task):
+        return False
+    for tool in tools:
+        text = f"{tool.name} {tool.description} {' '.join(tool.input_schema.get('properties', {}))}"
+        if not same_language(tool.description) or words(text) & _LOOK_UP or _marks(text) & asked:
+            return False
+    return True
 
 
-def _comparable(task: str, known: frozenset[str]) -> bool:
-    """Whether shared words could be expected: both English, or both in an East Asian script."""
-    if not spaced(task):
-        return any(not spaced(word) for word in known)
-    tokens = set(re.findall(r"[a-z']+", task.lower()))
-    return task.isascii() and bool(tokens & _ENGLISH)
+def _english(text: str) -> bool:
+    return text.isascii() and bool(_ENGLISH & set(re.findall(r"[a-z']+", text.lower())))
 
 
-def _tool_words(tool: ToolSpec) -> frozenset[str]:
-    arguments = tool.input_schema.get("properties", {})
-    return words(f"{tool.name} {tool.description} {' '.join(arguments)}")
+def _unspaced(text: str) -> bool:
+    return not spaced(text)
+
+
+def _marks(text: str) -> frozenset[str]:
+    """Return what two texts on one subject would share: words, or single signs where words are not spaced."""
+    return words(text) | frozenset(sign for sign in text if not spaced(sign) and sign not in _EMPTY_SIGNS)
