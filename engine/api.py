@@ -346,7 +346,7 @@ class Engine:
                 ToolRunner(around),
                 self._filler,
                 report,
-                lambda call: CallContext(call, model.for_step(call.step_id), on_progress),
+                lambda call: CallContext(call, model.for_step, on_progress),
                 model.for_step,
             )
 

@@ -54,11 +54,6 @@ class Journal:
         self._batch.append((event, True))
         return True
 
-    @property
-    def dirty(self) -> bool:
-        """Whether something waits to be written."""
-        return bool(self._batch)
-
     async def flush(self) -> list[LoggedRecord] | None:
         """Append the batch and return it numbered; None when the log had moved on and the state was folded anew.
 

@@ -167,8 +167,9 @@ class Loop:
                 self._stale = False
                 await self._catch_up()
             decision = decide(self.state, self._journal.emit)
+            decided = self.state.seq
             self._direct()
-            dirty = self._journal.dirty
+            again = self.state.seq != decided
             records = await self._journal.flush()
             if records is None:
                 await self._catch_up()
@@ -181,7 +182,7 @@ class Loop:
                 self._fill(step_id, given)
             for step_id in decision.cancels:
                 self._executor.cancel(step_id)
-            if not dirty or self.state.ended is not None:
+            if not again or self.state.ended is not None:
                 return
 
     async def _catch_up(self) -> None:
@@ -197,7 +198,7 @@ class Loop:
     def _direct(self) -> None:
         """Decide what the run as a whole does next."""
         state = self.state
-        if state.ended is not None or self._writing:
+        if state.ended is not None or self._writing or self._undisturbed():
             return
         if state.answer is not None:
             self._end()
@@ -212,6 +213,13 @@ class Loop:
             self._ask(PlanStarted(revision=1, mode=state.started.mode))
         else:
             self._move(next_move(self._situation()))
+
+    def _undisturbed(self) -> bool:
+        """Whether steps simply run: nothing failed, nobody spoke, so that nothing but waiting can be due."""
+        state = self.state
+        if not state.graph.active or state.triggers or state.stop or state.approved_plan or state.revision == 0:
+            return False
+        return state.outcomes.get(state.revision, (0, 0))[1] == 0
 
     def _situation(self) -> Situation:
         state = self.state

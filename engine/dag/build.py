@@ -136,11 +136,8 @@ def check_step(
 def graph(plan: Plan) -> nx.DiGraph[str]:
     """Return the plan as a graph: an edge from each needed step to the step that needs it."""
     built: nx.DiGraph[str] = nx.DiGraph()
-    for step in plan.steps:
-        built.add_node(step.id)
-    for step in plan.steps:
-        for needed in dependencies(step):
-            built.add_edge(needed, step.id)
+    built.add_nodes_from(step.id for step in plan.steps)
+    built.add_edges_from((needed, step.id) for step in plan.steps for needed in dependencies(step))
     return built
 
 
@@ -297,6 +294,9 @@ def _check_foreach(step: Step, path: str) -> Iterator[Problem]:
 
 
 def _check_cycles(plan: Plan) -> Iterator[Problem]:
+    position = {step.id: index for index, step in enumerate(plan.steps)}
+    if all(position.get(needed, -1) < index for index, step in enumerate(plan.steps) for needed in dependencies(step)):
+        return
     built = graph(plan)
     if nx.is_directed_acyclic_graph(built):
         return

@@ -351,15 +351,18 @@ def _by_order(step: StepState) -> tuple[int, int]:
 def _dependency_order(steps: tuple[Step, ...]) -> list[Step]:
     """Return steps so that each comes after what it needs, otherwise as written."""
     position = {step.id: index for index, step in enumerate(steps)}
+    edges = [
+        (position[needed], index)
+        for index, step in enumerate(steps)
+        for needed in dependencies(step)
+        if needed in position
+    ]
+    if all(source < target for source, target in edges):
+        return list(steps)
     built: nx.DiGraph[int] = nx.DiGraph()
-    forward = False
-    for index, step in enumerate(steps):
-        built.add_node(index)
-        for needed in dependencies(step):
-            if needed in position:
-                forward = forward or position[needed] > index
-                built.add_edge(position[needed], index)
-    return [steps[index] for index in nx.lexicographical_topological_sort(built)] if forward else list(steps)
+    built.add_nodes_from(range(len(steps)))
+    built.add_edges_from(edges)
+    return [steps[index] for index in nx.lexicographical_topological_sort(built)]
 
 
 def _known_now(tool_input: dict[str, Any] | None, lookup: Callable[[str], Any]) -> dict[str, Any] | None:

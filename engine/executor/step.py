@@ -37,16 +37,27 @@ _RETRY_AFTER = "retry_after_s"
 class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
-    __slots__ = ("_on_progress", "call", "model", "replan", "thread_done")
+    __slots__ = ("_model", "_model_for", "_on_progress", "call", "replan", "thread_done")
 
     def __init__(
-        self, call: StepCall, model: ModelClient | None, on_progress: Callable[[StepCall, str, float | None], None]
+        self,
+        call: StepCall,
+        model_for: Callable[[str], ModelClient | None],
+        on_progress: Callable[[StepCall, str, float | None], None],
     ) -> None:
         self.call = call
-        self.model = model
         self.replan = ""
         self.thread_done: anyio.Event | None = None
+        self._model: ModelClient | None = None
+        self._model_for = model_for
         self._on_progress = on_progress
+
+    @property
+    def model(self) -> ModelClient | None:
+        """Model calls counted to the run and this step."""
+        if self._model is None:
+            self._model = self._model_for(self.call.step_id)
+        return self._model
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Tell whoever watches how far the call is."""
@@ -107,7 +118,7 @@ class ToolRunner:
     async def attempt_all(self, call: StepCall, context: CallContext | None = None) -> Outcome:
         """Do what ``run`` says, and tell the abandoned thread, if any."""
         around = self._around
-        context = context or CallContext(call, around.model_for(call.step_id), around.on_progress)
+        context = context or CallContext(call, around.model_for, around.on_progress)
         started = around.clock()
         try:
             tool = around.tools.get(call.tool)
