@@ -97,7 +97,9 @@ def shown(value: Any, phrases: Phrases, depth: int = 0) -> str:
         items = cast("list[Any]", value)
         if not any(isinstance(item, (dict, list)) for item in items):
             return ", ".join(shown(item, phrases, depth + 1) for item in items) or "—"
-        return _rows([("", item) for item in items[:_MOST_ITEMS]], phrases, depth) + ("\n…" if len(items) > _MOST_ITEMS else "")
+        return _rows([("", item) for item in items[:_MOST_ITEMS]], phrases, depth) + (
+            "\n…" if len(items) > _MOST_ITEMS else ""
+        )
     return "—" if value is None else str(value)
 
 

@@ -12,7 +12,7 @@ from gateway.providers.offline.arithmetic import expression_argument, write_expr
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.dates import convert, read_clock
 from gateway.providers.offline.phrases import choice, phrase, spoken_flag, unknown_runs
-from gateway.providers.offline.references import Earlier, Link, cues
+from gateway.providers.offline.references import Earlier, Link, cues, pronouns
 from gateway.providers.offline.values import Mention, mentions, text_list
 from gateway.providers.offline.words import stems, words
 
@@ -74,7 +74,11 @@ class _Work:
     def _moment(self, argument: Argument, mention: Mention) -> str | None:
         """Complete a time of day by the clause's one date, where the argument wants both."""
         days = [one.value[:10] for one in self.all if one.kind == "date"]
-        if mention.kind != "time" or len(days) != 1 or not ("YYYY" in argument.description and "HH" in argument.description):
+        if (
+            mention.kind != "time"
+            or len(days) != 1
+            or not ("YYYY" in argument.description and "HH" in argument.description)
+        ):
             return None
         return f"{days[0]} {read_clock(mention.value)}"
 
@@ -88,7 +92,8 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
         linked: Whether the clause goes on from the one before, so that an open argument may take its result.
     """
     filled = Filled()
-    explicit = [one for one in mentions(text) if not _vocabulary(one, tool, earlier)]
+    said = pronouns(text) if earlier else []
+    explicit = [one for one in mentions(text) if not _vocabulary(one, tool, earlier) and not _within(one, said)]
     found = sorted([*explicit, *cues(text, earlier, explicit, tool.stems)], key=lambda mention: mention.start)
     work = _Work(text, tool, list(found), found, filled)
     wanted = expression_argument(tool)
@@ -124,6 +129,10 @@ def _vocabulary(mention: Mention, tool: OfferedTool, earlier: Sequence[Earlier])
     own = {*tool.stems, *(one for argument in tool.arguments for one in argument.name_stems)}
     before = {one for step in earlier for part in step.tool.returns for one in part.name_stems}
     return bool(said) and all(one in own or one in before for one in said)
+
+
+def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
+    return mention.kind == "name" and any(start <= mention.start and mention.end <= end for start, end in spans)
 
 
 def _open(work: _Work) -> list[Argument]:
@@ -238,6 +247,8 @@ def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
 def _repeat(work: _Work, argument: Argument, mention: Mention, lists: Sequence[Mention]) -> None:
     """Note further calls when the value was one of a list whose other parts fit nothing else of the tool."""
     row = next((one.parts for one in lists if mention in one.parts), ())
+    if mention.unit == "pair":
+        row = tuple(one for one in work.all if one.unit == "pair" and one.end == mention.end)
     rest = [part for part in row if part in work.free]
     rivals = [a for a in work.tool.required if a.name not in work.filled.values and a.kind == argument.kind]
     if not row or len(rest) != len(row) - 1 or rivals:
@@ -246,9 +257,16 @@ def _repeat(work: _Work, argument: Argument, mention: Mention, lists: Sequence[M
     if len(sets) != len(rest):
         return
     for values, part in zip(sets, rest, strict=True):
-        values[argument.name] = coerce(argument, part)
+        values[argument.name] = _plain(argument, part)
         work.free.remove(part)
     work.filled.repeats = sets
+
+
+def _plain(argument: Argument, mention: Mention) -> Any:
+    if mention.kind != "ref":
+        return coerce(argument, mention)
+    link = best_link(argument, mention.value)
+    return link.earlier.reference(link.part)
 
 
 def _structures(work: _Work) -> None:
@@ -272,7 +290,9 @@ def _properties(work: _Work, whole: Argument) -> dict[str, Any] | None:
     inner.free = list(before)
     _pairs(inner, ())
     used = [mention for mention in before if mention not in inner.free and mention.kind != "ref"]
-    if not used or any(part.required and part.name not in inner.filled.values for part in whole.parts if part.kind != "string"):
+    if not used or any(
+        part.required and part.name not in inner.filled.values for part in whole.parts if part.kind != "string"
+    ):
         return None
     for part in whole.parts:
         if part.hints and part.name not in inner.filled.values:
@@ -374,7 +394,12 @@ def coerce(argument: Argument, mention: Mention) -> Any:
     value = mention.value
     if argument.kind in ("number", "integer"):
         return _number(argument, mention)
-    if mention.kind == "date" and mention.unit and "HH" not in argument.description and "time" not in argument.name_stems:
+    if (
+        mention.kind == "date"
+        and mention.unit
+        and "HH" not in argument.description
+        and "time" not in argument.name_stems
+    ):
         return str(value)[:10]
     if mention.kind == "time" and ":mm" in argument.description.lower():
         return read_clock(value)
@@ -398,4 +423,3 @@ def _decimal(argument: Argument) -> bool:
     return (argument.maximum is not None and argument.maximum <= 1) or bool(
         {"decim", "decimal", "fraction"} & {*argument.stems, *argument.name_stems}
     )
-

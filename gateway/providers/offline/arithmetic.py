@@ -11,7 +11,10 @@ from gateway.providers.offline.values import Mention, mentions
 
 _ASKED = frozenset(("expression", "formula", "equation"))
 _SYMBOLIC = re.compile(r"\(*\s*-?\d[\d.,]*\s*\)*(?:\s*(?:\*\*|[-+*/×÷^−·])\s*\(*\s*-?\d[\d.,]*%?\s*\)*)+")
-_PERCENT_OF = re.compile(r"(?P<a>[^\s()]+)\s?(?:%|percent|per cent|Prozent|pour cent)\s(?:of|von|de|del)\s(?:the\s)?(?P<b>\S+)", re.IGNORECASE)
+_PERCENT_OF = re.compile(
+    r"(?P<a>[^\s()]+)\s?(?:%|percent|per cent|Prozent|pour cent)\s(?:of|von|de|del)\s(?:the\s)?(?P<b>\S+)",
+    re.IGNORECASE,
+)
 _CJK_PERCENT = re.compile(r"(?P<b>\S+?)\s?(?:的|の|의)\s?(?P<a>\d[\d.]*)\s?[%％]")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), sign)
@@ -28,7 +31,12 @@ _ROOTED = re.compile(r"\bsquare (?:root )?of (?:the )?(?:number )?\d|\d\S* squar
 _ROOT = re.compile(r"\bsquare root of (?:the )?(\S+)", re.IGNORECASE)
 _GATHER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:sum|total|add|summe|somme|suma)\b|之和|总和|合计|合計|합계|求和|相加", re.IGNORECASE), "+"),
-    (re.compile(r"\b(?:difference|subtract|differenz|différence|diferencia)\b|之差|相差|差を|차이|相减", re.IGNORECASE), "-"),
+    (
+        re.compile(
+            r"\b(?:difference|subtract|differenz|différence|diferencia)\b|之差|相差|差を|차이|相减", re.IGNORECASE
+        ),
+        "-",
+    ),
     (re.compile(r"\b(?:product|multiply|produkt|produit|multiplica)\b|乘积|积|積|곱|相乘", re.IGNORECASE), "*"),
     (re.compile(r"\b(?:ratio|quotient|divide|verhältnis)\b|比率|比值|비율|相除", re.IGNORECASE), "/"),
 )
@@ -69,7 +77,8 @@ def _worded(text: str) -> bool:
     if _PERCENT_OF.search(text) or _CJK_PERCENT.search(text):
         return bool(numbers)
     return len(numbers) > 1 and (
-        any(re.search(rf"\d\S*\s*(?:{p.pattern})\s*\S*\d", text, re.I) for p, _ in _WORDS) or _gathers(text, len(numbers))
+        any(re.search(rf"\d\S*\s*(?:{p.pattern})\s*\S*\d", text, re.I) for p, _ in _WORDS)
+        or _gathers(text, len(numbers))
     )
 
 
@@ -111,7 +120,9 @@ def _with_references(text: str, found: Sequence[Mention]) -> str:
 
 
 def _numeric_link(links: Sequence[Link]) -> Link:
-    return max(links, key=lambda link: link.strength + (0.6 if link.part and link.part.kind in ("number", "integer") else 0))
+    return max(
+        links, key=lambda link: link.strength + (0.6 if link.part and link.part.kind in ("number", "integer") else 0)
+    )
 
 
 def _signs(text: str) -> str:

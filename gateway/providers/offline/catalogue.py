@@ -86,7 +86,9 @@ def tools_of_grammar(grammar: Schema) -> tuple[OfferedTool, ...]:
         name, body = next(iter(cast("dict[str, Schema]", call["properties"]).items()))
         full = _full_body(definitions.get("full_" + key.removeprefix("call_")), definitions) or body
         description = str(call.get("description") or body.get("description") or "")
-        found.append(_tool(name, description, _object(body, definitions), _object(full, definitions), _bare(body), definitions))
+        found.append(
+            _tool(name, description, _object(body, definitions), _object(full, definitions), _bare(body), definitions)
+        )
     return tuple(found)
 
 
@@ -165,7 +167,9 @@ def _argument(name: str, schema: Schema, required: bool, defs: Mapping[str, Sche
         required=required,
         options=tuple(inner.get("enum", ()) or ([inner["const"]] if "const" in inner else [])),
         hints=_hints(description),
-        items=_argument(name, inner["items"], True, defs, depth + 1) if deep and isinstance(inner.get("items"), Mapping) else None,
+        items=_argument(name, inner["items"], True, defs, depth + 1)
+        if deep and isinstance(inner.get("items"), Mapping)
+        else None,
         parts=tuple(
             _argument(key, value, key in needed, defs, depth + 1) for key, value in inner.get("properties", {}).items()
         )

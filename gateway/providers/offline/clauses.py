@@ -30,8 +30,12 @@ _LEAD = re.compile(
     r"请|首先|先|然后|接着|之后|最后|并|再|まず|それから|その後|次に|最後に|먼저|그리고|그런 다음|마지막으로)(?=[\s,，、]|[^\x00-\x7f]|$)[\s,，、]*)+",
     re.IGNORECASE,
 )
-_OBJECT = frozenset("the a an all its it them this that these those my me our how what whether der die das den le la les el los".split())
-_ASKS = frozenset("what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto".split())
+_OBJECT = frozenset(
+    "the a an all its it them this that these those my me our how what whether der die das den le la les el los".split()
+)
+_ASKS = frozenset(
+    "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto".split()
+)
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
 _DOTTED = re.compile(r"(?:\b[A-Z]|\b(?:mr|mrs|ms|dr|st|vs|inc|no|e\.g|i\.e|etc|approx|z\.b|u\.s))\.$", re.IGNORECASE)
@@ -83,7 +87,11 @@ def _mask(task: str) -> str:
 
 
 def _hard_pieces(masked: str) -> list[tuple[int, int, bool]]:
-    cuts = [(m.start(), m.end(), bool(re.search(r"\w", m[0]))) for m in _HARD.finditer(masked) if not _abbreviation(masked, m)]
+    cuts = [
+        (m.start(), m.end(), bool(re.search(r"\w", m[0])))
+        for m in _HARD.finditer(masked)
+        if not _abbreviation(masked, m)
+    ]
     cuts += [(m.start(), m.end(), False) for m in _list_marks(masked)]
     cuts += [(m.start(), m.end(), True) for m in _JA_LINK.finditer(masked)]
     pieces: list[tuple[int, int, bool]] = []

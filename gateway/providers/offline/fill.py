@@ -44,7 +44,9 @@ def _clause(asked: ArgumentsAsked) -> str:
         return told
     index = Index((asked.tool,))
     clauses = split(asked.task, opening_stems([asked.tool.description]))
-    scored = [(ranked[0].score, -clause.start, clause.text) for clause in clauses if (ranked := index.rank(clause.text))]
+    scored = [
+        (ranked[0].score, -clause.start, clause.text) for clause in clauses if (ranked := index.rank(clause.text))
+    ]
     return max(scored)[2] if scored else asked.task
 
 

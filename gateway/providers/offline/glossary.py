@@ -22,6 +22,14 @@ _CONCEPTS = {
     "sum": "总和 合计 求和 合計 합계 summe somme suma",
     "average": "平均 평균 durchschnitt moyenne promedio",
     "question": "问题 質問 질문 frage pregunta",
+    "summarize": "总结 概括 摘要 要約 요약 zusammen zusammenfassung résume résumé resume resumen",
+    "translate": "翻译 翻訳 번역 übersetze übersetzen übersetzung traduis traduire traduce traducir",
+    "convert": "转换 换算 変換 변환 konvertiere konvertieren umrechnen rechne convertis convertir convierte",
+    "send": "发送 发给 寄给 送信 送っ 送る 보내 전송 sende senden schicke schicken envoie envoyer envía enviar",
+    "create": "创建 建立 新建 作成 만들 생성 erstelle erstellen crée créer crea crear",
+    "compare": "比较 对比 比べ 비교 vergleiche vergleichen compare comparer compara comparar",
+    "count": "统计 计数 数え 개수 zähle zählen compte compter cuenta contar",
+    "delete": "删除 削除 삭제 lösche löschen supprime supprimer borra borrar elimina",
 }
 
 

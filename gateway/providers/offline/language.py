@@ -131,9 +131,15 @@ _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _SMALL = {
-    "de": frozenset("der die das und ist sind wie was wer wo ein eine einen mit von zu zum für auf bitte dann danach nicht im den dem".split()),
-    "fr": frozenset("le la les et est sont un une des quel quelle que qui pour dans du avec puis ensuite combien où au aux sur".split()),
-    "es": frozenset("el la los las y es son un una qué cuál para en del con por luego después cuánto cuántos dónde cómo al".split()),
+    "de": frozenset(
+        "der die das und ist sind wie was wer wo ein eine einen mit von zu zum für auf bitte dann danach nicht im den dem".split()
+    ),
+    "fr": frozenset(
+        "le la les et est sont un une des quel quelle que qui pour dans du avec puis ensuite combien où au aux sur".split()
+    ),
+    "es": frozenset(
+        "el la los las y es son un una qué cuál para en del con por luego después cuánto cuántos dónde cómo al".split()
+    ),
     "en": frozenset("the and is are what how which who when then of for in to a an with from by on".split()),
 }
 

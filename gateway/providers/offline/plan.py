@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from gateway.providers.offline.catalogue import OfferedTool
@@ -66,14 +67,14 @@ def _bared(call: Call) -> Call:
     needed = {argument.name for argument in call.tool.required}
     values = {name: value for name, value in call.values.items() if name in needed}
     whole = {name: REFERENCE.sub(r"{{\g<id>}}", v) if isinstance(v, str) else v for name, v in values.items()}
-    return Call(call.id, call.tool, whole, call.text, call.missing, call.after, call.clause, call.linked)
+    return replace(call, values=whole)
 
 
 def _item(call: Call) -> dict[str, Any]:
     """Return one call as an item: bare text, required arguments only, or the form with all else."""
     needed = [argument.name for argument in call.tool.required]
     values, foreach = _spread(call)
-    if set(values) == set(needed) and not foreach:
+    if set(values) == set(needed) and not foreach and not call.when:
         alone = values[needed[0]] if len(needed) == 1 and call.tool.bare else None
         return {call.tool.name: alone if isinstance(alone, str) else values}
     item: dict[str, Any] = {"step": {call.tool.name: values}}
@@ -82,6 +83,8 @@ def _item(call: Call) -> dict[str, Any]:
         item["depends_on"] = waits
     if foreach:
         item["foreach"] = foreach
+    if call.when:
+        item["when"] = list(call.when)
     if call.missing:
         item["rationale"] = call.text
     return item
@@ -104,7 +107,7 @@ def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:
         lines = [f"{call.text}: {{{{{call.id}}}}}" for call in made.calls]
         lines += [phrases.no_tool.format(what=text) for text in made.requests]
         return "\n".join(lines)
-    if len(new) == 1 and len(made.calls) == 1 and not new[0].missing:
+    if len(new) == 1 and len(made.calls) == 1 and not new[0].missing and not new[0].when:
         return _plain_value(new[0])
     return ""
 

@@ -135,5 +135,7 @@ def _deltas(index: int, part: Part) -> Iterator[ModelChunk]:
 
 
 def _tokens(parts: tuple[Part, ...]) -> int:
-    written = sum(len(p.text) if isinstance(p, TextPart) else len(p.raw) for p in parts if p.kind in ("text", "tool_call"))  # pyright: ignore[reportAttributeAccessIssue]
+    written = sum(
+        len(p.text) if isinstance(p, TextPart) else len(p.raw) for p in parts if p.kind in ("text", "tool_call")
+    )  # pyright: ignore[reportAttributeAccessIssue]
     return math.ceil(written / _TOKEN)

@@ -130,7 +130,9 @@ def _plan(request: ModelRequest, task: str, fences: Sequence[Fenced], grammar: d
     problems = [fence.text for fence in fences if fence.label == "problems"]
     refused = problems or [part.content for m in request.messages for part in m.parts if part.kind == "tool_result"]
     first = next((fence.text.strip() for fence in reversed(fences) if fence.label == "first_id"), "1")
-    past = tuple(_finished(fence) for fence in fences if fence.label == "finished" and _is_id(fence.attrs.get("step", "")))
+    past = tuple(
+        _finished(fence) for fence in fences if fence.label == "finished" and _is_id(fence.attrs.get("step", ""))
+    )
     return PlanAsked(
         task=_with_feedback(task, fences),
         tools=tuple(tool for tool in tools_of_grammar(grammar) if tool.name not in down),
@@ -183,7 +185,9 @@ def _arguments(request: ModelRequest, task: str, fences: Sequence[Fenced], force
 def _answer(task: str, fences: Sequence[Fenced], past: Sequence[Past]) -> AnswerAsked:
     results = [_result(fence) for fence in fences if fence.label == "result"]
     results += [
-        Result(str(one.id), one.tool, one.status, one.value if one.status == "done" else one.error, json.dumps(one.input))
+        Result(
+            str(one.id), one.tool, one.status, one.value if one.status == "done" else one.error, json.dumps(one.input)
+        )
         for one in past
     ]
     missing = [line for fence in fences if fence.label == "missing" for line in fence.text.splitlines() if line.strip()]

@@ -22,8 +22,12 @@ _TWO = re.compile(
     r"|两者|二者|兩者|两个|両方|二つ|두",
     re.IGNORECASE,
 )
-_OWNED = re.compile(r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b", re.IGNORECASE)
-_PREPOSITION = re.compile(r"\b(?:of|for|on|in|at|to|from|by|with|using|based|between|von|für|mit|de|para|pour)\b", re.IGNORECASE)
+_OWNED = re.compile(
+    r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b", re.IGNORECASE
+)
+_PREPOSITION = re.compile(
+    r"\b(?:of|for|on|in|at|to|from|by|with|using|based|between|von|für|mit|de|para|pour)\b", re.IGNORECASE
+)
 _EXPLICIT = re.compile(r"\s*(?:-|:|=|of|is|as|at|equal to|to be|being|named|called)?\s*$", re.IGNORECASE)
 
 
@@ -55,6 +59,11 @@ class Link:
     strength: float
 
 
+def pronouns(text: str) -> list[tuple[int, int]]:
+    """Return the places of words that stand for a result, whatever it is."""
+    return [match.span() for pattern in (_ONE, _TWO) for match in pattern.finditer(text)]
+
+
 def cues(
     text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], own: frozenset[str] = frozenset()
 ) -> list[Mention]:
@@ -84,7 +93,9 @@ def _free(match: re.Match[str], taken: Sequence[tuple[int, int]]) -> bool:
 
 def _said(text: str, match: re.Match[str], named: Sequence[Mention]) -> bool:
     """Whether "this" or "that" only points at a noun which is a cue itself ("that amount")."""
-    return any(0 <= mention.start - match.end() <= 2 or mention.start <= match.start() < mention.end for mention in named)
+    return any(
+        0 <= mention.start - match.end() <= 2 or mention.start <= match.start() < mention.end for mention in named
+    )
 
 
 def _labels(text: str, match: re.Match[str], explicit: Sequence[Mention]) -> bool:
@@ -114,7 +125,8 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
         if any(_EXPLICIT.fullmatch(text[phrase[-1].end : m.start]) and m.start >= phrase[-1].end for m in explicit):
             continue
         links = sorted(
-            (link for step in earlier for link in _meant(step, phrase)), key=lambda link: (-link.strength, -link.earlier.id)
+            (link for step in earlier for link in _meant(step, phrase)),
+            key=lambda link: (-link.strength, -link.earlier.id),
         )
         owned = bool(_OWNED.search(text[max(0, phrase[0].start - 8) : phrase[0].start]))
         if links and links[0].strength >= (0.5 if owned else 0.85):

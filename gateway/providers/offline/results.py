@@ -18,7 +18,8 @@ def fields_of(value: Any) -> tuple[Argument, ...]:
     if not isinstance(value, dict):
         return ()
     return tuple(
-        Argument(key, _kind(part), name_stems=tuple(name_stems(key))) for key, part in cast("dict[str, Any]", value).items()
+        Argument(key, _kind(part), name_stems=tuple(name_stems(key)))
+        for key, part in cast("dict[str, Any]", value).items()
     )
 
 

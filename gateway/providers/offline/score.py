@@ -66,7 +66,11 @@ class Index:
             if not like:
                 continue
             gain = place * like * self._idf[match] * weights[match]
-            score += gain * (_ALREADY if one in known else 1.0) * (_VERB if place == _FIRST_WORD and match == tool.verb else 1.0)
+            score += (
+                gain
+                * (_ALREADY if one in known else 1.0)
+                * (_VERB if place == _FIRST_WORD and match == tool.verb else 1.0)
+            )
             evidence += self._idf[match] > math.log(2.2) or len(self.tools) < 4
             covered += like * core.get(match, 0.0) * (_ALREADY if one in known else 1.0)
         whole = sum(core.values()) or 1.0

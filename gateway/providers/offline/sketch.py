@@ -13,14 +13,22 @@ from gateway.providers.offline.arguments import fill
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.choose import Choice, choose
 from gateway.providers.offline.clauses import Clause, opening_stems, split
+from gateway.providers.offline.conditions import opens, read_condition, trailing
 from gateway.providers.offline.references import Earlier, Link
 from gateway.providers.offline.results import fields_of, ids_in
 from gateway.providers.offline.score import Index
-from gateway.providers.offline.words import name_stems, overlap, stem, stems, words
+from gateway.providers.offline.values import mentions
+from gateway.providers.offline.words import name_stems, stem, stems, words
 
 _STANDS_IN = 0.35  # share of the best score from which another tool may stand in for one that failed
 _MADE = ("done", "running", "waiting")
-_THING = re.compile(r"\b(?:the|a|an) (?P<what>[a-z][\w-]*(?: [a-z][\w-]*){1,2}?)(?= (?:with|using|to|as|into|in|by|and)\b|[,.]|$)")
+_AS = re.compile(r" as (?:the|its) [\w ]+$", re.IGNORECASE)
+_MOST_LOOKED_UP = 6
+_QUESTION = frozenset(stem(word) for word in "query question entity topic term keyword phrase".split())
+_ASKING = frozenset(stem(word) for word in "search lookup look find answer retrieve".split())
+_THING = re.compile(
+    r"\b(?:the|a|an) (?P<what>[a-z][\w-]*(?: [a-z][\w-]*){1,2}?)(?= (?:with|using|to|as|into|in|by|and)\b|[,.]|$)"
+)
 _INSIDE = re.compile(
     r"\b(?:of|for|on|from|to) (?:the |all )?(?P<what>(?!an? |the )[a-z][\w-]*(?: [a-z][\w-]*)?) (?:of|for|between|from|in|about|by|on)\b",
     re.IGNORECASE,
@@ -38,6 +46,7 @@ class Call:
         after: Ids of calls whose results may help to complete it.
         done: Whether an earlier revision made this call already.
         dead: Whether it can't be made: it failed before and no other tool fits, or what it needs did.
+        when: Conditions that must hold.
         links: What its references mean, by argument.
     """
 
@@ -49,6 +58,7 @@ class Call:
     after: tuple[int, ...] = ()
     clause: int = 0
     linked: bool = False
+    when: tuple[dict[str, Any], ...] = ()
     done: bool = False
     dead: bool = False
     links: dict[str, Link] = field(default_factory=dict[str, Link])
@@ -102,15 +112,61 @@ class _Sketcher:
         self._index = index
         self._next = first_id
         self._past = list(past)
-        self._verbs = opening_stems([*(t.description for t in index.tools), *(" ".join(name_stems(t.name)) for t in index.tools)])
+        self._verbs = opening_stems(
+            [*(t.description for t in index.tools), *(" ".join(name_stems(t.name)) for t in index.tools)]
+        )
         self._made = Sketch()
 
     def run(self, task: str) -> Sketch:
         """Go through the clauses."""
+        condition = ""
         for place, clause in enumerate(split(task, self._verbs)):
-            self._serve(clause, place)
+            if opens(clause.text):
+                condition = clause.text
+                continue
+            self._serve_if(clause, place, condition)
+            condition = ""
+        if not self._made.calls:
+            self._look_up(task)
         self._made.calls = [call for call in self._made.calls if not call.dead]
         return self._made
+
+    def _serve_if(self, clause: Clause, place: int, condition: str) -> None:
+        """Serve a clause under the condition before or in it; one that can't be checked leaves the clause undone."""
+        if not condition:
+            text, condition = trailing(clause.text)
+            if condition and self._gives_values(clause, condition):
+                condition = ""
+            clause = replace(clause, text=text) if condition else clause
+        before = len(self._made.calls)
+        if condition:
+            told = read_condition(condition, [call.earlier() for call in self._made.calls])
+            if told is None:
+                self._made.requests.append(f"{condition}, {clause.text}")
+                return
+            self._serve(clause, place)
+            for call in self._made.calls[before:]:
+                call.when = (told,)
+            return
+        self._serve(clause, place)
+
+    def _gives_values(self, clause: Clause, condition: str) -> bool:
+        """Whether "if the amount is 5" gives a call's argument rather than a condition."""
+        best = self._index.rank(clause.text)[:1]
+        named = {one for scored in best for argument in scored.tool.required for one in argument.name_stems}
+        return bool(named & set(stems(condition)))
+
+    def _look_up(self, task: str) -> None:
+        """Look up the names of a task that no tool answers, where a tool takes any question."""
+        asking = max(self._index.tools, key=_takes_questions, default=None)
+        if asking is None or not _takes_questions(asking):
+            return
+        names = [m for one in mentions(task) for m in (one.parts or (one,)) if m.kind in ("name", "quote")]
+        self._made.requests.clear()
+        for text in list(dict.fromkeys(str(name.value).removesuffix("'s") for name in names))[:_MOST_LOOKED_UP]:
+            call = Call(self._next, asking, {asking.required[0].name: text}, text)
+            if not self._failed_before(call):
+                self._append(call)
 
     def _serve(self, clause: Clause, place: int) -> None:
         calls = self._made.calls
@@ -133,7 +189,9 @@ class _Sketcher:
     def _is_request(self, clause: Clause) -> bool:
         """Whether a clause asks for something, rather than telling something."""
         opening = words(clause.text[:60])
-        return bool(opening) and (opening[0].stem in self._verbs or clause.text.rstrip().endswith(("?", "？")) or not clause.start)
+        return bool(opening) and (
+            opening[0].stem in self._verbs or clause.text.rstrip().endswith(("?", "？")) or not clause.start
+        )
 
     def _give_up(self, best: Choice, clause: Clause, place: int, failed: Past) -> None:
         """Note a clause that can't be served any more; what refers to it can't be served either."""
@@ -146,11 +204,23 @@ class _Sketcher:
         for match in _INSIDE.finditer(clause.text):
             inner_text = clause.text[match.start("what") :]
             noun = stems(match["what"])[-1:]
-            found = [one for one in choose(self._index, inner_text, [], False, (outer.tool.name,))[:3] if _gives(one.tool, noun)]
-            if not noun or self._vague(noun[0]) or not found or found[0].filled.missing or not found[0].filled.values or noun[0] in outer.tool.stems:
+            found = [
+                one
+                for one in choose(self._index, inner_text, [], False, (outer.tool.name,))[:3]
+                if _gives(one.tool, noun)
+            ]
+            if (
+                not noun
+                or self._vague(noun[0])
+                or not found
+                or found[0].filled.missing
+                or not found[0].filled.values
+                or noun[0] in outer.tool.stems
+            ):
                 continue
             inner = Call(self._next, found[0].tool, dict(found[0].filled.values), inner_text, clause=place)
-            made = self._from_inner(outer, inner, clause.text[: match.end("what")])
+            as_what = _AS.search(inner_text)
+            made = self._from_inner(outer, inner, clause.text[: match.end("what")] + (as_what[0] if as_what else ""))
             if made is not None:
                 return made
         return self._from_thing(outer, clause, place)
@@ -160,7 +230,14 @@ class _Sketcher:
         for tool in self._index.tools:
             if tool.required or tool.name == outer.tool.name or outer.filled.links:
                 continue
-            match = next((m for m in _THING.finditer(clause.text) if set(stems(m["what"])) <= tool.key and len(stems(m["what"])) > 1), None)
+            match = next(
+                (
+                    m
+                    for m in _THING.finditer(clause.text)
+                    if set(stems(m["what"])) <= tool.key and len(stems(m["what"])) > 1
+                ),
+                None,
+            )
             if match and not set(stems(match["what"])) & outer.tool.stems:
                 return self._from_inner(outer, Call(self._next, tool, {}, match["what"], clause=place), clause.text)
         return None
@@ -188,7 +265,9 @@ class _Sketcher:
     def _asks(self, clause: Clause) -> bool:
         """Whether a clause opens like a request rather than a statement."""
         opening = words(clause.text[:60])
-        return bool(opening) and (opening[0].stem in self._verbs or (opening[0].text not in ("the", "its", "a", "it", "include")))
+        return bool(opening) and (
+            opening[0].stem in self._verbs or (opening[0].text not in ("the", "its", "a", "it", "include"))
+        )
 
     def _belongs_to(self, best: Choice, clause: Clause) -> bool:
         """Add the clause to an earlier call of the same tool when it can't stand alone."""
@@ -283,6 +362,15 @@ class _Sketcher:
             return None
         self._append(call)
         return call.earlier().reference(part)
+
+
+def _takes_questions(tool: OfferedTool) -> int:
+    """Return how much speaks for a tool's one argument being whatever one would like to know; 0 when it is not."""
+    if len(tool.required) != 1 or not tool.required[0].textual:
+        return 0
+    argument = tool.required[0]
+    asked, asking = {*argument.name_stems, *argument.stems} & _QUESTION, tool.stems & _ASKING
+    return (len(asked) + 2 * len(asking)) if asked and asking else 0
 
 
 def _same_call(call: Call, past: Past) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
+from collections.abc import Callable
 from typing import Any
 
 from gateway.providers.offline.answer import write_answer
@@ -10,6 +12,12 @@ from gateway.providers.offline.language import phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result, TurnAsked
 from gateway.providers.offline.results import ids_in, resolve
 from gateway.providers.offline.sketch import Call, sketch
+
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le,
+    "contains": operator.contains,
+}  # fmt: skip
 
 
 def take_turn(asked: TurnAsked) -> tuple[list[tuple[str, dict[str, Any]]], str]:
@@ -39,12 +47,21 @@ def take_turn(asked: TurnAsked) -> tuple[list[tuple[str, dict[str, Any]]], str]:
 
 def _arguments(call: Call, values: dict[int, Any]) -> dict[str, Any] | None:
     """Return a call's arguments with the results put in; None when one is not there yet or not given."""
-    if call.missing:
+    if call.missing or not all(_holds(one, values) for one in call.when):
         return None
     try:
         return resolve(call.values, values)
     except KeyError:
         return None
+
+
+def _holds(condition: dict[str, Any], values: dict[int, Any]) -> bool:
+    """Return whether a condition holds on the results so far; one over an unknown result does not."""
+    try:
+        left, right = resolve(condition["value"], values), condition["to"]
+        return bool(_COMPARE[condition["op"]](left, right))
+    except (KeyError, TypeError):
+        return False
 
 
 def _lack(call: Call) -> str:
@@ -53,7 +70,13 @@ def _lack(call: Call) -> str:
 
 def _answer(asked: TurnAsked, missing: list[str]) -> str:
     results = tuple(
-        Result(str(one.id), one.tool, one.status, one.value if one.status == "done" else one.error, json.dumps(dict(one.input)))
+        Result(
+            str(one.id),
+            one.tool,
+            one.status,
+            one.value if one.status == "done" else one.error,
+            json.dumps(dict(one.input)),
+        )
         for one in asked.past
     )
     return write_answer(AnswerAsked(asked.task, results, tuple(missing), worked=True))

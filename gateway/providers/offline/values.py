@@ -9,13 +9,19 @@ from typing import Any
 
 from gateway.providers.offline.dates import read_clock, read_date
 from gateway.providers.offline.glossary import LANGUAGES
+from gateway.providers.offline.words import STOPWORDS
 
-_QUOTES = r"'(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)|\"[^\"\n]*\"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|„[^“”]*[“”]|`[^`]*`"
+_QUOTES = (
+    r"'(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)|\"[^\"\n]*\"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|„[^“”]*[“”]|`[^`]*`"
+)
 QUOTED = re.compile(rf"(?<!\w)(?:{_QUOTES})|「[^」]*」|『[^』]*』|“[^”]*”|‘[^’]*’")
 _BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"<>，。、]+|www\.[^\s'\"<>，。、]+", re.ASCII)
-_PATH = re.compile(r"(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])", re.ASCII)
+_PATH = re.compile(
+    r"(?<![\w)])(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
+    re.ASCII,
+)
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|januar|februar|märz|mai|juni|juli|okt|dez"
 _DATE = re.compile(
     rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b|\b\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}}\b|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일号]"
@@ -37,7 +43,9 @@ _NAME = re.compile(
     r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|von|van|du|la|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
 )
 _LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
-_CJK_LANGUAGE = re.compile(r"[中英日韩韓法德俄]文|(?:中国|英|日本|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어")
+_CJK_LANGUAGE = re.compile(
+    r"[中英日韩韓法德俄]文|(?:中国|英|日本|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어"
+)
 _SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₩": "KRW"}
 _SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8, "만": 1e4}
 _BETWEEN = re.compile(r"\s*(?:,|，|、|;)?\s*(?:and|or|und|oder|et|ou|y|o|e|和|与|及|と|와|과|&)?\s*", re.IGNORECASE)
@@ -71,7 +79,7 @@ class Mention:
         return self.kind in ("number", "percent", "money")
 
 
-def mentions(text: str, names_at_start: bool = False) -> list[Mention]:
+def mentions(text: str) -> list[Mention]:
     """Return what a text mentions, in order, lists joined; no two overlap."""
     taken: list[tuple[int, int]] = []
     found: list[Mention] = []
@@ -80,21 +88,33 @@ def mentions(text: str, names_at_start: bool = False) -> list[Mention]:
             if any(match.start() < end and start < match.end() for start, end in taken):
                 continue
             mention = make(match)
-            if mention is None or (mention.kind == "name" and not names_at_start and _opens(text, match)):
+            if mention is not None and mention.kind == "name":
+                mention = _name(text, mention)
+            if mention is None:
                 continue
             taken.append((mention.start, mention.end))
             found.append(mention)
     return _join_lists(text, _join_moments(text, sorted(found, key=lambda mention: mention.start)))
 
 
-def _opens(text: str, match: re.Match[str]) -> bool:
-    """Whether a capital letter is only the sentence's first."""
-    before = text[: match.start()].rstrip()
-    return (not before or before[-1] in ".!?:;。！？\n") and " " not in match[0]
+def _name(text: str, mention: Mention) -> Mention | None:
+    """Return a name without the word that only opens the sentence; None when nothing else is there."""
+    before = text[: mention.start].rstrip()
+    if before and before[-1] not in ".!?:;。！？\n":
+        return mention
+    first, _, rest = str(mention.value).partition(" ")
+    if not rest:
+        return None
+    if first.lower() in STOPWORDS or rest.startswith("the "):
+        rest = rest.removeprefix("the ")
+        return replace(mention, value=rest, start=mention.end - len(rest))
+    return mention
 
 
 def _plain(kind: str) -> Callable[[re.Match[str]], Mention | None]:
-    return lambda match: Mention(kind, match[0].rstrip(".,;") if kind == "url" else match[0], match.start(), match.end())
+    return lambda match: Mention(
+        kind, match[0].rstrip(".,;") if kind == "url" else match[0], match.start(), match.end()
+    )
 
 
 def _quote(match: re.Match[str]) -> Mention | None:
@@ -168,7 +188,11 @@ def _join_moments(text: str, found: list[Mention]) -> list[Mention]:
     joined: list[Mention] = []
     for mention in found:
         last = joined[-1] if joined else None
-        if last and (last.kind, last.unit, mention.kind) == ("date", "", "time") and _AT.fullmatch(text[last.end : mention.start]):
+        if (
+            last
+            and (last.kind, last.unit, mention.kind) == ("date", "", "time")
+            and _AT.fullmatch(text[last.end : mention.start])
+        ):
             joined[-1] = replace(last, value=f"{last.value} {read_clock(mention.value)}", end=mention.end, unit="time")
         else:
             joined.append(mention)
@@ -181,9 +205,7 @@ def _join_lists(text: str, found: list[Mention]) -> list[Mention]:
         last = joined[-1] if joined else None
         if last is not None and _same_list(last, mention) and _BETWEEN.fullmatch(text[last.end : mention.start]):
             parts = (*(last.parts or (last,)), mention)
-            joined[-1] = replace(
-                last, kind="list", value=[part.value for part in parts], end=mention.end, parts=parts
-            )
+            joined[-1] = replace(last, kind="list", value=[part.value for part in parts], end=mention.end, parts=parts)
         else:
             joined.append(mention)
     return joined
@@ -194,7 +216,17 @@ def _same_list(last: Mention, mention: Mention) -> bool:
         return False
     kind = last.parts[-1].kind if last.parts else last.kind
     unit = last.parts[-1].unit if last.parts else last.unit
-    groups = ({"quote"}, {"name", "code"}, {"number"}, {"email"}, {"phone"}, {"percent", "money"}, {"path"}, {"url"}, {"date"})
+    groups = (
+        {"quote"},
+        {"name", "code"},
+        {"number"},
+        {"email"},
+        {"phone"},
+        {"percent", "money"},
+        {"path"},
+        {"url"},
+        {"date"},
+    )
     together = any(kind in group and mention.kind in group for group in groups)
     return together and (kind != "number" or not unit or unit == mention.unit)
 

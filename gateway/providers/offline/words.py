@@ -84,7 +84,9 @@ def words(text: str) -> list[Word]:
         elif len(token) == 1:
             found.append(Word(token, token, start, match.end()))
         else:
-            found.extend(Word(token[i : i + 2], token[i : i + 2], start + i, start + i + 2) for i in range(len(token) - 1))
+            found.extend(
+                Word(token[i : i + 2], token[i : i + 2], start + i, start + i + 2) for i in range(len(token) - 1)
+            )
     return found
 
 
