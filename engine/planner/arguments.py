@@ -110,21 +110,24 @@ def portable(schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int = 0)
     if "$ref" in schema:
         target = defs.get(str(schema["$ref"]).removeprefix("#/$defs/"))
         return portable(cast("Schema", target), defs, depth + 1) if isinstance(target, dict) else None
-    choices = schema.get("anyOf") or schema.get("oneOf")
-    if choices:
-        return _union(cast("list[Schema]", choices), schema, defs, depth)
     if "const" in schema or "enum" in schema:
-        values = cast("list[Any]", schema.get("enum", [schema.get("const")]))
-        return _enumeration(values)
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        return _union([{**schema, "type": one} for one in cast("list[str]", kind)], schema, defs, depth)
+        return _enumeration(cast("list[Any]", schema.get("enum", [schema.get("const")])))
+    kind = cast("str | list[str] | None", schema.get("type"))
+    choices = cast("list[Schema] | None", schema.get("anyOf") or schema.get("oneOf"))
+    if isinstance(kind, list) and not choices:
+        choices = [{**schema, "type": one} for one in kind]
+    if choices:
+        return _union(choices, schema, defs, depth)
+    return _typed(str(kind or "object"), schema, defs, depth)
+
+
+def _typed(kind: str, schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int) -> Schema | None:
     described = _described(schema) if depth else {}
     if kind in _SCALARS:
         return {"type": kind, **described}
     if kind == "array":
         return _array(schema, defs, depth, described)
-    return _object(schema, defs, depth, described) if kind == "object" or "properties" in schema else None
+    return _object(schema, defs, depth, described)
 
 
 def _array(schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int, described: Schema) -> Schema | None:

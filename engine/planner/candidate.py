@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACE = re.compile(r"[ \t\r\n]+")
 _STRING = re.compile(r'[^"\\\n]*')
 _LITERAL = re.compile(r"[-+.\w]*")
 _PAIR = {"{": "}", "[": "]"}
@@ -66,32 +66,36 @@ class Candidate:
             return self._string(text, at)
         if self._in_literal:
             return self._literal(text, at)
-        char = text[at]
-        if char in " \t\r\n":
-            match = _SPACE.match(text, at)
-            return match.end() if match else at + 1
+        space = _SPACE.match(text, at)
+        if space:
+            return space.end()
         if self._list_opened:
             self._list_opened = False
-            if char in "{]":
+            if text[at] in "{]":
                 self.head = "".join(self._held)[self._starts[-2] :]
                 return at
+        return self._sign(text[at], text, at)
+
+    def _sign(self, char: str, text: str, at: int) -> int:
         if char == '"':
             return self._begin_string(at)
         if char in "{[":
             return self._open(char, at)
         if char in "}]":
             return self._close(char, at)
-        if char == ":" and self._expect == "colon":
-            self._expect = "value"
-            return at + 1
-        if char == "," and self._expect == "next":
-            self._expect = "key" if self._stack[-1] == "{" else "value"
-            self._after_comma = True
-            return at + 1
-        if self._expect == "value" and self._stack and (char in "-tfn" or char.isdigit()):
-            self._in_literal = True
-            return self._literal(text, at)
-        return -1
+        if char in ":,":
+            return self._separate(char, at)
+        if self._expect != "value" or not (char in "-tfn" or char.isdigit()):
+            return -1
+        self._in_literal = True
+        return self._literal(text, at)
+
+    def _separate(self, char: str, at: int) -> int:
+        if self._expect != ("colon" if char == ":" else "next"):
+            return -1
+        self._after_comma = char == ","
+        self._expect = "key" if char == "," and self._stack[-1] == "{" else "value"
+        return at + 1
 
     def _string(self, text: str, at: int) -> int:
         if self._escaped:
