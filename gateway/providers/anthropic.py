@@ -13,12 +13,12 @@ import httpx2
 
 from gateway.providers.anthropic_messages import messages_body
 from gateway.providers.anthropic_replies import MessageBuilder, read_message
-from gateway.providers.base import error_inside, one_line
+from gateway.providers.base import Dialect, Provider, error_inside, one_line
 from gateway.providers.failures import Failure, classify, describe
 from gateway.providers.sdk import SdkProvider
 from schemas.errors import ModelError, ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from schemas.model import ModelRequest, ModelResponse
-from schemas.settings import ModelProvider
+from schemas.settings import ModelProvider, ProviderKind
 
 _OFFICIAL = "https://api.anthropic.com"
 _NO_SPANS = anthropic.OpenTelemetryOptions(traces=False)
@@ -27,8 +27,8 @@ _NO_SPANS = anthropic.OpenTelemetryOptions(traces=False)
 class AnthropicProvider(SdkProvider):
     """One provider of kind ``anthropic``."""
 
-    kind = "anthropic"
-    dialect = "strings"
+    kind: ProviderKind = "anthropic"
+    dialect: Dialect = "strings"
     status_error = anthropic.APIStatusError
 
     def __init__(self, settings: ModelProvider, environ: Mapping[str, str]) -> None:
@@ -112,6 +112,6 @@ class AnthropicProvider(SdkProvider):
         return self._client
 
 
-def make_anthropic(settings: ModelProvider, environ: Mapping[str, str]) -> AnthropicProvider:
+def make_anthropic(settings: ModelProvider, environ: Mapping[str, str]) -> Provider:
     """Return a provider of kind ``anthropic``."""
     return AnthropicProvider(settings, environ)

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from gateway.providers.base import error_inside, one_line
+from gateway.providers.base import Dialect, Provider, error_inside, one_line
 from gateway.providers.failures import Failure, classify, describe
 from gateway.providers.openai_messages import chat_body
 from gateway.providers.openai_replies import CompletionBuilder, read_completion
 from gateway.providers.sdk import SdkProvider
 from schemas.errors import ModelError, ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from schemas.model import ModelRequest, ModelResponse
-from schemas.settings import ModelProvider
+from schemas.settings import ModelProvider, ProviderKind
 
 _OFFICIAL = "https://api.openai.com/v1"
 
@@ -24,8 +24,8 @@ _OFFICIAL = "https://api.openai.com/v1"
 class OpenAIProvider(SdkProvider):
     """One provider of kind ``openai``."""
 
-    kind = "openai"
-    dialect = "unions"
+    kind: ProviderKind = "openai"
+    dialect: Dialect = "unions"
     status_error = openai.APIStatusError
 
     def __init__(self, settings: ModelProvider, environ: Mapping[str, str]) -> None:
@@ -119,6 +119,6 @@ def _is_official(base_url: str) -> bool:
     return host == "openai.com" or host.endswith(".openai.com")
 
 
-def make_openai(settings: ModelProvider, environ: Mapping[str, str]) -> OpenAIProvider:
+def make_openai(settings: ModelProvider, environ: Mapping[str, str]) -> Provider:
     """Return a provider of kind ``openai``."""
     return OpenAIProvider(settings, environ)

@@ -55,7 +55,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One request as it came."""
+    """One request as it came; header names in lower case."""
 
     path: str
     json: dict[str, Any]
@@ -143,7 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer as scripted."""
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         parsed = json.loads(body) if body else {}
-        reply = self.server.wire.take(Recorded(self.path, parsed, dict(self.headers.items())))
+        reply = self.server.wire.take(
+            Recorded(self.path, parsed, {name.lower(): value for name, value in self.headers.items()})
+        )
         if self._waits(reply.delay_s):
             self._send(reply)
 

@@ -266,7 +266,7 @@ async def test_a_server_of_ones_own_gets_no_key_that_was_not_given_to_it(kind: K
     """Without a key beside its base_url a server gets none, whatever the environment holds."""
     async with wired(kind, lambda request, path: say(request, path, "hi"), api_key=None) as (provider, server):
         await called(provider, stream=False)
-    assert {"authorization", "x-api-key"} & {name.lower() for name in server.requests[0].headers} == set()
+    assert not {"authorization", "x-api-key"} & server.requests[0].headers.keys()
 
 
 @BOTH
