@@ -46,10 +46,11 @@ class _Fields:
 
     def __init__(self, cls: Any) -> None:
         self._cls = cls
-        self._hints = {name: acceptable(_bare(hint)) for name, hint in get_type_hints(cls, include_extras=True).items()}
+        hints = get_type_hints(cls, include_extras=True)
+        self._hints = {name: acceptable(_bare(hint)) for name, hint in hints.items()}
+        self._required = {name for name, hint in hints.items() if _is_required(cls, name, hint)}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        required = cast("frozenset[str]", self._cls.__required_keys__)
         return {
             "type": "typed-dict",
             "cls": self._cls,
@@ -58,7 +59,7 @@ class _Fields:
                 name: {
                     "type": "typed-dict-field",
                     "schema": handler.generate_schema(hint),
-                    "required": name in required,
+                    "required": name in self._required,
                 }
                 for name, hint in self._hints.items()
             },
@@ -67,3 +68,9 @@ class _Fields:
 
 def _bare(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
+
+
+def _is_required(cls: Any, name: str, hint: Any) -> bool:
+    """Read off the hint itself where it says so: ``__required_keys__`` is wrong when hints are written as text."""
+    origin = get_origin(hint)
+    return origin is Required or (origin is not NotRequired and name in cls.__required_keys__)

@@ -38,15 +38,13 @@ Isolation = Literal["process"]
 class FunctionTool(Generic[P, R]):
     """A Python function with its ToolSpec; still callable as the function it was."""
 
-    def __init__(
-        self, function: Callable[P, R], spec: ToolSpec | None = None, *, isolate: Isolation | None = None
-    ) -> None:
-        """Read the function; a given ``spec`` stands in place of the one read.
+    def __init__(self, function: Callable[P, R], *, name: str | None = None, isolate: Isolation | None = None) -> None:
+        """Read the function; ``name`` stands in place of its own.
 
         Raises:
             ConfigError: The function cannot be a tool; says why.
         """
-        self._signature = read_signature(function)
+        self._signature = read_signature(function, name)
         self._function = function
         self._async = _is_async(function)
         self._isolated = Isolated(*importable(function)) if isolate else None
@@ -56,7 +54,7 @@ class FunctionTool(Generic[P, R]):
                 f"tool '{self._signature.name}' {what} and asks for a process of its own",
                 hint="only a blocking function without a context can have one",
             )
-        self.spec = spec or ToolSpec(
+        self.spec = ToolSpec(
             name=self._signature.name,
             description=self._signature.description,
             input_schema=self._signature.input_schema,
@@ -226,7 +224,7 @@ def tool(
         return FunctionTool(function)
 
     def decorate(function: Callable[P, R]) -> FunctionTool[P, R]:
-        plain = FunctionTool(function, isolate=isolate)
+        plain = FunctionTool(function, name=options.get("name"), isolate=isolate)
         return plain.with_spec(respec(plain.spec, options))
 
     return decorate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, cast, get_type_hints
 
@@ -55,13 +56,15 @@ class Signature:
         return [named.pop(name) for name in self.positional if name in named], named
 
 
-def read_signature(function: Callable[..., Any]) -> Signature:
-    """Read a function's name, types and docstring.
+def read_signature(function: Callable[..., Any], name: str | None = None) -> Signature:
+    """Read a function's name (unless one is given), types and docstring.
 
     Raises:
         ConfigError: A parameter has no JSON Schema, or the function is no plain function; names both.
     """
-    name = getattr(function, "__name__", type(function).__name__)
+    name = name or getattr(function, "__name__", type(function).__name__)
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"'{name}' is no name for a tool", hint="letters, digits, _ - and . ; pass name=…")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigError(f"tool '{name}' is a generator", hint="collect the items and return a list")
     text = parse_docstring(inspect.getdoc(function))
@@ -82,7 +85,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     return Signature(
         name=name,
         description=text.description,
-        input_schema=_input_schema(name, model),
+        input_schema=_input_schema(model, parameters),
         output_schema=_output_schema(hints.get("return", Any), text),
         context=context,
         positional=tuple(p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY and p.name != context),
@@ -104,7 +107,7 @@ def _type_hints(name: str, function: Callable[..., Any]) -> dict[str, Any]:
         raise ConfigError(f"tool '{name}' cannot be read: {exc}", hint="pass a plain function") from None
 
 
-def _field(tool: str, parameter: inspect.Parameter, annotation: Any, text: Docstring) -> tuple[Any, FieldInfo]:
+def _field(tool: str, parameter: inspect.Parameter, annotation: Any, text: Docstring) -> tuple[Any, Any]:
     default: Any = parameter.default
     if isinstance(default, FieldInfo):
         raise ConfigError(
@@ -117,8 +120,9 @@ def _field(tool: str, parameter: inspect.Parameter, annotation: Any, text: Docst
         if (parameter.name in text.arguments)
         else annotation
     )
+    # The function applies its own defaults; here None only says that the argument may be missing.
     required = default is parameter.empty
-    return described, Field(default=... if required else default, alias=parameter.name)
+    return described, Field(alias=parameter.name) if required else Field(default=None, alias=parameter.name)
 
 
 def _check_type(tool: str, name: str, annotation: Any) -> None:
@@ -140,19 +144,14 @@ def _arguments_model(name: str, fields: dict[str, Any], *, extra: bool) -> type[
         raise ConfigError(f"tool '{name}': its arguments cannot be described: {exc}") from None
 
 
-def _input_schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
+def _input_schema(model: type[BaseModel], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
     schema = _tidy(model.model_json_schema())
-    schema.setdefault("properties", {})
-    for field in model.model_fields.values():
-        if field.is_required():
-            continue
-        shown = schema["properties"][cast("str", field.alias)]
-        try:
-            shown["default"] = to_json(field.default)
-        except ToolFailedError:
-            shown.pop("default", None)  # a default that is no JSON is still the function's default
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"'{name}' is no name for a tool", hint="letters, digits, _ - and . ; pass name=…")
+    for argument, shown in schema.setdefault("properties", {}).items():
+        shown.pop("default", None)
+        default = parameters[argument].default
+        if default is not inspect.Parameter.empty:
+            with suppress(ToolFailedError):  # one that is no JSON is still the function's default
+                shown["default"] = to_json(default)
     return schema
 
 

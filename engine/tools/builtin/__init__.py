@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.tools.builtin.calculate import calculate
-from engine.tools.builtin.date_time import date_time
+from engine.tools.builtin.arithmetic import calculate
+from engine.tools.builtin.dates import date_time
 from engine.tools.builtin.files import list_files, read_file, search_files, write_file
 from engine.tools.builtin.jail import Workspace
-from engine.tools.builtin.query_table import query_table
+from engine.tools.builtin.tables import query_table
 from engine.tools.model import ask_model
 from schemas.protocols import Tool
 

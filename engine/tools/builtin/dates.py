@@ -62,7 +62,10 @@ async def date_time(
             return _difference(start, read_moment(_given(to, "to", operation), zone), unit, zone)
         case "convert":
             target = find_zone(_given(to_time_zone, "to_time_zone", operation))
-            return _moment(start, zone).astimezone(target).isoformat()
+            try:
+                return _moment(start, zone).astimezone(target).isoformat()
+            except OverflowError:
+                raise ToolArgumentsError(f"{start} in {to_time_zone} is outside the years 1 to 9999") from None
 
 
 def read_moment(text: str, zone: tzinfo) -> date | datetime:

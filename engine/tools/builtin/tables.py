@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 from pydantic import Field
 
 from engine.tools.builtin.jail import Workspace
-from engine.tools.builtin.sqlite_copy import copy_tables
+from engine.tools.builtin.sqlite import copy_tables
 from engine.tools.function import FunctionTool, tool
 from schemas.errors import EngineError, ToolArgumentsError, ToolFailedError
 

@@ -1,0 +1,33 @@
+"""The context of a call outside any run, for tests of tools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import anyio
+
+from schemas.planning import StepCall
+from schemas.protocols import ModelClient
+
+
+@dataclass
+class Context:
+    """Remembers what a tool told its run."""
+
+    call: StepCall = field(default_factory=lambda: StepCall(run_id="r", step_id="1", tool="t", idempotency_key="r:1"))
+    model: ModelClient | None = None
+    messages: list[tuple[str, float | None]] = field(default_factory=list[tuple[str, float | None]])
+    replans: list[str] = field(default_factory=list[str])
+    threads: list[anyio.Event] = field(default_factory=list[anyio.Event])
+
+    def progress(self, message: str = "", fraction: float | None = None) -> None:
+        """Remember it."""
+        self.messages.append((message, fraction))
+
+    def request_replan(self, reason: str) -> None:
+        """Remember it."""
+        self.replans.append(reason)
+
+    def abandoned(self, thread_done: anyio.Event) -> None:
+        """Remember it."""
+        self.threads.append(thread_done)

@@ -1,0 +1,51 @@
+"""Standard output is the engine's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from engine.tools.stdout import guard_stdout, tool_output
+
+PROGRAM = """
+import json, os, subprocess, sys, anyio
+from engine.tools.function import tool
+from engine.tools.stdout import guard_stdout
+from tests.tools.context import Context
+
+@tool
+def loud():
+    print("from a thread"); os.write(1, b"from C\\n"); subprocess.run(["echo", "from a child"])
+
+@tool
+async def loud_too():
+    print("from a task"); sys.stdout.flush()
+
+async def main():
+    print(json.dumps({"seq": 1}))
+    await loud.call({}, Context()); await loud_too.call({}, Context())
+    print(json.dumps({"seq": 2}), flush=True)
+
+with guard_stdout():
+    anyio.run(main)
+print("after")
+"""
+
+
+def test_only_the_engine_writes_to_stdout() -> None:
+    """B39: a tool that prints, writes to descriptor 1 or starts a child that does, never touches the engine's lines."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.splitlines() == ['{"seq": 1}', '{"seq": 2}', "after"]
+    assert sorted(done.stderr.splitlines()) == ["from C", "from a child", "from a task", "from a thread"]
+
+
+def test_a_stream_that_is_no_file_is_guarded_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Under a test runner, where stdout is no descriptor, prints of tools go to stderr as well."""
+    with guard_stdout():
+        print("ours")
+        with tool_output():
+            print("theirs")
+        print("ours again")
+    assert capsys.readouterr() == ("ours\nours again\n", "theirs\n")
