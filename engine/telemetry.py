@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -45,6 +45,19 @@ class Span(Protocol):
     def fail(self, message: str) -> None:
         """Mark the span as failed (an exception that leaves it does so by itself)."""
         ...
+
+
+class _CurrentStderr:
+    """Whatever stderr is when a line is written: a live view puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
 
 
 class _NoSpan:
@@ -188,7 +201,7 @@ def setup_logging(settings: Telemetry, stream: TextIO | None = None) -> None:
 
     Each line carries what was bound by ``log_ids`` and, while tracing, the ids of the current trace and span.
     """
-    target = stream or sys.stderr
+    target = stream or cast("TextIO", _CurrentStderr())
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     render: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)

@@ -42,18 +42,22 @@ async def drive(opening: AbstractAsyncContextManager[RunHandle], sink: Sink, pre
 
     Cancellation: Ctrl-C once cancels the run, which then ends with a partial answer; twice ends the program at once.
     """
-    try:
-        async with opening as run, anyio.create_task_group() as group:
-            approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
-            group.start_soon(_heed_signals, run)
-            group.start_soon(approver.serve)
-            async for item in run.events():
-                _hand_on(item, sink, approver)
-            result = await run.result()
-            group.cancel_scope.cancel()
-    finally:
-        sink.close()
-    return exit_code_of(result)
+    async with opening as run:
+        try:
+            await _watch(run, sink, preview)
+        finally:
+            sink.close()
+        return exit_code_of(await run.result())
+
+
+async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> None:
+    async with anyio.create_task_group() as group:
+        approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
+        group.start_soon(_heed_signals, run)
+        group.start_soon(approver.serve)
+        async for item in run.events():
+            _hand_on(item, sink, approver)
+        group.cancel_scope.cancel()
 
 
 def _hand_on(item: LoggedRecord | LiveEvent, sink: Sink, approver: Approver) -> None:

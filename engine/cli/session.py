@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -32,7 +32,7 @@ def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bo
 
 
 @asynccontextmanager
-async def session(found: LoadedSettings) -> AsyncIterator[Engine]:
+async def session(found: LoadedSettings) -> AsyncGenerator[Engine]:
     """Open the engine, with logs and traces as the settings say, and close all of it.
 
     Raises:

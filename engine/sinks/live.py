@@ -40,6 +40,7 @@ class LiveView:
         self._lock = threading.RLock()
         self._live: Live | None = None
         self._settled = False
+        self._paused = False
         self._behind_s = 0.0
         self._frame = 0
 
@@ -56,8 +57,8 @@ class LiveView:
         elif event.kind == "run_ended":
             self._settle()
             self._summary()
-        elif not self._settled and self._live is None:
-            self.resume()
+        else:
+            self._start()
 
     def on_live(self, event: LiveEvent) -> None:
         """Take text and progress."""
@@ -71,13 +72,16 @@ class LiveView:
 
     def pause(self) -> None:
         """Take the board off the screen; events are still taken."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        self._paused = True
+        self._stop()
 
     def resume(self) -> None:
         """Draw the board again, unless it is final already."""
-        if self._settled or self._live is not None:
+        self._paused = False
+        self._start()
+
+    def _start(self) -> None:
+        if self._paused or self._settled or self._live is not None:
             return
         self._live = Live(
             console=self._console,
@@ -94,8 +98,13 @@ class LiveView:
         """Leave the last state of the board in the scroll-back and give the cursor back."""
         self._settle()
 
+    def _stop(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+
     def _settle(self) -> None:
-        self.pause()
+        self._stop()
         if self._settled:
             return
         self._settled = True
