@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
+from engine.cli.table import COMMANDS, EXIT_CODES
 from engine.config import parse_settings
 from engine.dag.build import graph
 from schemas.plan import Plan, Step
@@ -24,7 +27,7 @@ def blocks(name: str, language: str) -> list[str]:
 def test_the_configuration_shown_is_valid() -> None:
     """Every YAML block of docs/configuration.md is a configuration."""
     for block in blocks("configuration.md", "yaml"):
-        settings, _ = parse_settings(block, "docs/configuration.md")
+        settings = parse_settings(block, "docs/configuration.md")
         assert settings.roles.planner
 
 
@@ -48,3 +51,27 @@ def test_every_field_of_a_step_is_documented() -> None:
     """Every field of a step is named in docs/plans.md."""
     text = (ROOT / "docs/plans.md").read_text(encoding="utf-8")
     assert [name for name in Step.model_fields if f"`{name}`" not in text] == []
+
+
+def test_every_command_is_documented() -> None:
+    """Every command of the CLI is named in docs/cli.md, and no other."""
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`engine ([a-z]+)", text)) == COMMANDS.keys()
+
+
+def test_every_option_of_run_is_documented() -> None:
+    """Every option of ``engine run`` is named in docs/cli.md."""
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.cli", "run", "--help"], capture_output=True, text=True, timeout=60, cwd=ROOT
+    )
+    options = set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help"}
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert options, done.stderr
+    assert [option for option in sorted(options) if f"`{option}`" not in text] == []
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    """The table of exit codes says what ``engine --help`` says."""
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    table = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", text, re.M)}
+    assert table == EXIT_CODES
