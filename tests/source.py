@@ -55,6 +55,13 @@ class Module:
         """Yield every function and method, nested ones included."""
         return (node for node in ast.walk(self.tree) if isinstance(node, Function))
 
+    def public_functions(self) -> Iterator[Function]:
+        """Yield the functions and methods that others may call: neither underscored nor nested in a function."""
+        for owner in (self.tree, *(c for c in self.tree.body if isinstance(c, ast.ClassDef))):
+            for node in owner.body:
+                if isinstance(node, Function) and not node.name.startswith("_"):
+                    yield node
+
     def classes(self) -> Iterator[ast.ClassDef]:
         """Yield every class."""
         return (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
