@@ -116,14 +116,14 @@ class FunctionTool(Generic[P, R]):
         args, kwargs = self._bind(arguments, _ThreadContext(context, current_token()))
         function = cast("Callable[..., Any]", self._function)
 
-        def run() -> Any:
+        def _run() -> Any:
             try:
                 result = function(*args, **kwargs)
                 return result if inspect.isawaitable(result) else to_json(result)
             except BaseException as exc:
                 raise self._failure(exc) from exc  # StopIteration could not cross into a coroutine as it is
 
-        result = await run_in_thread(run, abandoned=getattr(context, "abandoned", None))
+        result = await run_in_thread(_run, abandoned=getattr(context, "abandoned", None))
         return to_json(await result) if inspect.isawaitable(result) else result
 
     def _bind(self, arguments: Mapping[str, Any], context: ToolContext) -> tuple[list[Any], dict[str, Any]]:

@@ -56,13 +56,13 @@ class Signature:
         return [named.pop(name) for name in self.positional if name in named], named
 
 
-def read_signature(function: Callable[..., Any], name: str | None = None) -> Signature:
+def read_signature(function: Callable[..., Any], called: str | None = None) -> Signature:
     """Read a function's name (unless one is given), types and docstring.
 
     Raises:
         ConfigError: A parameter has no JSON Schema, or the function is no plain function; names both.
     """
-    name = name or getattr(function, "__name__", type(function).__name__)
+    name: str = called or getattr(function, "__name__", type(function).__name__)
     if not _NAME.fullmatch(name):
         raise ConfigError(f"'{name}' is no name for a tool", hint="letters, digits, _ - and . ; pass name=…")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

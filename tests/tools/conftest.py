@@ -10,9 +10,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def clean_imports() -> Iterator[None]:
-    """Forget what a test imported."""
-    path, modules = list(sys.path), set(sys.modules)
+    """Forget the user modules (called my_…) that a test imported."""
+    path = list(sys.path)
     yield
     sys.path[:] = path
-    for name in set(sys.modules) - modules:
+    for name in [name for name in sys.modules if name.startswith("my_")]:
         del sys.modules[name]

@@ -35,7 +35,7 @@ def refusal(folder: Path, *entries: dict[str, Any], **rest: Any) -> ConfigError:
 
 
 def test_changes_show_in_the_next_specs() -> None:
-    """B80: adding, disabling, enabling and removing take effect from the next ``specs()``; a snapshot stays."""
+    """Adding, disabling, enabling and removing take effect from the next ``specs()``; a snapshot stays."""
     registry = Registry([search])
     before = registry.specs()
     registry.add(lambda_tool := tool(name="other")(lambda x: x))

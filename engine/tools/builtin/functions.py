@@ -119,12 +119,12 @@ def _factorial(value: Number) -> Number:
 
 
 def _choose(function: Callable[[int, int], int], name: str) -> Callable[[Number, Number], Number]:
-    def choose(total: Number, chosen: Number) -> Number:
+    def _apply(total: Number, chosen: Number) -> Number:
         if not 0 <= chosen <= total <= LARGEST_FACTORIAL:
             raise refuse(f"{name} takes 0 ≤ k ≤ n ≤ {LARGEST_FACTORIAL}")
         return Fraction(function(_whole(total, name), _whole(chosen, name)))
 
-    return choose
+    return _apply
 
 
 def _total(values: Sequence[Number]) -> Number:
