@@ -37,23 +37,30 @@ Block = dict[str, Any]
 def messages_body(model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
     """Return the keyword arguments of ``messages.create`` for a request.
 
-    The last of the ``cache_prefix`` leading messages and the last tool are marked for the prompt cache.
+    System messages are put in front, wherever they stand. The last of the ``cache_prefix`` leading messages and the
+    last tool are marked for the prompt cache.
     """
-    system = [message for message in request.messages if message.role == "system"]
+    turns: list[dict[str, Any]] = []
+    system: list[Block] = []
+    for number, message in enumerate(request.messages, 1):
+        blocks = _blocks(message, cached=number == request.cache_prefix)
+        if message.role == "system":
+            system += blocks
+        elif blocks:
+            turns.append({"role": message.role, "content": blocks})
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": request.max_output_tokens or default_max_tokens(model),
-        "messages": [turn for turn in (_turn(m, request) for m in request.messages if m.role != "system") if turn],
+        "messages": turns,
     }
-    blocks = [block for message in system for block in _blocks(message, request)]
     if request.output is not None:
         schema = constrainable(request.output.json_schema)
         if schema is None:
-            blocks.append(_schema_in_words(request.output.json_schema))
+            system.append(_schema_in_words(request.output.json_schema))
         else:
             body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-    if blocks:
-        body["system"] = blocks
+    if system:
+        body["system"] = system
     if request.tools:
         body["tools"] = [tool_param(tool) for tool in request.tools]
         body["tool_choice"] = tool_choice(request)
@@ -71,19 +78,13 @@ def default_max_tokens(model: str) -> int:
     return next((most for start, most in _OLD_MAX_TOKENS.items() if model.startswith(start)), _MAX_TOKENS)
 
 
-def _turn(message: Message, request: ModelRequest) -> dict[str, Any] | None:
-    """Return a turn, or None when nothing is left of it. Tool results come first in it: the API insists on that."""
-    blocks = _blocks(message, request)
-    blocks.sort(key=lambda block: block["type"] != "tool_result")
-    return {"role": message.role, "content": blocks} if blocks else None
-
-
-def _blocks(message: Message, request: ModelRequest) -> list[Block]:
+def _blocks(message: Message, *, cached: bool) -> list[Block]:
+    """Return a message's blocks, the last one that may be marked for the cache; results first: the API insists."""
     blocks = [block for block in map(part_block, message.parts) if block is not None]
-    if 0 < request.cache_prefix <= len(request.messages) and request.messages[request.cache_prefix - 1] is message:
-        last = next((block for block in reversed(blocks) if block["type"] in _CACHEABLE), None)
-        if last is not None:
-            last["cache_control"] = _CACHED
+    blocks.sort(key=lambda block: block["type"] != "tool_result")
+    last = next((block for block in reversed(blocks) if block["type"] in _CACHEABLE), None)
+    if cached and last is not None:
+        last["cache_control"] = _CACHED
     return blocks
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gateway.providers.base import Dialect, PlanTier, Secrets, checked_base_url, configured_tier, one_line
 from gateway.providers.failures import Failure, classify
+from gateway.providers.names import ToolNames
 from gateway.providers.quirks import Quirks
 from schemas.errors import ConfigError, ModelError, ModelOutputError, ModelTimeoutError
 from schemas.model import (
@@ -121,30 +122,34 @@ class SdkProvider(ABC):
             ConfigError: The API key is missing.
         """
         deadline = anyio.current_time() + timeout_s
+        names = ToolNames(request)
         with self._errors(model, timeout_s):
+            body = self.body(model, names.sent(request), stream=True)
             with anyio.fail_after(timeout_s):
-                stream: EventStream = await self._call(model, self.body(model, request, stream=True), timeout_s)
+                stream: EventStream = await self._call(model, body, timeout_s)
             try:
                 if _is_json(stream.response):
                     with anyio.fail_after(max(0.0, deadline - anyio.current_time())):
                         content = await stream.response.aread()
                     for chunk in as_chunks(self.read(model, content, stream.response.headers)):
-                        yield chunk
+                        yield names.chunk(chunk)
                     return
                 builder = self.builder(model)
                 while (event := await _next(stream, deadline)) is not None:
                     for chunk in builder.feed(event):
-                        yield chunk
-                yield Done(response=builder.response())
+                        yield names.chunk(chunk)
+                yield Done(response=names.received(builder.response()))
             finally:
                 with anyio.move_on_after(_CLOSE_S, shield=True):
                     await stream.close()
 
     async def complete(self, model: str, request: ModelRequest, *, timeout_s: float) -> ModelResponse:
         """Make one attempt without streaming. Cancellation and errors as ``stream``."""
+        names = ToolNames(request)
         with self._errors(model, timeout_s), anyio.fail_after(timeout_s):
-            reply: HttpReply = await self._call(model, self.body(model, request, stream=False), timeout_s)
-            return self.read(model, await reply.aread(), reply.headers)
+            body = self.body(model, names.sent(request), stream=False)
+            reply: HttpReply = await self._call(model, body, timeout_s)
+            return names.received(self.read(model, await reply.aread(), reply.headers))
 
     def address(self, official: str, prefix: str) -> tuple[str, str | None]:
         """Return the base URL and the API key to use.
