@@ -9,46 +9,43 @@ from dataclasses import dataclass
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.references import Link
 from gateway.providers.offline.values import Mention
-from gateway.providers.offline.words import likeness, overlap, stem, words
+from gateway.providers.offline.words import likeness, overlap, stemmed, words
 
-
-def _stemmed(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in text.split())
-
-
-FROM = _stemmed("from source start begin origin initial first since min minimum lower earliest old")
-TO = _stemmed("to target end destination until finish final max maximum upper latest into new")
+FROM = stemmed("from source start begin origin initial first since min minimum lower earliest old")
+TO = stemmed("to target end destination until finish final max maximum upper latest into new")
 _FROM_WORD = re.compile(
-    r"(?:\b(?:from|between|since|von|vom|aus|ab|de|du|desde|starting|begin(?:s|ning)?)\b[^\w]*(?:at |on |the )?|从|自|由)\s*['\"“‘「]?$",
+    r"(?:\b(?:from|between|since|von|vom|aus|ab|de|du|desde|starting|begin(?:s|ning)?)\b[^\w]*(?:at |on "
+    r"|the )?|从|自|由)\s*['\"“‘「]?$",
     re.IGNORECASE,
 )
 _TO_WORD = re.compile(
-    r"(?:\b(?:to|until|till|into|nach|bis|zum|zur|in|à|au|vers|jusqu'au|hasta|al|ending|ends?)\b[^\w]*(?:at |on |the )?|到|至|成|为|為)\s*['\"“‘「]?$",
+    r"(?:\b(?:to|until|till|into|nach|bis|zum|zur|in|à|au|vers|jusqu'au|hasta|al|ending"
+    r"|ends?)\b[^\w]*(?:at |on |the )?|到|至|成|为|為)\s*['\"“‘「]?$",
     re.IGNORECASE,
 )
 _FROM_AFTER = re.compile(r"^['\"”’」]?\s?(?:から|에서|부터|より)")
 _TO_AFTER = re.compile(r"^['\"”’」]?\s?(?:まで|까지|へ|に(?!つ)|으로|로(?!부))")
 _FITTING: dict[str, frozenset[str]] = {
-    "email": _stemmed("email mail e recipient address to sender user"),
-    "phone": _stemmed("phone telephone number mobile tel cell fax to"),
-    "url": _stemmed("url uri link websites web page site address endpoint href source"),
-    "path": _stemmed("path file filename folder directory dir document script source input table 文件 路径 パス datei"),
-    "date": _stemmed(
+    "email": stemmed("email mail e recipient address to sender user"),
+    "phone": stemmed("phone telephone number mobile tel cell fax to"),
+    "url": stemmed("url uri link websites web page site address endpoint href source"),
+    "path": stemmed("path file filename folder directory dir document script source input table 文件 路径 パス datei"),
+    "date": stemmed(
         "date day birth birthdate deadline when since until due yyyy mm from to start end on 日期 日付 날짜 datum fecha"
     ),
-    "time": _stemmed("time hour clock when start end at hh schedule datetime 时间 時間 時刻 시간 zeit"),
-    "language": _stemmed("language lang locale to from target source sprache 语言 言語 언어"),
+    "time": stemmed("time hour clock when start end at hh schedule datetime 时间 時間 時刻 시간 zeit"),
+    "language": stemmed("language lang locale to from target source sprache 语言 言語 언어"),
 }
-_TYPED = _stemmed("email phone url uri date birthdate time deadline path filename")
+_TYPED = stemmed("email phone url uri date birthdate time deadline path filename")
 _LOOSE = re.compile(
     r"\b(?:over|for|in|with|from|by|to|on|within|during|until|into)\s+(?:the |a |an )?['\"]?$", re.IGNORECASE
 )
 _BY = re.compile(r"\b(?:by|von|par|por)\s+['\"“]?$", re.IGNORECASE)
-_NUMBERED = _stemmed("id code number zip postal serial account phone size year")
-_PERCENT = _stemmed("percent percentage rate ratio share 百分比 割合")
+_NUMBERED = stemmed("id code number zip postal serial account phone size year")
+_PERCENT = stemmed("percent percentage rate ratio share 百分比 割合")
 _PARTED = re.compile(r"[,;.]|\b(?:and|with|of|for|on|in|at|to|from|by|using|over|und|mit|für|et|y)\b", re.IGNORECASE)
 _LABEL_AFTER = re.compile(r"^\W*(?:value )?as (?:the |its |a |an )?(?=\w)", re.IGNORECASE)
-_ANY_TEXT = _stemmed(
+_ANY_TEXT = stemmed(
     "text message content data value string body input note prompt question context title description expression"
 )
 NEAR = 0.8  # what one word of distance takes off
@@ -139,7 +136,7 @@ def _roles(argument: Argument) -> set[str]:
     names = {*argument.name_stems}
     found = {role for role, marks in (("from", FROM), ("to", TO)) if names & marks}
     if not found:
-        texts = {stem for stem in argument.stems[:3]}
+        texts = set(argument.stems[:3])
         found = {role for role, marks in (("from", FROM), ("to", TO)) if texts & marks}
     return found
 

@@ -42,6 +42,7 @@ _GATHER: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 _AVERAGE = re.compile(r"\b(?:average|mean|durchschnitt|moyenne|promedio)\b|平均|평균", re.IGNORECASE)
 _FROM = re.compile(r"\bsubtract\b.*\bfrom\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"\bthe\s$", re.IGNORECASE)
 _OPERAND = r"(?:\d[\d.]*|\{\{[^}]*\}\})"
 _CHAIN = re.compile(rf"\(*\s*{_OPERAND}\s*\)*(?:\s*(?:\*\*|[-+*/])\s*\(*\s*{_OPERAND}\s*\)*)+")
 
@@ -114,8 +115,8 @@ def _with_references(text: str, found: Sequence[Mention]) -> str:
     for end, said in sorted(spans.items(), reverse=True):
         links = [_numeric_link(mention.value) for mention in said]
         start = min(mention.start for mention in said)
-        start -= len(re.search(r"(?:\bthe\s)?$", text[:start])[0])  # pyright: ignore[reportOptionalSubscript]
-        text = f"{text[:start]} {' and '.join(link.earlier.reference(link.part) for link in links)} {text[end:]}"
+        ahead = _ARTICLE.sub("", text[:start])
+        text = f"{ahead} {' and '.join(link.earlier.reference(link.part) for link in links)} {text[end:]}"
     return text
 
 

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from schemas.model import ToolDefinition
-
 from gateway.providers.offline.words import name_stems, stems, words
+from schemas.model import ToolDefinition
 
 Schema = Mapping[str, Any]
 _RETURNS = re.compile(r"\n?Returns: (\{.*\})\s*$", re.S)
@@ -66,9 +65,9 @@ class OfferedTool:
     returns: tuple[Argument, ...] = ()
     bare: bool = False
     scalar: bool = False
-    stems: frozenset[str] = field(default_factory=frozenset)
+    stems: frozenset[str] = field(default_factory=frozenset[str])
     verb: str = ""
-    key: frozenset[str] = field(default_factory=frozenset)
+    key: frozenset[str] = field(default_factory=frozenset[str])
 
     @property
     def required(self) -> tuple[Argument, ...]:
@@ -192,8 +191,9 @@ def _plain(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
 
 
 def _kind(schema: Schema) -> str:
-    kinds = schema.get("type")
-    kind = next((k for k in kinds if k != "null"), None) if isinstance(kinds, list) else kinds
+    kinds: Any = schema.get("type")
+    named = cast("list[str]", kinds) if isinstance(kinds, list) else [kinds]
+    kind = next((one for one in named if one != "null"), None)
     if kind is None and "properties" in schema:
         return "object"
     if kind is None and schema.get("enum"):

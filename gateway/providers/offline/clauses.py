@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.providers.offline.values import QUOTED
-from gateway.providers.offline.words import CJK, stem, words
+from gateway.providers.offline.words import CJK, stem, word_set, words
 
 _HARD = re.compile(
     r"(?<=[^\d\s.])[.!?]+(?:\s+|$)(?=\S|$)|(?<=\d)[.!?](?:\s+(?=\D)|\s*$)|[。！？；]|;\s|\n+"
@@ -15,26 +15,31 @@ _HARD = re.compile(
     r"|(?:,\s*|\s+)(?:und\s+)?(?:dann|danach|anschließend|schließlich|zuletzt)\s"
     r"|(?:,\s*|\s+)(?:et\s+)?(?:puis|ensuite|enfin)[,\s]|(?:,\s*|\s+)(?:y\s+)?(?:luego|después|finalmente)[,\s]"
     r"|[，,、\s]*(?:然后|接着|之后再|随后|最后|并且|然後|接著)[，,、]?"
-    r"|[、,，\s]*(?:それから|その後|そのあと|続いて|最後に|次に)[、,]?|[,\s]+(?:그리고 나서|그런 다음|그다음|그 다음|그리고|마지막으로)[,\s]",
+    r"|[、,，\s]*(?:それから|その後|そのあと|続いて|最後に|次に)[、,]?"
+    r"|[,\s]+(?:그리고 나서|그런 다음|그다음|그 다음|그리고|마지막으로)[,\s]",
     re.IGNORECASE,
 )
 _SOFT = re.compile(
-    r",\s*(?:and\s+|und\s+|et\s+|y\s+)?(?:also\s+)?|\s+(?:and|und|et|y)\s+(?:also\s+)?|[，、]\s*(?:并|再|且)?|(?<=.)(?:并|再)(?!且)",
+    r",\s*(?:and\s+|und\s+|et\s+|y\s+)?(?:also\s+)?|\s+(?:and|und|et|y)\s+(?:also\s+)?|[，、]\s*(?:并|再|且)?"
+    r"|(?<=.)(?:并|再)(?!且)",
     re.IGNORECASE,
 )
 _ENUMERATED = re.compile(r"(?:^|(?<=\s))\(?(?P<number>\d{1,2})[.)]\s+(?=\D)|(?:^|(?<=\n))[-*•]\s+")
 _LEAD = re.compile(
-    r"^(?:[\s,，、]*(?:then|also|and|finally|lastly|next|first|firstly|second|third|after that|afterwards|please|kindly|"
-    r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|need|like|also want|also need)(?: you)? to|help me(?: to)?|"
+    r"^(?:[\s,，、]*(?:then|also|and|finally|lastly|next|first|firstly|second|third|after that|afterwards"
+    r"|please|kindly|"
+    r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|need|like|also want"
+    r"|also need)(?: you)? to|help me(?: to)?|"
     r"let's|bitte|zuerst|dann|danach|anschließend|schließlich|und|d'abord|puis|ensuite|enfin|primero|luego|"
-    r"请|首先|先|然后|接着|之后|最后|并|再|まず|それから|その後|次に|最後に|먼저|그리고|그런 다음|마지막으로)(?=[\s,，、]|[^\x00-\x7f]|$)[\s,，、]*)+",
+    r"请|首先|先|然后|接着|之后|最后|并|再|まず|それから|その後|次に|最後に|"
+    r"먼저|그리고|그런 다음|마지막으로)(?=[\s,，、]|[^\x00-\x7f]|$)[\s,，、]*)+",
     re.IGNORECASE,
 )
-_OBJECT = frozenset(
-    "the a an all its it them this that these those my me our how what whether der die das den le la les el los".split()
+_OBJECT = word_set(
+    "the a an all its it them this that these those my me our how what whether der die das den le la les el los"
 )
-_ASKS = frozenset(
-    "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto".split()
+_ASKS = word_set(
+    "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto"
 )
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")

@@ -11,7 +11,8 @@ from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import overlap, stems
 
 _OPENS = re.compile(
-    r"^\s*(?:only )?(?:if|when|unless|in case|provided|falls|wenn|si|cuando)\b\s*|^\s*(?:如果|若|假如|要是|もし|만약|만일)",
+    r"^\s*(?:only )?(?:if|when|unless|in case|provided|falls|wenn|si|cuando)\b\s*"
+    r"|^\s*(?:如果|若|假如|要是|もし|만약|만일)",
     re.IGNORECASE,
 )
 _TRAILS = re.compile(r"[\s,]+(?:only )?(?:if|unless|falls|wenn|si)\s+(?P<condition>.+)$", re.IGNORECASE)
@@ -23,11 +24,17 @@ _COMPARED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("le", r"\bat most\b|<=|≤|\bhöchstens\b|\bau plus\b|\bcomo máximo\b|至多|不超过|以下|이하"),
         (
             "gt",
-            r"\b(?:above|over|more than|greater than|higher than|larger than|exceeds?|über|mehr als|größer als|plus de|más de|mayor)\b|>|大于|高于|超过|より大き|超え|초과|크면|높으면",
+            (
+                r"\b(?:above|over|more than|greater than|higher than|larger than|exceeds?|über|mehr als"
+                r"|größer als|plus de|más de|mayor)\b|>|大于|高于|超过|より大き|超え|초과|크면|높으면"
+            ),
         ),
         (
             "lt",
-            r"\b(?:below|under|less than|lower than|fewer than|smaller than|unter|weniger als|kleiner als|moins de|menos de|menor)\b|<|小于|低于|少于|より小さ|未満|미만|작으면|낮으면",
+            (
+                r"\b(?:below|under|less than|lower than|fewer than|smaller than|unter|weniger als|kleiner als"
+                r"|moins de|menos de|menor)\b|<|小于|低于|少于|より小さ|未満|미만|작으면|낮으면"
+            ),
         ),
         ("contains", r"\bcontains?\b|\bincludes?\b|\benthält\b|\bcontient\b|\bcontiene\b|包含|含む|포함"),
         ("ne", r"\b(?:is not|isn't|are not|differs? from|ist nicht|n'est pas|no es)\b|不等于|不是"),

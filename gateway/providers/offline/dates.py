@@ -80,7 +80,7 @@ def convert(value: float, unit: str, words: list[str]) -> float:
     """
     have = unit_of(unit)
     wanted = [found for found in (unit_of(word) for word in words if len(word) > 2) if found]
-    if have is None or not wanted or len({want for want in wanted}) != 1 or wanted[0][0] != have[0]:
+    if have is None or not wanted or len(set(wanted)) != 1 or wanted[0][0] != have[0]:
         return value
     result = value * have[1] / wanted[0][1]
     return int(result) if float(result).is_integer() else result

@@ -12,7 +12,7 @@ from gateway.providers.offline.read import ArgumentsAsked, Result
 from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.results import fields_of, resolve
 from gateway.providers.offline.score import Index
-from gateway.providers.offline.words import name_stems, stems
+from gateway.providers.offline.words import name_stems
 
 _SURE = 0.5
 
@@ -60,7 +60,7 @@ def _without(text: str, given: dict[str, Any]) -> str:
 def _earlier(number: int, result: Result) -> Earlier:
     named = frozenset(name_stems(result.tool))
     tool = OfferedTool(result.tool, "", (), returns=fields_of(result.value), stems=named, key=named)
-    return Earlier(number, tool, "", frozenset(stems(result.input)))
+    return Earlier(number, tool)
 
 
 def _from_results(argument: Argument, results: list[Result], arguments: dict[str, Any]) -> None:

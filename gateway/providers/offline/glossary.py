@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from gateway.providers.offline.words import word_set
+
 _CONCEPTS = {
     "calculate": "计算 計算 算出 계산 berechne calcule calcula rechne",
     "search": "搜索 查找 搜寻 検索 探し 검색 찾아 suche cherche busca",
@@ -34,14 +36,19 @@ _CONCEPTS = {
 
 
 LANGUAGES = tuple(
-    """english german french spanish italian portuguese dutch swedish norwegian danish finnish polish czech russian
-    ukrainian turkish arabic hebrew hindi bengali urdu persian chinese mandarin cantonese japanese korean vietnamese thai
-    indonesian malay greek latin romanian hungarian deutsch englisch französisch spanisch italienisch chinesisch japanisch
-    koreanisch anglais allemand espagnol français chinois japonais coréen español inglés francés alemán""".split()
+    sorted(
+        word_set(
+            """english german french spanish italian portuguese dutch swedish norwegian danish finnish polish czech
+            russian ukrainian turkish arabic hebrew hindi bengali urdu persian chinese mandarin cantonese japanese
+            korean vietnamese thai indonesian malay greek latin romanian hungarian deutsch englisch französisch
+            spanisch italienisch chinesisch japanisch koreanisch anglais allemand espagnol français chinois japonais
+            coréen español inglés francés alemán"""
+        )
+    )
 )
-_MONEY = frozenset(
+_MONEY = word_set(
     """usd eur gbp jpy cny krw chf cad aud nzd inr brl mxn sek nok dkk pln czk huf rub try zar sgd hkd thb ils
-    dollar dollars euro euros pound pounds yen yuan won franc francs rupee rupees peso pesos""".split()
+    dollar dollars euro euros pound pounds yen yuan won franc francs rupee rupees peso pesos"""
 )
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.providers.offline.values import QUOTED
+from gateway.providers.offline.words import word_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +132,23 @@ _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _SMALL = {
-    "de": frozenset(
-        "der die das und ist sind wie was wer wo ein eine einen mit von zu zum für auf bitte dann danach nicht im den dem".split()
+    "de": word_set(
+        "der die das und ist sind wie was wer wo ein eine einen mit von zu zum für auf bitte dann im den dem"
     ),
-    "fr": frozenset(
-        "le la les et est sont un une des quel quelle que qui pour dans du avec puis ensuite combien où au aux sur".split()
+    "fr": word_set(
+        "le la les et est sont un une des quel quelle que qui pour dans du avec puis ensuite combien où au aux sur"
     ),
-    "es": frozenset(
-        "el la los las y es son un una qué cuál para en del con por luego después cuánto cuántos dónde cómo al".split()
+    "es": word_set(
+        "el la los las y es son un una qué cuál para en del con por luego después cuánto cuántos dónde cómo al"
     ),
-    "en": frozenset("the and is are what how which who when then of for in to a an with from by on".split()),
+    "en": word_set("the and is are what how which who when then of for in to a an with from by on"),
 }
 
 
 def language_of(text: str) -> str:
     """Return the language of a text as en, de, fr, es, zh, ja or ko; English where it is none of the others.
 
-    >>> [language_of(text) for text in ("Wie hoch ist der Preis?", "把结果翻译成英语", "結果を教えて", "결과를 알려 줘")]
+    >>> [language_of(text) for text in ("Was kostet das?", "把结果翻译成英语", "結果を教えて", "결과를 알려 줘")]
     ['de', 'zh', 'ja', 'ko']
     """
     told = QUOTED.sub(" ", text)

@@ -8,23 +8,27 @@ from typing import Any
 
 from gateway.providers.offline.affinity import role_of
 from gateway.providers.offline.catalogue import Argument, OfferedTool
-from gateway.providers.offline.words import CJK, Word, likeness, stem, words
+from gateway.providers.offline.words import CJK, Word, likeness, stem, stemmed, words
 
 _NEGATED = re.compile(
     r"\b(?:no|not|without|exclude|excluding|don't|never|false|off|ohne|keine?|sans|sin)\b|不|没有|なし|없이",
     re.IGNORECASE,
 )
 _STOP = re.compile(
-    r"[,;.!?。，；、\"'“”‘’「」()\[\]]|\b(?:with|using|from|to|into|for|in|on|at|by|and|then|as|of|that|which|who|is|are|mit|und|für|von|aus|nach|in|auf|avec|pour|dans|et|con|para|en|y|between|within|under|above|over|based|per|via)\b",
+    r"[,;.!?。，；、\"'“”‘’「」()\[\]]|\b(?:with|using|from|to|into|for|in|on|at|by|and|then|as|of|that|which|who"
+    r"|is|are|mit|und|für|von|aus|nach|in|auf|avec|pour|dans|et|con|para|en|y|between|within|under|above"
+    r"|over|based|per|via)\b",
     re.IGNORECASE,
 )
 _LINK = re.compile(
-    r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the|a|an)?\s*",
+    r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the"
+    r"|a|an)?\s*",
     re.IGNORECASE,
 )
 _CALLED = re.compile(r"\b(?:named|called|titled|entitled|labelled|namens|appelée?|llamad[oa])\s+", re.IGNORECASE)
 _TOPIC = re.compile(
-    r"\b(?:about|for|of|on|in|regarding|concerning|into|to|über|für|von|in|nach|zu|sur|pour|de|dans|sobre|para|en)\b\s+(?:the |a |an |der |die |das |den |la |le |les |el |los )?",
+    r"\b(?:about|for|of|on|in|regarding|concerning|into|to|über|für|von|in|nach|zu|sur|pour|de|dans|sobre"
+    r"|para|en)\b\s+(?:the |a |an |der |die |das |den |la |le |les |el |los )?",
     re.IGNORECASE,
 )
 _TO = re.compile(
@@ -34,7 +38,8 @@ _FROM = re.compile(
     r"\b(?:from|von|aus|depuis|desde)\s+(?:the )?(?P<value>[^\W\d][\w-]*(?: [A-Z][\w-]*)*)", re.IGNORECASE
 )
 _CJK_OBJECT = re.compile(
-    rf"(?:把|将|關於|关于|查询|搜索|查找|翻译|在)?(?P<value>[{CJK}A-Za-z0-9]+?)(?:的|を|の|について|에 대해|에 대한|을|를|의|에서|で)"
+    rf"(?:把|将|關於|关于|查询|搜索|查找|翻译|在)?(?P<value>[{CJK}A-Za-z0-9]+?)"
+    r"(?:的|を|の|について|에 대해|에 대한|을|를|의|에서|で)"
 )
 
 
@@ -67,9 +72,7 @@ def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None
     return not (_NEGATED.search(before.rsplit(",", 1)[-1]))
 
 
-_SWITCH = frozenset(
-    stem(word) for word in "include including is has use with enable allow show should whether add".split()
-)
+_SWITCH = stemmed("include including is has use with enable allow show should whether add")
 
 
 def phrase(

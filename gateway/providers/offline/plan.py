@@ -7,11 +7,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from gateway.providers.offline.calls import Call
 from gateway.providers.offline.catalogue import OfferedTool
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import PlanAsked
 from gateway.providers.offline.results import REFERENCE, ids_in
-from gateway.providers.offline.sketch import Call, Sketch, sketch
+from gateway.providers.offline.sketch import Sketch, sketch
 
 _EACH = re.compile(r"\b(?:each|every|jede[nmrs]?|chaque|cada)\b|每[个個一]?|各|それぞれ|각각|마다", re.IGNORECASE)
 
@@ -102,7 +103,7 @@ def _spread(call: Call) -> tuple[dict[str, Any], str]:
 
 
 def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:
-    """Return the answer's template where no synthesis is needed: one plain value, all done, or a clause without tool."""
+    """Return the answer as a template: one plain value, all done, or a clause without a tool; else nothing."""
     if made.requests or (made.calls and not new):
         lines = [f"{call.text}: {{{{{call.id}}}}}" for call in made.calls]
         lines += [phrases.no_tool.format(what=text) for text in made.requests]

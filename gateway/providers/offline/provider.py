@@ -74,12 +74,7 @@ class OfflineProvider:
         """Do nothing: there is nothing open."""
 
     def _reply(self, model: str, request: ModelRequest) -> ModelResponse:
-        parts = tuple(_parts(request))
-        cut = request.max_output_tokens is not None and len(parts) == 1 and isinstance(parts[0], TextPart)
-        if cut and _tokens(parts) > (request.max_output_tokens or 0):
-            parts = (TextPart(text=parts[0].text[: (request.max_output_tokens or 0) * _TOKEN]),)  # pyright: ignore[reportAttributeAccessIssue]
-        else:
-            cut = False
+        parts, cut = _capped(tuple(_parts(request)), request.max_output_tokens)
         calls = any(isinstance(part, ToolCallPart) for part in parts)
         read_tokens = math.ceil(len(request.model_dump_json(exclude_defaults=True)) / _TOKEN)
         return ModelResponse(
@@ -134,8 +129,20 @@ def _deltas(index: int, part: Part) -> Iterator[ModelChunk]:
             yield ToolCallDelta(index=index, arguments=part.raw[start : start + _PIECE])
 
 
+def _capped(parts: tuple[Part, ...], most: int | None) -> tuple[tuple[Part, ...], bool]:
+    """Cut a reply of one text to the tokens allowed; a call is never cut."""
+    first = parts[0] if len(parts) == 1 else None
+    if most is None or not isinstance(first, TextPart) or _tokens(parts) <= most:
+        return parts, False
+    return (TextPart(text=first.text[: most * _TOKEN]),), True
+
+
 def _tokens(parts: tuple[Part, ...]) -> int:
-    written = sum(
-        len(p.text) if isinstance(p, TextPart) else len(p.raw) for p in parts if p.kind in ("text", "tool_call")
-    )  # pyright: ignore[reportAttributeAccessIssue]
-    return math.ceil(written / _TOKEN)
+    """Return an estimate of the tokens written: four characters are one."""
+    return math.ceil(sum(len(_written(part)) for part in parts) / _TOKEN)
+
+
+def _written(part: Part) -> str:
+    if isinstance(part, TextPart):
+        return part.text
+    return part.raw if isinstance(part, ToolCallPart) else ""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from gateway.providers.offline.calls import Past
 from gateway.providers.offline.catalogue import OfferedTool, tool_of_definition, tools_of_grammar
-from gateway.providers.offline.sketch import Past
 from schemas.fence import Fenced, read_fences
 from schemas.model import Message, ModelRequest, ToolCallPart, ToolResultPart
 
@@ -151,7 +151,7 @@ def _with_feedback(task: str, fences: Sequence[Fenced]) -> str:
 
 
 def _is_id(text: str) -> bool:
-    return bool(re.match(r"\d+", text))
+    return bool(re.fullmatch(r"\d+(?:\[\d+\])?", text))
 
 
 def _finished(fence: Fenced) -> Past:
@@ -159,7 +159,7 @@ def _finished(fence: Fenced) -> Past:
     fields = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
     given = fields.get("input")
     return Past(
-        id=int(re.match(r"\d+", fence.attrs["step"])[0]),  # pyright: ignore[reportOptionalSubscript]
+        id=int(fence.attrs["step"].partition("[")[0]),
         tool=fence.attrs.get("tool", ""),
         input=cast("dict[str, Any]", given) if isinstance(given, dict) else {},
         status=fence.attrs.get("status", "done"),
@@ -171,7 +171,7 @@ def _finished(fence: Fenced) -> Past:
 def _arguments(request: ModelRequest, task: str, fences: Sequence[Fenced], forced: str) -> ArgumentsAsked:
     own = [tool for tool in request.tools if tool.name != LACKS_TOOL]
     chosen = next((tool for tool in own if tool.name == forced), own[0] if own else request.tools[0])
-    given = next((parse(fence.text) for fence in fences if fence.label == "given"), {})
+    given: Any = next((parse(fence.text) for fence in fences if fence.label == "given"), None)
     return ArgumentsAsked(
         task=task,
         tool=tool_of_definition(chosen),

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.values import Mention
 from gateway.providers.offline.words import Word, likeness, overlap, words
 
 _ONE = re.compile(
-    r"\b(?:it|them|this|that|these|those|(?:the|this|that|its|their) (?:final )?(?:result|results|output|outcome|answer|value)s?"
-    r"|(?:the|that|this) (?:total |final |new |resulting |full )?(?:amount|number|figure|data|text|content|total|list|information|response)\b(?! of\b)"
-    r"|das ergebnis|die ergebnisse|daraus|davon|le résultat|les résultats|el resultado|los resultados)\b(?! [a-z]+ing\b)"
+    r"\b(?:it|them|this|that|these|those|(?:the|this|that|its|their) (?:final )?(?:result|results|output"
+    r"|outcome|answer|value)s?"
+    r"|(?:the|that|this) (?:total |final |new |resulting |full )?(?:amount|number|figure|data|text|content"
+    r"|total|list|information|response)\b(?! of\b)"
+    r"|das ergebnis|die ergebnisse|daraus|davon|le résultat|les résultats|el resultado"
+    r"|los resultados)\b(?! [a-z]+ing\b)"
     r"|结果|結果|它们?|其(?=[中余他实]|$)|これ|それ|그것|그 결과|결과",
     re.IGNORECASE,
 )
 _TWO = re.compile(
-    r"\b(?:(?:the|these|those) two (?:results|numbers|values|amounts)|the (?:results|numbers|values)|the two|these two|those two|both|them both|die beiden|beide[rn]?|les deux|los dos)\b"
+    r"\b(?:(?:the|these|those) two (?:results|numbers|values|amounts)|the (?:results|numbers|values)"
+    r"|the two|these two|those two|both|them both|die beiden|beide[rn]?|les deux|los dos)\b"
     r"|两者|二者|兩者|两个|両方|二つ|두",
     re.IGNORECASE,
 )
@@ -33,17 +37,10 @@ _EXPLICIT = re.compile(r"\s*(?:-|:|=|of|is|as|at|equal to|to be|being|named|call
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A step whose result may be referred to.
-
-    Attributes:
-        id: Its number.
-        about: The clause it answers.
-    """
+    """A step whose result may be referred to, by its number."""
 
     id: int
     tool: OfferedTool
-    about: str = ""
-    stems: frozenset[str] = field(default_factory=frozenset)
 
     def reference(self, part: Argument | None) -> str:
         """Return the template for one field of the result, or for the whole."""
@@ -82,8 +79,8 @@ def cues(
                 found.append(Mention("ref", _links(step, 0.8), match.start() + place, match.end(), unit="pair"))
             taken.append((match.start(), match.end()))
     for match in _ONE.finditer(text):
-        if _free(match, taken) and not _said(text, match, named) and not _labels(text, match, explicit):
-            found.append(Mention("ref", _links(_antecedent(text, match, earlier), 0.7), match.start(), match.end()))
+        if _free(match, taken) and not _said(match, named) and not _labels(text, match, explicit):
+            found.append(Mention("ref", _links(earlier[-1], 0.7), match.start(), match.end()))
     return sorted(found, key=lambda mention: mention.start)
 
 
@@ -91,7 +88,7 @@ def _free(match: re.Match[str], taken: Sequence[tuple[int, int]]) -> bool:
     return not any(match.start() < end and start < match.end() for start, end in taken)
 
 
-def _said(text: str, match: re.Match[str], named: Sequence[Mention]) -> bool:
+def _said(match: re.Match[str], named: Sequence[Mention]) -> bool:
     """Whether "this" or "that" only points at a noun which is a cue itself ("that amount")."""
     return any(
         0 <= mention.start - match.end() <= 2 or mention.start <= match.start() < mention.end for mention in named
@@ -101,11 +98,6 @@ def _said(text: str, match: re.Match[str], named: Sequence[Mention]) -> bool:
 def _labels(text: str, match: re.Match[str], explicit: Sequence[Mention]) -> bool:
     """Whether the words only announce a value ("the number 10")."""
     return any(m.start >= match.end() and _EXPLICIT.fullmatch(text[match.end() : m.start]) for m in explicit)
-
-
-def _antecedent(text: str, match: re.Match[str], earlier: Sequence[Earlier]) -> Earlier:
-    """Return the step a pronoun speaks of: the last one, unless it follows a list of others."""
-    return earlier[-1]
 
 
 def _links(step: Earlier, strength: float) -> tuple[Link, ...]:
@@ -148,9 +140,9 @@ def _phrases(text: str, spoken: Sequence[Word]) -> list[list[Word]]:
     """Return runs of meaningful words with nothing but spaces between them."""
     runs: list[list[Word]] = []
     for word in spoken:
-        if runs and re.fullmatch(r"[\s_-]*", text[runs[-1][-1].end : word.start]):
-            runs[-1].append(word)
-        elif runs and word.start < runs[-1][-1].end:
+        if (runs and re.fullmatch(r"[\s_-]*", text[runs[-1][-1].end : word.start])) or (
+            runs and word.start < runs[-1][-1].end
+        ):
             runs[-1].append(word)
         else:
             runs.append([word])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
@@ -29,8 +29,8 @@ class Index:
     """The words of all tools, counted once a request."""
 
     tools: Sequence[OfferedTool]
-    _weights: list[dict[str, float]] = field(default_factory=list)
-    _idf: dict[str, float] = field(default_factory=dict)
+    _weights: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    _idf: dict[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         self._weights = [_weights(tool) for tool in self.tools]
@@ -107,7 +107,7 @@ def _weights(tool: OfferedTool) -> dict[str, float]:
     return weights
 
 
-def _add_argument(add, argument: Argument) -> None:  # type: ignore[no-untyped-def]
+def _add_argument(add: Callable[[Sequence[str], float], None], argument: Argument) -> None:
     add(argument.name_stems, _ARGUMENT)
     add(argument.stems, _ARGUMENT_TEXT)
     for option in (*argument.options, *argument.hints):

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.providers.offline.answer import write_answer
+from gateway.providers.offline.calls import Call
 from gateway.providers.offline.language import phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result, TurnAsked
 from gateway.providers.offline.results import ids_in, resolve
-from gateway.providers.offline.sketch import Call, sketch
-
+from gateway.providers.offline.sketch import sketch
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "eq": operator.eq, "ne": operator.ne, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le,

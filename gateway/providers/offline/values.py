@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.providers.offline.dates import read_clock, read_date
 from gateway.providers.offline.glossary import LANGUAGES
-from gateway.providers.offline.words import STOPWORDS
+from gateway.providers.offline.words import STOPWORDS, word_set
 
 _QUOTES = (
     r"'(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)|\"[^\"\n]*\"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|„[^“”]*[“”]|`[^`]*`"
@@ -19,12 +19,14 @@ _BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"<>，。、]+|www\.[^\s'\"<>，。、]+", re.ASCII)
 _PATH = re.compile(
-    r"(?<![\w)])(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
+    r"(?<![\w)])(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w"
+    r"|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
     re.ASCII,
 )
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|januar|februar|märz|mai|juni|juli|okt|dez"
 _DATE = re.compile(
-    rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b|\b\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}}\b|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일号]"
+    rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b|\b\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}}\b"
+    rf"|\d{{4}}\s?[年년]\s?\d{{1,2}}\s?[月월]\s?\d{{1,2}}\s?[日일号]"
     rf"|\b(?:{_MONTHS})[a-zä]*\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?(?: of)? (?:{_MONTHS})[a-zä]*\.?,? \d{{4}}\b",
     re.IGNORECASE,
@@ -32,15 +34,18 @@ _DATE = re.compile(
 _TIME = re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b\.?)?|\b\d{1,2}\s?[ap]m\b", re.IGNORECASE)
 _PHONE = re.compile(r"\+\d[\d\s()-]{6,}\d|\(\d{3}\)\s?\d{3}-\d{4}|\b\d{3}-\d{3}-\d{4}\b|\b\d{3}-\d{4}\b")
 _NUMBER = re.compile(
-    r"(?P<money>[$€£¥₩]\s?|(?:US\$))?(?<![\w.])(?P<sign>-(?=\d))?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-    r"(?P<scale>\s?(?:k|thousand|million|billion|万|億|亿|만)\b)?(?:(?P<percent>\s?(?:%|％|percent\b|per cent\b|Prozent\b|pour cent\b))"
+    r"(?P<money>[$€£¥₩]\s?|(?:US\$))?(?<![\w.])(?P<sign>-(?=\d))?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?"
+    r"|\d+(?:\.\d+)?)"
+    r"(?P<scale>\s?(?:k|thousand|million|billion|万|億|亿|만)\b)?(?:(?P<percent>\s?(?:%|％|percent\b|per cent\b"
+    r"|Prozent\b|pour cent\b))"
     r"|(?:[\s-]?(?P<unit>°?[A-Za-zµäöüéñ€]{1,14})(?![\w.@]))?)",
     re.IGNORECASE,
 )
 _CJK_NUMBER = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>[\u4e00-\u9fff\uac00-\ud7af\u30a0-\u30ff]{1,3})?")
 _CODE = re.compile(r"\b(?=[A-Z0-9_-]*[A-Z])[A-Z][A-Z0-9]+(?:[-_][A-Z0-9]+)*\b")
 _NAME = re.compile(
-    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|von|van|du|la|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
+    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|von|van|du|la"
+    r"|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
 )
 _LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
 _CJK_LANGUAGE = re.compile(
@@ -50,9 +55,9 @@ _SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "�
 _SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8, "만": 1e4}
 _BETWEEN = re.compile(r"\s*(?:,|，|、|;)?\s*(?:and|or|und|oder|et|ou|y|o|e|和|与|及|と|와|과|&)?\s*", re.IGNORECASE)
 _AT = re.compile(r"\s*(?:at|um|à|a las|,|T)?\s*", re.IGNORECASE)
-_NO_UNIT = frozenset(
+_NO_UNIT = word_set(
     """and or to with for in on at of as by from the a an then is are was using over into per if than plus minus times
-    und oder mit für von zu bis et ou avec pour de à y o con para""".split()
+    und oder mit für von zu bis et ou avec pour de à y o con para"""
 )
 
 

@@ -11,13 +11,21 @@ CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u3005"
 _WORD = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:'[a-z]+)?", re.IGNORECASE)
 _CJK = re.compile(rf"[{CJK}]")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\-/]+|(?<=[A-Za-z])(?=\d)")
-_ENDINGS = (
+_ENDINGS_TEXT = (
     "izations ization ational ications ication ations ation ingly ments ment ities ers ings ing ions ion ies ied "
     "edly ives ive als al ed es er ly is or s e"
-).split()
+)
+_ENDINGS = tuple(_ENDINGS_TEXT.split())
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text that are parted by spaces."""
+    return frozenset(text.split())
+
+
 _PREFIX = 4  # shortest common beginning that makes two words relatives
 
-STOPWORDS = frozenset(
+STOPWORDS = word_set(
     """a an the this that these those and or but if so as of in on at by to for from with into onto over under about
     between through during using use via per than then also please i me my we us our you your he she they them their
     it its is are was were be been being do does did have has had can could will would shall should may might must not
@@ -26,7 +34,7 @@ STOPWORDS = frozenset(
     der die das den dem des ein eine einen einem einer eines und oder aber ist sind war im am zum zur mit von für auf
     aus bei nach vor über unter um bitte mir ich wir du sie es was wie wer wo dann danach anschließend
     le la les un une des du de et ou mais est sont dans sur avec pour par au aux ce cette ces puis ensuite enfin
-    el los las una unos unas y o pero es son en con para por al del lo se su sus luego después""".split()
+    el los las una unos unas y o pero es son en con para por al del lo se su sus luego después"""
 )
 
 
@@ -74,6 +82,11 @@ def _mend(rest: str, ending: str) -> str:
     return rest.removesuffix("e") if ending == "s" and len(rest) > 3 else rest
 
 
+def stemmed(text: str) -> frozenset[str]:
+    """Return the stems of words that are parted by spaces."""
+    return frozenset(stem(word) for word in text.split())
+
+
 def words(text: str) -> list[Word]:
     """Return the words of a text in order; a run of Chinese, Japanese or Korean gives its character bigrams."""
     found: list[Word] = []
@@ -111,7 +124,7 @@ def name_stems(name: str) -> list[str]:
     return [one for part in told for one in ([stem(part)] if part.isascii() else stems(part))]
 
 
-_SMALL = frozenset("a an the of to for in on by with and or".split())
+_SMALL = word_set("a an the of to for in on by with and or")
 
 
 @lru_cache(maxsize=100_000)

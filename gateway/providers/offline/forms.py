@@ -1,0 +1,50 @@
+"""The form a value takes for an argument: its type, its unit, a date or time as the description asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gateway.providers.offline.catalogue import Argument
+from gateway.providers.offline.dates import convert, read_clock
+from gateway.providers.offline.values import Mention
+from gateway.providers.offline.words import words
+
+
+def coerce(argument: Argument, mention: Mention) -> Any:
+    """Return a mention's value in the form the argument asks for: its type, unit, date and decimal form."""
+    if argument.kind == "array":
+        inner = replace(argument, kind=argument.items.kind if argument.items is not None else "any")
+        return [coerce(inner, part) for part in mention.parts or (mention,)]
+    value = mention.value
+    if argument.kind in ("number", "integer"):
+        return _number(argument, mention)
+    if (
+        mention.kind == "date"
+        and mention.unit
+        and "HH" not in argument.description
+        and "time" not in argument.name_stems
+    ):
+        return str(value)[:10]
+    if mention.kind == "time" and ":mm" in argument.description.lower():
+        return read_clock(value)
+    if argument.kind == "string" and not isinstance(value, str):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return value
+
+
+def _number(argument: Argument, mention: Mention) -> Any:
+    value = mention.value
+    if isinstance(value, str):
+        value = float(value) if "." in value else int(value)
+    if mention.kind == "percent" and _decimal(argument):
+        return round(value / 100, 10)
+    described = [word.text for word in words(f"{argument.name.replace('_', ' ')} {argument.description}")]
+    value = convert(value, mention.unit, described)
+    return round(value) if argument.kind == "integer" and float(value).is_integer() else value
+
+
+def _decimal(argument: Argument) -> bool:
+    return (argument.maximum is not None and argument.maximum <= 1) or bool(
+        {"decim", "decimal", "fraction"} & {*argument.stems, *argument.name_stems}
+    )

@@ -1,0 +1,100 @@
+"""Single values to single arguments: the pairing with the highest sum, in the order of the text when equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from gateway.providers.offline.affinity import affinity, context
+from gateway.providers.offline.catalogue import Argument
+from gateway.providers.offline.filling import Work, best_link
+from gateway.providers.offline.forms import coerce
+from gateway.providers.offline.phrases import choice, spoken_flag
+from gateway.providers.offline.values import Mention
+
+LEAST = 0.15  # affinity below which a value is left unused
+_NONE_TAKEN: frozenset[int] = frozenset()
+LEAST_OPTIONAL = 1.3  # an optional argument has to be named
+
+
+def options(work: Work) -> None:
+    """Fill what the schema spells out: enum values, example values, flags."""
+    for argument in work.open():
+        value: Any = None
+        if argument.kind == "boolean":
+            value = spoken_flag(argument, work.text, work.tool)
+        elif argument.options or argument.hints:
+            value = choice(argument, work.text)
+        if value is None:
+            continue
+        work.filled.values[argument.name] = value
+        for mention in [m for m in work.free if str(m.value).lower() == str(value).lower()]:
+            work.free.remove(mention)
+
+
+def pairs(work: Work, lists: Sequence[Mention]) -> None:
+    """Give single values to single arguments, the best pair first, in the order of the text when they are equal."""
+    arguments = [a for a in work.open() if a.kind not in ("boolean", "object", "array")]
+    explicit = [mention for mention in work.all if mention.kind != "ref"]
+    scores: dict[tuple[int, int], float] = {}
+    for place, argument in enumerate(arguments):
+        least = LEAST if argument.required else LEAST_OPTIONAL
+        for order, mention in enumerate(work.free):
+            beside = work.all if mention.kind == "ref" else explicit
+            score = affinity(argument, mention, context(work.text, mention, beside), work.tool.stems)
+            if score >= least:
+                scores[place, order] = round(score, 2) + (0.2 if argument.required else 0)
+    free = list(work.free)
+    for place, order in sorted(best_pairs(scores).items()):
+        work.take(arguments[place], free[order])
+        repeat(work, arguments[place], free[order], lists)
+
+
+def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
+    """Return the pairing of rows and columns with the highest sum. Cost: exponential in the rows, which are few.
+
+    >>> best_pairs({(0, 0): 4.4, (0, 1): 4.1, (1, 0): 1.7, (1, 1): 0.9})
+    {0: 1, 1: 0}
+    """
+    rows = sorted({row for row, _ in scores})
+
+    @cache
+    def best(place: int, taken: frozenset[int]) -> tuple[float, tuple[tuple[int, int], ...]]:
+        if place == len(rows):
+            return 0.0, ()
+        found = best(place + 1, taken)
+        for (row, column), score in scores.items():
+            if row == rows[place] and column not in taken:
+                rest, pairs = best(place + 1, taken | {column})
+                if score + rest > found[0] + 1e-9:
+                    found = score + rest, ((row, column), *pairs)
+        return found
+
+    return dict(best(0, _NONE_TAKEN)[1])
+
+
+def repeat(work: Work, argument: Argument, mention: Mention, lists: Sequence[Mention]) -> None:
+    """Note further calls when the value was one of a list whose other parts fit nothing else of the tool."""
+    row = next((one.parts for one in lists if mention in one.parts), ())
+    if mention.unit == "pair":
+        row = tuple(one for one in work.all if one.unit == "pair" and one.end == mention.end)
+    rest = [part for part in row if part in work.free]
+    rivals = [a for a in work.tool.required if a.name not in work.filled.values and a.kind == argument.kind]
+    if not row or len(rest) != len(row) - 1 or rivals:
+        return
+    sets = work.filled.repeats or [{} for _ in rest]
+    if len(sets) != len(rest):
+        return
+    for values, part in zip(sets, rest, strict=True):
+        values[argument.name] = plain(argument, part)
+        work.free.remove(part)
+    work.filled.repeats = sets
+
+
+def plain(argument: Argument, mention: Mention) -> Any:
+    """Return what a mention puts into an argument: its value, or the reference it means."""
+    if mention.kind != "ref":
+        return coerce(argument, mention)
+    link = best_link(argument, mention.value)
+    return link.earlier.reference(link.part)
