@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TextIO, cast
 
@@ -28,27 +28,27 @@ def tool_output() -> Generator[None]:
 
 
 @contextmanager
-def guard_stdout() -> Generator[None]:
-    """Route what tools write to standard output to standard error while the block runs.
+def guard_stdout() -> Generator[TextIO]:
+    """Route what tools write to standard output to standard error while the block runs; give the engine's own stream.
 
-    Code of the engine goes on using ``sys.stdout``. Where it is a real file, descriptor 1 itself points to standard
-    error meanwhile, so C libraries and child processes are caught too.
+    Outside tools, ``sys.stdout`` goes on working. What must never be rerouted, because it may be written while a tool
+    is on the stack (an event caused by a tool's model call), is written to the stream given. Where standard output is
+    a real file, descriptor 1 itself points to standard error meanwhile, so C libraries and child processes are caught.
     """
     before = sys.stdout
     before.flush()
-    with _own_descriptor(before) as own:
+    with _own_stream(before) as own:
         proxy = cast("TextIO", _Guard(own))
         sys.stdout = proxy
         try:
-            yield
+            yield own
         finally:
             if sys.stdout is proxy:
                 sys.stdout = before
-            own.flush()
 
 
 @contextmanager
-def _own_descriptor(stdout: TextIO) -> Generator[TextIO]:
+def _own_stream(stdout: TextIO) -> Generator[TextIO]:
     """A stream on a private copy of descriptor 1, which is pointed to 2; ``stdout`` itself where it is no file."""
     try:
         real = stdout.fileno() == 1 and sys.stderr.fileno() == 2
@@ -57,21 +57,18 @@ def _own_descriptor(stdout: TextIO) -> Generator[TextIO]:
     if not real:
         yield stdout
         return
+    interactive = stdout.isatty()
     private = os.dup(1)
     os.dup2(2, 1)
-    interactive = stdout.isatty()
-    own = io.TextIOWrapper(
-        os.fdopen(private, "wb", closefd=False),
-        encoding=stdout.encoding,
-        errors=stdout.errors,
-        line_buffering=interactive,
-    )
+    raw = os.fdopen(private, "wb", closefd=False)
+    own = io.TextIOWrapper(raw, stdout.encoding, stdout.errors, line_buffering=interactive)
     try:
         yield own
-    finally:
         own.flush()
+    finally:
         os.dup2(private, 1)
-        own.close()
+        with suppress(OSError):  # a reader that went away was told by the flush above
+            own.close()
         os.close(private)
 
 
