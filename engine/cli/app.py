@@ -31,9 +31,7 @@ class LazyGroup(TyperGroup):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if name is None or stand_in is None:
             return name, stand_in, rest
-        entry = COMMANDS[name]
-        group: Any = get_command(load(entry.module).commands)
-        return name, group.commands[name], rest
+        return name, command(name), rest
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the exit codes after the commands."""
@@ -67,6 +65,12 @@ def _root(  # pyright: ignore[reportUnusedFunction] (typer calls it)
             typer.echo("unknown (not installed)")
     elif ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
+
+
+def command(name: str) -> Any:
+    """Import a command and return it."""
+    found: Any = get_command(load(COMMANDS[name].module).commands)
+    return getattr(found, "commands", {name: found})[name]
 
 
 def invoke(argv: Sequence[str]) -> int:

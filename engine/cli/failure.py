@@ -6,8 +6,7 @@ import os
 import sys
 import traceback
 
-WRONG_PIPE = 141  # what a shell reports for a writer whose reader went away
-UNEXPECTED = 1
+OTHER = 1
 
 
 def report(exc: BaseException, *, debug: bool) -> int:
@@ -22,7 +21,7 @@ def report(exc: BaseException, *, debug: bool) -> int:
         return 130
     if isinstance(exc, BrokenPipeError):
         _drop_stdout()
-        return WRONG_PIPE
+        return OTHER
     exit_code = getattr(exc, "exit_code", None)
     if exit_code is not None:
         message, hint = str(getattr(exc, "message", exc)), str(getattr(exc, "hint", ""))
@@ -31,7 +30,7 @@ def report(exc: BaseException, *, debug: bool) -> int:
         _say(error_line(str(message), hint))  # pyright: ignore[reportUnknownArgumentType]
         return int(exit_code)
     _say(error_line(f"unexpected {type(exc).__name__}: {exc}", "this is a fault of the engine; --debug shows where"))
-    return UNEXPECTED
+    return OTHER
 
 
 def error_line(message: str, hint: str = "") -> str:

@@ -20,7 +20,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
 def duration(text: str) -> float:
-    """Return seconds from ``90``, ``90s``, ``5m``, ``1h30m``.
+    """Return seconds from ``90``, ``90s``, ``5m``, ``1h30m``. Raises typer.BadParameter for other text.
 
     >>> duration("1h30m")
     5400.0
@@ -37,7 +37,7 @@ def duration(text: str) -> float:
 
 
 def money(text: str) -> float:
-    """Return USD from ``0.5`` or ``$0.50``."""
+    """Return USD from ``0.5`` or ``$0.50``. Raises typer.BadParameter for other text."""
     try:
         amount = float(text.strip().removeprefix("$"))
     except ValueError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -106,26 +106,32 @@ def most_telling(run: RunProgress, room: int) -> list[StepRow]:
     """
     wanted: dict[str, StepRow] = {}
     left = room
-    groups: tuple[Iterable[str], ...] = (run.waiting, reversed(run.active), reversed(run.failed), reversed(run.recent))
-    quota = (room, max(1, room * 2 // 3), max(1, room // 3), max(1, room // 3))
-    for ids, most in zip(groups, quota, strict=True):
-        taken = 0
-        for step_id in ids:
-            row = run.rows.get(step_id)
-            cost = _lines_of([row]) if row else 0
-            if row is None or row.id in wanted:
-                continue
-            if cost > left or taken + cost > most:
-                break
+    groups: tuple[tuple[Iterable[str], int], ...] = (
+        (run.waiting, room),
+        (reversed(run.active), max(1, room * 2 // 3)),
+        (reversed(run.failed), max(1, room // 3)),
+        (reversed(run.recent), max(1, room // 3)),
+        ((row.id for row in run.rows.values() if row.state == "planned"), room),
+    )
+    for ids, most in groups:
+        for row in _first(run, ids, wanted, min(left, most)):
             wanted[row.id] = row
-            left, taken = left - cost, taken + cost
-    for row in run.rows.values():
-        if left <= 0:
-            break
-        if row.state == "planned" and row.id not in wanted:
-            wanted[row.id] = row
-            left -= 1
+            left -= _lines_of([row])
     return [row for row in run.rows.values() if row.id in wanted]
+
+
+def _first(run: RunProgress, ids: Iterable[str], taken: Container[str], room: int) -> list[StepRow]:
+    """Return the first rows of ``ids``, none of them taken yet, that fit into ``room`` lines."""
+    found: list[StepRow] = []
+    for step_id in ids:
+        row = run.rows.get(step_id)
+        if row is None or row.id in taken:
+            continue
+        room -= _lines_of([row])
+        if room < 0:
+            break
+        found.append(row)
+    return found
 
 
 def _lines_of(rows: Iterable[StepRow]) -> int:

@@ -1,0 +1,112 @@
+"""``engine tools`` and ``engine models``: what there is to work with."""
+
+from __future__ import annotations
+
+import difflib
+import json as jsonlib
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from engine.cli import options as given
+from engine.cli.session import loaded, run_async, session
+from engine.sinks.words import fit, one_line, shortened
+from schemas.errors import ToolNotFoundError
+from schemas.tool import ToolSpec
+
+DESCRIPTION_WIDTH = 72
+
+commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@commands.command()
+def tools(
+    name: Annotated[str | None, typer.Argument(help="Show this tool, with its arguments.")] = None,
+    config: given.ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """List the declared tools, or show one."""
+    found = loaded(config, quiet=True)
+
+    async def main() -> int:
+        async with session(found) as engine:
+            specs = dict(sorted(engine.tools.specs().items()))
+        if name is not None:
+            print(_json(_one(specs, name)) if json else _shown(_one(specs, name)))
+        elif json:
+            print(_json([spec.model_dump(mode="json") for spec in specs.values()]))
+        else:
+            rows = [(spec.name, _effects(spec), _first_line(spec.description)) for spec in specs.values()]
+            print(_table(("tool", "effects", "what it does"), rows) if rows else "no tools are declared")
+        return 0
+
+    return run_async(main)
+
+
+@commands.command()
+def models(
+    model: given.ModelOption = None,
+    config: given.ConfigOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """List the models, and which model plays which role."""
+    found = loaded(config, model)
+
+    async def main() -> int:
+        async with session(found) as engine:
+            offered = engine.gateway.models()
+            roles = {role: engine.gateway.resolve(role) for role in type(found.settings.roles).model_fields}
+        if json:
+            body = {"models": [info.model_dump(mode="json") for info in offered], "roles": {}}
+            print(_json(body))
+        return 0
+
+    return run_async(main)
+
+
+def _one(specs: dict[str, ToolSpec], name: str) -> ToolSpec:
+    if name in specs:
+        return specs[name]
+    near = difflib.get_close_matches(name, specs, 1)
+    guess = f"did you mean {near[0]}?" if near else "`engine tools` lists them"
+    raise ToolNotFoundError(f"there is no tool {name!r}", hint=guess)
+
+
+def _shown(spec: ToolSpec) -> str:
+    lines = [spec.name, "", spec.description.strip(), "", f"effects: {_effects(spec)}"]
+    for word, resources in (("reads", spec.reads), ("writes", spec.writes)):
+        if resources:
+            lines.append(f"{word}: {', '.join(resources)}")
+    if spec.timeout_s is not None:
+        lines.append(f"time limit: {spec.timeout_s:g} s")
+    lines += ["", "arguments:", _json(spec.input_schema)]
+    if spec.output_schema is not None:
+        lines += ["", "result:", _json(spec.output_schema)]
+    return "\n".join(lines)
+
+
+def _effects(spec: ToolSpec) -> str:
+    words = [{"none": "reads", "idempotent": "writes, repeatable", "effectful": "writes"}[spec.effects]]
+    words += ["asks"] if spec.needs_approval else []
+    words += ["hidden"] if spec.hidden else []
+    words += ["disabled"] if not spec.enabled else []
+    return ", ".join(words)
+
+
+def _first_line(text: str) -> str:
+    return shortened(text.strip().partition("\n")[0], DESCRIPTION_WIDTH)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, *([one_line(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(fit(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _json(body: Any) -> str:
+    if isinstance(body, ToolSpec):
+        body = body.model_dump(mode="json")
+    return jsonlib.dumps(body, indent=2, ensure_ascii=False)

@@ -1,0 +1,40 @@
+"""Runs the command line as a user does: a process of its own, an empty folder, no keys."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def clean_environ(**extra: str) -> dict[str, str]:
+    """Return this process's environment without anything that configures the engine, plus ``extra``."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ENGINE_", "ANTHROPIC_", "OPENAI_", "TERM"))}
+    return {**kept, "PYTHONUTF8": "1", "ENGINE_CONFIG": "", **extra}
+
+
+def engine(
+    *args: str, cwd: Path, stdin: str = "", environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``engine`` with these arguments and return what came out. No terminal anywhere."""
+    return subprocess.run(
+        [sys.executable, "-m", "engine.cli", *args],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        env=environ or clean_environ(),
+        check=False,
+    )
+
+
+def one_error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line on stderr of a command that failed; anything else there fails the test."""
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in done.stderr
+    return lines[0]
