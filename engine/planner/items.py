@@ -118,7 +118,7 @@ def is_canonical(fields: Mapping[str, Any], tools: Mapping[str, ToolSpec]) -> bo
 def read_step(fields: Mapping[str, Any], path: str, notes: Notes) -> Step | None:
     """Read a canonical step; None when ``notes`` says why it cannot be."""
     known = {key: value for key, value in fields.items() if key in Step.model_fields and value is not None}
-    notes.ignored(path, fields.keys() - Step.model_fields.keys())
+    notes.ignored(path, (name for name in fields if name not in Step.model_fields))
     if isinstance(known.get("when"), list):
         known["when"] = [_known_fields(one, f"{path}.when[{i}]", notes) for i, one in enumerate(known["when"])]
     return validated(Step, known, path, notes)
@@ -173,7 +173,7 @@ _NONE = _Nothing()
 
 def _text_item(fields: Mapping[str, Any], key: str, path: str, notes: Notes) -> Answer | Ask | None:
     text = fields[key]
-    notes.ignored(path, fields.keys() - {key})
+    notes.ignored(path, (name for name in fields if name != key))
     if not isinstance(text, str) or not text.strip():
         notes.problem(f"{path}.{key}", f"expected a text, got {json_kind(text) if text != '' else 'an empty one'}")
         return None
@@ -244,7 +244,7 @@ def _known_fields(condition: Any, path: str, notes: Notes) -> Any:
     if not isinstance(condition, dict):
         return condition
     fields = cast("dict[str, Any]", condition)
-    notes.ignored(path, fields.keys() - Condition.model_fields.keys())
+    notes.ignored(path, (name for name in fields if name not in Condition.model_fields))
     return {key: value for key, value in fields.items() if key in Condition.model_fields}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import cast
@@ -32,6 +33,9 @@ from schemas.tool import ToolSpec
 _ROLE = "planner"
 _MOST_DETAILS = 2
 _SCHEMA_REFUSED = (400, 422)
+_NO_MORE_DETAILS = Problem(
+    "field", "$.question", "details of tools were shown already, no more can be asked", "plan with the tools there are"
+)
 _OWN_CODES = frozenset({"tool", "input", "condition", "foreach"})  # true of a step whatever its neighbours are
 
 
@@ -81,10 +85,13 @@ class LLMPlanner:
                 continue
             task.voids = reply.voids
             plan, attempt = reply.finish()
+            wanted = task.details_wanted(plan)
+            if wanted and task.show(wanted):
+                yield PlanText(text="", restart=True)
+                continue
+            if wanted:
+                attempt = Attempt(attempt.raw, (_NO_MORE_DETAILS,))
             if not attempt.problems:
-                if task.show_more(plan):
-                    yield PlanText(text="", restart=True)
-                    continue
                 yield PlanReady(plan=plan, warnings=reply.warnings)
                 return
             failed.append(attempt)
@@ -117,14 +124,15 @@ class _Task:
             messages += repair_messages(failed)
         return model_request(messages, shown, self._model, self.dialect, self._tier)
 
-    def show_more(self, plan: Plan) -> bool:
-        """Whether the plan is a request for the details of tools, which the next call will then show."""
-        wanted = named_tools(plan.question or "", self._split()[1])
-        if not wanted or self._details >= _MOST_DETAILS:
-            return False
+    def details_wanted(self, plan: Plan) -> list[str]:
+        """Return the tools whose details a reply asks for instead of being a plan."""
+        return [] if plan.steps else named_tools(plan.question or "", self._split()[1])
+
+    def show(self, names: list[str]) -> bool:
+        """Show these tools from the next call on; False when that was done often enough."""
         self._details += 1
-        self._always = [*wanted, *self._always]
-        return True
+        self._always = [*names, *self._always]
+        return self._details <= _MOST_DETAILS
 
     def without_schema(self, error: ModelRequestError, asked: ModelRequest) -> bool:
         """Whether to ask again with a forced tool call, since the provider would not take the schema."""
@@ -225,7 +233,8 @@ class _Reply:
             raise ModelRefusalError("the planner's model refused to write a plan", details={"model": response.model})
         if not self._fed:
             calls = response.tool_calls
-            yield from self._feed(response.text or (calls[0].raw if calls else ""))
+            written = (calls[0].raw or json.dumps(calls[0].arguments, ensure_ascii=False)) if calls else ""
+            yield from self._feed(response.text or written)
 
 
 def _down(step: Step) -> str:

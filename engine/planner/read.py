@@ -15,6 +15,7 @@ from engine.planner.arguments import Dialect
 from engine.planner.items import Answer, Ask, Notes, json_kind, read_item, read_step, validated
 from engine.planner.jsontext import loads
 from engine.planner.stream import PlanScanner
+from engine.planner.thoughts import ThoughtFilter
 from schemas.errors import PlanParseError
 from schemas.plan import Plan, Step
 from schemas.tool import ToolSpec
@@ -61,6 +62,7 @@ class PlanReader:
         self._next = first_id
         self._index = 0
         self._scanner = PlanScanner()
+        self._thoughts = ThoughtFilter()
         self._raw: list[str] = []
         self._steps: list[Step] = []
         self._texts: dict[str, str] = {}
@@ -75,7 +77,7 @@ class PlanReader:
         """Take the next piece of the reply and return the steps that closed in it. Cost: linear in the reply."""
         self._raw.append(text)
         before = len(self._steps)
-        for item in self._scanner.feed(text):
+        for item in self._scanner.feed(self._thoughts.feed(text)):
             self._take_text(item)
         return self._steps[before:]
 
@@ -148,7 +150,8 @@ class PlanReader:
         elif any(isinstance(value, list) and dict in map(type, cast("list[Any]", value)) for value in values):
             self._notes.problem("$", "expected an object, got a list", _WANTED, code="parse")
         else:
-            self._notes.problem("$", _nothing(self.raw), _WANTED, code="parse")
+            unfinished = "the reply is cut off in the middle of its thoughts" if self._thoughts.inside else ""
+            self._notes.problem("$", unfinished or _nothing(self.raw), _WANTED, code="parse")
         return {}
 
     def _document(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -156,7 +156,14 @@ async def test_restart() -> None:
     assert [delta.restart for delta in found if isinstance(delta, PlanText)] == [False, True, False]
 
 
-@pytest.mark.parametrize("parts", [(), (ToolCallPart(call_id="c", name="emit_plan", raw=GOOD),)])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (ToolCallPart(call_id="c", name="emit_plan", raw=GOOD),),
+        (ToolCallPart(call_id="c", name="emit_plan", arguments=json.loads(GOOD)),),
+    ],
+)
 async def test_reply_at_once(parts: tuple[ToolCallPart, ...]) -> None:
     """A provider that streams nothing gives its plan with the last chunk."""
     whole = Done(response=ModelResponse(model="m", parts=parts))
@@ -222,6 +229,14 @@ async def test_large_catalogue() -> None:
     assert ["call_search" in text for text in shown] == [True, True]
     assert ['call_tool_7"' in text for text in shown] == [False, True]
     assert plan.steps[0].tool == "tool_7"
+
+
+async def test_details_without_end() -> None:
+    """A model that only asks for details is told to plan, and no such question reaches the person."""
+    many = tuple(tool(f"tool_{number}") for number in range(60))
+    model = ScriptedModel([f'{{"steps":[{{"ask":"details: tool_{number}"}}]}}' for number in (57, 58, 59, 56)])
+    with pytest.raises(PlanSchemaError, match="details of tools were shown already"):
+        await planned(model, asked(tools=many), max_repairs=1)
 
 
 async def test_no_tools() -> None:

@@ -29,6 +29,8 @@ WRAPPED = [
     f"```\n{BARE}\n```",
     f"Here it is: {BARE} Good luck!",
     f'A set {{x}}, a list [1] and {{"a, b}} first. {BARE} And {{y}} after.',
+    f" <think>{{x}} {{y: [</think> {BARE}",
+    f"<thin {BARE}",
     f'```json\n{{"thought": 1}}\n```\nNow:\n```json\n{BARE}\n```',
 ]
 BROKEN = [
@@ -205,6 +207,13 @@ def test_question(text: str) -> None:
     """B19: No steps but a reason or a question is a plan that asks it."""
     reading = read(text)
     assert (reading.plan.question, reading.plan.steps, reading.problems) == ("Which year?", (), ())
+
+
+def test_thoughts() -> None:
+    """A plan drafted in the thoughts before the reply is not the plan; thoughts that never end are said to."""
+    assert read(f"<think>{COMPACT}</think>{BARE}").plan == read(BARE).plan
+    assert "in the middle of its thoughts" in problem(f"<think>{COMPACT}")
+    assert read(f"{BARE}<think>").plan == read(BARE).plan
 
 
 def test_steps_as_text() -> None:
