@@ -8,6 +8,7 @@ from engine.synth.language import Phrases
 
 _ABSENT = "—"
 _DEPTH = 4
+_LINE = 80
 
 
 def inline(value: Any, phrases: Phrases) -> str:
@@ -35,7 +36,7 @@ def block(value: Any, phrases: Phrases, depth: int = 0) -> str:
       - year: 2024, n: 1
       - year: 2025, n: 2
     """
-    if not _has_parts(value) or depth >= _DEPTH:
+    if not _has_parts(value) or depth >= _DEPTH or _fits_a_line(value, phrases):
         return inline(value, phrases)
     indent = "  " * depth
     if isinstance(value, dict):
@@ -46,7 +47,7 @@ def block(value: Any, phrases: Phrases, depth: int = 0) -> str:
 
 
 def _below(value: Any, phrases: Phrases, depth: int, *, flat: bool = False) -> str:
-    if _has_parts(value) and not flat and not _is_flat_list(value):
+    if _has_parts(value) and not flat and not _fits_a_line(value, phrases):
         return "\n" + block(value, phrases, depth + 1)
     return " " + inline(value, phrases)
 
@@ -65,8 +66,13 @@ def _is_flat(value: Any) -> bool:
     return _has_parts(value) and not any(_has_parts(item) for item in parts)
 
 
-def _is_flat_list(value: Any) -> bool:
-    return not isinstance(value, dict) and _is_flat(value)
+def _fits_a_line(value: Any, phrases: Phrases) -> bool:
+    """Whether bullets would say no more: a short list, or an object of one value."""
+    if not _is_flat(value):
+        return False
+    if isinstance(value, dict):
+        return len(cast("dict[str, Any]", value)) == 1
+    return len(inline(value, phrases)) <= _LINE
 
 
 def _scalar(value: Any, phrases: Phrases) -> str:
