@@ -11,8 +11,14 @@ from gateway.providers.offline.references import Link
 from gateway.providers.offline.values import Mention
 from gateway.providers.offline.words import likeness, overlap, stemmed, words
 
-FROM = stemmed("from source start begin origin initial first since min minimum lower earliest old")
-TO = stemmed("to target end destination until finish final max maximum upper latest into new")
+FROM = stemmed(
+    "from source start begin origin initial first since min minimum lower earliest old von "
+    "出发 起点 起始 出発 開始 출발 시작"
+)
+TO = stemmed(
+    "to target end destination until finish final max maximum upper latest into new nach "
+    "到达 目的 目标 终点 到着 終了 도착 목적"
+)
 _FROM_WORD = re.compile(
     r"(?:\b(?:from|between|since|von|vom|aus|ab|de|du|desde|starting|begin(?:s|ning)?)\b[^\w]*(?:at |on "
     r"|the )?|从|自|由)\s*['\"“‘「]?$",
@@ -30,10 +36,8 @@ _FITTING: dict[str, frozenset[str]] = {
     "phone": stemmed("phone telephone number mobile tel cell fax to"),
     "url": stemmed("url uri link websites web page site address endpoint href source"),
     "path": stemmed("path file filename folder directory dir document script source input table 文件 路径 パス datei"),
-    "date": stemmed(
-        "date day birth birthdate deadline when since until due yyyy mm from to start end on 日期 日付 날짜 datum fecha"
-    ),
-    "time": stemmed("time hour clock when start end at hh schedule datetime 时间 時間 時刻 시간 zeit"),
+    "date": stemmed("date day birth birthdate deadline when since until due yyyy mm 日期 日付 날짜 datum fecha"),
+    "time": stemmed("time hour clock when hh schedule datetime 时间 時間 時刻 시간 zeit"),
     "language": stemmed("language lang locale to from target source sprache 语言 言語 언어"),
 }
 _TYPED = stemmed("email phone url uri date birthdate time deadline path filename")

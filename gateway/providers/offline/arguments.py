@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gateway.providers.offline.affinity import role_of, suits_field, typed
@@ -13,7 +14,10 @@ from gateway.providers.offline.pairing import options, pairs
 from gateway.providers.offline.phrases import phrase, unknown_runs
 from gateway.providers.offline.references import Earlier, Link, cues, pronouns
 from gateway.providers.offline.values import Mention, mentions
-from gateway.providers.offline.words import stems
+from gateway.providers.offline.words import is_cjk, likeness, stems
+
+_CJK_AND = re.compile(r"[和与跟及、と]|(?<=[가-힣])[와과] ")
+_LONGEST_NAME = 6
 
 
 def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: bool = False) -> Filled:
@@ -61,7 +65,7 @@ def _vocabulary(mention: Mention, tool: OfferedTool, earlier: Sequence[Earlier])
     said = stems(str(mention.value))
     own = {*tool.stems, *(one for argument in tool.arguments for one in argument.name_stems)}
     before = {one for step in earlier for part in step.tool.returns for one in part.name_stems}
-    return bool(said) and all(one in own or one in before for one in said)
+    return bool(said) and all(any(likeness(one, other) for other in own | before) for one in said)
 
 
 def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
@@ -84,10 +88,19 @@ def _phrases(work: Work) -> None:
                 continue
             work.filled.values[argument.name] = [part for part in _listed(text) if part]
         else:
-            work.filled.values[argument.name] = text
+            first, *rest = _several(text)
+            work.filled.values[argument.name] = first
+            work.filled.repeats = work.filled.repeats or [{argument.name: one} for one in rest]
         work.spans.append(span)
         for mention in [m for m in work.free if span[0] <= m.start < span[1]]:
             work.free.remove(mention)
+
+
+def _several(text: str) -> list[str]:
+    """Return the things a phrase without spaces lists ("北京和广州"), or the phrase itself."""
+    parts = [part.strip() for part in _CJK_AND.split(text)]
+    listed = len(parts) > 1 and all(1 < len(part) <= _LONGEST_NAME and is_cjk(part) for part in parts)
+    return parts if listed else [text]
 
 
 def _units(work: Work) -> None:

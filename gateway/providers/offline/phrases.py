@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.providers.offline.affinity import role_of
 from gateway.providers.offline.catalogue import Argument, OfferedTool
-from gateway.providers.offline.words import CJK, Word, likeness, stem, stemmed, words
+from gateway.providers.offline.words import CJK, Word, is_cjk, likeness, stem, stemmed, words
 
 _NEGATED = re.compile(
     r"\b(?:no|not|without|exclude|excluding|don't|never|false|off|ohne|keine?|sans|sin)\b|不|没有|なし|없이",
@@ -37,6 +37,7 @@ _TO = re.compile(
 _FROM = re.compile(
     r"\b(?:from|von|aus|depuis|desde)\s+(?:the )?(?P<value>[^\W\d][\w-]*(?: [A-Z][\w-]*)*)", re.IGNORECASE
 )
+_KANA_END = re.compile(r"[\u3040-\u309f]+$")
 _CJK_OBJECT = re.compile(
     rf"(?:把|将|關於|关于|查询|搜索|查找|翻译|在)?(?P<value>[{CJK}A-Za-z0-9]+?)"
     r"(?:的|を|の|について|에 대해|에 대한|을|를|의|에서|で)"
@@ -165,7 +166,8 @@ def _leftover(
     if not runs:
         return None
     best = max(runs, key=lambda run: run[-1].end - run[0].start)
-    return _clean(text, best[0].start, best[-1].end)
+    found = _clean(text, best[0].start, best[-1].end)
+    return None if found and is_cjk(found[0]) and len(_KANA_END.sub("", found[0])) < 2 else found
 
 
 def _known(text: str, tool: OfferedTool, argument: Argument) -> bool:
@@ -180,8 +182,10 @@ def unknown_runs(text: str, tool: OfferedTool, spans: Sequence[tuple[int, int]])
     """
     runs: list[list[Word]] = []
     open_run = False
-    for place, word in enumerate(words(text)):
-        mine = not any(likeness(word.stem, one) for one in tool.stems) and word.content and place > 0
+    said = words(text)
+    known = [any(likeness(word.stem, one) for one in tool.stems) for word in said]
+    for place, word in enumerate(said):
+        mine = word.content and place > 0 and not _touches(said, known, place)
         mine = mine and not _overlaps(word.start, word.end, spans) and not _announces(text, word, spans)
         if mine and open_run:
             runs[-1].append(word)
@@ -193,3 +197,10 @@ def unknown_runs(text: str, tool: OfferedTool, spans: Sequence[tuple[int, int]])
 
 def _announces(text: str, word: Word, spans: Sequence[tuple[int, int]]) -> bool:
     return any(start >= word.end and _LINK.fullmatch(text[word.end : start]) for start, _ in spans)
+
+
+def _touches(said: Sequence[Word], known: Sequence[bool], place: int) -> bool:
+    """Whether a word is known to the tool, or is a bigram that shares a character with one that is."""
+    word = said[place]
+    near = range(max(0, place - 1), min(len(said), place + 2))
+    return any(known[at] and (at == place or (said[at].start < word.end and word.start < said[at].end)) for at in near)

@@ -27,7 +27,8 @@ _TWO = re.compile(
     re.IGNORECASE,
 )
 _OWNED = re.compile(
-    r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b", re.IGNORECASE
+    r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b|[把将該该]|その|그",
+    re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
     r"\b(?:of|for|on|in|at|to|from|by|with|using|based|between|von|für|mit|de|para|pour)\b", re.IGNORECASE
@@ -120,7 +121,7 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
             (link for step in earlier for link in _meant(step, phrase)),
             key=lambda link: (-link.strength, -link.earlier.id),
         )
-        owned = bool(_OWNED.search(text[max(0, phrase[0].start - 8) : phrase[0].start]))
+        owned = bool(_OWNED.search(text[max(0, phrase[0].start - 8) : phrase[0].start + 1]))
         if links and links[0].strength >= (0.5 if owned else 0.85):
             found.append(Mention("ref", tuple(links[:8]), phrase[0].start, phrase[-1].end))
     return found
@@ -159,7 +160,7 @@ def _meant(step: Earlier, phrase: Sequence[Word]) -> list[Link]:
         described = overlap(said, [*part.stems, *part.name_stems])
         strength = 0.7 * covered + 0.35 * described + 0.25 * related - 0.02 * place
         if covered or described > 0.5 or (related == 1.0 and len(step.tool.returns) == 1):
-            links.append(Link(step, part, strength + (0.2 if len(step.tool.returns) == 1 and related else 0)))
+            links.append(Link(step, part, strength + (0.25 * related if len(step.tool.returns) == 1 else 0)))
     if not step.tool.returns and related:
         links.append(Link(step, None, 0.3 + 0.5 * overlap(said, about)))
     return links

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.glossary import widen
-from gateway.providers.offline.values import QUOTED
+from gateway.providers.offline.values import ADDRESS, QUOTED
 from gateway.providers.offline.words import Word, is_cjk, likeness, name_stems, stem, stems, words
 
 _NAME, _DESCRIPTION, _ARGUMENT, _ARGUMENT_TEXT, _OPTION, _RETURN = 1.5, 2.0, 1.0, 0.4, 1.0, 0.5
@@ -116,7 +116,7 @@ def _add_argument(add: Callable[[Sequence[str], float], None], argument: Argumen
 
 def _query(text: str) -> dict[str, float]:
     """Return the clause's telling stems with their weights: early words count more, quoted ones hardly at all."""
-    quoted = [(m.start(), m.end()) for m in QUOTED.finditer(text)]
+    quoted = [(m.start(), m.end()) for pattern in (QUOTED, ADDRESS) for m in pattern.finditer(text)]
     query: dict[str, float] = {}
     content = [word for word in words(text) if word.content]
     for place, word in enumerate(_outside(content, quoted)):

@@ -23,6 +23,7 @@ _PATH = re.compile(
     r"|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
     re.ASCII,
 )
+ADDRESS = re.compile("|".join(pattern.pattern for pattern in (_EMAIL, _URL, _PATH)), re.ASCII)
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|januar|februar|märz|mai|juni|juli|okt|dez"
 _DATE = re.compile(
     rf"\b\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}\b|\b\d{{1,2}}[/.]\d{{1,2}}[/.]\d{{4}}\b"
@@ -44,12 +45,18 @@ _NUMBER = re.compile(
 _CJK_NUMBER = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>[\u4e00-\u9fff\uac00-\ud7af\u30a0-\u30ff]{1,3})?")
 _CODE = re.compile(r"\b(?=[A-Z0-9_-]*[A-Z])[A-Z][A-Z0-9]+(?:[-_][A-Z0-9]+)*\b")
 _NAME = re.compile(
-    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|von|van|du|la"
+    r"\b[A-ZÀ-Þ][\w'’.&-]*\w(?:(?: | (?:of|de|the|van|du|la"
     r"|del) (?=(?:the )?[A-Z]))[A-ZÀ-Þ][\w'’&-]*\w?| \d+(?!\S*\d))*"
 )
 _LANGUAGE = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
 _CJK_LANGUAGE = re.compile(
-    r"[中英日韩韓法德俄]文|(?:中国|英|日本|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어"
+    r"[中英日韩韓法德俄]文|(?:中国|英|日本|日|汉|漢|韩|韓国|法|德|俄|西班牙|フランス|ドイツ|スペイン)[语語]|(?:영|한국|일본|중국|프랑스|독일|스페인)어"
+)
+_WAY = re.compile(
+    r"(?:从|自|由)(?P<a>[\u4e00-\u9fff]{1,8}?)(?:到|至|去|飞往|前往)(?P<b>[\u4e00-\u9fff]{1,8}?)"
+    r"(?=的|坐|乘|之间|[\s，。,.]|$)"
+    r"|(?P<c>[\u4e00-\u9fff\u30a0-\u30ff]{1,10})から(?P<d>[\u4e00-\u9fff\u30a0-\u30ff]{1,10})(?:まで|へ|に)"
+    r"|(?P<e>[\uac00-\ud7af]{1,8})에서 ?(?P<f>[\uac00-\ud7af]{1,8}?)(?:까지|으로|로)"
 )
 _SYMBOLS = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₩": "KRW"}
 _SCALES = {"k": 1e3, "thousand": 1e3, "million": 1e6, "billion": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8, "만": 1e4}
@@ -99,6 +106,8 @@ def mentions(text: str) -> list[Mention]:
                 continue
             taken.append((mention.start, mention.end))
             found.append(mention)
+    for match in _WAY.finditer(text):
+        found += [Mention("name", match[n], match.start(n), match.end(n)) for n in "abcdef" if match[n]]
     return _join_lists(text, _join_moments(text, sorted(found, key=lambda mention: mention.start)))
 
 
