@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from engine.tools.function import tool
+from engine import tool
 from schemas.protocols import ToolContext
 
 DATA = Path(__file__).parent / "data"

@@ -150,7 +150,7 @@ def split(path: str) -> list[str]:
     if path.startswith(("/", "\\", "~")) or windows.drive:
         raise ToolArgumentsError(f"'{path}' is not relative to the workspace", hint="write it like reports/2024.txt")
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts or ".." in windows.parts:
+    if ".." in windows.parts:  # they part at / and at \
         raise ToolArgumentsError(f"'{path}' would leave the workspace", hint="'..' is not allowed in a path")
     if not parts:
         raise ToolArgumentsError(f"'{path}' is the workspace itself", hint="name a file in it")

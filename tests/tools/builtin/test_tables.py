@@ -135,6 +135,13 @@ async def test_everything_but_reading_is_refused(folder: Path, sql: str) -> None
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("sql", ["CREATE TABLE x (a INT)", "PRAGMA version", "SELECT 1; SELECT 2", ";"])
+async def test_other_statements_are_named(folder: Path, sql: str) -> None:
+    """A statement that is no SELECT is refused for what it is, before it runs."""
+    with pytest.raises(ToolArgumentsError, match="not one SELECT statement"):
+        await query(folder, sql)
+
+
 async def test_a_python_variable_is_no_table(folder: Path) -> None:
     """DuckDB's habit of reading variables of the process is off."""
     with pytest.raises(ToolArgumentsError, match="does not exist"):
