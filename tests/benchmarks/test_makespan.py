@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.cases import bounds, overhead
-from benchmarks.graphs import Graph, chain, layered, scaled
+from benchmarks.graphs import Graph, TimedStep, bound_s, chain, fan_out, layered, scaled
+from benchmarks.simulated.clock import virtually
+from benchmarks.simulated.graph_runs import apply, plan_of
 from benchmarks.worker import Contender, in_turns
 
 
@@ -19,6 +21,15 @@ def test_under_a_cap_a_run_stays_near_the_bound() -> None:
     rows = list(bounds.capped())
     assert len(rows) == 6
     assert [(row.measure, row.value) for row in rows if not row.met] == []
+
+
+def test_the_longest_way_goes_first() -> None:
+    """B28: a chain of ten that stands last in the plan is begun first, beside forty steps that lead nowhere."""
+    shorts = fan_out(40, 1.0)
+    links = [TimedStep(f"c{step.id}", tuple(f"c{parent}" for parent in step.parents), 1.0) for step in chain(10)]
+    graph = (*shorts, *links)
+    _, took = virtually(lambda: apply(plan_of(graph), 4))
+    assert took <= bounds.MEDIAN_RATIO * bound_s(graph, 4)
 
 
 @pytest.mark.slow
