@@ -48,11 +48,11 @@ def decide(state: RunState, emit: Emit) -> Decision:
     decision = Decision()
     if state.ended is not None or state.answer is not None:
         return decision
-    if state.stop is not None:
-        _wind_down(state, emit, decision)
-        return decision
     while True:
         _gather(state, emit)
+        if state.stop is not None:
+            _wind_down(state, emit, decision)
+            return decision
         if not state.planning:
             _discard_void(state, emit, decision)
         step = state.graph.take_ready()

@@ -185,10 +185,14 @@ class StepGraph:
         return list(cast("list[Any]", found)) if isinstance(found, (list, tuple)) else []
 
     def adopt(self, steps: tuple[Step, ...], keeps: Iterable[str], revision: int) -> None:
-        """Make these the plan: unended steps it does not name are void, new ones are added."""
+        """Make these the plan: new steps are added, unended ones it does not name are void.
+
+        What runs under an earlier accepted plan goes on; what a draft of this revision began does not.
+        """
         named = {step.id for step in steps} | self._needed_by(keeps)
         for step in [*self.steps.values()]:
-            if step.parent is None and step.phase != "ended" and step.id not in named:
+            begun = step.phase == "running" and not step.void and step.revision != revision
+            if step.parent is None and step.phase != "ended" and step.id not in named and not begun:
                 self._void(step)
         for step in _dependency_order(steps):
             known = self.steps.get(step.id)
@@ -290,11 +294,13 @@ class StepGraph:
             self._free_followers(at)
 
     def _free_followers(self, step: StepState) -> None:
-        for later_id in step.followers:
+        """Let go of the steps ordered after this one; what this one still waited for, they wait for themselves."""
+        followers, step.followers = step.followers, []
+        for later_id in followers:
             later = self.steps[later_id]
             later.after.discard(step.id)
+            self._order_after(later, step.after)
             self.wake(later)
-        step.followers = []
 
     # ------------------------------------------------------------------ order
 
@@ -307,7 +313,11 @@ class StepGraph:
     def _order_after(self, step: StepState, earlier: Iterable[str]) -> None:
         for earlier_id in earlier:
             before = self.steps[earlier_id]
-            if before.phase != "ended" and not before.blocked and not before.void and before is not step:
+            if before.phase == "ended" or before is step:
+                continue
+            if before.blocked or (before.void and before.phase != "running"):
+                self._order_after(step, before.after)
+            elif earlier_id not in step.after:
                 before.followers.append(step.id)
                 step.after.add(earlier_id)
 
@@ -318,7 +328,7 @@ class StepGraph:
             step.followers = []
             step.after = set()
         for step in sorted(unended, key=lambda step: step.phase not in ("running", "filling")):
-            if not step.void and not step.blocked:
+            if not step.blocked and (not step.void or step.phase == "running"):
                 touched = access(step.spec, step.input or step.step.tool_input)
                 self._order_after(step, self._hazards.add(step.id, touched))
 
