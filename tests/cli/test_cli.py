@@ -59,7 +59,7 @@ def test_listed_help_is_the_command_own(name: str) -> None:
         (["run", "x", "--mode", "plna"], "plna"),
         (["run", "x", "--budget-usd", "-1"], "-1"),
         (["run", "x", "--time-limit", "soon"], "soon"),
-        (["run", "x", "--max-steps", "0"], "0"),
+        (["run", "x", "--max-steps", "0"], "greater than or equal to 1"),
         (["schema", "plans"], "plans"),
         (["show", "x", "--format", "png"], "png"),
     ],

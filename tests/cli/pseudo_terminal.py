@@ -1,0 +1,93 @@
+"""The command line on a pseudo-terminal, as a person sits in front of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+from tests.cli.command import clean_environ
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
+
+
+class Terminal:
+    """Starts ``engine`` on a terminal of its own; ``expect`` waits for text, ``type`` answers."""
+
+    def __init__(self, *args: str, cwd: Path, width: int = 100, **environ: str) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
+        self._raw = b""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "engine.cli", *args],
+            cwd=cwd,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=clean_environ(TERM="xterm", **environ),
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    @property
+    def text(self) -> str:
+        """What was written so far, without escape sequences."""
+        return _ESCAPES.sub("", self._raw.decode("utf-8", "replace"))
+
+    @property
+    def raw(self) -> str:
+        """What was written so far."""
+        return self._raw.decode("utf-8", "replace")
+
+    def expect(self, wanted: str, timeout_s: float = 30.0) -> None:
+        """Wait until the text holds ``wanted``; fail when it does not come."""
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.text:
+            assert self._read(deadline), f"{wanted!r} did not come:\n{self.text}"
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._master, line.encode() + b"\n")
+
+    def type_end(self) -> None:
+        """Press Ctrl-D."""
+        os.write(self._master, b"\x04")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, timeout_s: float = 30.0) -> int:
+        """Wait for the end and return the exit code."""
+        deadline = time.monotonic() + timeout_s
+        while self._read(deadline):
+            pass
+        try:
+            code = self._process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"it did not end:\n{self.text}") from None
+        finally:
+            os.close(self._master)
+        return code
+
+    def _read(self, deadline: float) -> bool:
+        """Read what there is; return whether more may come."""
+        if not select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # the other side was closed
+            return False
+        self._raw += data
+        return bool(data)

@@ -1,0 +1,141 @@
+"""Approvals asked in place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import engine
+from tests.cli.desk import call, desk
+from tests.cli.pseudo_terminal import Terminal
+
+
+def notes(folder: Path) -> Path:
+    """A plan of one note that needs approval beside a step that does not."""
+    return desk(folder, call("note", text="hello"), call("double", number=4), answer="{{1}}, {{2}}")
+
+
+@pytest.mark.parametrize("yes", ["y", "yes", "  YES "])
+def test_yes_runs_the_step(tmp_path: Path, yes: str) -> None:
+    """B46: the input is shown as it will be sent, other steps go on, and yes runs the step once."""
+    terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path))
+    terminal.expect('"text": "hello"')
+    terminal.expect("[e]dit >")
+    assert not (tmp_path / "note.txt").exists()
+    terminal.type(yes)
+    assert terminal.end() == 0
+    assert "noted hello, 8" in terminal.text
+    assert (tmp_path / "note.txt").read_text() == "hello"
+
+
+def test_no_with_its_reason(tmp_path: Path) -> None:
+    """No fails the step with the person's reason, and nothing is written."""
+    terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path))
+    terminal.expect("[e]dit >")
+    terminal.type("no not on a Friday")
+    assert terminal.end() == 7
+    assert "not on a Friday" in terminal.text
+    assert not (tmp_path / "note.txt").exists()
+
+
+def test_edit_in_the_editor(tmp_path: Path) -> None:
+    """Edit opens $EDITOR on the input; what is saved is checked and sent."""
+    folder = notes(tmp_path)
+    terminal = Terminal("apply", "plan.json", cwd=folder, EDITOR="sed -i s/hello/edited/")
+    terminal.expect("[e]dit >")
+    terminal.type("e")
+    assert terminal.end() == 0
+    assert (tmp_path / "note.txt").read_text() == "edited"
+
+
+def test_wrong_edit_is_asked_again(tmp_path: Path) -> None:
+    """An edit that breaks the tool's schema is refused and the question comes again."""
+    terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path), EDITOR="sed -i s/text/txt/")
+    terminal.expect("[e]dit >")
+    terminal.type("e")
+    terminal.expect("error: ")
+    terminal.type("y")
+    assert terminal.end() == 0
+    assert (tmp_path / "note.txt").read_text() == "hello"
+
+
+def test_unclear_answer_is_asked_again(tmp_path: Path) -> None:
+    """B47: an unclear answer changes nothing and names the approval that is asked for."""
+    terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path))
+    terminal.expect("[e]dit >")
+    terminal.type("maybe")
+    terminal.expect("please answer yes, no or edit for approval a1")
+    terminal.type("y")
+    assert terminal.end() == 0
+
+
+def test_several_are_asked_one_by_one(tmp_path: Path) -> None:
+    """Two approvals are asked one after the other, each by its own id."""
+    folder = desk(tmp_path, call("note", text="one"), {**call("note", text="two"), "depends_on": [1]}, answer="{{2}}")
+    terminal = Terminal("apply", "plan.json", cwd=folder)
+    terminal.expect("approval a1")
+    terminal.type("y")
+    terminal.expect("approval a2")
+    terminal.type("y")
+    assert terminal.end() == 0
+    assert (tmp_path / "note.txt").read_text() == "two"
+
+
+def test_nobody_is_here(tmp_path: Path) -> None:
+    """Where nobody can answer, the step is denied with that reason; --approve all runs it."""
+    folder = notes(tmp_path)
+    done = engine("apply", "plan.json", cwd=folder)
+    assert done.returncode == 7
+    assert "nobody is here to answer" in done.stderr
+    assert engine("apply", "plan.json", "--approve", "all", cwd=folder).returncode == 0
+
+
+def test_plan_is_approved_first(tmp_path: Path) -> None:
+    """B49: --approve plan shows graph, table and estimate before anything runs; yes runs it all."""
+    terminal = Terminal("apply", "plan.json", "--approve", "plan", cwd=notes(tmp_path))
+    terminal.expect("run this plan?")
+    terminal.expect("estimate:")
+    terminal.expect("[e]dit >")
+    assert all(word in terminal.text for word in ("step", "effects", "writes, asks", "reads"))
+    terminal.type("y")
+    terminal.end()
+    assert "✓ 2" in terminal.text
+
+
+def test_plan_is_edited(tmp_path: Path) -> None:
+    """An edited plan is checked and runs instead; one that cannot run is refused and asked again."""
+    folder = desk(tmp_path, call("double", number=4), answer="result {{1}}")
+    terminal = Terminal("apply", "plan.json", "--approve", "plan", cwd=folder, EDITOR="sed -i s/4/21/")
+    terminal.expect("[e]dit >")
+    terminal.type("e")
+    assert terminal.end() == 0
+    assert "result 42" in terminal.text
+
+
+def test_edited_plan_with_an_unknown_tool(tmp_path: Path) -> None:
+    """An edited plan that names no declared tool is refused with the reason, and asked again."""
+    folder = desk(tmp_path, call("double", number=4), answer="result {{1}}")
+    terminal = Terminal("apply", "plan.json", "--approve", "plan", cwd=folder, EDITOR="sed -i s/double/duble/")
+    terminal.expect("[e]dit >")
+    terminal.type("e")
+    terminal.expect("error: ")
+    terminal.type("n never")
+    assert terminal.end() != 0
+
+
+def test_end_of_input_is_nobody(tmp_path: Path) -> None:
+    """Ctrl-D at a question denies the step: nobody answers any more."""
+    terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path))
+    terminal.expect("[e]dit >")
+    terminal.type_end()
+    assert terminal.end() == 7
+    assert "nobody is here to answer" in terminal.text
+
+
+def test_json_tells_the_answer(tmp_path: Path) -> None:
+    """The record holds who answered what."""
+    done = engine("apply", "plan.json", "--json", cwd=notes(tmp_path))
+    answered = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == "approval_answered"]
+    assert [(line["decision"], line["by"]) for line in answered] == [("reject", "terminal")]
