@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.synth.llm import LLMSynthesizer
-from engine.synth.marker import MarkedText
 from schemas.errors import ModelUnavailableError
 from schemas.events import Mode
 from schemas.fence import read_fences
@@ -75,18 +72,6 @@ async def test_a_marker_of_none_means_none() -> None:
     _, ready, _ = await answer(asked(found("1", "40")), reply("I can't tell.\n[steps: none]"))
 
     assert ready.steps_used == ()
-
-
-@given(st.text(alphabet="a[]steps: 1,\n`*【】", max_size=40), st.integers(1, 7))
-def test_text_without_a_closing_marker_arrives_whole(text: str, size: int) -> None:
-    """Whatever looks like a marker without being one at the end is text; the pieces joined are the text."""
-    one, many = MarkedText(), MarkedText()
-    whole = one.push(text) + one.finish()[0]
-    pieces = [many.push(text[at : at + size]) for at in range(0, len(text), size)]
-    joined = "".join(pieces) + many.finish()[0]
-
-    assert joined == whole == many.text
-    assert text.strip().startswith(whole)
 
 
 async def test_a_restart_drops_what_came_before() -> None:
