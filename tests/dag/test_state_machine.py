@@ -173,7 +173,7 @@ class Histories(RuleBasedStateMachine):
         path=st.integers(0, 2),
     )
     def draft(self, tool: str, picks: list[int], known: bool, each: bool, path: int) -> None:
-        earlier = [i for i in (*self.drafted(), *self.usable())]
+        earlier = [*self.drafted(), *self.usable()]
         needs = tuple(dict.fromkeys(earlier[pick % len(earlier)] for pick in picks)) if earlier else ()
         tool_input: dict[str, object] = {"path": f"p{path}"} if tool in ("read", "write") and known else {}
         foreach = [1, 2, 3][:path] if each and tool != "ask" else None
