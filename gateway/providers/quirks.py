@@ -52,7 +52,7 @@ class Quirks:
             return False
         refused = self._refused.setdefault(model, set())
         name = next(_named(failure, sent), None)
-        if name is None or name in refused or _OPTIONAL[name] in refused:
+        if name is None or _OPTIONAL[name] in refused:
             return False
         refused.add(name)
         return True

@@ -53,6 +53,11 @@ def test_a_status_alone_decides(status: int, expected: type[ModelError]) -> None
     assert type(error(status, said("no"))) is expected
 
 
+def test_the_status_of_a_failed_reply_wins_over_its_words() -> None:
+    """A server error that calls itself an invalid request is still the server's."""
+    assert type(error(503, said("x", type="invalid_request_error", code="400"))) is ModelUnavailableError
+
+
 @pytest.mark.parametrize(
     "body",
     [
