@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import cast
@@ -40,7 +40,7 @@ class ReactPlanner:
         self._model = model
         self._max_turns = max_turns
 
-    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
+    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncGenerator[PlanDelta]:
         """Stream one turn: drafts as calls close, then ``PlanReady``; or ``TurnAnswer``, which is never empty.
 
         A call that can't be made (unknown tool, arguments that don't fit) is told to the model inside the turn, at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import cast
@@ -39,7 +39,7 @@ class LLMSynthesizer:
         self._model = model
         self._max_chars = max_chars
 
-    async def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncIterator[PlanText | AnswerReady]:
+    async def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncGenerator[PlanText | AnswerReady]:
         """Stream the answer's text, then ``AnswerReady``, whose text is what was streamed since the last restart.
 
         A reply without text becomes the answer that needs no model, so there is always something to read. What is

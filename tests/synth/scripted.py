@@ -48,6 +48,8 @@ class ScriptedModel:
     requests: list[ModelRequest] = field(default_factory=list[ModelRequest])
     roles: list[tuple[str, str | None, int | None]] = field(default_factory=list[tuple[str, str | None, int | None]])
 
+    sent: list[str] = field(default_factory=list[str])
+
     async def stream(
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> AsyncIterator[ModelChunk]:
@@ -58,6 +60,7 @@ class ScriptedModel:
         if isinstance(chunks, EngineError):
             raise chunks
         for chunk in chunks:
+            self.sent.append(chunk.kind)
             yield chunk
 
     async def complete(
