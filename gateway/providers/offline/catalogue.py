@@ -128,7 +128,7 @@ def _resolve(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
 def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Mapping[str, Schema]) -> OfferedTool:
     match = _RETURNS.search(text)
     description = text[: match.start()] if match else text
-    required = set(body.get("required", ()))
+    required = set(body.get("required", ())) if "properties" in body else _bare_name(body, full)
     properties = {**body.get("properties", {}), **full.get("properties", {})}
     returned = _load(match[1]) if match else {}
     return OfferedTool(
@@ -142,6 +142,12 @@ def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Ma
         verb=next((word.stem for word in words(description[:60])), ""),
         key=frozenset([*name_stems(name), *stems(description)[:3]]),
     )
+
+
+def _bare_name(body: Schema, full: Schema) -> set[str]:
+    """Return the argument a bare text stands for: its description begins with the name."""
+    name = str(body.get("description", "")).partition(":")[0].strip()
+    return {name} if name in full.get("properties", {}) else set(full.get("required", ()))
 
 
 def _load(text: str) -> dict[str, Any]:

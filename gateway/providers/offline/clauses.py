@@ -43,7 +43,9 @@ _ASKS = word_set(
 )
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
-_DOTTED = re.compile(r"(?:\b[A-Z]|\b(?:mr|mrs|ms|dr|st|vs|inc|no|e\.g|i\.e|etc|approx|z\.b|u\.s))\.$", re.IGNORECASE)
+_DOTTED = re.compile(
+    r"(?:(?-i:\b[A-Z])|\b(?:mr|mrs|ms|dr|st|vs|inc|no|e\.g|i\.e|etc|approx|z\.b|u\.s))\.$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

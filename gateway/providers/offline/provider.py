@@ -57,7 +57,7 @@ class OfflineProvider:
 
     async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncIterator[ModelChunk]:  # noqa: ARG002 - it never waits
         """Stream the reply in small pieces, then ``Done``. Cancellation: at any piece; nothing is left behind."""
-        response = self._reply(model, request)
+        response = self.answer(model, request)
         for index, part in enumerate(response.parts):
             for delta in _deltas(index, part):
                 await checkpoint()
@@ -68,12 +68,13 @@ class OfflineProvider:
     async def complete(self, model: str, request: ModelRequest, *, timeout_s: float) -> ModelResponse:  # noqa: ARG002 - it never waits
         """Return the whole reply."""
         await checkpoint()
-        return self._reply(model, request)
+        return self.answer(model, request)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing open."""
 
-    def _reply(self, model: str, request: ModelRequest) -> ModelResponse:
+    def answer(self, model: str, request: ModelRequest) -> ModelResponse:
+        """Return the reply at once: rules wait for nothing. Cost: O(tools × words), some 10 ms over 70 tools."""
         parts, cut = _capped(tuple(_parts(request)), request.max_output_tokens)
         calls = any(isinstance(part, ToolCallPart) for part in parts)
         read_tokens = math.ceil(len(request.model_dump_json(exclude_defaults=True)) / _TOKEN)
