@@ -50,10 +50,10 @@ def partial_answer(request: AnswerRequest, reason: str) -> str:
 
     Args:
         request: The task, the steps that ended and what could not be had.
-        reason: Why there is no better answer, in a few words.
+        reason: Why there is no better answer, in a few words; may be empty.
     """
     phrases = phrases_for(request.task)
-    sections = [phrases.unfinished.format(reason=reason.rstrip(" .。") or phrases.unended)]
+    sections = [_unfinished(reason.rstrip(" .。"), phrases)]
     found = _found(request.steps, phrases)
     sections.append(f"{phrases.found}\n{found}" if found else phrases.nothing_found)
     missing = request.missing or tuple(_lack(step, phrases) for step in request.steps if step.status != "done")
@@ -65,6 +65,11 @@ def partial_answer(request: AnswerRequest, reason: str) -> str:
 def missing_note(missing: tuple[str, ...], phrases: Phrases) -> str:
     """Return the lines that tell a person what is missing."""
     return "\n".join((phrases.missing, *(f"- {item}" for item in missing)))
+
+
+def _unfinished(reason: str, phrases: Phrases) -> str:
+    said = phrases.unfinished
+    return said.format(reason=reason) if reason else said.split("{reason}")[0].rstrip(" :：") + said[-1]
 
 
 def _result(reference: Reference, results: Mapping[str, Any]) -> Any:

@@ -98,4 +98,6 @@ def test_a_partial_answer_speaks_the_language_of_the_task(task: str, words: str)
 
 def test_a_partial_answer_with_nothing_found_is_not_empty() -> None:
     """B53: even with no step and no model there is a sentence."""
-    assert "Nothing was found" in partial_answer(AnswerRequest(task="x"), "")
+    assert partial_answer(AnswerRequest(task="x"), "") == (
+        "I could not finish this task.\n\nNothing was found before it stopped."
+    )
