@@ -47,6 +47,9 @@ def money(text: str) -> float:
     return amount
 
 
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="TASK", help="What you want to know or have done; - reads it from stdin.")
+]
 ConfigOption = Annotated[
     str | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration, instead of ./engine.yaml.")
 ]

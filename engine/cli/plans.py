@@ -19,7 +19,7 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 
 @commands.command()
 def plan(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="What you want to know or have done; - reads it from stdin.")],
+    task: given.TaskArgument,
     output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the plan there.")] = None,
     max_steps: given.StepsOption = None,
     model: given.ModelOption = None,

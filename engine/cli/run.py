@@ -22,7 +22,7 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 
 @commands.command()
 def run(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="What you want to know or have done; - reads it from stdin.")],
+    task: given.TaskArgument,
     mode: given.ModeOption = "auto",
     budget_usd: given.BudgetOption = None,
     max_tokens: given.TokensOption = None,

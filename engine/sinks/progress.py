@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from engine.sinks.sentences import triggers_text
 from schemas import events
 from schemas.events import LiveEvent, LoggedRecord
 from schemas.plan import Step
@@ -198,8 +199,7 @@ def _plan_started(run: RunProgress, event: events.PlanStarted, _at: float) -> No
 def _replan_started(run: RunProgress, event: events.ReplanStarted, _at: float) -> None:
     run.revision, run.planning, run.plan_characters = event.revision, True, 0
     run.replans += 1
-    why = "; ".join(f"{trigger.kind} {trigger.step_id or ''} {trigger.message}".strip() for trigger in event.triggers)
-    run.notes.append(f"replan {run.replans}: {why}")
+    run.notes.append(f"replan {run.replans}: {triggers_text(event.triggers)}")
 
 
 def _plan_step(run: RunProgress, event: events.PlanStep, _at: float) -> None:

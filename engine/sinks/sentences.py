@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine.sinks.words import count, input_text, one_line, seconds, shortened, usd, value_text
@@ -21,6 +21,21 @@ def sentence(event: LoggedEvent) -> str:
     return one_line(_SENTENCES[event.kind](event))
 
 
+def triggers_text(triggers: Iterable[events.Trigger]) -> str:
+    """Return why a replan is due.
+
+    >>> triggers_text([events.Trigger(kind="step_failed", step_id="2", message="no route")])
+    'step 2: step failed: no route'
+    """
+    parts: list[str] = []
+    for trigger in triggers:
+        where = f"step {trigger.step_id}"
+        told = trigger.step_id is None or where in trigger.message
+        said = f": {trigger.message}" if trigger.message else ""
+        parts.append(f"{'' if told else where + ': '}{trigger.kind.replace('_', ' ')}{said}")
+    return "; ".join(parts)
+
+
 def _run_started(event: events.RunStarted) -> str:
     return f"run started ({event.mode}): {shortened(event.task, WIDTH)}"
 
@@ -30,12 +45,7 @@ def _plan_started(event: events.PlanStarted) -> str:
 
 
 def _replan_started(event: events.ReplanStarted) -> str:
-    why = "; ".join(
-        f"{trigger.kind}{f' (step {trigger.step_id})' if trigger.step_id else ''}"
-        f"{f': {trigger.message}' if trigger.message else ''}"
-        for trigger in event.triggers
-    )
-    return f"replanning (plan {event.revision}): {why}"
+    return f"replanning (plan {event.revision}): {triggers_text(event.triggers)}"
 
 
 def _plan_step(event: events.PlanStep) -> str:

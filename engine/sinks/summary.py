@@ -20,7 +20,7 @@ def summary_line(run: RunProgress) -> str:
         parts.append(count(end.steps, "step"))
         parts.append(f"critical path {seconds(end.critical_path_s)}")
     if end.steps > 1 and run.speed_up:
-        parts.append(f"{max(run.speed_up, 1.0):.1f}× faster than one by one")
+        parts.append(f"{max(run.speed_up, 1.0):.1f}× as fast as one by one")
     usage = end.usage
     cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
     parts += [count(usage.calls, "model call"), f"{count(usage.total_tokens, 'token')}{cached}", usd(usage.cost_usd)]

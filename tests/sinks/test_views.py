@@ -68,7 +68,7 @@ def test_line_view_writes_one_line_an_event() -> None:
     lines = err.getvalue().splitlines()
     assert len(lines) == len(story.comparison()) + 1
     assert lines[3] == "[   0.600s] step 1 started: fetch_filings ticker=AAPL years=3"
-    assert lines[-1].startswith("completed in 5.0s · 3 steps · critical path 2.5s · 1.7× faster than one by one")
+    assert lines[-1].startswith("completed in 5.0s · 3 steps · critical path 2.5s · 1.7× as fast as one by one")
     assert out.getvalue() == ANSWER + "\n"
 
 
