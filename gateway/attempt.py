@@ -1,0 +1,200 @@
+"""One attempt of a call on one model, and what calls share: budgets, prices, places in line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, cast
+
+import anyio
+from opentelemetry.trace import Tracer
+
+from gateway.breaker import Breaker
+from gateway.estimate import request_usage, text_tokens
+from gateway.limits import Lease, ModelLimiter
+from gateway.prices import Prices
+from gateway.providers.base import Provider
+from gateway.providers.replay import ReplayProvider
+from gateway.routing import Model
+from schemas.errors import CostBudgetError, EngineError, ModelUnavailableError
+from schemas.events import BudgetWarning
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.protocols import Ledger
+from schemas.result import Usage
+from schemas.tool import RetryPolicy
+
+_CLEANUP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Who calls, and what may be done for the call.
+
+    Attributes:
+        run_id, role, step_id, revision: For the record, and for a replay to find the recorded call.
+        scopes: Budgets the call counts to, such as ``run:<id>``.
+        use_kept: Whether it may use the share that is kept for the synthesizer.
+        may_restart: Whether a reply that broke off may begin anew with a ``Restart`` chunk; else it is an error.
+        observe: Called once with the reply, or with the error that ended the call.
+        warn: Called for each budget that the call brought to 90 %.
+    """
+
+    run_id: str | None = None
+    role: str = ""
+    step_id: str | None = None
+    scopes: tuple[str, ...] = ()
+    use_kept: bool = False
+    observe: Callable[[ModelResponse | EngineError, CallContext], None] | None = None
+    may_restart: bool = True
+    revision: int | None = None
+    warn: Callable[[BudgetWarning], None] | None = None
+
+
+@dataclass(slots=True)
+class Lane:
+    """What is held for one model between calls.
+
+    Attributes:
+        latency_s: Moving average of what answered calls took; None before the first.
+    """
+
+    provider: Provider
+    limiter: ModelLimiter
+    breaker: Breaker
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all calls of a gateway share."""
+
+    ledger: Ledger
+    prices: Prices
+    lane: Callable[[Model], Lane]
+    retry: RetryPolicy
+    chance: Callable[[], float]
+    tracer: Callable[[], Tracer]
+
+
+class Attempt:
+    """One attempt on one model: its reservation in the budgets and its place in line, given back on leaving.
+
+    An attempt that breaks off after it began to write is settled by an estimate: the provider bills it too.
+    """
+
+    def __init__(self, services: Services, model: Model, request: ModelRequest, context: CallContext) -> None:
+        self._services = services
+        self._lane = services.lane(model)
+        self._model = model
+        self._request = request
+        self._context = context
+        self._estimate = request_usage(request)
+        self._reservation: str | None = None
+        self._lease: Lease | None = None
+        self._written = 0
+        self.recorded = isinstance(self._lane.provider, ReplayProvider)
+        self.usage: Usage | None = None
+        self.began = 0.0
+        self.first_token: float | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether the model was asked, or would have been: budget and line let it through."""
+        return self._lease is not None
+
+    async def enter(self, deadline: float | None) -> None:
+        """Reserve the budget, then wait in line.
+
+        Raises:
+            BudgetError: A budget doesn't cover the estimate.
+            RateLimitError, ModelTimeoutError: The line is too long for the deadline.
+        """
+        if self._context.scopes:
+            self._reservation = await self._reserve()
+        self._lease = await self._lane.limiter.acquire(self._estimate.total_tokens, deadline)
+        self.began = anyio.current_time()
+
+    async def chunks(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
+        """Ask the model; a whole reply is a stream of one chunk.
+
+        Raises:
+            ModelError: The attempt failed, or ended without a reply.
+        """
+        provider, name = self._lane.provider, self._model.name
+        if isinstance(provider, ReplayProvider):
+            provider = provider.asked_by(self._context.role, self._context.step_id, self._context.revision)
+        if not streamed:
+            yield Done(response=await provider.complete(name, self._request, timeout_s=timeout_s))
+            return
+        stream = provider.stream(name, self._request, timeout_s=timeout_s)
+        try:
+            async for chunk in stream:
+                self._note(chunk)
+                yield chunk
+                if chunk.kind == "done":
+                    return
+        finally:
+            with anyio.move_on_after(_CLEANUP_S, shield=True):
+                await cast("AsyncGenerator[ModelChunk]", stream).aclose()
+        raise ModelUnavailableError(
+            f"the stream of {self._model.ref} ended without its last event", details={"model": self._model.ref}
+        )
+
+    async def settle(self, used: Usage) -> Usage:
+        """Count what was used, once, in every budget, and return it with its cost."""
+        cost = used.cost_usd if self.recorded else self._services.prices.cost_usd(self._model, used)
+        self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
+        if self._reservation is not None:
+            reservation, self._reservation = self._reservation, None
+            for crossed in await self._services.ledger.settle(reservation, self.usage):
+                self._warn(*crossed)
+        return self.usage
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give everything back; budgets are told even if the call is being cancelled."""
+        if self.usage is None and self._written:
+            wrote = text_tokens(self._written)
+            with anyio.move_on_after(_CLEANUP_S, shield=True):
+                await self.settle(Usage(input_tokens=self._estimate.input_tokens, output_tokens=wrote))
+        elif self._reservation is not None:
+            with anyio.move_on_after(_CLEANUP_S, shield=True):
+                await self._services.ledger.release(self._reservation)
+        if self._lease is not None:
+            self._lane.limiter.release(self._lease, self.usage.total_tokens if self.usage else None)
+
+    async def _reserve(self) -> str:
+        usd = self._services.prices.cost_usd(self._model, self._estimate)
+        usd = 0.0 if usd is None and self.recorded else usd
+        tokens = self._estimate.total_tokens
+        scopes, use_kept = self._context.scopes, self._context.use_kept
+        try:
+            return await self._services.ledger.reserve(scopes, usd=usd, tokens=tokens, use_kept=use_kept)
+        except CostBudgetError as exc:
+            if usd is not None:
+                raise
+            ref = self._model.ref
+            raise CostBudgetError(
+                f"no price is known for {ref}, and {exc.details.get('scope', 'the call')} has a USD limit",
+                hint=f"set input_usd_per_mtok and output_usd_per_mtok of {ref} under model_providers "
+                "(or local: true of a provider on your own machine), or drop the USD limit",
+                details={**exc.details, "model": ref},
+            ) from exc
+
+    def _note(self, chunk: ModelChunk) -> None:
+        if chunk.kind == "text" or chunk.kind == "reasoning":
+            self._written += len(chunk.text)
+        elif chunk.kind == "tool_call":
+            self._written += len(chunk.arguments) + len(chunk.name)
+        if self.first_token is None and chunk.kind in ("text", "tool_call"):
+            self.first_token = anyio.current_time()
+
+    def _warn(self, scope: str, measure: str, spent: float, limit: float) -> None:
+        if self._context.warn is not None:
+            event = {"scope": scope, "measure": measure, "spent": spent, "limit": limit}
+            self._context.warn(BudgetWarning.model_validate(event))

@@ -1,0 +1,242 @@
+"""The gateway: a request in, a reply out, from whichever configured model can give it.
+
+resolve the name → filter → reserve the budget → wait in line → call → retry or fall back → settle → observe.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import aclosing
+
+import anyio
+from opentelemetry.trace import Tracer
+
+from gateway.attempt import CallContext, Lane, Services
+from gateway.breaker import Breaker
+from gateway.budget import MemoryLedger
+from gateway.call import Call
+from gateway.limits import ModelLimiter
+from gateway.prices import Prices
+from gateway.providers import make_provider
+from gateway.providers.base import Dialect, PlanTier, Provider
+from gateway.providers.replay import Recording, ReplayProvider
+from gateway.routing import Model, Route, Routing
+from gateway.trace import default_tracer
+from schemas.errors import ModelError, NoRouteError
+from schemas.events import ModelCalled
+from schemas.model import ModelChunk, ModelRequest, ModelResponse
+from schemas.protocols import Ledger
+from schemas.result import Record, Usage
+from schemas.settings import ModelProvider, ModelSettings, ProviderKind, Roles, Settings
+from schemas.tool import RetryPolicy
+
+__all__ = ["CallContext", "Gateway", "ModelInfo"]
+
+_CLOSE_S = 5.0
+_REPLAY = "replay"
+
+
+class ModelInfo(Record):
+    """One configured model, for lists.
+
+    Attributes:
+        ref: ``provider/model``.
+        local: Its calls cost nothing.
+        input_usd_per_mtok: USD per million input tokens; None when no price is known.
+        output_usd_per_mtok: USD per million output tokens; None when no price is known.
+    """
+
+    ref: str
+    provider: str
+    name: str
+    kind: ProviderKind
+    local: bool
+    vision: bool | None = None
+    context_tokens: int | None = None
+    input_usd_per_mtok: float | None = None
+    output_usd_per_mtok: float | None = None
+
+
+class Gateway:
+    """Calls models by name. Belongs to one event loop; its clock is anyio's.
+
+    Args:
+        settings: Providers, roles, aliases, preferences and limits.
+        ledger: Holds the budgets; a fresh one in memory by default.
+        environ: Where ``$NAME`` keys are looked up; the process's environment by default.
+        providers: Ready providers by configured name, instead of making them from the settings. If all of them
+            replay a recorded run, they answer every name.
+        retry: Attempts on one model, and back-off.
+        chance: Uniform numbers in [0, 1) for the jitter.
+        tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger: Ledger | None = None,
+        environ: Mapping[str, str] | None = None,
+        providers: Mapping[str, Provider] | None = None,
+        retry: RetryPolicy | None = None,
+        chance: Callable[[], float] = random.random,
+        tracer: Callable[[], Tracer] = default_tracer,
+    ) -> None:
+        self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
+        self._settings = settings
+        self._environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._providers: dict[str, Provider] = dict(providers or {})
+        self._replays = bool(providers) and all(isinstance(made, ReplayProvider) for made in self._providers.values())
+        self._prices = Prices(self._environ)
+        self._lanes: dict[str, Lane] = {}
+        self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
+        self._services = Services(
+            self.ledger, self._prices, self._lane, RetryPolicy() if retry is None else retry, chance, tracer
+        )
+
+    @classmethod
+    def replaying(
+        cls,
+        calls: Iterable[ModelCalled],
+        *,
+        dialect: Dialect = "unions",
+        tier: PlanTier = "schema",
+        ledger: Ledger | None = None,
+        tracer: Callable[[], Tracer] = default_tracer,
+    ) -> Gateway:
+        """Return a gateway that answers every name from the calls of a recorded run, without any model.
+
+        Args:
+            calls: The run's ``ModelCalled`` events, in order.
+            dialect, tier: What the recorded planner model was asked in (``planner_dialect`` gives them back).
+            ledger, tracer: As for any gateway.
+        """
+        model = ModelSettings(name="recorded")
+        settings = Settings(
+            model_providers=(ModelProvider(name=_REPLAY, kind="offline", models=(model,)),),
+            roles=Roles(planner=_REPLAY),
+        )
+        provider = ReplayProvider(Recording(calls), name=_REPLAY, dialect=dialect, tier=tier)
+        return cls(settings, ledger=ledger, environ={}, providers={_REPLAY: provider}, tracer=tracer)
+
+    async def stream(self, request: ModelRequest, context: CallContext | None = None) -> AsyncGenerator[ModelChunk]:
+        """Stream one call; the last chunk is ``Done``. Close the iterator (``aclosing``) when leaving early.
+
+        Raises:
+            NoRouteError: No configured model answers to ``request.model``.
+            ModelError: The call failed for good, after retries and fallbacks.
+            BudgetError: A budget doesn't cover the call; nothing was sent.
+            ConfigError: The provider's key is missing.
+
+        Cancellation: closes the upstream call at once.
+        """
+        async with aclosing(self._call(request, context).chunks(streamed=True)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def complete(self, request: ModelRequest, context: CallContext | None = None) -> ModelResponse:
+        """Make one call and return the whole reply. Raises and cancels as ``stream``."""
+        async with aclosing(self._call(request, context).chunks(streamed=False)) as chunks:
+            async for chunk in chunks:
+                if chunk.kind == "done":
+                    return chunk.response
+        raise ModelError(f"the call of {request.model!r} ended without a reply")
+
+    def models(self) -> list[ModelInfo]:
+        """Return every configured model, in the order of the configuration."""
+        return [self._info(model) for model in self._routing.models]
+
+    def resolve(self, name: str, *, images: bool = False) -> list[Route]:
+        """Return the models a name stands for, first choice first, with the reason for each.
+
+        Raises:
+            NoRouteError: None does; the hint gives near names.
+        """
+        if self._replays:
+            return [Route(self._routing.models[0], "recorded")]
+        return self._routing.resolve(name, images=images)
+
+    def planner_dialect(self, role: str) -> tuple[Dialect, PlanTier]:
+        """Return (dialect, tier) of the first model a role, or any other name, resolves to.
+
+        Raises:
+            NoRouteError: None does.
+        """
+        model = self.resolve(role)[0].model
+        provider = self._provider(model.provider)
+        return provider.dialect, model.settings.plan_tier or provider.plan_tier(model.name)
+
+    def price(self, name: str, usage: Usage) -> Usage:
+        """Return a usage with what it would cost on the first model of a name, as one call; None if nobody knows.
+
+        Raises:
+            NoRouteError: No model has that name.
+        """
+        cost = self._prices.cost_usd(self.resolve(name)[0].model, usage)
+        return usage.model_copy(update={"calls": usage.calls or 1, "cost_usd": cost})
+
+    def role_warnings(self) -> list[str]:
+        """Return what is unwise about the roles: a planner model weaker (cheaper) than the executor's."""
+        try:
+            planner, executor = self.resolve("planner")[0].model, self.resolve("executor")[0].model
+        except NoRouteError:
+            return []
+        cheap, dear = self._compared_price(planner), self._compared_price(executor)
+        if cheap is None or dear is None or cheap >= dear:
+            return []
+        why = "the plan decides everything after it, so give the planner the stronger one"
+        text = f"the planner's model {planner.ref} ({_usd(cheap)}) is cheaper, so probably weaker, than the executor's "
+        return [f"{text}{executor.ref} ({_usd(dear)}): {why}"]
+
+    async def aclose(self) -> None:
+        """Close the connections to all providers that were used."""
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            for provider in self._providers.values():
+                await provider.aclose()
+
+    def _call(self, request: ModelRequest, context: CallContext | None) -> Call:
+        images = any(part.kind == "image" for message in request.messages for part in message.parts)
+        routes = self.resolve(request.model, images=images)
+        return Call(self._services, request, context or CallContext(), routes)
+
+    def _lane(self, model: Model) -> Lane:
+        lane = self._lanes.get(model.ref)
+        if lane is None:
+            lane = Lane(self._provider(model.provider), ModelLimiter(model.ref, model.settings), Breaker())
+            self._lanes[model.ref] = lane
+        return lane
+
+    def _provider(self, settings: ModelProvider) -> Provider:
+        provider = self._providers.get(settings.name)
+        if provider is None:
+            provider = self._providers[settings.name] = make_provider(settings, self._environ)
+        return provider
+
+    def _latency(self, model: Model) -> float | None:
+        lane = self._lanes.get(model.ref)
+        return None if lane is None else lane.latency_s
+
+    def _compared_price(self, model: Model) -> float | None:
+        """Input and output price added, USD per million tokens of each: one number to compare models by."""
+        rates = self._prices.rates(model)
+        return None if rates is None else rates.input + rates.output
+
+    def _info(self, model: Model) -> ModelInfo:
+        rates = self._prices.rates(model)
+        return ModelInfo(
+            ref=model.ref,
+            provider=model.provider.name,
+            name=model.name,
+            kind=model.provider.kind,
+            local=model.local,
+            vision=model.settings.vision,
+            context_tokens=model.settings.context_tokens,
+            input_usd_per_mtok=None if rates is None else rates.input,
+            output_usd_per_mtok=None if rates is None else rates.output,
+        )
+
+
+def _usd(price: float) -> str:
+    return f"{price:g} USD for a million tokens in and out"
