@@ -11,9 +11,9 @@ import anyio
 
 from benchmarks.graphs import layered
 from benchmarks.report import Row
+from engine.api import Engine
 from engine.dag.build import check_plan
 from engine.dag.state import RunState
-from engine.api import Engine
 from engine.tools.function import tool
 from schemas.errors import PlanError
 from schemas.events import PlanAccepted, PlanStarted, RunStarted
