@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-from gateway.gateway import Gateway
 
 from engine.config import LoadedSettings, load_settings
 from engine.dag.build import Problem, check_plan, plan_error
@@ -30,10 +29,12 @@ from engine.planner.llm import LLMPlanner
 from engine.planner.triage import choose_mode
 from engine.planning import Planned, Planning
 from engine.react.llm import ReactPlanner
+from engine.replaying import replay
 from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
+from gateway.gateway import Gateway
 from schemas.errors import EngineError, PlanParseError
 from schemas.events import (
     ApproveMode,
@@ -207,7 +208,7 @@ class Engine:
         run_id = run_id or uuid.uuid4().hex[:12]
         started = self._started(task, plan, mode, approve, limits, user)
         await self._open_budget(run_id, started.limits)
-        handle, loop = self._assemble(run_id, started, plan)
+        handle, loop = self._assemble(run_id, plan)
         hooks = Feed()
         if self._hooks:
             handle.also(hooks)
@@ -246,7 +247,7 @@ class Engine:
         await self._open_budget(run_id, started.limits)
         state = self._state(run_id, Artifacts(self.log))
         state.apply(started)
-        planning = self._planning(run_id, started.limits, lambda _: None, None)
+        planning = self._planning(run_id, lambda _: None, None)
         found: list[Planned] = []
         request = planning.request(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)
@@ -257,6 +258,25 @@ class Engine:
             raise PlanParseError("the planner ended without a plan")
         usage = await self.ledger.spent(f"run:{run_id}")
         return PlanPreview(last.plan, last.warnings, self.estimate(last.plan), usage)
+
+    async def replay(self, records: Sequence[LoggedRecord]) -> AsyncGenerator[LoggedRecord]:
+        """Play a recorded run again, with no model and no tool, yielding its events.
+
+        Raises:
+            StoreError: The record is not whole, or an event came out differently.
+        """
+        async with aclosing(
+            replay(
+                records,
+                planner=self._planner,
+                react=self._react,
+                synthesizer=self._synthesizer,
+                limits=self.settings.limits,
+                log=self.log,
+            )
+        ) as replayed:
+            async for record in replayed:
+                yield record
 
     def check(self, plan: Plan) -> list[Problem]:
         """Return everything wrong with a plan; an empty list means it may run."""
@@ -286,6 +306,7 @@ class Engine:
         chosen, reason = (mode, "asked for") if mode != "auto" else choose_mode(task, visible)
         if plan is not None:
             chosen, reason = "plan", "the plan was given"
+        dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
         return RunStarted(
             task=task or (plan.goal if plan is not None else ""),
             mode=chosen,
@@ -293,9 +314,17 @@ class Engine:
             limits=limits or self.limits(max_replans=0 if plan is not None else None),
             approve=approve or self.settings.approvals.mode,
             on_failure=self.settings.limits.on_failure,
-            tools=tuple(sorted(spec.name for spec in visible)),
+            models=self._models(),
+            dialect=dialect,
+            tier=tier,
+            tools=tuple(spec for _, spec in sorted(self.tools.specs().items())),
+            given=plan is not None,
             user=user,
         )
+
+    def _models(self) -> dict[str, str]:
+        """The first model of each role."""
+        return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
 
     async def _open_budget(self, run_id: str, limits: RunLimits) -> None:
         await self.ledger.open(
@@ -309,13 +338,11 @@ class Engine:
         ask = self.settings.approvals.effectful
         return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
 
-    def _planning(
-        self, run_id: str, limits: RunLimits, report: Callable[[LoggedEvent], None], given: Plan | None
-    ) -> Planning:
-        model = RunModel(self.gateway, self.ledger, run_id, limits, report)
+    def _planning(self, run_id: str, report: Callable[[LoggedEvent], None], given: Plan | None) -> Planning:
+        model = RunModel(self.gateway, run_id, report)
         return Planning(self._planner, self._react, self.tools, model, given)
 
-    def _assemble(self, run_id: str, started: RunStarted, plan: Plan | None) -> tuple[RunHandle, Loop]:
+    def _assemble(self, run_id: str, plan: Plan | None) -> tuple[RunHandle, Loop]:
         inbox: Inbox[Happening] = Inbox()
         artifacts = Artifacts(self.log)
 
@@ -323,8 +350,8 @@ class Engine:
             return self._state(run_id, artifacts)
 
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
-        planning = self._planning(run_id, started.limits, inbox.put, plan)
-        model = RunModel(self.gateway, self.ledger, run_id, started.limits, inbox.put)
+        planning = self._planning(run_id, inbox.put, plan)
+        model = RunModel(self.gateway, run_id, inbox.put)
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.gateway import Gateway
-
 from engine.dag.analyze import plan_timing
+from gateway.gateway import Gateway
 from schemas.plan import Plan, Step
 from schemas.result import Usage
 from schemas.tool import ToolSpec

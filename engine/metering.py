@@ -7,13 +7,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from gateway.gateway import CallContext, Gateway
-
 from schemas.errors import BudgetError, EngineError
-from schemas.events import BudgetExhausted, BudgetWarning, LoggedEvent, ModelCalled, RunLimits
+from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
-from schemas.protocols import Ledger
-
-_WARN_AT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +24,25 @@ class RunModel:
 
     Args:
         gateway: Where calls go.
-        ledger: Holds the run's scope.
         run_id: The run.
-        limits: Its budgets.
         report: Takes each event: a call made, a budget nearly or wholly used.
     """
 
     def __init__(
         self,
         gateway: Gateway,
-        ledger: Ledger,
         run_id: str,
-        limits: RunLimits,
         report: Callable[[LoggedEvent], None],
         step_id: str | None = None,
     ) -> None:
         self._gateway = gateway
-        self._ledger = ledger
         self._run_id = run_id
-        self._limits = limits
         self._report = report
         self._step_id = step_id
-        self._warned: set[str] = set()
 
     def for_step(self, step_id: str) -> RunModel:
         """Return the same client, counting to a step unless the call names another."""
-        model = RunModel(self._gateway, self._ledger, self._run_id, self._limits, self._report, step_id)
-        model._warned = self._warned
-        return model
+        return RunModel(self._gateway, self._run_id, self._report, step_id)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to."""
@@ -75,7 +62,7 @@ class RunModel:
             async with aclosing(self._gateway.stream(request, self._context(caller))) as chunks:
                 async for chunk in chunks:
                     if isinstance(chunk, Done):
-                        await self._made(caller, chunk.response)
+                        self._made(caller, chunk.response)
                     yield chunk
         except EngineError as exc:
             self._failed(caller, request, exc)
@@ -88,7 +75,7 @@ class RunModel:
         caller = _Caller(role, step_id or self._step_id, revision)
         try:
             response = await self._gateway.complete(request, self._context(caller))
-            await self._made(caller, response)
+            self._made(caller, response)
         except EngineError as exc:
             self._failed(caller, request, exc)
             raise
@@ -102,9 +89,10 @@ class RunModel:
             revision=caller.revision,
             scopes=(f"run:{self._run_id}",),
             use_kept=caller.role == "synthesizer",
+            warn=self._report,
         )
 
-    async def _made(self, caller: _Caller, response: ModelResponse) -> None:
+    def _made(self, caller: _Caller, response: ModelResponse) -> None:
         self._report(
             ModelCalled(
                 role=caller.role,
@@ -121,18 +109,6 @@ class RunModel:
                 first_token_s=response.first_token_s,
             )
         )
-        spent = await self._ledger.spent(f"run:{self._run_id}")
-        self._warn("usd", spent.cost_usd or 0.0, self._limits.budget_usd)
-        self._warn("tokens", spent.total_tokens, self._limits.max_tokens)
-
-    def _warn(self, measure: str, spent: float, limit: float | None) -> None:
-        if limit and spent >= _WARN_AT * limit and measure not in self._warned:
-            self._warned.add(measure)
-            self._report(
-                BudgetWarning.model_validate(
-                    {"scope": f"run:{self._run_id}", "measure": measure, "spent": spent, "limit": limit}
-                )
-            )
 
     def _failed(self, caller: _Caller, request: ModelRequest, exc: EngineError) -> None:
         if not isinstance(exc, BudgetError):

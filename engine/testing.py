@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from inspect import isawaitable
+from typing import Any, cast
 
 import anyio
 
@@ -166,28 +167,29 @@ class FakeTool:
         self.spec = ToolSpec.model_validate({"name": name, **defaults, **spec})
         self.calls: list[dict[str, Any]] = []
         self.peak = 0
-        self._does = does
+        self._does: Any = does
         self._seconds = seconds
         self._running = 0
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
         """Do what the script says."""
-        does = self._does[len(self.calls)] if isinstance(self._does, list) else self._does  # pyright: ignore[reportUnknownVariableType]
+        del context
+        does = cast("list[Any]", self._does)[len(self.calls)] if isinstance(self._does, list) else self._does
         self.calls.append(dict(arguments))
         self._running += 1
         self.peak = max(self.peak, self._running)
         try:
             if self._seconds:
                 await anyio.sleep(self._seconds)
-            if callable(does):  # pyright: ignore[reportUnknownArgumentType]
+            if callable(does):
                 does = does(arguments)
-            if hasattr(does, "__await__"):  # pyright: ignore[reportUnknownArgumentType]
+            if isawaitable(does):
                 does = await does
         finally:
             self._running -= 1
         if isinstance(does, BaseException):
             raise does
-        return does  # pyright: ignore[reportUnknownVariableType]
+        return does
 
 
 def scripted_settings(**fields: Any) -> Settings:

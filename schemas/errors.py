@@ -42,7 +42,7 @@ may help, the exit code of the CLI and the HTTP status of the facade.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from schemas.result import ErrorInfo
 
@@ -343,7 +343,7 @@ def error_classes() -> dict[str, type[EngineError]]:
 
 def from_info(info: ErrorInfo) -> EngineError:
     """Rebuild the exception that ``EngineError.to_info`` described; an unknown code gives the base class."""
-    return cast("EngineError", _rebuild(info.code, info.message, info.hint, dict(info.details)))
+    return _rebuild(info.code, info.message, info.hint, dict(info.details))
 
 
 def _rebuild(code: str, message: str, hint: str, details: dict[str, Any]) -> EngineError:

@@ -13,6 +13,7 @@ from pydantic import Field
 from schemas.model import Part, StopReason
 from schemas.plan import Plan, Step
 from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
+from schemas.tool import ToolSpec
 
 Mode = Literal["auto", "plan", "react", "direct"]
 ApproveMode = Literal["ask", "all", "none", "plan"]
@@ -43,7 +44,17 @@ class RunLimits(Record):
 
 
 class RunStarted(Record):
-    """The first event: what was asked, and under which rules."""
+    """The first event: what was asked, and under which rules; with it the log is enough to replay the run.
+
+    Attributes:
+        task: What the person asked for.
+        mode: The mode chosen, and ``mode_reason`` why.
+        models: The first model of each role.
+        dialect: What the planner's provider reads plans in (``unions`` or ``strings``), and ``tier`` how.
+        tools: The declared tools, as they were.
+        given: Whether the plan was given instead of asked for.
+        user: Whose run it is.
+    """
 
     kind: Literal["run_started"] = "run_started"
     task: str
@@ -53,7 +64,10 @@ class RunStarted(Record):
     approve: ApproveMode = "ask"
     on_failure: FailurePolicy = "continue"
     models: dict[str, str] = Field(default_factory=dict)
-    tools: tuple[str, ...] = ()
+    dialect: str = "unions"
+    tier: str = "schema"
+    tools: tuple[ToolSpec, ...] = ()
+    given: bool = False
     user: str = ""
 
 

@@ -1,0 +1,374 @@
+"""Plays a recorded run again: the real loop, planner and synthesizer, with no model and no tool.
+
+The replies of models come from the record, what the world did (results, approvals, budgets) is taken from it in its
+order, and everything the engine decided is decided anew. Each event must come out as recorded; the first that does
+not ends the replay, so a replay is also a proof that the decisions follow from the log alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import cast
+
+import anyio
+
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
+from engine.durable.memory import MemoryLog
+from engine.journal import Inbox
+from engine.loop import Happening, Loop, Moved, Parts, Wrote
+from engine.planning import Planned, Planning
+from gateway.providers.replay import Recording, ReplayProvider
+from schemas.errors import CostBudgetError, EngineError, NotFoundError, StoreError, ToolNotFoundError
+from schemas.events import (
+    BudgetExhausted,
+    LoggedEvent,
+    LoggedRecord,
+    ModelCalled,
+    PlanAccepted,
+    RunEnded,
+    RunStarted,
+    StepStarted,
+)
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.plan import Plan
+from schemas.planning import AnswerReady, FillRequest, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+from schemas.protocols import Planner, RunLog, Synthesizer, Tool
+from schemas.settings import Limits
+from schemas.tool import ToolSpec
+
+_PATIENCE_S = 5.0
+_FROM_RECORD = frozenset(
+    {
+        "step_filled",
+        "step_retried",
+        "thread_ended",
+        "approval_answered",
+        "cancel_requested",
+        "goal_changed",
+        "budget_warning",
+        "budget_exhausted",
+    }
+)
+_OWN_CALLS = frozenset({"planner", "synthesizer"})
+_LIVE_KINDS: dict[type, frozenset[str]] = {
+    StepDraft: frozenset({"plan_step"}),
+    Repairing: frozenset({"plan_repair"}),
+    PlanReady: frozenset({"plan_accepted", "plan_rejected", "approval_requested"}),
+    TurnAnswer: frozenset({"answer"}),
+    AnswerReady: frozenset({"answer"}),
+}
+
+
+async def replay(
+    records: Sequence[LoggedRecord],
+    *,
+    planner: Planner,
+    react: Planner,
+    synthesizer: Synthesizer,
+    limits: Limits,
+    log: RunLog | None = None,
+) -> AsyncGenerator[LoggedRecord]:
+    """Yield a recorded run's events as they are decided again.
+
+    Args:
+        records: The whole run, as logged.
+        planner, react, synthesizer: As the run had them; they are given the recorded replies.
+        limits: The caps of the run that its log does not hold.
+        log: Where its artifacts are; not needed where every result stands in the record.
+
+    Raises:
+        StoreError: The record is not whole, or an event came out differently; the message says which.
+    """
+    if not records or not isinstance(records[0].event, RunStarted) or not isinstance(records[-1].event, RunEnded):
+        raise StoreError("the record is no whole run: it must begin with run_started and end with run_ended")
+    artifacts = Artifacts(log or MemoryLog())
+    try:
+        await artifacts.fetch(records)
+    except NotFoundError as exc:
+        raise StoreError(f"the record names a large result that is not at hand: {exc.message}") from exc
+    started, run_id = records[0].event, records[0].run_id
+    specs = {spec.name: spec for spec in started.tools}
+    written = _CheckedLog(records)
+    inbox = _RecordedOrder(records, written)
+    model = _RecordedModel(records, started, inbox)
+    planning = Planning(planner, react, _Declared(specs), model, _given(records, started))
+    parts = Parts(
+        log=written,
+        artifacts=artifacts,
+        planning=planning,
+        synthesizer=synthesizer,
+        new_state=lambda: RunState(run_id, specs, load=artifacts.value, ask_effectful=_asked_all(records, specs)),
+        new_executor=lambda _group, _report: _IdleExecutor(),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
+        limits=limits,
+        publish=lambda _: None,
+    )
+    await _driven(Loop(run_id, parts, inbox), started)
+    for record in records:
+        yield record
+
+
+async def _driven(loop: Loop, started: RunStarted) -> None:
+    """Drive, and raise a difference by itself, out of the groups of its tasks."""
+    try:
+        await loop.drive(started)
+    except BaseExceptionGroup as group:
+        difference = _first_difference(group)
+        if difference is None:
+            raise
+        raise difference from None
+
+
+def _first_difference(exc: BaseException) -> StoreError | None:
+    if isinstance(exc, BaseExceptionGroup):
+        inner = cast("tuple[BaseException, ...]", exc.exceptions)
+        return next((found for found in map(_first_difference, inner) if found is not None), None)
+    return exc if isinstance(exc, StoreError) else None
+
+
+class _CheckedLog(MemoryLog):
+    """Takes only the events that the record holds, each in its place."""
+
+    def __init__(self, records: Sequence[LoggedRecord]) -> None:
+        super().__init__()
+        self._records = records
+        self.head = 0
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
+        """Compare with the record and return its lines.
+
+        Raises:
+            StoreError: An event differs from the recorded one.
+        """
+        del run_id
+        for offset, event in enumerate(events):
+            place = expected_seq + offset
+            recorded = self._records[place].event if place < len(self._records) else None
+            if recorded is None or _comparable(event) != _comparable(recorded):
+                was = recorded.kind if recorded is not None else "the end"
+                raise StoreError(
+                    f"the replay differs from the record at event {place + 1}: {event.kind} instead of {was}",
+                    hint="replay with the version and the tools of the recorded run",
+                    details={"seq": place + 1, "got": event.model_dump(mode="json")},
+                )
+        self.head = expected_seq + len(events)
+        return list(self._records[expected_seq : self.head])
+
+    async def wait(self, run_id: str, after: int) -> None:
+        """Wait for ever: nobody else writes to a recorded run."""
+        del run_id, after
+        await anyio.sleep_forever()
+
+
+def _comparable(event: LoggedEvent) -> LoggedEvent:
+    """An event without what a clock gave it."""
+    if isinstance(event, RunEnded):
+        return event.model_copy(update={"duration_s": 0.0})
+    return event
+
+
+class _RecordedOrder(Inbox[Happening]):
+    """Hands the loop what happened in the order of the record: its own lines, or the reply that led to one."""
+
+    def __init__(self, records: Sequence[LoggedRecord], log: _CheckedLog) -> None:
+        super().__init__()
+        self._records = records
+        self._log = log
+        self._waiting: list[Happening] = []
+        self._begun: set[str] = set()
+        self._seen = 0
+
+    async def take(self) -> list[Happening]:
+        """Return all that happened before the next decision.
+
+        Raises:
+            StoreError: The recorded reply does not come: the replay went another way.
+        """
+        batch: list[Happening] = []
+        place = self._log.head
+        while place < len(self._records):
+            event = self._records[place].event
+            self._note_until(place)
+            if not self._from_outside(event):
+                break
+            if self._recorded(event):
+                batch.append(event)
+            else:
+                happening = await self._reply(event, place)
+                batch.append(happening)
+                place += isinstance(happening, Wrote) and isinstance(happening.item, EngineError)
+            place += 1
+        if not batch:
+            batch.append(await self._reply(self._records[place].event, place, silent=True))
+        return batch
+
+    def _note_until(self, place: int) -> None:
+        for record in self._records[self._seen : place]:
+            event = record.event
+            if isinstance(event, StepStarted) or (isinstance(event, ModelCalled) and event.step_id is not None):
+                self._begun.add(event.step_id or "")
+        self._seen = max(self._seen, place)
+
+    def _from_outside(self, event: LoggedEvent) -> bool:
+        """Whether an event came from outside the loop's decisions."""
+        if self._recorded(event):
+            return True
+        match event.kind:
+            case "plan_step" | "plan_repair" | "plan_accepted" | "plan_rejected" | "model_called" | "warning":
+                return not self._approved(event)
+            case "approval_requested":
+                return event.subject == "plan"
+            case "answer":
+                return event.source in ("model", "direct", "react")
+            case _:
+                return False
+
+    def _approved(self, event: LoggedEvent) -> bool:
+        """Whether a plan was accepted because a person approved it, which is a decision."""
+        if not isinstance(event, PlanAccepted):
+            return False
+        return any(
+            record.event.kind == "approval_requested"
+            and record.event.subject == "plan"
+            and record.event.revision == event.revision
+            for record in self._records
+        )
+
+    def _recorded(self, event: LoggedEvent) -> bool:
+        """Whether the record itself stands for what happened."""
+        if event.kind == "model_called":
+            return event.role not in _OWN_CALLS or event.step_id is not None
+        if event.kind == "step_ended":
+            return event.step_id in self._begun and event.result.status != "skipped"
+        return event.kind in _FROM_RECORD
+
+    async def _reply(self, event: LoggedEvent, place: int, *, silent: bool = False) -> Happening:
+        """Wait for the happening that leads to an event (or, when silent, to none)."""
+        with anyio.move_on_after(_PATIENCE_S):
+            while True:
+                for index, happening in enumerate(self._waiting):
+                    if self._silent(happening) if silent else self._leads_to(happening, event):
+                        return self._waiting.pop(index)
+                self._waiting += [item for item in await super().take() if not isinstance(item, Moved)]
+        raise StoreError(
+            f"the replay differs from the record at event {place + 1}: no {event.kind} comes of the recorded replies",
+            details={"seq": place + 1},
+        )
+
+    def _silent(self, happening: Happening) -> bool:
+        return isinstance(happening, (Planned, Wrote)) and isinstance(happening.item, PlanText)
+
+    def _leads_to(self, happening: Happening, event: LoggedEvent) -> bool:
+        if isinstance(happening, ModelCalled):
+            return happening == event
+        if not isinstance(happening, (Planned, Wrote)):
+            return False
+        item = happening.item
+        if isinstance(item, EngineError):
+            return event.kind == ("plan_rejected" if isinstance(happening, Planned) else "warning")
+        return event.kind in _LIVE_KINDS.get(type(item), frozenset())
+
+
+class _RecordedModel:
+    """Gives each caller the replies recorded for it (implements ``schemas.protocols.ModelClient``)."""
+
+    def __init__(self, records: Sequence[LoggedRecord], started: RunStarted, inbox: Inbox[Happening]) -> None:
+        calls = [record.event for record in records if isinstance(record.event, ModelCalled)]
+        self._provider = ReplayProvider(Recording(calls))
+        self._started = started
+        self._inbox = inbox
+        self._spent = next((r.event for r in records if isinstance(r.event, BudgetExhausted)), None)
+
+    def planner_dialect(self, role: str) -> tuple[str, str]:
+        """Return what the recorded run's planner spoke."""
+        del role
+        return self._started.dialect, self._started.tier
+
+    async def stream(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> AsyncIterator[ModelChunk]:
+        """Stream the recorded reply and report the recorded call.
+
+        Raises:
+            EngineError: As recorded; CostBudgetError where the run had no budget left.
+        """
+        try:
+            call = self._provider.recording.take(role, step_id, revision)
+        except EngineError as exc:
+            if self._spent is not None:
+                raise CostBudgetError(self._spent.message) from exc
+            raise
+        asked = ReplayProvider(Recording([call]), role=role, step_id=step_id, revision=revision)
+        try:
+            replying = cast("AsyncGenerator[ModelChunk]", asked.stream("", request, timeout_s=_PATIENCE_S))
+            async with aclosing(replying) as chunks:
+                async for chunk in chunks:
+                    if isinstance(chunk, Done):
+                        self._inbox.put(call)
+                    yield chunk
+        except EngineError:
+            self._inbox.put(call)
+            raise
+
+    async def complete(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> ModelResponse:
+        """Return the recorded reply whole. Raises as ``stream``."""
+        async for chunk in self.stream(request, role=role, step_id=step_id, revision=revision):
+            if isinstance(chunk, Done):
+                return chunk.response
+        raise StoreError("a recorded reply has no end")
+
+
+class _IdleExecutor:
+    """Calls no tool: what became of each step is in the record."""
+
+    def __init__(self) -> None:
+        self.filling: set[str] = set()
+
+    def start(self, run_id: str, event: StepStarted) -> None:
+        """Call nothing."""
+
+    def fill(self, request: FillRequest) -> None:
+        """Ask nothing."""
+
+    def cancel(self, step_id: str) -> None:
+        """Cancel nothing."""
+
+
+class _Declared:
+    """Tools that can be looked at and not called (implements ``schemas.protocols.ToolSource``)."""
+
+    def __init__(self, specs: Mapping[str, ToolSpec]) -> None:
+        self._specs = specs
+
+    def specs(self) -> Mapping[str, ToolSpec]:
+        """Return the recorded tools."""
+        return self._specs
+
+    def get(self, name: str) -> Tool:
+        """Refuse.
+
+        Raises:
+            ToolNotFoundError: Always: a replay calls no tool.
+        """
+        raise ToolNotFoundError(f"a replay calls no tool, not {name} either")
+
+
+def _given(records: Sequence[LoggedRecord], started: RunStarted) -> Plan | None:
+    """The plan that was applied, as it was before anybody edited it."""
+    if not started.given:
+        return None
+    for record in records:
+        if record.event.kind == "approval_requested" and record.event.plan is not None:
+            return record.event.plan
+        if isinstance(record.event, PlanAccepted):
+            return record.event.plan
+    return None
+
+
+def _asked_all(records: Sequence[LoggedRecord], specs: Mapping[str, ToolSpec]) -> bool:
+    """Whether the run asked before every effect, not only where a tool says so."""
+    asked = (r.event for r in records if r.event.kind == "approval_requested" and r.event.subject == "step")
+    return any(event.tool in specs and not specs[event.tool].needs_approval for event in asked)
