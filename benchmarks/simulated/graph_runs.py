@@ -10,7 +10,7 @@ from engine.tools.function import tool
 from schemas.errors import StepError
 from schemas.plan import Plan, Step
 from schemas.result import RunResult
-from schemas.settings import Limits, Settings
+from schemas.settings import Limits, ModelProvider, ModelSettings, Settings
 
 
 @tool(effects="none")
@@ -40,8 +40,9 @@ def plan_of(graph: Graph) -> Plan:
 
 
 def settings(max_parallel: int | None = None) -> Settings:
-    """Return settings with nothing but a cap on simultaneous steps."""
-    return Settings(limits=Limits(max_parallel=max_parallel))
+    """Return settings with a cap on simultaneous steps, and a model that is never called."""
+    offline = ModelProvider(name="offline", kind="offline", models=(ModelSettings(name="offline"),))
+    return Settings(model_providers=(offline,), limits=Limits(max_parallel=max_parallel))
 
 
 async def apply(plan: Plan, max_parallel: int | None = None) -> RunResult:
