@@ -29,6 +29,7 @@ _TO_WORD = re.compile(
     r"|ends?)\b[^\w]*(?:at |on |the )?|到|至|成|为|為)\s*['\"“‘「]?$",
     re.IGNORECASE,
 )
+_SECOND = re.compile(r"\b(?:between|zwischen|entre)\b.* (?:and|und|et|y) ['\"]?$", re.IGNORECASE)
 _FROM_AFTER = re.compile(r"^['\"”’」]?\s?(?:から|에서|부터|より)")
 _TO_AFTER = re.compile(r"^['\"”’」]?\s?(?:まで|까지|へ|に(?!つ)|으로|로(?!부))")
 _FITTING: dict[str, frozenset[str]] = {
@@ -41,6 +42,7 @@ _FITTING: dict[str, frozenset[str]] = {
     "language": stemmed("language lang locale to from target source sprache 语言 言語 언어"),
 }
 _TYPED = stemmed("email phone url uri date birthdate time deadline path filename")
+_DATE = stemmed("date")
 _LOOSE = re.compile(
     r"\b(?:over|for|in|with|from|by|to|on|within|during|until|into)\s+(?:the |a |an )?['\"]?$", re.IGNORECASE
 )
@@ -53,6 +55,7 @@ _ANY_TEXT = stemmed(
     "text message content data value string body input note prompt question context title description expression"
 )
 NEAR = 0.8  # what one word of distance takes off
+_EXAMPLE = 1.0  # worth of a value that the description names
 _COMMON = 0.35  # worth of a word that describes the whole tool
 _FAR = 0.5  # worth of words that a preposition parts from the value
 
@@ -72,7 +75,8 @@ class Context:
         """Return from, to or nothing, by the preposition or particle beside the mention."""
         if _FROM_WORD.search(self.left) or _FROM_AFTER.match(self.right):
             return "from"
-        return "to" if _TO_WORD.search(self.left) or _TO_AFTER.match(self.right) else ""
+        last = _TO_WORD.search(self.left) or _TO_AFTER.match(self.right) or _SECOND.search(self.left)
+        return "to" if last else ""
 
 
 def context(text: str, mention: Mention, others: Sequence[Mention]) -> Context:
@@ -86,9 +90,9 @@ def context(text: str, mention: Mention, others: Sequence[Mention]) -> Context:
     unit = [word.stem for word in words(mention.unit)]
     after = (*unit, *[word.stem for word in words(near) if word.content][:2])
     if label:
-        return Context(after, (), text[: mention.start][-24:], right[:4])
+        return Context(after, (), text[: mention.start][-48:], right[:4])
     loose = begin > 0 and bool(_LOOSE.search(left))
-    return Context(tuple(before[:7]), after, text[: mention.start][-24:], right[:4], loose)
+    return Context(tuple(before[:7]), after, text[: mention.start][-48:], right[:4], loose)
 
 
 def affinity(argument: Argument, mention: Mention, around: Context, common: frozenset[str] = frozenset()) -> float:
@@ -99,7 +103,16 @@ def affinity(argument: Argument, mention: Mention, around: Context, common: froz
     suits = _suits(argument, mention)
     if suits <= -1:
         return suits
-    return suits + _named(argument, around, common) + _role(argument, around.role) + _agent(argument, around)
+    named = _named(argument, around, common) + _role(argument, around.role) + _agent(argument, around)
+    return suits + named + (_EXAMPLE if _is_example(argument, mention) else 0.0)
+
+
+def _is_example(argument: Argument, mention: Mention) -> bool:
+    """Whether a description gives the very value as an example."""
+    value = mention.value
+    return (
+        isinstance(value, str) and len(value) > 2 and bool(re.search(rf"\b{re.escape(value)}\b", argument.description))
+    )
 
 
 def _named(argument: Argument, around: Context, common: frozenset[str]) -> float:
@@ -154,6 +167,8 @@ def role_of(argument: Argument) -> str:
 def _suits(argument: Argument, mention: Mention) -> float:
     if mention.kind == "ref":
         return _suits_result(argument, mention)
+    if argument.options:
+        return 2.0 if mention.value in argument.options else -1.0
     if argument.kind in ("number", "integer"):
         return _suits_number(argument, mention)
     if argument.kind in ("boolean", "array", "object"):
@@ -175,13 +190,21 @@ def _suits_number(argument: Argument, mention: Mention) -> float:
 
 def _suits_text(argument: Argument, mention: Mention) -> float:
     if mention.kind in _FITTING:
-        asked = {*argument.name_stems, *argument.stems}
-        return 1.8 if asked & _FITTING[mention.kind] else -0.8
-    if mention.kind == "list":
+        return _fitting(argument, _FITTING[mention.kind])
+    if mention.kind == "list" or (mention.kind in ("name", "code") and typed(argument)):
         return -1.0
     if mention.numeric:
         return 0.1 if set(argument.name_stems) & _NUMBERED else -0.6
     return {"quote": 0.8, "name": 0.5, "code": 0.5}.get(mention.kind, 0.0)
+
+
+def _fitting(argument: Argument, marks: frozenset[str]) -> float:
+    """Return how plainly an argument asks for a kind of value: by its name, or early or late in its description."""
+    if marks & set(argument.name_stems):
+        return 1.8
+    if marks & set(argument.stems[:2]):
+        return 1.6
+    return 0.9 if marks & set(argument.stems) else -0.8
 
 
 def _suits_result(argument: Argument, mention: Mention) -> float:
@@ -192,7 +215,8 @@ def _suits_result(argument: Argument, mention: Mention) -> float:
 
 def typed(argument: Argument) -> bool:
     """Return whether a text argument is of a kind one can see: an address, a date, a number to call."""
-    return bool(_TYPED & {*argument.name_stems}) or "YYYY" in argument.description or "HH:" in argument.description
+    seen = {*argument.name_stems[-1:], *(one for one in argument.stems[:2] if one in _DATE)}
+    return bool(_TYPED & seen) or "YYYY" in argument.description or "HH:" in argument.description
 
 
 def suits_field(argument: Argument, part: Argument | None) -> float:

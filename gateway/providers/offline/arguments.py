@@ -6,18 +6,20 @@ import re
 from collections.abc import Sequence
 
 from gateway.providers.offline.affinity import role_of, suits_field, typed
-from gateway.providers.offline.arithmetic import expression_argument, write_expressions
+from gateway.providers.offline.arithmetic import continued, expression_argument, numeric_link, write_expressions
 from gateway.providers.offline.catalogue import OfferedTool
 from gateway.providers.offline.filling import Filled, Work, best_link
 from gateway.providers.offline.gathering import arrays, explode, structures
 from gateway.providers.offline.pairing import options, pairs
 from gateway.providers.offline.phrases import phrase, unknown_runs
-from gateway.providers.offline.references import Earlier, Link, cues, pronouns
+from gateway.providers.offline.references import Earlier, cues, links_to, pronouns
 from gateway.providers.offline.values import Mention, mentions
-from gateway.providers.offline.words import is_cjk, likeness, stems
+from gateway.providers.offline.words import is_cjk, likeness, stemmed, stems
 
 _CJK_AND = re.compile(r"[和与跟及、と]|(?<=[가-힣])[와과] ")
 _LONGEST_NAME = 6
+_INSTRUCTION = stemmed("prompt instruction instructions")
+_MATERIAL = stemmed("data text context input content")
 
 
 def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: bool = False) -> Filled:
@@ -36,11 +38,14 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     wanted = expression_argument(tool)
     if wanted is not None:
         written = write_expressions(text, work.free)
+        if not written and linked and earlier:
+            written = continued(text, numeric_link(links_to(earlier[-1], 0.5)))
         filled.values = {wanted.name: written[0]} if written else {}
         filled.repeats = [{wanted.name: one} for one in written[1:]]
         filled.missing = () if written else (wanted.name,)
         filled.typed = len(written)
         return filled
+    _instructions(work)
     options(work)
     arrays(work)
     spread = explode(work)
@@ -75,7 +80,7 @@ def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
 def _phrases(work: Work) -> None:
     """Give words that are no typed value to the text arguments that are still open."""
     open_required = [a for a in work.open() if a.required]
-    for argument in work.open():
+    for argument in [one for one in work.open() if not one.options]:
         if not (argument.textual or argument.kind == "array") or (argument.kind == "any" and not argument.required):
             continue
         alone = open_required == [argument] and not typed(argument)
@@ -94,6 +99,18 @@ def _phrases(work: Work) -> None:
         work.spans.append(span)
         for mention in [m for m in work.free if span[0] <= m.start < span[1]]:
             work.free.remove(mention)
+
+
+def _instructions(work: Work) -> None:
+    """Give the whole clause to an argument that takes an instruction, and the result it speaks of to the next one."""
+    wanted = next((a for a in work.tool.required if a.textual and _INSTRUCTION & {*a.name_stems}), None)
+    if wanted is None:
+        return
+    work.filled.values[wanted.name] = work.text
+    material = next((a for a in work.open() if _MATERIAL & {*a.name_stems}), None)
+    said = next((mention for mention in work.free if mention.kind == "ref"), None)
+    if material is not None and said is not None:
+        work.take(material, said)
 
 
 def _several(text: str) -> list[str]:
@@ -120,12 +137,12 @@ def _listed(text: str) -> list[str]:
 
 def _open_link(work: Work, earlier: Sequence[Earlier]) -> None:
     """Let the one argument that is still open take the result of the step before."""
-    open_required = [argument for argument in work.open() if argument.required]
+    open_required = [argument for argument in work.open() if argument.required and not argument.options]
     if not open_required or work.filled.links or unknown_runs(work.text, work.tool, work.spans):
         return
     for argument in open_required if len(open_required) == 1 or not work.filled.values else ():
         step = earlier[-1]
-        links = [Link(step, part, 0.5) for part in step.tool.returns] or [Link(step, None, 0.5)]
+        links = links_to(step, 0.5)
         link = best_link(argument, links)
         if link.strength + suits_field(argument, link.part) < 0.45:
             continue

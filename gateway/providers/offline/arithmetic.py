@@ -16,6 +16,7 @@ _PERCENT_OF = re.compile(
     re.IGNORECASE,
 )
 _CJK_PERCENT = re.compile(r"(?P<b>\S+?)\s?(?:的|の|의)\s?(?P<a>\d[\d.]*)\s?[%％]")
+_CJK_SHARE = re.compile(r"(?P<a>\d[\d.]*)\s?[%％]\s?(?:的|の|의)\s?(?P<b>\d[\d.]*)")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), sign)
     for pattern, sign in (
@@ -24,6 +25,15 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:times|multiplied by|mal|fois|por)\b|乘以?|掛ける|かける|곱하기|×|·", "*"),
         (r"\b(?:divided by|over|geteilt durch|divisé par|dividido por|dividido entre)\b|除以|割る|나누기|÷", "/"),
         (r"\b(?:to the power of|hoch)\b|\^", "**"),
+    )
+)
+_GOES_ON = tuple(
+    (re.compile(pattern, re.IGNORECASE), sign)
+    for pattern, sign in (
+        (r"^\W*(?:multiply|multiplied)(?: it)? by\b", "*"),
+        (r"^\W*divided?(?: it)? by\b", "/"),
+        (r"^\W*add\b", "+"),
+        (r"^\W*subtract\b", "-"),
     )
 )
 _SQUARED = re.compile(r"(\S+) squared\b|\bsquare of (?:the )?(\S+)", re.IGNORECASE)
@@ -100,6 +110,13 @@ def write_expressions(text: str, found: Sequence[Mention]) -> list[str]:
     return chains or ([other] if other else [])
 
 
+def continued(text: str, last: Link) -> list[str]:
+    """Return the expression a clause makes of the result before it, though it does not name it ("times 3")."""
+    for pattern, sign in _GOES_ON:
+        text = pattern.sub(f" {sign} ", text)
+    return write_expressions(f"{last.earlier.reference(last.part)} {text.strip()}", ())
+
+
 def _unwritten(text: str) -> str:
     """Return the text with thousands separators and currency signs gone."""
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
@@ -113,14 +130,15 @@ def _with_references(text: str, found: Sequence[Mention]) -> str:
         if mention.kind == "ref":
             spans.setdefault(mention.end, []).append(mention)
     for end, said in sorted(spans.items(), reverse=True):
-        links = [_numeric_link(mention.value) for mention in said]
+        links = [numeric_link(mention.value) for mention in said]
         start = min(mention.start for mention in said)
         ahead = _ARTICLE.sub("", text[:start])
         text = f"{ahead} {' and '.join(link.earlier.reference(link.part) for link in links)} {text[end:]}"
     return text
 
 
-def _numeric_link(links: Sequence[Link]) -> Link:
+def numeric_link(links: Sequence[Link]) -> Link:
+    """Return the meaning of a cue that is a number, if one is."""
     return max(
         links, key=lambda link: link.strength + (0.6 if link.part and link.part.kind in ("number", "integer") else 0)
     )
@@ -128,6 +146,7 @@ def _numeric_link(links: Sequence[Link]) -> Link:
 
 def _signs(text: str) -> str:
     text = _PERCENT_OF.sub(lambda m: f"{m['a']}/100*{m['b']}", text)
+    text = _CJK_SHARE.sub(lambda m: f"{m['a']}/100*{m['b']}", text)
     text = _CJK_PERCENT.sub(lambda m: f"{m['a']}/100*{m['b']}", text)
     text = _SQUARED.sub(lambda m: f"{m[1] or m[2]} ** 2", text)
     for pattern, sign in _WORDS:

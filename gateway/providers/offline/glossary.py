@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from gateway.providers.offline.words import word_set
@@ -52,6 +54,34 @@ _MONEY = word_set(
 )
 
 
+_OPERATIONS: tuple[tuple[frozenset[str], re.Pattern[str]], ...] = tuple(
+    (word_set(names), re.compile(pattern, re.IGNORECASE))
+    for names, pattern in (
+        (
+            "weekday day_of_week",
+            r"\b(?:which|what) (?:week)?day\b|day of the week|星期几|曜日|요일|wochentag|jour de la semaine",
+        ),
+        (
+            "difference diff between",
+            (
+                r"\b(?:between|until|since)\b|\bhow (?:many|long)\b.*\bfrom\b.*\bto\b"
+                r"|之间|から.*まで|사이|\bzwischen\b|\bentre\b"
+            ),
+        ),
+        (
+            "add plus",
+            (
+                r"\b(?:later|from now|after|from today)\b|\bin \d+ (?:days|weeks|months|years|hours)\b"
+                r"|之后|以后|後|뒤|später"
+            ),
+        ),
+        ("subtract minus", r"\b(?:ago|before|earlier)\b|之前|以前|전에"),
+        ("now current", r"\b(?:now|currently|today)\b|what time is it|wie spät|几点|何時|몇 시|quelle heure|qué hora"),
+        ("convert", r"\b(?:time zone|timezone)\b|时区|タイムゾーン|시간대|zeitzone"),
+    )
+)
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[str, str]:
     return {word: concept for concept, forms in _CONCEPTS.items() for word in forms.split()}
@@ -67,3 +97,17 @@ def widen(word: str) -> tuple[str, ...]:
         return ("currency",)
     found = _table().get(word)
     return (found,) if found else ()
+
+
+def operation(options: Iterable[object], text: str) -> str | None:
+    """Return the option that names the general operation a text describes ("between" is a difference), or None.
+
+    >>> operation(("now", "difference"), "How many days are between the two dates?")
+    'difference'
+    """
+    offered = [option for option in options if isinstance(option, str)]
+    for names, pattern in _OPERATIONS:
+        found = next((option for option in offered if option.lower() in names), None)
+        if found is not None and pattern.search(text):
+            return found
+    return None

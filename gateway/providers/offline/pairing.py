@@ -46,9 +46,12 @@ def pairs(work: Work, lists: Sequence[Mention]) -> None:
             if score >= least:
                 scores[place, order] = round(score, 2) + (0.2 if argument.required else 0)
     free = list(work.free)
-    for place, order in sorted(best_pairs(scores).items()):
-        work.take(arguments[place], free[order])
-        repeat(work, arguments[place], free[order], lists)
+    chosen = [(arguments[place], free[order]) for place, order in sorted(best_pairs(scores).items())]
+    for argument, mention in chosen:
+        work.take(argument, mention)
+    for argument, mention in chosen:
+        if mention not in work.free:
+            repeat(work, argument, mention, lists)
 
 
 def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.providers.offline.affinity import role_of
 from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.glossary import operation
 from gateway.providers.offline.words import CJK, Word, is_cjk, likeness, stem, stemmed, words
 
 _NEGATED = re.compile(
@@ -55,7 +56,8 @@ def choice(argument: Argument, text: str) -> Any:
         if re.search(f"{edge}(?:{re.escape(wanted)}|{plain}){edge and r'(?![a-z0-9])'}", low):
             return option
     said = {word.stem for word in words(text) if word.content}
-    return next((o for o in argument.options if isinstance(o, str) and len(o) > 2 and said & {stem(o)}), None)
+    by_stem = next((o for o in argument.options if isinstance(o, str) and len(o) > 2 and said & {stem(o)}), None)
+    return by_stem or operation(argument.options, text)
 
 
 def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None:

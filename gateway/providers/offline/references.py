@@ -77,11 +77,11 @@ def cues(
     for match in _TWO.finditer(text):
         if len(earlier) > 1 and _free(match, taken):
             for place, step in enumerate(earlier[-2:]):
-                found.append(Mention("ref", _links(step, 0.8), match.start() + place, match.end(), unit="pair"))
+                found.append(Mention("ref", links_to(step, 0.8), match.start() + place, match.end(), unit="pair"))
             taken.append((match.start(), match.end()))
     for match in _ONE.finditer(text):
         if _free(match, taken) and not _said(match, named) and not _labels(text, match, explicit):
-            found.append(Mention("ref", _links(earlier[-1], 0.7), match.start(), match.end()))
+            found.append(Mention("ref", links_to(earlier[-1], 0.7), match.start(), match.end()))
     return sorted(found, key=lambda mention: mention.start)
 
 
@@ -101,7 +101,8 @@ def _labels(text: str, match: re.Match[str], explicit: Sequence[Mention]) -> boo
     return any(m.start >= match.end() and _EXPLICIT.fullmatch(text[match.end() : m.start]) for m in explicit)
 
 
-def _links(step: Earlier, strength: float) -> tuple[Link, ...]:
+def links_to(step: Earlier, strength: float) -> tuple[Link, ...]:
+    """Return all a step's result may mean, its first field first."""
     if not step.tool.returns:
         return (Link(step, None, strength),)
     return tuple(Link(step, part, strength - 0.02 * place) for place, part in enumerate(step.tool.returns))

@@ -220,3 +220,34 @@ def test_catalogue_reads_numbers_and_units() -> None:
     rate = Offered("charge", "Charge a fee.", {"fee": number("The fee as a decimal")})
     assert plan("Start a timer of 2 hours", [timer]) == [{"timer": {"length": 120}}]
     assert plan("Charge a fee of 8%", [rate]) == [{"charge": {"fee": 0.08}}]
+
+
+def test_operations_are_named_in_general_language() -> None:
+    """An enum only ever takes one of its values: "between" means a difference; an example in a description fits."""
+    clock = Offered(
+        "clock",
+        "Work with dates and times: the time now, days between dates.",
+        {
+            "operation": {"type": "string", "enum": ["now", "difference"]},
+            "date": text("The date to start from"),
+            "to": text("The later date"),
+            "zone": text("Time zone, such as UTC or Tokyo"),
+        },
+        ["operation"],
+    )
+    (item,) = plan("How many days are there between 2024-05-13 and 2024-05-27?", [clock])
+    assert item["step"]["clock"] == {"operation": "difference", "date": "2024-05-13", "to": "2024-05-27"}
+    (item,) = plan("What time is it in Tokyo?", [clock])
+    assert item["step"]["clock"] == {"operation": "now", "zone": "Tokyo"}
+
+
+def test_an_instruction_is_the_whole_clause() -> None:
+    """An argument that takes an instruction gets the clause itself, with the result it speaks of as material."""
+    model = Offered(
+        "ask",
+        "Let a language model write, summarize or translate.",
+        {"prompt": text("What to do"), "data": {"description": "What to work on"}},
+        ["prompt"],
+    )
+    items = plan("Read a.txt, then translate it into French", [READ, model])
+    assert items[1] == {"step": {"ask": {"prompt": "translate it into French", "data": "{{1.text}}"}}}
