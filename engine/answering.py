@@ -68,13 +68,18 @@ def verdict(state: RunState, cap: str) -> Verdict:
 def _missing(state: RunState, steps: list[StepState]) -> tuple[str, ...]:
     if not state.accepted:
         return _no_plan(state)
-    final = max(state.accepted)
+    final = _final(state)
     lines = [_missing_line(step) for step in steps if step.revision == final and _lost(state, step)]
     if state.mode == "react":
         lines = [] if state.stop is None else [state.stop_reason]
     if not lines and state.stop is not None and state.answer is None:
         lines.append(state.stop_reason)
     return tuple(lines)
+
+
+def _final(state: RunState) -> int:
+    """The revision whose steps were to give the answer: the last one that did not only ask."""
+    return max((i for i, plan in state.accepted.items() if not plan.question), default=max(state.accepted))
 
 
 def _no_plan(state: RunState) -> tuple[str, ...]:

@@ -7,15 +7,18 @@ order of the inbox is the only thing not determined by it, which is what makes a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import anyio
 import anyio.abc
 
 from engine.answering import Verdict, answer_request, filled_template, partial_text, verdict
 from engine.dag.analyze import run_timing
-from engine.dag.decide import close, decide
+from engine.dag.decide import Decision, close, decide
 from engine.dag.similarity import similarity
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
@@ -26,12 +29,11 @@ from engine.replanner.history import past_steps
 from engine.replanner.policy import Move, Situation, next_move
 from engine.replanner.renumber import Renumbering
 from engine.telemetry import log_ids, span
-from schemas.errors import BudgetError, EngineError, ReplanLimitError
+from engine.watching import watch_clock, watch_log
+from schemas.errors import BudgetError, ConflictError, EngineError, ModelOutputError, ReplanLimitError
 from schemas.events import (
     Answer,
     ApprovalRequested,
-    BudgetExhausted,
-    BudgetWarning,
     LiveEvent,
     LiveReset,
     LiveText,
@@ -52,9 +54,11 @@ from schemas.events import (
 )
 from schemas.planning import (
     AnswerReady,
+    AnswerRequest,
     FillRequest,
     PlanDelta,
     PlanReady,
+    PlanRequest,
     PlanText,
     Repairing,
     StepDraft,
@@ -64,13 +68,13 @@ from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
 
 _FILL_PREVIEW_CHARS = 50_000
-_WARN_AT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """The synthesizer's reply, or why there is none."""
+    """The synthesizer's reply, or why there is none; ``scope`` tells which of several."""
 
+    scope: anyio.CancelScope
     item: PlanText | AnswerReady | EngineError
 
 
@@ -116,7 +120,9 @@ class Loop:
         self._parts = parts
         self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
         self._renumbering = Renumbering()
-        self._writing = False
+        self._writing: anyio.CancelScope | None = None
+        self._written_task = ""
+        self._then: Callable[[], None] | None = None
         self._stale = False
         self._answer_text = ""
         self._plan_chars = 0
@@ -133,7 +139,21 @@ class Loop:
         """Take what happened; never waits."""
         self.inbox.put(happening)
 
-    async def drive(self, started: RunStarted) -> RunState:
+    async def begin(self, started: RunStarted) -> None:
+        """Write the run's first event; from now on it is there for everybody.
+
+        Raises:
+            ConflictError: There already is a run of that id.
+            StoreError: The log cannot be written.
+        """
+        self._began = anyio.current_time()
+        self._journal.emit(started)
+        records = await self._journal.flush()
+        if records is None:
+            raise ConflictError(f"there already is a run {self.run_id}", hint="choose another id, or none")
+        self._publish(records)
+
+    async def drive(self) -> RunState:
         """Run to the end and return the final state.
 
         Cancellation: steps are cancelled, blocking threads abandoned; the log holds what was done so far.
@@ -141,16 +161,15 @@ class Loop:
         Raises:
             StoreError: The log cannot be written.
         """
-        self._began = anyio.current_time()
+        started = self.state.started
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
                 self._group = group
                 self._executor = self._parts.new_executor(group, self.report)
-                self._journal.emit(started)
                 if started.limits.time_limit_s is not None:
-                    group.start_soon(self._watch_clock, started.limits.time_limit_s)
+                    group.start_soon(watch_clock, self.run_id, self._began, started.limits.time_limit_s, self.report)
+                group.start_soon(watch_log, self._parts.log, self._journal, lambda: self.report(Moved()))
                 await self._advance()
-                group.start_soon(self._watch_log)
                 while self.state.ended is None:
                     for happening in await self.inbox.take():
                         self._take(happening)
@@ -171,25 +190,34 @@ class Loop:
             self._direct()
             again = self.state.seq != decided
             records = await self._journal.flush()
+            then, self._then = self._then, None
             if records is None:
                 await self._catch_up()
                 continue
-            for record in records:
-                self._parts.publish(record)
-                if isinstance(record.event, StepStarted):
-                    self._executor.start(self.run_id, record.event)
-            for step_id, given in decision.fills:
-                self._fill(step_id, given)
-            for step_id in decision.cancels:
-                self._executor.cancel(step_id)
+            self._act(records, decision)
+            if then is not None:
+                then()
             if not again or self.state.ended is not None:
                 return
 
+    def _act(self, records: list[LoggedRecord], decision: Decision) -> None:
+        """Do what is now written."""
+        self._publish(records)
+        for record in records:
+            if isinstance(record.event, StepStarted):
+                self._executor.start(self.run_id, record.event)
+        for step_id, given in decision.fills:
+            self._fill(step_id, given)
+        for step_id in decision.cancels:
+            self._executor.cancel(step_id)
+
+    def _publish(self, records: list[LoggedRecord]) -> None:
+        for record in records:
+            self._parts.publish(record)
+
     async def _catch_up(self) -> None:
         """Fold in what others wrote; bring back what is no event."""
-        news = await self._journal.reload()
-        for record in news:
-            self._parts.publish(record)
+        self._publish(await self._journal.reload())
         for step_id in self._executor.filling:
             step = self.state.graph.steps.get(step_id)
             if step is not None and step.phase in ("pending", "ready"):
@@ -198,7 +226,9 @@ class Loop:
     def _direct(self) -> None:
         """Decide what the run as a whole does next."""
         state = self.state
-        if state.ended is not None or self._writing or self._undisturbed():
+        if self._writing is not None and (state.stop is not None or state.task != self._written_task):
+            self._unwrite()
+        if state.ended is not None or self._writing is not None or self._undisturbed():
             return
         if state.answer is not None:
             self._end()
@@ -249,7 +279,6 @@ class Loop:
                 self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
             case "fallback":
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
-                state.plan_error = None
             case "finish":
                 self._finish(move.reason)
             case "wait":
@@ -262,6 +291,9 @@ class Loop:
         self._journal.emit(event)
         self._renumbering = Renumbering()
         self._plan_chars = 0
+        self._then = partial(self._call_planner, request)
+
+    def _call_planner(self, request: PlanRequest) -> None:
         self._planning_scope = anyio.CancelScope()
         self._group.start_soon(self._parts.planning.call, request, self._planning_scope, self.report)
 
@@ -272,7 +304,8 @@ class Loop:
                 if happening.revision == self.state.revision and self.state.planning:
                     self._planned(happening.item)
             case Wrote():
-                self._wrote(happening.item)
+                if happening.scope is self._writing:
+                    self._wrote(happening.item)
             case Moved():
                 self._stale = True
             case StepEnded():
@@ -390,7 +423,8 @@ class Loop:
         plan = state.accepted.get(state.revision)
         found = verdict(state, reason)
         if plan is not None and plan.question:
-            self._journal.emit(Answer(text=plan.question, source="question"))
+            partial = bool(found.missing)
+            self._journal.emit(Answer(text=plan.question, source="question", partial=partial, missing=found.missing))
         elif not found.missing and plan is not None and plan.answer is not None:
             text = filled_template(plan.answer, state)
             if text is None:
@@ -415,18 +449,34 @@ class Loop:
         return Answer(text=text, source="template", steps_used=found.used, partial=True, missing=found.missing)
 
     def _write(self, found: Verdict) -> None:
-        self._writing = True
-        self._answer_text = ""
-        self._group.start_soon(self._synthesize, found)
+        self._then = partial(self._call_synthesizer, found)
 
-    async def _synthesize(self, found: Verdict) -> None:
-        try:
-            with span("synthesize"):
-                request = answer_request(self.state, found)
-                async for item in self._parts.synthesizer.answer(request, self._parts.planning.model):
-                    self.report(Wrote(item))
-        except EngineError as exc:
-            self.report(Wrote(exc))
+    def _call_synthesizer(self, found: Verdict) -> None:
+        self._writing = anyio.CancelScope()
+        self._written_task = self.state.task
+        self._answer_text = ""
+        self._group.start_soon(self._synthesize, answer_request(self.state, found), self._writing)
+
+    async def _synthesize(self, request: AnswerRequest, scope: anyio.CancelScope) -> None:
+        with scope, span("synthesize"):
+            ready = False
+            try:
+                answering = self._parts.synthesizer.answer(request, self._parts.planning.model)
+                async with aclosing(cast("AsyncGenerator[PlanText | AnswerReady]", answering)) as items:
+                    async for item in items:
+                        ready = ready or isinstance(item, AnswerReady)
+                        self.report(Wrote(scope, item))
+                if not ready:
+                    raise ModelOutputError("the synthesizer ended without an answer")
+            except EngineError as exc:
+                self.report(Wrote(scope, exc))
+
+    def _unwrite(self) -> None:
+        """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+            self._parts.publish(LiveReset(stream="answer", reason=self.state.stop_reason or "the goal changed"))
 
     def _wrote(self, item: PlanText | AnswerReady | EngineError) -> None:
         if isinstance(item, PlanText):
@@ -436,7 +486,7 @@ class Loop:
             self._live("answer", item, len(self._answer_text))
             self._answer_text += item.text
             return
-        self._writing = False
+        self._writing = None
         state = self.state
         found = verdict(state, self._cap_reason)
         if isinstance(item, AnswerReady):
@@ -485,20 +535,3 @@ class Loop:
     def _live(self, stream: str, item: PlanText, offset: int) -> None:
         if item.text:
             self._parts.publish(LiveText(stream=stream, offset=offset, text=item.text))
-
-    async def _watch_clock(self, limit_s: float) -> None:
-        scope = f"run:{self.run_id}"
-        await anyio.sleep(limit_s * _WARN_AT)
-        spent = anyio.current_time() - self._began
-        self.report(BudgetWarning(scope=scope, measure="seconds", spent=spent, limit=limit_s))
-        await anyio.sleep(limit_s - spent)
-        spent = anyio.current_time() - self._began
-        message = f"the time limit of {limit_s:g} s is reached"
-        self.report(BudgetExhausted(scope=scope, measure="seconds", spent=spent, limit=limit_s, message=message))
-
-    async def _watch_log(self) -> None:
-        """Notice what others write; our own writes are looked at only now and then."""
-        while True:
-            await self._parts.log.wait(self.run_id, self._journal.head)
-            self.report(Moved())
-            await anyio.sleep(0.05)

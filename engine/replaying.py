@@ -112,7 +112,8 @@ async def replay(
 async def _driven(loop: Loop, started: RunStarted) -> None:
     """Drive, and raise a difference by itself, out of the groups of its tasks."""
     try:
-        await loop.drive(started)
+        await loop.begin(started)
+        await loop.drive()
     except BaseExceptionGroup as group:
         difference = _first_difference(group)
         if difference is None:
@@ -190,7 +191,7 @@ class _RecordedOrder(Inbox[Happening]):
         while place < len(self._records):
             event = self._records[place].event
             self._note_until(place)
-            if not self._from_outside(event):
+            if not self._from_outside(event) or (batch and _of_answer(event)):
                 break
             if self._recorded(event):
                 batch.append(event)
@@ -268,6 +269,11 @@ class _RecordedOrder(Inbox[Happening]):
         if isinstance(item, EngineError):
             return event.kind == ("plan_rejected" if isinstance(happening, Planned) else "warning")
         return event.kind in _LIVE_KINDS.get(type(item), frozenset())
+
+
+def _of_answer(event: LoggedEvent) -> bool:
+    """Whether an event comes of writing the answer, which begins without an event of its own."""
+    return event.kind in ("answer", "warning") or (event.kind == "model_called" and event.role == "synthesizer")
 
 
 class _RecordedModel:

@@ -15,6 +15,7 @@ from engine.dag.conditions import describe, first_unmet
 from engine.dag.refs import find_references, resolve
 from engine.dag.state import RunState
 from engine.dag.steps import StepState
+from engine.dag.validate import as_declared
 from schemas.errors import StepInputError, StepRejectedError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
@@ -125,7 +126,8 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         emit(_end(step, StepResult(status="failed", error=error.to_info())))
         return
     if not step.filled:
-        step.input = resolve(step.step.tool_input or {}, state.graph.lookup(step))
+        resolved = resolve(step.step.tool_input or {}, state.graph.lookup(step))
+        step.input = as_declared(step.spec.input_schema, resolved)
     tool_input = step.input or {}
     if not step.filled and any(name not in tool_input for name in step.spec.required):
         state.graph.activate(step, "filling")

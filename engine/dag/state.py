@@ -169,6 +169,7 @@ class RunState:
         self.planning = True
         self.replans += 1
         self.triggers = []
+        self.approvals = {name: asked for name, asked in self.approvals.items() if asked.step_id is not None}
         self.graph.void_drafts(self.accepted)
 
     def _plan_step(self, event: PlanStep) -> None:
@@ -202,6 +203,7 @@ class RunState:
     def _mode_changed(self, event: ModeChanged) -> None:
         self.mode = event.mode
         self.triggers = []
+        self.plan_error = None
 
     def _cancel_requested(self, event: CancelRequested) -> None:
         self._stop("cancelled", event.reason or "cancelled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -47,6 +48,24 @@ def faults(
     for error in cast("Iterator[ValidationError]", checker.iter_errors(value)):  # pyright: ignore[reportUnknownMemberType]
         if not skip(error):
             yield str(error.json_path), _message(error)
+
+
+def as_declared(schema: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Write a referenced value as text where the tool takes nothing but text.
+
+    A whole-string reference keeps its type, so a number would not fit an argument that is declared a string, though
+    the plan means its text. Literals are left alone: there a wrong type is the planner's mistake.
+
+    >>> as_declared({"properties": {"text": {"type": "string"}}}, {"text": 96})
+    {'text': '96'}
+    """
+    properties = schema.get("properties", {})
+    return {
+        name: json.dumps(value, ensure_ascii=False)
+        if not isinstance(value, str) and value is not None and properties.get(name, {}).get("type") == "string"
+        else value
+        for name, value in arguments.items()
+    }
 
 
 def _message(error: ValidationError) -> str:
