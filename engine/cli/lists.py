@@ -12,7 +12,10 @@ import typer
 from engine.cli import options as given
 from engine.cli.session import loaded, run_async, session
 from engine.sinks.words import fit, one_line, shortened
-from schemas.errors import ToolNotFoundError
+from gateway.gateway import Gateway, ModelInfo
+from gateway.routing import Route
+from schemas.errors import NoRouteError, ToolNotFoundError
+from schemas.settings import Roles
 from schemas.tool import ToolSpec
 
 DESCRIPTION_WIDTH = 72
@@ -56,13 +59,38 @@ def models(
     async def main() -> int:
         async with session(found) as engine:
             offered = engine.gateway.models()
-            roles = {role: engine.gateway.resolve(role) for role in type(found.settings.roles).model_fields}
+            roles = {role: _routes(engine.gateway, role) for role in Roles.model_fields}
         if json:
-            body = {"models": [info.model_dump(mode="json") for info in offered], "roles": {}}
-            print(_json(body))
+            listed = [info.model_dump(mode="json") for info in offered]
+            chosen = {role: [route.model.ref for route in routes] for role, routes in roles.items()}
+            print(_json({"models": listed, "roles": chosen}))
+            return 0
+        print(_table(("model", "input, output USD per million tokens"), [(i.ref, _price(i)) for i in offered]))
+        print()
+        print(_table(("role", "model"), [(role, _order(routes)) for role, routes in roles.items()]))
         return 0
 
     return run_async(main)
+
+
+def _routes(gateway: Gateway, role: str) -> list[Route]:
+    """Return the models of a role, none where none is configured for it."""
+    try:
+        return gateway.resolve(role)
+    except NoRouteError:
+        return []
+
+
+def _order(routes: Sequence[Route]) -> str:
+    return ", else ".join(dict.fromkeys(route.model.ref for route in routes)) or "none"
+
+
+def _price(info: ModelInfo) -> str:
+    if info.local:
+        return "free, on this machine"
+    if info.input_usd_per_mtok is None or info.output_usd_per_mtok is None:
+        return "unknown"
+    return f"{info.input_usd_per_mtok:g}, {info.output_usd_per_mtok:g}"
 
 
 def _one(specs: dict[str, ToolSpec], name: str) -> ToolSpec:

@@ -66,9 +66,12 @@ def test_unclear_answer_is_asked_again(tmp_path: Path) -> None:
     terminal = Terminal("apply", "plan.json", cwd=notes(tmp_path))
     terminal.expect("[e]dit >")
     terminal.type("maybe")
-    terminal.expect("please answer yes, no or edit for approval a1")
-    terminal.type("y")
-    assert terminal.end() == 0
+    terminal.expect("please answer yes, no or edit for approval a1\n  [y]es")
+    terminal.type("n")
+    terminal.expect("reason")
+    terminal.type("")
+    assert terminal.end() == 7
+    assert not (tmp_path / "note.txt").exists()
 
 
 def test_several_are_asked_one_by_one(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""engine tools and engine models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.command import clean_environ, engine, one_error_line
+from tests.cli.desk import desk
+
+
+def test_tools(tmp_path: Path) -> None:
+    """Each declared tool is a line with its effects and what it does; --json holds the whole specification."""
+    folder = desk(tmp_path)
+    assert "note      writes, asks  Write a note.\n" in engine("tools", cwd=folder).stdout
+    assert "input_schema" in json.loads(engine("tools", "--json", cwd=folder).stdout)[0]
+
+
+def test_one_tool(tmp_path: Path) -> None:
+    """One tool is shown with its arguments and result."""
+    shown = engine("tools", "double", cwd=desk(tmp_path)).stdout
+    assert all(word in shown for word in ("Double a number.", "effects: reads", '"number"', "result:"))
+
+
+def test_unknown_tool(tmp_path: Path) -> None:
+    """An unknown tool names the nearest."""
+    done = engine("tools", "duble", cwd=desk(tmp_path))
+    assert done.returncode == 7
+    assert "did you mean double?" in one_error_line(done)
+
+
+def test_models(tmp_path: Path) -> None:
+    """Each model is listed with its price, each role with its models in order."""
+    environ = clean_environ(ANTHROPIC_API_KEY="a", OPENAI_API_KEY="b")
+    done = engine("models", "--model", "judge=offline/offline", cwd=tmp_path, environ=environ)
+    assert done.returncode == 0, done.stderr
+    assert "offline/offline             free, on this machine" in done.stdout
+    planner = next(line for line in done.stdout.splitlines() if line.startswith("planner"))
+    assert planner.split() == ["planner", "anthropic/claude-opus-5-5,", "else", "openai/gpt-6.1-sol"]
+    assert "judge        offline/offline" in done.stdout
+
+
+def test_models_json(tmp_path: Path) -> None:
+    """--json holds models and roles."""
+    body = json.loads(engine("models", "--json", cwd=desk(tmp_path)).stdout)
+    assert body["models"][0]["ref"] == "offline/offline"
+    assert body["roles"]["planner"] == ["offline/offline"]

@@ -1,0 +1,69 @@
+"""engine plan, check and show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import engine, one_error_line
+from tests.cli.desk import call, desk
+
+
+def test_plan_then_apply(tmp_path: Path) -> None:
+    """A plan written by -o is shown with its graph and estimate, and applies."""
+    folder = desk(tmp_path)
+    done = engine("plan", "double 21", "-o", "made.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "estimate:" in done.stdout
+    applied = engine("apply", "made.json", "-q", cwd=folder)
+    assert "42" in applied.stdout
+
+
+def test_plan_json_is_a_plan(tmp_path: Path) -> None:
+    """--json prints the plan and nothing else; check reads it from stdin."""
+    folder = desk(tmp_path)
+    done = engine("plan", "double 21", "--json", cwd=folder)
+    assert json.loads(done.stdout)["steps"][0]["tool"] == "double"
+    assert engine("check", "-", cwd=folder, stdin=done.stdout).returncode == 0
+
+
+def test_check_lists_every_problem(tmp_path: Path) -> None:
+    """check names each problem with its path on a line of its own, and exits with the plan's code."""
+    folder = desk(tmp_path, call("duble", number=4), call("double", number="{{9}}"))
+    done = engine("check", "plan.json", cwd=folder)
+    assert done.returncode == 5
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+        "$.steps[0].tool",
+        "$.steps[1].tool_input.number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", 5), ("{", 5), ("[]", 5), ('{"steps": [{"id": 1}]}', 5), ('{"plan": {"steps": []}}', 5)]
+)
+@pytest.mark.parametrize("command", ["check", "apply", "show"])
+def test_bad_plan_files(tmp_path: Path, command: str, text: str, code: int) -> None:
+    """A file that is no plan is one line and its exit code, for every command that reads one."""
+    done = engine(command, "-", cwd=desk(tmp_path), stdin=text)
+    assert done.returncode == code
+    one_error_line(done)
+
+
+@pytest.mark.parametrize(("form", "begin"), [("text", "1. double"), ("mermaid", "flowchart"), ("dot", "digraph")])
+def test_show(tmp_path: Path, form: str, begin: str) -> None:
+    """show draws a plan file in each form."""
+    folder = desk(tmp_path, call("double", number=4), call("double", number="{{1}}"))
+    done = engine("show", "plan.json", "--format", form, cwd=folder)
+    assert done.stdout.startswith(begin)
+    assert done.stdout.endswith("\n")
+
+
+def test_show_a_run(tmp_path: Path) -> None:
+    """show draws a recorded run with the states its steps ended in."""
+    folder = desk(tmp_path, call("double", number=4), call("broken", text="fly"), answer="{{1}}")
+    done = engine("show", "-", cwd=folder, stdin=engine("apply", "plan.json", "--json", cwd=folder).stdout)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0] != lines[0].lstrip("✓")
