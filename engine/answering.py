@@ -18,7 +18,7 @@ from schemas.errors import (
     TokenBudgetError,
 )
 from schemas.planning import AnswerRequest
-from schemas.result import ErrorInfo, RunStatus
+from schemas.result import ErrorInfo, RunStatus, StepResult
 
 _ANSWER_PREVIEW_CHARS = 100_000
 _BUDGETS: dict[str, type[EngineError]] = {
@@ -133,27 +133,27 @@ def _cause(state: RunState, steps: list[StepState]) -> ErrorInfo | None:
     """The first failure of the last plan, with the step, its tool and its attempts."""
     if not state.accepted:
         return state.plan_error
+    final = _final(state)
     for step in steps:
-        error = step.result.error if step.result is not None else None
-        if (
-            error is not None
-            and step.result is not None
-            and step.step.critical
-            and step.revision == max(state.accepted)
-        ):
-            tries = f" after {step.result.attempts} attempts" if step.result.attempts > 1 else ""
-            return error.model_copy(
-                update={
-                    "message": f"step {step.id} ({step.step.tool}) failed{tries}: {error.message}",
-                    "details": {
-                        **error.details,
-                        "step_id": step.id,
-                        "tool": step.step.tool,
-                        "attempts": step.result.attempts,
-                    },
-                }
-            )
+        result = step.result
+        if result is not None and result.error is not None and step.step.critical and step.revision == final:
+            return _blamed(step, result, result.error)
     return state.plan_error
+
+
+def _blamed(step: StepState, result: StepResult, error: ErrorInfo) -> ErrorInfo:
+    tries = f" after {result.attempts} attempts" if result.attempts > 1 else ""
+    return error.model_copy(
+        update={
+            "message": f"step {step.id} ({step.step.tool}) failed{tries}: {error.message}",
+            "details": {
+                **error.details,
+                "step_id": step.id,
+                "tool": step.step.tool,
+                "attempts": result.attempts,
+            },
+        }
+    )
 
 
 def answer_request(state: RunState, found: Verdict) -> AnswerRequest:
