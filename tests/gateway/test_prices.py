@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import genai_prices
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.prices import Prices
+from gateway.routing import Model
+from schemas.result import Usage
+from schemas.settings import ModelProvider, ModelSettings
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LISTED = [
+    ("anthropic", "claude-sonnet-4-5"),
+    ("anthropic", "claude-haiku-4-5"),
+    ("openai", "gpt-4o-mini"),
+    ("openai", "o3"),
+]
+
+
+def model(name: str, kind: Any = "openai", provider: dict[str, Any] | None = None, **fields: Any) -> Model:
+    """Return a model of a provider."""
+    given = ModelProvider.model_validate({"name": "p", "kind": kind, **(provider or {})})
+    return Model(given, ModelSettings(name=name, **fields))
+
+
+def cost(priced: Model, usage: Usage, **options: Any) -> float | None:
+    """Return what a usage costs at a fixed time."""
+    return Prices(now=lambda: NOW).cost_usd(priced, usage, **options)
+
+
+@pytest.mark.parametrize(("kind", "name"), LISTED)
+@given(parts=st.tuples(*[st.integers(0, 300_000)] * 4))
+def test_costs_are_those_of_the_list(kind: str, name: str, parts: tuple[int, int, int, int]) -> None:
+    """B70: cached and cache-writing tokens, and tiers by size, cost what the maintained list says."""
+    plain, cached, written, output = parts
+    written = 0 if kind == "openai" else written
+    usage = Usage(
+        input_tokens=plain + cached + written, cached_tokens=cached, cache_write_tokens=written, output_tokens=output
+    )
+    theirs = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=output,
+    )
+    listed = genai_prices.calc_price(theirs, name, provider_id=kind, genai_request_timestamp=NOW).total_price
+    assert cost(model(name, kind), usage) == pytest.approx(float(listed))
+
+
+def test_cached_tokens_are_cheaper() -> None:
+    """B70: a cached token costs a tenth of a plain one with this model, and reasoning is part of the output."""
+    sonnet = model("claude-sonnet-4-5", "anthropic")
+    assert cost(sonnet, Usage(input_tokens=100_000)) == pytest.approx(0.3)
+    assert cost(sonnet, Usage(input_tokens=100_000, cached_tokens=100_000)) == pytest.approx(0.03)
+    assert cost(sonnet, Usage(output_tokens=1000, reasoning_tokens=900)) == pytest.approx(0.015)
+
+
+def test_a_batch_is_cheaper() -> None:
+    """B70: a batch call has the batch's price where the list has one."""
+    later = Prices(now=lambda: datetime(2027, 1, 1, tzinfo=UTC))
+    sonnet, usage = model("claude-sonnet-4-5", "anthropic"), Usage(input_tokens=1000, output_tokens=1000)
+    assert later.cost_usd(sonnet, usage, batch=True) == pytest.approx((later.cost_usd(sonnet, usage) or 0) / 2)
+
+
+@pytest.mark.parametrize(
+    "unpriced",
+    [
+        model("no-such-model"),
+        model("gpt-4o", provider={"base_url": "http://127.0.0.1:8000/v1"}),
+        model("gpt-4o", input_usd_per_mtok=1, provider={"base_url": "http://127.0.0.1:8000/v1"}),
+    ],
+)
+def test_an_unknown_price_is_none(unpriced: Model) -> None:
+    """B70: a model the list doesn't know, or that somebody else serves, has no price; it isn't free."""
+    assert cost(unpriced, Usage(input_tokens=1)) is None
+
+
+def test_an_address_from_the_environment_counts() -> None:
+    """B70: an official kind that the environment sends elsewhere isn't priced as the official service."""
+    prices = Prices({"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"})
+    assert prices.cost_usd(model("gpt-4o"), Usage(input_tokens=1)) is None
+
+
+@pytest.mark.parametrize("free", [model("m", "offline"), model("m", provider={"local": True})])
+def test_local_models_cost_nothing(free: Model) -> None:
+    """B70: a model on the user's own machine costs 0."""
+    assert cost(free, Usage(input_tokens=1000)) == 0.0
+
+
+def test_explicit_prices_win() -> None:
+    """B70: prices in the settings win over the list, for both directions or for one."""
+    usage = Usage(input_tokens=1_000_000, cached_tokens=500_000, output_tokens=1_000_000)
+    assert cost(model("mine", input_usd_per_mtok=2, output_usd_per_mtok=6), usage) == pytest.approx(8)
+    assert cost(model("gpt-4o-mini", input_usd_per_mtok=2), usage) == pytest.approx(2.6)
+    assert cost(model("gpt-4o-mini", output_usd_per_mtok=6), usage) == pytest.approx(0.1125 + 6)
