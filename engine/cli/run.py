@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Annotated
 
 import typer
@@ -107,8 +108,8 @@ def replay(
     async def main() -> int:
         sink = make_sink(json=json, quiet=quiet)
         try:
-            async with session(found) as engine:
-                async for record in engine.replay(records):
+            async with session(found) as engine, aclosing(engine.replay(records)) as replayed:
+                async for record in replayed:
                     sink.on_record(record)
         finally:
             sink.close()
