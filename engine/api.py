@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -35,7 +35,7 @@ from engine.synth.template import partial_answer
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
-from schemas.errors import EngineError, PlanParseError
+from schemas.errors import EngineError, PlanParseError, RunCancelledError
 from schemas.events import (
     ApproveMode,
     LiveEvent,
@@ -201,37 +201,47 @@ class Engine:
 
         Raises:
             PlanError: The given plan cannot run as it is.
-            BudgetError, StoreError: The run cannot be begun.
+            ConflictError: There already is a run of that id.
+            StoreError: The run cannot be begun.
         """
         if plan is not None:
             self._require(plan)
         run_id = run_id or uuid.uuid4().hex[:12]
         started = self._started(task, plan, mode, approve, limits, user)
-        await self._open_budget(run_id, started.limits)
         handle, loop = self._assemble(run_id, plan)
         hooks = Feed()
         if self._hooks:
             handle.also(hooks)
+        await loop.begin(started)
+        await self._open_budget(run_id, started.limits)
+        failure: BaseException | None = None
         async with anyio.create_task_group() as group:
             if self._hooks:
                 group.start_soon(call_hooks, hooks, self._hooks)
-            group.start_soon(self._drive, loop, started, handle)
+            group.start_soon(self._drive, loop, handle)
             try:
                 yield handle
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
+                failure = exc  # raised below, as it is: the task group would wrap it
             finally:
                 if not handle.ended:
                     with anyio.move_on_after(_GRACE_S, shield=True):
                         await handle.cancel("its caller went away")
                         await handle.done()
                     group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
-    async def _drive(self, loop: Loop, started: RunStarted, handle: RunHandle) -> None:
+    async def _drive(self, loop: Loop, handle: RunHandle) -> None:
         try:
-            handle.finish(await loop.drive(started))
-        except BaseException as exc:
-            handle.finish(None, exc)
-            if not isinstance(exc, Exception):
-                raise
+            handle.finish(await loop.drive())
+        except Exception as exc:
+            handle.finish(None, _only(exc))
+        except BaseException:
+            handle.finish(None, RunCancelledError(f"run {loop.run_id} was broken off; its log has no end"))
+            raise
 
     # ------------------------------------------------------------------ planning only
 
@@ -247,7 +257,8 @@ class Engine:
         await self._open_budget(run_id, started.limits)
         state = self._state(run_id, Artifacts(self.log))
         state.apply(started)
-        planning = self._planning(run_id, lambda _: None, None)
+        model = RunModel(self.gateway, run_id, lambda _: None)
+        planning = Planning(self._planner, self._react, self.tools, model)
         found: list[Planned] = []
         request = planning.request(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)
@@ -338,10 +349,6 @@ class Engine:
         ask = self.settings.approvals.effectful
         return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
 
-    def _planning(self, run_id: str, report: Callable[[LoggedEvent], None], given: Plan | None) -> Planning:
-        model = RunModel(self.gateway, run_id, report)
-        return Planning(self._planner, self._react, self.tools, model, given)
-
     def _assemble(self, run_id: str, plan: Plan | None) -> tuple[RunHandle, Loop]:
         inbox: Inbox[Happening] = Inbox()
         artifacts = Artifacts(self.log)
@@ -350,8 +357,8 @@ class Engine:
             return self._state(run_id, artifacts)
 
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
-        planning = self._planning(run_id, inbox.put, plan)
         model = RunModel(self.gateway, run_id, inbox.put)
+        planning = Planning(self._planner, self._react, self.tools, model, plan)
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
@@ -389,6 +396,12 @@ class Engine:
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop
+
+
+def _only(exc: Exception) -> Exception:
+    """The one error in a group of one, else the error itself."""
+    inner = cast("tuple[Exception, ...]", exc.exceptions) if isinstance(exc, ExceptionGroup) else ()
+    return _only(inner[0]) if len(inner) == 1 else cast("Exception", exc)
 
 
 def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:

@@ -34,7 +34,7 @@ class Journal:
     def __init__(self, log: RunLog, run_id: str, new_state: Callable[[], RunState], artifacts: Artifacts) -> None:
         self._log = log
         self._artifacts = artifacts
-        self._run_id = run_id
+        self.run_id = run_id
         self._new_state = new_state
         self._batch: list[tuple[LoggedEvent, bool]] = []
         self.state = new_state()
@@ -68,7 +68,7 @@ class Journal:
         records: list[LoggedRecord] = []
         try:
             with anyio.CancelScope(shield=True):
-                records = await self._log.append(self._run_id, self.head, [event for event, _ in batch])
+                records = await self._log.append(self.run_id, self.head, [event for event, _ in batch])
         except ConflictError:
             self._batch = batch
             return None
@@ -77,20 +77,19 @@ class Journal:
 
     async def reload(self) -> list[LoggedRecord]:
         """Fold in what others wrote and return it: the log is folded anew, unwritten facts kept, decisions dropped."""
-        news = await self._log.load(self._run_id, self.head)
-        if not news:
+        if not await self._log.load(self.run_id, self.head):
             return []
         facts = [event for event, is_fact in self._batch if is_fact]
-        self._batch = []
+        seen, self._batch = self.head, []
         self.state = self._new_state()
-        records = await self._log.load(self._run_id)
+        records = await self._log.load(self.run_id)
         await self._artifacts.fetch(records)
         for record in records:
             self.state.apply(record.event)
         self.head = self.state.seq
         for event in facts:
             self.fact(event)
-        return [record for record in news if record.seq <= self.head]
+        return records[seen:]
 
 
 class Inbox(Generic[T]):

@@ -7,11 +7,9 @@ order of the inbox is the only thing not determined by it, which is what makes a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 import anyio
 import anyio.abc
@@ -30,7 +28,8 @@ from engine.replanner.policy import Move, Situation, next_move
 from engine.replanner.renumber import Renumbering
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
-from schemas.errors import BudgetError, ConflictError, EngineError, ModelOutputError, ReplanLimitError
+from engine.writing import Writer, Wrote
+from schemas.errors import BudgetError, ConflictError, EngineError, ReplanLimitError
 from schemas.events import (
     Answer,
     ApprovalRequested,
@@ -54,7 +53,6 @@ from schemas.events import (
 )
 from schemas.planning import (
     AnswerReady,
-    AnswerRequest,
     FillRequest,
     PlanDelta,
     PlanReady,
@@ -68,14 +66,6 @@ from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
 
 _FILL_PREVIEW_CHARS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wrote:
-    """The synthesizer's reply, or why there is none; ``scope`` tells which of several."""
-
-    scope: anyio.CancelScope
-    item: PlanText | AnswerReady | EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +110,9 @@ class Loop:
         self._parts = parts
         self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
         self._renumbering = Renumbering()
-        self._writing: anyio.CancelScope | None = None
-        self._written_task = ""
+        self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, parts.publish)
         self._then: Callable[[], None] | None = None
         self._stale = False
-        self._answer_text = ""
         self._plan_chars = 0
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
@@ -226,9 +214,9 @@ class Loop:
     def _direct(self) -> None:
         """Decide what the run as a whole does next."""
         state = self.state
-        if self._writing is not None and (state.stop is not None or state.task != self._written_task):
-            self._unwrite()
-        if state.ended is not None or self._writing is not None or self._undisturbed():
+        if state.stop is not None or state.task != self._writer.task:
+            self._writer.break_off(state.stop_reason or "the goal changed")
+        if state.ended is not None or self._writer.busy or self._undisturbed():
             return
         if state.answer is not None:
             self._end()
@@ -304,8 +292,9 @@ class Loop:
                 if happening.revision == self.state.revision and self.state.planning:
                     self._planned(happening.item)
             case Wrote():
-                if happening.scope is self._writing:
-                    self._wrote(happening.item)
+                written = self._writer.take(happening)
+                if written is not None:
+                    self._wrote(written)
             case Moved():
                 self._stale = True
             case StepEnded():
@@ -449,44 +438,9 @@ class Loop:
         return Answer(text=text, source="template", steps_used=found.used, partial=True, missing=found.missing)
 
     def _write(self, found: Verdict) -> None:
-        self._then = partial(self._call_synthesizer, found)
+        self._then = lambda: self._writer.start(self._group, answer_request(self.state, found))
 
-    def _call_synthesizer(self, found: Verdict) -> None:
-        self._writing = anyio.CancelScope()
-        self._written_task = self.state.task
-        self._answer_text = ""
-        self._group.start_soon(self._synthesize, answer_request(self.state, found), self._writing)
-
-    async def _synthesize(self, request: AnswerRequest, scope: anyio.CancelScope) -> None:
-        with scope, span("synthesize"):
-            ready = False
-            try:
-                answering = self._parts.synthesizer.answer(request, self._parts.planning.model)
-                async with aclosing(cast("AsyncGenerator[PlanText | AnswerReady]", answering)) as items:
-                    async for item in items:
-                        ready = ready or isinstance(item, AnswerReady)
-                        self.report(Wrote(scope, item))
-                if not ready:
-                    raise ModelOutputError("the synthesizer ended without an answer")
-            except EngineError as exc:
-                self.report(Wrote(scope, exc))
-
-    def _unwrite(self) -> None:
-        """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
-        if self._writing is not None:
-            self._writing.cancel()
-            self._writing = None
-            self._parts.publish(LiveReset(stream="answer", reason=self.state.stop_reason or "the goal changed"))
-
-    def _wrote(self, item: PlanText | AnswerReady | EngineError) -> None:
-        if isinstance(item, PlanText):
-            if item.restart:
-                self._answer_text = ""
-                self._parts.publish(LiveReset(stream="answer", reason="the reply began anew"))
-            self._live("answer", item, len(self._answer_text))
-            self._answer_text += item.text
-            return
-        self._writing = None
+    def _wrote(self, item: AnswerReady | EngineError) -> None:
         state = self.state
         found = verdict(state, self._cap_reason)
         if isinstance(item, AnswerReady):

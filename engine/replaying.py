@@ -17,8 +17,9 @@ from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Inbox
-from engine.loop import Happening, Loop, Moved, Parts, Wrote
+from engine.loop import Happening, Loop, Moved, Parts
 from engine.planning import Planned, Planning
+from engine.writing import Wrote
 from gateway.providers.replay import Recording, ReplayProvider
 from schemas.errors import CostBudgetError, EngineError, NotFoundError, StoreError, ToolNotFoundError
 from schemas.events import (

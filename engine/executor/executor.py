@@ -55,12 +55,12 @@ class Executor:
             input=event.input,
             idempotency_key=event.idempotency_key,
         )
-        self._group.start_soon(self._run, call)
+        self._group.start_soon(self._run, call, self._scope(event.step_id))
 
     def fill(self, request: FillRequest) -> None:
         """Let the executor model complete a step's arguments."""
         self.filling.add(request.step.id)
-        self._group.start_soon(self._fill, request)
+        self._group.start_soon(self._fill, request, self._scope(request.step.id))
 
     def cancel(self, step_id: str) -> None:
         """Cancel a step; its end is reported as any other."""
@@ -68,11 +68,15 @@ class Executor:
         if scope is not None:
             scope.cancel()
 
-    async def _run(self, call: StepCall) -> None:
+    def _scope(self, step_id: str) -> anyio.CancelScope:
+        """Make a step's scope: it can be cancelled before its task has begun."""
+        scope = self._scopes[step_id] = anyio.CancelScope()
+        return scope
+
+    async def _run(self, call: StepCall, scope: anyio.CancelScope) -> None:
         context = self._new_context(call)
         outcome: Outcome | None = None
-        with anyio.CancelScope() as scope:
-            self._scopes[call.step_id] = scope
+        with scope:
             try:
                 outcome = await self._runner.attempt_all(call, context)
             finally:
@@ -84,13 +88,12 @@ class Executor:
             await context.thread_done.wait()
             self._report(ThreadEnded(step_id=call.step_id))
 
-    async def _fill(self, request: FillRequest) -> None:
+    async def _fill(self, request: FillRequest, scope: anyio.CancelScope) -> None:
         step_id = request.step.id
         event: LoggedEvent = StepEnded(
             step_id=step_id, tool=request.step.tool, result=StepResult(status="cancelled", reason="cancelled")
         )
-        with anyio.CancelScope() as scope:
-            self._scopes[step_id] = scope
+        with scope:
             try:
                 filled = await self._filler.fill(request, self._model_for(step_id))
                 event = StepFilled(step_id=step_id, input=filled)
