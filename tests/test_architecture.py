@@ -43,13 +43,16 @@ ROWS = {
 
 # One room in several files: the loop, and what only the loop is made of.
 LOOP = (
+    "engine.answering",
     "engine.api",
     "engine.estimate",
     "engine.handle",
     "engine.journal",
     "engine.metering",
     "engine.planning",
-    "engine.answering",
+    "engine.replaying",
+    "engine.watching",
+    "engine.writing",
 )
 
 # Third parties: module → the only packages that may import it; the empty list is everybody above schemas.
