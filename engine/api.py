@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
-from engine.config import LoadedSettings, load_settings
+from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
@@ -108,7 +108,7 @@ class Engine:
         given = tuple(tools)
         self.loaded = _load(config, os.environ if environ is None else environ)
         self.settings = self.loaded.settings
-        self.tools = _registry(self.loaded, given)
+        self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
         self.log: RunLog = log or MemoryLog()
         self.ledger: Ledger = ledger or MemoryLedger()
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ)
@@ -412,15 +412,21 @@ def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
 def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:
     if isinstance(config, LoadedSettings):
         return config
-    if isinstance(config, Settings):
-        return LoadedSettings(config, Path.cwd(), "code")
-    if isinstance(config, Mapping):
-        return LoadedSettings(Settings.model_validate(config), Path.cwd(), "code")
+    if isinstance(config, (Settings, Mapping)):
+        return settings_from(config, environ)
     return load_settings(None if config is None else str(config), environ)
 
 
-def _registry(loaded: LoadedSettings, given: tuple[Tool | Callable[..., Any], ...]) -> Registry:
-    declared = loaded.source not in ("environment", "code") or bool(loaded.settings.tools and loaded.source == "code")
+def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
+    """Whether somebody chose the tools, so that they stand beside those given in code."""
+    if isinstance(config, Settings):
+        return bool(config.tools)
+    if isinstance(config, Mapping):
+        return "tools" in config
+    return loaded.source != "environment"
+
+
+def _registry(loaded: LoadedSettings, declared: bool, given: tuple[Tool | Callable[..., Any], ...]) -> Registry:
     registry = from_settings(loaded.settings, loaded.folder) if declared or not given else Registry()
     for tool in given:
         registry.add(tool)

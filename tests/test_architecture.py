@@ -67,7 +67,6 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "opentelemetry.exporter": ("engine.telemetry",),
     "networkx": ("engine.dag",),
     "jmespath": ("engine.dag",),
-    "ijson": ("engine.planner",),
     "anthropic": ("gateway.providers",),
     "openai": ("gateway.providers",),
     "httpx2": ("gateway.providers",),
