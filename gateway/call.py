@@ -145,22 +145,29 @@ class Call:
         self._failed.append((self._route, error))
         if isinstance(error, RateLimitError) and attempt.sent:
             self._lane.limiter.pause(asked_wait_s(error) or 0.0)
-        stuck = shown and not self._context.may_restart
+        if shown and not self._context.may_restart:
+            self._lane.breaker.give_up()
+            raise self._last(error)
         failures = sum(route is self._route for route, _ in self._failed)
         remaining, chance = self._remaining_s(), self._services.chance()
         wait_s = delay_s(error, failures, self._services.retry, remaining_s=remaining, chance=chance)
-        if wait_s is not None and not stuck:
+        if wait_s is not None:
             return wait_s
+        self._move_on(attempt, error)
+        return 0.0
+
+    def _move_on(self, attempt: Attempt, error: ModelError) -> None:
+        """Leave the model, and count the failure against it where it is to blame; go to the next one or raise."""
+        remaining = self._remaining_s()
         out_of_time = remaining is not None and remaining <= 0
         if attempt.sent and not out_of_time and blames_model(error):
             self._lane.breaker.fail(anyio.current_time())
         else:
             self._lane.breaker.give_up()
-        following = None if stuck or out_of_time else self._next_route()
+        following = None if out_of_time else self._next_route()
         if following is None:
-            raise self._last(error) from error.__cause__
+            raise self._last(error)
         self._route = following
-        return 0.0
 
     def _next_route(self) -> Route | None:
         """Take the next model of the list that isn't left out for failing."""

@@ -16,7 +16,7 @@ from schemas.errors import (
 from schemas.model import ImagePart, Message, ModelResponse, Restart
 from schemas.result import Usage
 from schemas.settings import ModelSettings
-from tests.gateway.fakes import ScriptedProvider, chunks, gateway, request, settings, texts
+from tests.gateway.fakes import FAST, ScriptedProvider, chunks, gateway, request, settings, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -141,6 +141,16 @@ async def test_a_wait_beyond_the_deadline_fails_at_once() -> None:
     with pytest.raises(RateLimitError) as caught:
         await gateway(provider).complete(request(deadline_s=5))
     assert (caught.value.retry_after_s, provider.asked) == (60, ["big"])
+
+
+async def test_retry_after_holds_other_calls_too() -> None:
+    """B69: when a model asks to wait, other calls of the same model wait as well."""
+    provider = ScriptedProvider({"big": [RateLimitError("slow", details={"retry_after_s": 0.05}), "hi"]})
+    made = gateway(provider, retry=FAST.model_copy(update={"max_attempts": 1}))
+    with pytest.raises(RateLimitError):
+        await made.complete(request())
+    await made.complete(request())
+    assert provider.at[1] - provider.at[0] >= 0.049
 
 
 async def test_a_model_that_keeps_failing_is_left_out() -> None:
