@@ -32,6 +32,7 @@ from engine.react.llm import ReactPlanner
 from engine.replaying import replay
 from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer
+from engine.telemetry import tracer
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
@@ -111,7 +112,7 @@ class Engine:
         self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
         self.log: RunLog = log or MemoryLog()
         self.ledger: Ledger = ledger or MemoryLedger()
-        self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ)
+        self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
         self._react: Planner = react or ReactPlanner(partial_answer, max_turns=limits.max_turns)

@@ -16,6 +16,7 @@ from typing import Any, cast
 import anyio
 
 from engine.api import Engine
+from engine.telemetry import tracer
 from gateway.gateway import Gateway
 from gateway.providers.base import Dialect, PlanTier
 from schemas.errors import EngineError, ModelOutputError
@@ -203,5 +204,5 @@ def scripted_engine(provider: ScriptedProvider, tools: Sequence[Any] = (), **set
     """Return an engine whose every model call goes to a scripted provider."""
     chosen = scripted_settings(**settings)
     engine = Engine(chosen, tools=tools)
-    engine.gateway = Gateway(chosen, ledger=engine.ledger, providers={"scripted": provider})
+    engine.gateway = Gateway(chosen, ledger=engine.ledger, providers={"scripted": provider}, tracer=tracer)
     return engine

@@ -9,6 +9,7 @@ import anyio.abc
 
 from engine.executor.outcome import Outcome
 from engine.executor.step import CallContext, ToolRunner
+from engine.telemetry import Span, log_ids, span
 from schemas.errors import EngineError, StepError
 from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded
 from schemas.planning import FillRequest, StepCall
@@ -76,13 +77,14 @@ class Executor:
     async def _run(self, call: StepCall, scope: anyio.CancelScope) -> None:
         context = self._new_context(call)
         outcome: Outcome | None = None
-        with scope:
+        with scope, log_ids(step_id=call.step_id), span("step", **_attributes(call.step_id, call.tool)) as current:
             try:
                 outcome = await self._runner.attempt_all(call, context)
             finally:
                 self._scopes.pop(call.step_id, None)
                 if outcome is None:
                     outcome = Outcome(_cancelled(context), context.thread_done)
+                _tell(current, outcome.result)
                 self._report(StepEnded(step_id=call.step_id, tool=call.tool, result=outcome.result))
         if context.thread_done is not None:
             await context.thread_done.wait()
@@ -93,16 +95,29 @@ class Executor:
         event: LoggedEvent = StepEnded(
             step_id=step_id, tool=request.step.tool, result=StepResult(status="cancelled", reason="cancelled")
         )
-        with scope:
+        with scope, log_ids(step_id=step_id), span("fill", **_attributes(step_id, request.step.tool)) as current:
             try:
                 filled = await self._filler.fill(request, self._model_for(step_id))
                 event = StepFilled(step_id=step_id, input=filled)
             except EngineError as exc:
                 event = _failed_fill(request, exc)
+                _tell(current, event.result)
             finally:
                 self._scopes.pop(step_id, None)
                 self.filling.discard(step_id)
                 self._report(event)
+
+
+def _attributes(step_id: str, tool: str) -> dict[str, str]:
+    return {"engine.step.id": step_id, "engine.tool": tool}
+
+
+def _tell(current: Span, result: StepResult) -> None:
+    """Tell a span how its step ended: the error's code, not its message, which may quote arguments."""
+    current.set(**{"engine.step.status": result.status, "engine.attempts": result.attempts})
+    if result.error is not None:
+        current.set(**{"error.type": result.error.code})
+        current.fail(result.error.code)
 
 
 def _cancelled(context: CallContext) -> StepResult:
