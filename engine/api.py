@@ -47,6 +47,7 @@ from schemas.events import (
     PlanStarted,
     RunLimits,
     RunStarted,
+    Warned,
 )
 from schemas.plan import Plan
 from schemas.planning import PlanReady, StepCall
@@ -394,6 +395,7 @@ class Engine:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=lambda item: handle.publish(item),
+            notices=tuple(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop

@@ -89,6 +89,7 @@ class Parts:
         new_executor: Makes the executor, given the run's task group and where to report.
         limits: Caps that are not part of the run's own limits.
         publish: Takes every record and live event, in order; never waits.
+        notices: What the person should know before the run begins.
     """
 
     log: RunLog
@@ -99,6 +100,7 @@ class Parts:
     new_executor: Callable[[anyio.abc.TaskGroup, Callable[[LoggedEvent], None]], Executor]
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
+    notices: tuple[Warned, ...] = ()
 
 
 class Loop:

@@ -31,6 +31,7 @@ from schemas.events import (
     RunEnded,
     RunStarted,
     StepStarted,
+    Warned,
 )
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.plan import Plan
@@ -104,6 +105,7 @@ async def replay(
         new_executor=lambda _group, _report: _IdleExecutor(),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
+        notices=_notices(records),
     )
     await _driven(Loop(run_id, parts, inbox), started)
     for record in records:
@@ -373,6 +375,16 @@ def _given(records: Sequence[LoggedRecord], started: RunStarted) -> Plan | None:
         if isinstance(record.event, PlanAccepted):
             return record.event.plan
     return None
+
+
+def _notices(records: Sequence[LoggedRecord]) -> tuple[Warned, ...]:
+    """The warnings the run began with."""
+    found: list[Warned] = []
+    for record in records[1:]:
+        if not isinstance(record.event, Warned):
+            break
+        found.append(record.event)
+    return tuple(found)
 
 
 def _asked_all(records: Sequence[LoggedRecord], specs: Mapping[str, ToolSpec]) -> bool:
