@@ -15,15 +15,16 @@ from typing import Any, cast
 import networkx as nx
 from jsonschema.exceptions import ValidationError
 
-from engine.dag.refs import ITEM, Located, Reference, find_references, locate, parse
-from engine.dag.validate import faults, schema_fault
+from engine.dag.refs import ITEM, Located, Reference, find_references, locate, locate_keys, parse, short
+from engine.dag.validate import faults, json_fault, schema_fault
 from schemas.errors import PlanError, PlanGraphError, PlanParseError, PlanSchemaError
 from schemas.plan import Condition, Plan, Step
 from schemas.planning import PastStep
 from schemas.tool import ToolSpec
 
-_ID = re.compile(r"^[\w-]{1,64}$")
+_ID = re.compile(r"[\w-]{1,64}")
 _SHOWN_NAMES = 40
+_MOST_GUESSES = 20
 _ORDERED = frozenset({"lt", "le", "gt", "ge"})
 
 
@@ -47,6 +48,27 @@ class Problem:
         return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
+class _Catalogue:
+    """The tools a plan may name; guesses what a wrong name meant, a few times a plan (a guess costs milliseconds)."""
+
+    def __init__(self, tools: Mapping[str, ToolSpec]) -> None:
+        self._tools = tools
+        self._guesses_left = _MOST_GUESSES
+
+    def find(self, name: str) -> ToolSpec | None:
+        spec = self._tools.get(name)
+        return spec if spec is not None and spec.enabled and not spec.hidden else None
+
+    def hint(self, name: str) -> str:
+        names = sorted(known for known in self._tools if self.find(known))
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if self._guesses_left > 0 else []
+        self._guesses_left -= 1
+        rest = len(names) - _SHOWN_NAMES
+        shown = ", ".join(names[:_SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        return f"{meant}available: {shown or '(none)'}"
+
+
 _GRAPH = frozenset({"duplicate", "missing_step", "cycle"})
 
 
@@ -66,7 +88,7 @@ def plan_error(problems: Sequence[Problem]) -> PlanError:
 def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
     if step.tool_input is None and step.when is None and step.foreach is None:
-        return step.depends_on
+        return step.depends_on if len(step.depends_on) < 2 else tuple(dict.fromkeys(step.depends_on))
     found = dict.fromkeys(step.depends_on)
     for value in _templates(step):
         for reference in find_references(value):
@@ -108,13 +130,9 @@ def check_plan(
     problems = list(_check_whole(plan, max_steps))
     problems += _check_ids(plan, earlier)
     ids = {step.id for step in plan.steps}
-    available = {name for name, spec in tools.items() if spec.enabled and not spec.hidden}
+    catalogue = _Catalogue(tools)
     for index, step in enumerate(plan.steps):
-        path = f"$.steps[{index}]"
-        problems += _check_tool(step, path, tools, available, fills)
-        problems += _check_links(step, path, ids, earlier)
-        problems += _check_conditions(step, path)
-        problems += _check_foreach(step, path)
+        problems += _check_one(step, f"$.steps[{index}]", catalogue, ids, earlier, fills)
     if plan.answer is not None:
         problems += _check_references(locate(plan.answer, "$.answer"), "", ids, earlier, False)
     return problems or list(_check_cycles(plan))
@@ -124,13 +142,33 @@ def check_step(
     step: Step, tools: Mapping[str, ToolSpec], *, ids: Container[str], known: Mapping[str, PastStep] | None = None
 ) -> list[Problem]:
     """Return everything wrong with one step, given the ids it may refer to; used while a plan streams."""
-    available = {name for name, spec in tools.items() if spec.enabled and not spec.hidden}
-    return [
-        *_check_tool(step, "$", tools, available, fills=True),
-        *_check_links(step, "$", ids, known or {}),
-        *_check_conditions(step, "$"),
-        *_check_foreach(step, "$"),
+    catalogue = _Catalogue(tools)
+    return _check_one(step, "$", catalogue, ids, known or {}, True)
+
+
+def _check_one(
+    step: Step,
+    path: str,
+    catalogue: _Catalogue,
+    ids: Container[str],
+    earlier: Mapping[str, PastStep],
+    fills: bool,
+) -> list[Problem]:
+    return list(_check_shape(step, path)) or [
+        *_check_tool(step, path, catalogue, fills),
+        *_check_links(step, path, ids, earlier),
+        *_check_conditions(step, path),
+        *_check_foreach(step, path),
     ]
+
+
+def _check_shape(step: Step, path: str) -> Iterator[Problem]:
+    """Refuse what no other check could walk, or no log could keep."""
+    fields = [("tool_input", step.tool_input), ("foreach", step.foreach), ("expected_output", step.expected_output)]
+    fields += [(f"when[{index}]", [found.value, found.to]) for index, found in enumerate(step.when or ())]
+    for name, value in fields:
+        if value is not None and (fault := json_fault(value)):
+            yield Problem("field", f"{path}.{name}", fault)
 
 
 def graph(plan: Plan) -> nx.DiGraph[str]:
@@ -139,6 +177,23 @@ def graph(plan: Plan) -> nx.DiGraph[str]:
     built.add_nodes_from(step.id for step in plan.steps)
     built.add_edges_from((needed, step.id) for step in plan.steps for needed in dependencies(step))
     return built
+
+
+def in_dependency_order(steps: Sequence[Step]) -> list[Step]:
+    """Return checked steps so that each comes after what it needs, otherwise as written."""
+    position = {step.id: index for index, step in enumerate(steps)}
+    edges = [
+        (position[needed], index)
+        for index, step in enumerate(steps)
+        for needed in dependencies(step)
+        if needed in position
+    ]
+    if all(source < target for source, target in edges):
+        return list(steps)
+    built: nx.DiGraph[int] = nx.DiGraph()
+    built.add_nodes_from(range(len(steps)))
+    built.add_edges_from(edges)
+    return [steps[index] for index in nx.lexicographical_topological_sort(built)]
 
 
 def _check_whole(plan: Plan, max_steps: int | None) -> Iterator[Problem]:
@@ -159,10 +214,10 @@ def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]
     seen: dict[str, int] = {}
     for index, step in enumerate(plan.steps):
         path = f"$.steps[{index}].id"
-        if not _ID.match(step.id) or step.id == ITEM:
-            yield Problem("field", path, f"{step.id!r} is no step id", "letters, digits, _ and -; not 'item'")
+        if not _ID.fullmatch(step.id) or step.id == ITEM:
+            yield Problem("field", path, f"{short(step.id)!r} is no step id", "letters, digits, _ and -; not 'item'")
         if step.id in seen:
-            yield Problem("duplicate", path, f"id {step.id!r} is already used by $.steps[{seen[step.id]}]")
+            yield Problem("duplicate", path, f"id {short(step.id)!r} is already used by $.steps[{seen[step.id]}]")
         elif step.id in earlier:
             yield Problem(
                 "duplicate", path, f"id {step.id!r} was used earlier in this run", "go on after the highest id"
@@ -170,13 +225,11 @@ def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]
         seen.setdefault(step.id, index)
 
 
-def _check_tool(
-    step: Step, path: str, tools: Mapping[str, ToolSpec], available: set[str], fills: bool
-) -> Iterator[Problem]:
-    if step.tool not in available:
-        yield Problem("tool", f"{path}.tool", f"there is no tool {step.tool!r}", _known_tools(step.tool, available))
+def _check_tool(step: Step, path: str, catalogue: _Catalogue, fills: bool) -> Iterator[Problem]:
+    spec = catalogue.find(step.tool)
+    if spec is None:
+        yield Problem("tool", f"{path}.tool", f"there is no tool {short(step.tool)!r}", catalogue.hint(step.tool))
         return
-    spec = tools[step.tool]
     given = step.tool_input or {}
     for where, message in faults(spec.input_schema, given, skip=_settled_later):
         yield Problem("input", f"{path}.tool_input{where[1:]}", f"{message} (tool {step.tool})")
@@ -186,16 +239,6 @@ def _check_tool(
                 yield Problem("input", f"{path}.tool_input", f"argument {name!r} of {step.tool} is missing")
     if isinstance(step.expected_output, dict) and (fault := schema_fault(step.expected_output)):
         yield Problem("field", f"{path}.expected_output", f"no valid JSON Schema: {fault}")
-
-
-def _known_tools(name: str, available: set[str]) -> str:
-    names = sorted(available)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    shown = ", ".join(names[:_SHOWN_NAMES]) + (
-        f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    )
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    return f"{meant}available: {shown or '(none)'}"
 
 
 def _settled_later(error: ValidationError) -> bool:
@@ -219,12 +262,15 @@ def _check_links(step: Step, path: str, ids: Container[str], earlier: Mapping[st
     for index, needed in enumerate(step.depends_on):
         where = f"{path}.depends_on[{index}]"
         if needed == step.id:
-            yield Problem("cycle", where, f"step {step.id} depends on itself: {step.id} → {step.id}")
+            own = short(step.id)
+            yield Problem("cycle", where, f"step {own} depends on itself: {own} → {own}")
         else:
             yield from _check_target(needed, where, ids, earlier)
     if step.tool_input:
         inside = locate(step.tool_input, f"{path}.tool_input")
         yield from _check_references(inside, step.id, ids, earlier, step.foreach is not None)
+        for where in locate_keys(step.tool_input, f"{path}.tool_input"):
+            yield Problem("reference", where, "a reference cannot stand in a key", "use it as a value")
     if step.foreach is not None:
         yield from _check_references(locate(step.foreach, f"{path}.foreach"), step.id, ids, earlier, False)
     for index, condition in enumerate(step.when or ()):
@@ -238,12 +284,12 @@ def _check_references(
     for located in found:
         reference, where = located.reference, located.where
         if reference.problem:
-            yield Problem("reference", where, f"{reference} is no reference: {reference.problem}")
+            yield Problem("reference", where, f"{short(reference)} is no reference: {reference.problem}")
         elif reference.step_id == ITEM:
             if not item:
                 yield Problem("reference", where, "{{item}} stands outside a foreach", "give the step a foreach")
         elif reference.step_id == own:
-            yield Problem("cycle", where, f"step {own} refers to itself: {own} → {own}")
+            yield Problem("cycle", where, f"step {short(own)} refers to itself: {short(own)} → {short(own)}")
         else:
             yield from _check_target(reference.step_id, where, ids, earlier)
 
@@ -253,7 +299,9 @@ def _check_target(needed: str, where: str, ids: Container[str], earlier: Mapping
         return
     past = earlier.get(needed)
     if past is None:
-        yield Problem("missing_step", where, f"there is no step {needed!r}", "refer to steps of the plan by their id")
+        yield Problem(
+            "missing_step", where, f"there is no step {short(needed)!r}", "refer to steps of the plan by their id"
+        )
     elif past.status == "failed":
         yield Problem("missing_step", where, f"step {needed!r} failed, it has no result", "plan another way")
 
@@ -269,9 +317,7 @@ def _condition_problem(condition: Condition) -> str:
     if not find_references(condition.value) and not find_references(condition.to):
         return "a condition compares a {{reference}} with something; this one can never change"
     if condition.op == "exists":
-        if not isinstance(condition.value, str) or not _whole_reference(condition.value):
-            return "exists needs one whole {{reference}} as its value"
-        return "" if condition.to in (None, True, False) else "exists takes true or false"
+        return _exists_problem(condition)
     if condition.op in _ORDERED:
         for side in (condition.value, condition.to):
             if isinstance(side, bool) or not isinstance(side, (int, float, str)):
@@ -279,6 +325,12 @@ def _condition_problem(condition: Condition) -> str:
     if condition.op == "in" and not isinstance(condition.to, (list, tuple, str)):
         return "in needs a list, a text or a reference to one in 'to'"
     return ""
+
+
+def _exists_problem(condition: Condition) -> str:
+    if not isinstance(condition.value, str) or not _whole_reference(condition.value):
+        return "exists needs one whole {{reference}} as its value"
+    return "" if any(condition.to is known for known in (None, True, False)) else "exists takes true or false"
 
 
 def _check_foreach(step: Step, path: str) -> Iterator[Problem]:
@@ -302,7 +354,7 @@ def _check_cycles(plan: Plan) -> Iterator[Problem]:
         return
     for component in nx.strongly_connected_components(built):
         if len(component) > 1:
-            edges = cast("list[tuple[str, str]]", nx.find_cycle(built, source=min(component)))
+            edges = cast("list[tuple[str, str]]", nx.find_cycle(built.subgraph(component)))
             shown = " → ".join([*(edge[0] for edge in edges), edges[0][0]])
             index = next(index for index, step in enumerate(plan.steps) if step.id in component)
             yield Problem(

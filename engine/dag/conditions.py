@@ -18,12 +18,15 @@ def holds(condition: Condition, lookup: Callable[[str], Any]) -> bool:
         StepInputError: The two sides cannot be compared, or a reference is absent.
     """
     if condition.op == "exists":
-        segment = parse(condition.value)[0]
+        segment = parse(condition.value)[0] if isinstance(condition.value, str) else condition.value
         there = isinstance(segment, Reference) and exists(segment, lookup(segment.step_id))
         return there is (condition.to is not False)
     value = resolve(condition.value, lookup)
     to = resolve(condition.to, lookup)
-    return _compare(condition.op, value, to)
+    try:
+        return _compare(condition.op, value, to)
+    except RecursionError:
+        raise StepInputError("condition: the values are nested too deeply to compare") from None
 
 
 def first_unmet(conditions: Sequence[Condition], lookup: Callable[[str], Any]) -> Condition | None:
@@ -70,7 +73,7 @@ def _contains(whole: Any, part: Any) -> bool:
     if isinstance(whole, list):
         return any(_equal(item, part) for item in cast("list[Any]", whole))
     if isinstance(whole, dict):
-        return part in cast("dict[str, Any]", whole)
+        return isinstance(part, str) and part in cast("dict[str, Any]", whole)
     if isinstance(whole, str) and isinstance(part, str):
         return part in whole
     raise StepInputError(f"condition: {_kind(whole)} cannot contain {_kind(part)}")

@@ -14,7 +14,7 @@ from typing import Any
 from engine.dag.conditions import describe, first_unmet
 from engine.dag.refs import find_references, resolve
 from engine.dag.state import RunState
-from engine.dag.steps import StepState
+from engine.dag.step import StepState
 from engine.dag.validate import as_declared
 from schemas.errors import StepInputError, StepRejectedError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
@@ -73,7 +73,7 @@ def close(state: RunState, emit: Emit) -> None:
 
 def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
     """Move one ready step on: skip, hold, expand, fail, fill, ask or start it."""
-    if step.void or step.blocked or _held(state, step):
+    if step.void or step.blocked or step.needs or step.after or _held(state, step):
         return
     try:
         skip = _skip_reason(state, step)
@@ -122,7 +122,7 @@ def _expand(state: RunState, step: StepState, emit: Emit) -> None:
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
     if step.rejected is not None:
-        error = StepRejectedError(f"step {step.id} ({step.step.tool}) was rejected: {step.rejected}")
+        error = StepRejectedError(f"rejected: {step.rejected}")
         emit(_end(step, StepResult(status="failed", error=error.to_info())))
         return
     if not step.filled:
@@ -159,7 +159,7 @@ def _covered(state: RunState, step: StepState) -> bool:
 def _ask(state: RunState, step: StepState, emit: Emit) -> None:
     if state.started.approve == "none":
         error = StepRejectedError(
-            f"step {step.id} ({step.step.tool}) needs approval, and approvals are set to none",
+            "rejected: it needs approval, and approvals are set to none",
             hint="run with --approve ask, or --approve all",
         )
         emit(_end(step, StepResult(status="failed", error=error.to_info())))

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -20,11 +20,14 @@ from jmespath.exceptions import JMESPathError
 from schemas.errors import StepInputError
 
 ITEM = "item"
+SKIPPED: Final = object()
+"""What a skipped step leaves behind: every reference to it, with any path, is null, and ``exists`` is false."""
 
 _MARK = re.compile(r"\\\{\{|\{\{((?:[^{}]|\{[^{}]*\})*)\}\}")
 _BODY = re.compile(r"^\s*([\w-]+)\s*((?:[.\[|].*)?)$", re.S)
-_PLAIN = re.compile(r"""\.\s*([^\W\d][\w-]*|"[^"]*")|\.?\[\s*(-?\d+)\s*\]|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]""")
+_PLAIN = re.compile(r"""\.\s*([^\W\d][\w-]*|"[^"\\]*")|\.?\[\s*(-?\d{1,18})\s*\]|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]""")
 _SHOWN_KEYS = 12
+_SHOWN_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,18 @@ def locate(value: Any, where: str = "") -> Iterator[Located]:
             yield from locate(item, f"{where}[{index}]")
 
 
+def locate_keys(value: Any, where: str = "") -> Iterator[str]:
+    """Yield the JSON path of every key that holds a reference; keys are never resolved."""
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, Any]", value).items():
+            if "{{" in key and any(isinstance(segment, Reference) for segment in parse(key)):
+                yield f"{where}.{short(key)}"
+            yield from locate_keys(item, f"{where}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(cast("list[Any]", value)):
+            yield from locate_keys(item, f"{where}[{index}]")
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Segments:
     """Split a text into literals and references."""
@@ -113,8 +128,8 @@ def _reference(body: str) -> Reference:
     if plain is None:
         try:
             jmespath.compile(_expression(path))
-        except JMESPathError as exc:
-            return Reference(match[1], path, (), f"its path cannot be read: {str(exc).splitlines()[0]}")
+        except Exception as exc:  # jmespath lets Python's own errors through: depth, digits of a number
+            return Reference(match[1], path, (), f"its path cannot be read: {_reason(exc)}")
     return Reference(match[1], path, plain)
 
 
@@ -128,8 +143,10 @@ def _plain_path(path: str) -> tuple[str | int, ...] | None:
         at = match.end()
         if match[2] is not None:
             parts.append(int(match[2]))
+        elif match[1] is not None:
+            parts.append(match[1].strip('"'))
         else:
-            parts.append(next(text for text in (match[1], match[3], match[4]) if text is not None).strip('"'))
+            parts.append(match[3] if match[3] is not None else match[4])
     return tuple(parts)
 
 
@@ -180,13 +197,15 @@ def follow(reference: Reference, value: Any) -> Any:
         StepInputError: The reference is malformed or the path is absent.
     """
     if reference.problem:
-        raise StepInputError(f"reference {reference}: {reference.problem}")
+        raise StepInputError(f"reference {short(reference)}: {reference.problem}")
+    if value is SKIPPED:
+        return None
     if reference.steps is not None:
         return _walk(reference, value)
     try:
         return jmespath.search(_expression(reference.path), value)
-    except JMESPathError as exc:
-        raise StepInputError(f"reference {reference}: {str(exc).splitlines()[0]}") from exc
+    except Exception as exc:  # jmespath lets Python's own errors through: a step of 0, text against number, depth
+        raise StepInputError(f"reference {short(reference)}: {_reason(exc)}") from exc
 
 
 def exists(reference: Reference, value: Any) -> bool:
@@ -195,12 +214,31 @@ def exists(reference: Reference, value: Any) -> bool:
         found = follow(reference, value)
     except StepInputError:
         return False
-    return reference.steps is not None or found is not None
+    return value is not SKIPPED and (reference.steps is not None or found is not None)
 
 
 def as_text(value: Any) -> str:
-    """Return a value as it stands inside text: strings bare, the rest as compact JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as it stands inside text: strings bare, the rest as compact JSON.
+
+    Raises:
+        StepInputError: The value is nested too deeply to be written out.
+    """
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        raise StepInputError("a result is nested too deeply to stand inside text") from None
+
+
+def short(what: object) -> str:
+    """Return a name or reference of any length as it stands in a message."""
+    text = str(what)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, JMESPathError):
+        return short(next(iter(str(exc).splitlines()), "unreadable"))
+    return "it is nested too deeply" if isinstance(exc, RecursionError) else short(exc)
 
 
 def _walk(reference: Reference, value: Any) -> Any:
@@ -215,7 +253,7 @@ def _walk(reference: Reference, value: Any) -> Any:
             at = cast("dict[str, Any]", at)[str(part)]
             continue
         raise StepInputError(
-            f"reference {reference}: step {reference.step_id}'s result has no {_shown(part)} "
+            f"reference {short(reference)}: step {reference.step_id}'s result has no {_shown(part)} "
             f"{_place(reference, depth)}; {_there(cast('object', at))}",
             details={"reference": str(reference), "missing": part},
         )
@@ -223,20 +261,20 @@ def _walk(reference: Reference, value: Any) -> Any:
 
 
 def _shown(part: str | int) -> str:
-    return f"item {part}" if isinstance(part, int) else f"'{part}'"
+    return f"item {part}" if isinstance(part, int) else f"'{short(part)}'"
 
 
 def _place(reference: Reference, depth: int) -> str:
     parts = (reference.steps or ())[:depth]
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-    return f"at {shown}" if shown else "at its top"
+    return f"at {short(shown)}" if shown else "at its top"
 
 
 def _there(value: Any) -> str:
     if isinstance(value, dict):
         keys = list(cast("dict[str, Any]", value))
         more = f" and {len(keys) - _SHOWN_KEYS} more" if len(keys) > _SHOWN_KEYS else ""
-        return f"keys there: {', '.join(keys[:_SHOWN_KEYS]) or '(none)'}{more}"
+        return f"keys there: {', '.join(short(key) for key in keys[:_SHOWN_KEYS]) or '(none)'}{more}"
     if isinstance(value, list):
         return f"it is a list of {len(cast('list[Any]', value))}"
     return f"it is {'null' if value is None else 'a ' + type(value).__name__}"

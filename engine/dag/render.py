@@ -45,7 +45,9 @@ def to_mermaid(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     names = {step.id: f"s{index}" for index, step in enumerate(plan.steps)}
     lines = ["flowchart TD"]
     for step in plan.steps:
-        lines.append(f'  {names[step.id]}["{_mermaid_text(_full_label(step))}"]')
+        # Mermaid takes "1. " for the start of a Markdown list and refuses it, so the id stands before a colon.
+        shown = _full_label(step).replace(f"{step.id}. ", f"{step.id}: ", 1)
+        lines.append(f'  {names[step.id]}["{_mermaid_text(shown)}"]')
     lines += [f"  {names[source]} --> {names[target]}" for source, target in edges(plan)]
     for step in plan.steps:
         state = (states or {}).get(step.id, "")
@@ -72,7 +74,7 @@ def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     for source, target in edges(plan):
         incoming[target].append(source)
     for step in _by_need(plan):
-        level[step.id] = 1 + max((level[needed] for needed in incoming[step.id]), default=0)
+        level[step.id] = 1 + max((level.get(needed, 0) for needed in incoming[step.id]), default=0)
     lines: list[str] = []
     for step in sorted(plan.steps, key=lambda step: level[step.id]):
         mark = _STATES.get((states or {}).get(step.id, ""), ("", ""))[1]
@@ -89,21 +91,28 @@ def _full_label(step: Step) -> str:
 
 
 def _by_need(plan: Plan) -> list[Step]:
+    """Return steps after what they need; as written where they wait for each other, so that such a plan can be seen."""
     steps = {step.id: step for step in plan.steps}
     position = {step_id: index for index, step_id in enumerate(steps)}
 
     def place(step_id: str) -> int:
         return position.get(step_id, -1)
 
-    order = nx.lexicographical_topological_sort(graph(plan), key=place)
+    built = graph(plan)
+    if not nx.is_directed_acyclic_graph(built):
+        return list(plan.steps)
+    order = nx.lexicographical_topological_sort(built, key=place)
     return [steps[step_id] for step_id in order if step_id in steps]
 
 
 def _mermaid_text(text: str) -> str:
-    return (
-        text.replace("&", "&amp;").replace('"', "#quot;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
-    )
+    escaped = text.replace("#", "#35;").replace("&", "#amp;").replace('"', "#quot;")
+    return _one_line(escaped.replace("<", "#lt;").replace(">", "#gt;").replace("`", "#96;"))
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    return '"' + _one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())

@@ -7,6 +7,7 @@ failed call again is never less than ``SAME``; once every failed call is gone or
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -15,13 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from engine.dag.build import in_dependency_order
 from engine.dag.refs import Reference, follow, parse
 from schemas.errors import StepInputError
 from schemas.plan import Step
 
 SAME = 0.9
 _BELOW = 0.89
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 _WORD = re.compile(r"\w+")
 
 
@@ -53,38 +55,36 @@ def calls(
         failed: Ids of failed steps, with the input they were called with.
     """
     broken = failed or {}
-    by_id = {step.id: step for step in steps}
+    digests: dict[str, str] = {}
 
-    def describe(step: Step, seen: tuple[str, ...]) -> Any:
-        sent = broken.get(step.id)
-        return [step.tool, dict(sent) if sent is not None else known(step.tool_input or {}, (*seen, step.id))]
-
-    def known(value: Any, seen: tuple[str, ...]) -> Any:
+    def known(value: Any) -> Any:
         if isinstance(value, str):
-            return known_text(value, seen) if "{{" in value else _normal(value)
+            return known_text(value) if "{{" in value else _normal(value)
         if isinstance(value, dict):
-            return {key: known(item, seen) for key, item in cast("dict[str, Any]", value).items()}
+            return {key: known(item) for key, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, (list, tuple)):
-            return [known(item, seen) for item in cast("list[Any]", value)]
+            return [known(item) for item in cast("list[Any]", value)]
         return value
 
-    def known_text(text: str, seen: tuple[str, ...]) -> Any:
-        parts = [part if isinstance(part, str) else target(part, seen) for part in parse(text)]
+    def known_text(text: str) -> Any:
+        parts = [part if isinstance(part, str) else target(part) for part in parse(text)]
         return parts[0] if len(parts) == 1 else parts
 
-    def target(reference: Reference, seen: tuple[str, ...]) -> Any:
-        later = by_id.get(reference.step_id)
-        if later is not None and reference.step_id not in seen:
-            return {"of": describe(later, seen), "path": reference.path}
+    def target(reference: Reference) -> Any:
+        if reference.step_id in digests:
+            return {"of": digests[reference.step_id], "path": reference.path}
         try:
             return _normal_value(follow(reference, lookup(reference.step_id)))
         except (KeyError, StepInputError):
             return {"path": reference.path}
 
     found: list[Call] = []
-    for step in steps:
-        described = _normal_value(describe(step, ()))
+    for step in in_dependency_order(steps):
+        sent = broken.get(step.id)
+        tool_input = known(step.tool_input or {}) if sent is None else _normal_value(dict(sent))
+        described = [_normal(step.tool), tool_input, known(step.foreach)]
         key = json.dumps(described, ensure_ascii=False, sort_keys=True, default=str)
+        digests[step.id] = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
         found.append(Call(step.tool, key, _words(key), step.id in broken))
     return found
 
@@ -105,7 +105,10 @@ def similarity(new: Sequence[Call], failed: Sequence[Call]) -> float:
 
 
 def _coverage(some: Sequence[Call], others: Sequence[Call]) -> float:
-    return sum(max(_likeness(call, other) for other in others) for call in some) / len(some)
+    keys = {call.key for call in others}
+    return sum(1.0 if call.key in keys else max(_likeness(call, other) for other in others) for call in some) / len(
+        some
+    )
 
 
 def _likeness(one: Call, other: Call) -> float:

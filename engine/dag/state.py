@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from engine.dag.ready import ReadyQueue
-from engine.dag.steps import StepGraph, StepState
+from engine.dag.step import StepState
+from engine.dag.steps import StepGraph
 from schemas.errors import StoreError
 from schemas.events import (
     Answer,
@@ -283,6 +284,8 @@ class RunState:
         else:
             step.approved = step.filled = True
             step.input = event.input if event.decision == "edit" else step.input
+        if event.decision == "edit":
+            self.graph.reorder()
         self.graph.wake(step)
 
     def _plan_answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:

@@ -3,66 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import networkx as nx
-
-from engine.dag.build import dependencies
+from engine.dag.build import dependencies, in_dependency_order
 from engine.dag.hazards import HazardIndex, access
+from engine.dag.overlap import Overlaps
 from engine.dag.ready import Durations, ReadyQueue, upward_ranks
-from engine.dag.refs import ITEM, resolve
+from engine.dag.refs import ITEM, SKIPPED, resolve
+from engine.dag.step import UNKNOWN_TOOL, Phase, StepState, by_order
 from schemas.errors import StepInputError, StoreError
 from schemas.plan import Step
 from schemas.result import StepResult
 from schemas.tool import ToolSpec
 
-Phase = Literal["pending", "ready", "filling", "approving", "running", "ended"]
-UNKNOWN_TOOL = ToolSpec(name="unknown", enabled=False)
-
-
-@dataclass(slots=True)
-class StepState:
-    """One step, or one instance of a foreach.
-
-    Attributes:
-        order: (plan revision, position): the plan order, which hazards follow.
-        needs: Steps whose results it still waits for.
-        after: Steps it must not overlap, still unfinished.
-        blocked: A step it needs will never give a result.
-        void: A draft of a reply that turned out to be no plan, not named again so far.
-        input: The resolved input, once known.
-        approved: A person (or the plan's approval) agreed to this call.
-    """
-
-    step: Step
-    spec: ToolSpec
-    order: tuple[int, int]
-    revision: int
-    deps: tuple[str, ...] = ()
-    phase: Phase = "pending"
-    result: StepResult | None = None
-    needs: set[str] = field(default_factory=set[str])
-    after: set[str] = field(default_factory=set[str])
-    dependents: list[str] = field(default_factory=list[str])
-    followers: list[str] = field(default_factory=list[str])
-    blocked: bool = False
-    void: bool = False
-    input: dict[str, Any] | None = None
-    filled: bool = False
-    approved: bool = False
-    rejected: str | None = None
-    cancelling: bool = False
-    parent: str | None = None
-    item: Any = None
-    instances: list[str] = field(default_factory=list[str])
-    open_instances: int = 0
-    rank: float = 0.0
-
-    @property
-    def id(self) -> str:
-        """The step's id."""
-        return self.step.id
+_COUNTED_DIGITS = 9  # a longer number is a name: counting on from it would give ids that are too long
 
 
 class StepGraph:
@@ -86,7 +40,7 @@ class StepGraph:
         self.gathering: list[str] = []
         self._ranked = True
         self._voids: set[str] = set()
-        self._hazards = HazardIndex()
+        self._overlaps = Overlaps(self.steps)
 
     def get_open(self, step_id: str) -> StepState:
         """Return a step that has not ended.
@@ -101,11 +55,11 @@ class StepGraph:
 
     def in_order(self) -> list[StepState]:
         """Return the unended steps in plan order, instances after their foreach."""
-        return sorted((self.steps[step_id] for step_id in self.unended), key=_by_order)
+        return sorted((self.steps[step_id] for step_id in self.unended), key=by_order)
 
     def plan_steps(self) -> list[StepState]:
         """Return the steps of all plans in plan order, instances left out."""
-        return sorted((step for step in self.steps.values() if step.parent is None), key=_by_order)
+        return sorted((step for step in self.steps.values() if step.parent is None), key=by_order)
 
     def running(self) -> list[StepState]:
         """Return the steps that run or are being filled; a foreach counts by its instances."""
@@ -125,10 +79,10 @@ class StepGraph:
                 self.queue.free(step.step.tool)
 
     def lookup(self, step: StepState) -> Callable[[str], Any]:
-        """Return what references in a step resolve against: results, null for skipped steps, and its item."""
+        """Return what references in a step resolve against: results, SKIPPED for skipped steps, and its item."""
 
         def value_of(step_id: str) -> Any:
-            return step.item if step_id == ITEM and step.parent is not None else self.values.get(step_id)
+            return step.item if step_id == ITEM and step.parent is not None else self.values.get(step_id, SKIPPED)
 
         return value_of
 
@@ -140,13 +94,13 @@ class StepGraph:
         state = StepState(step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
         self._insert(state)
         self._link(state)
-        self._order_after(state, self._hazards.add(step.id, access(spec, step.tool_input)))
+        self._overlaps.add(state)
         self.wake(state)
 
     def _insert(self, state: StepState) -> None:
         self.steps[state.id] = state
         self.unended.add(state.id)
-        if state.id.isdigit():
+        if state.id.isdecimal() and len(state.id) <= _COUNTED_DIGITS:
             self.highest_id = max(self.highest_id, int(state.id))
 
     def _link(self, state: StepState) -> None:
@@ -176,7 +130,7 @@ class StepGraph:
             parent.instances.append(instance.id)
             self._insert(instance)
             known = _known_now(step.tool_input, self.lookup(instance))
-            self._order_after(instance, hazards.add(instance.id, access(parent.spec, known)))
+            self._overlaps.after(instance, hazards.add(instance.id, access(parent.spec, known)))
             self.wake(instance)
 
     def items(self, step: StepState) -> list[Any]:
@@ -194,7 +148,8 @@ class StepGraph:
             begun = step.phase == "running" and not step.void and step.revision != revision
             if step.parent is None and step.phase != "ended" and step.id not in named and not begun:
                 self._void(step)
-        for step in _dependency_order(steps):
+        place = len(self.steps)
+        for step in in_dependency_order(steps):
             known = self.steps.get(step.id)
             if known is None:
                 self.add(step, revision)
@@ -202,10 +157,16 @@ class StepGraph:
                 self._replace(known, step)
             else:
                 self.revive(known, revision)
-        self._rebuild_hazards()
+            place += 1
+            self._place(self.steps[step.id], (revision, place))
         self._ranked = False
-        for step in self.in_order():
-            self.wake(step)
+        self.reorder()
+
+    def _place(self, step: StepState, order: tuple[int, int]) -> None:
+        """Give a step its place in the accepted plan, so that no hazard runs against what the plan says."""
+        step.order = order
+        for instance in step.instances:
+            self.steps[instance].order = order
 
     def _needed_by(self, keeps: Iterable[str]) -> set[str]:
         found: set[str] = set()
@@ -236,7 +197,7 @@ class StepGraph:
         for step in drafts:
             self._void(step)
         if drafts:
-            self._rebuild_hazards()
+            self._overlaps.rebuild(self.in_order())
 
     def _void(self, step: StepState) -> None:
         step.void = True
@@ -251,7 +212,7 @@ class StepGraph:
 
     def voids(self) -> list[StepState]:
         """Return the void steps that have not ended, in plan order."""
-        return sorted((self.steps[step_id] for step_id in self._voids), key=_by_order)
+        return sorted((self.steps[step_id] for step_id in self._voids), key=by_order)
 
     # ------------------------------------------------------------------ ending
 
@@ -275,7 +236,7 @@ class StepGraph:
                 self.wake(later)
             else:
                 self.block(later)
-        self._free_followers(step)
+        self._release(step)
 
     def _instance_ended(self, parent: StepState) -> None:
         parent.open_instances -= 1
@@ -291,15 +252,10 @@ class StepGraph:
                 continue
             at.blocked = True
             todo.extend(self.steps[later] for later in at.dependents)
-            self._free_followers(at)
+            self._release(at)
 
-    def _free_followers(self, step: StepState) -> None:
-        """Let go of the steps ordered after this one; what this one still waited for, they wait for themselves."""
-        followers, step.followers = step.followers, []
-        for later_id in followers:
-            later = self.steps[later_id]
-            later.after.discard(step.id)
-            self._order_after(later, step.after)
+    def _release(self, step: StepState) -> None:
+        for later in self._overlaps.release(step):
             self.wake(later)
 
     # ------------------------------------------------------------------ order
@@ -310,27 +266,12 @@ class StepGraph:
             step.phase = "ready"
             self.queue.add(step.id, step.step.tool, step.spec.max_parallel, step.rank, step.order)
 
-    def _order_after(self, step: StepState, earlier: Iterable[str]) -> None:
-        for earlier_id in earlier:
-            before = self.steps[earlier_id]
-            if before.phase == "ended" or before is step:
-                continue
-            if before.blocked or (before.void and before.phase != "running"):
-                self._order_after(step, before.after)
-            elif earlier_id not in step.after:
-                before.followers.append(step.id)
-                step.after.add(earlier_id)
-
-    def _rebuild_hazards(self) -> None:
-        self._hazards = HazardIndex()
-        unended = [step for step in self.in_order() if step.parent is None]
+    def reorder(self) -> None:
+        """Work out anew who must not overlap whom, after a plan or an edited input changed what steps touch."""
+        unended = self.in_order()
+        self._overlaps.rebuild(unended)
         for step in unended:
-            step.followers = []
-            step.after = set()
-        for step in sorted(unended, key=lambda step: step.phase not in ("running", "filling")):
-            if not step.blocked and (not step.void or step.phase == "running"):
-                touched = access(step.spec, step.input or step.step.tool_input)
-                self._order_after(step, self._hazards.add(step.id, touched))
+            self.wake(step)
 
     def take_ready(self) -> StepState | None:
         """Remove and return the ready step that should start next, or None while no slot is free."""
@@ -352,27 +293,6 @@ class StepGraph:
             step.rank = ranks[step.id]
         self.queue.rerank(lambda step_id: self.steps[step_id].rank)
         self._ranked = True
-
-
-def _by_order(step: StepState) -> tuple[int, int]:
-    return step.order
-
-
-def _dependency_order(steps: tuple[Step, ...]) -> list[Step]:
-    """Return steps so that each comes after what it needs, otherwise as written."""
-    position = {step.id: index for index, step in enumerate(steps)}
-    edges = [
-        (position[needed], index)
-        for index, step in enumerate(steps)
-        for needed in dependencies(step)
-        if needed in position
-    ]
-    if all(source < target for source, target in edges):
-        return list(steps)
-    built: nx.DiGraph[int] = nx.DiGraph()
-    built.add_nodes_from(range(len(steps)))
-    built.add_edges_from(edges)
-    return [steps[index] for index in nx.lexicographical_topological_sort(built)]
 
 
 def _known_now(tool_input: dict[str, Any] | None, lookup: Callable[[str], Any]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from engine.dag.state import RunState
-from engine.dag.steps import StepState
+from engine.dag.step import StepState
 from schemas.planning import PastStep, PlanHistory
 
 _PREVIEW_CHARS = 2_000

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from engine.dag.refs import Reference, parse
 from engine.dag.state import RunState
-from engine.dag.steps import StepState
+from engine.dag.step import StepState
 from schemas.plan import Plan, Step
 
 
@@ -36,7 +36,8 @@ class Renumbering:
 
     def plan(self, plan: Plan, state: RunState) -> Plan:
         """Return the whole plan as the run knows it."""
-        steps = tuple(self.step(step, state) for step in plan.steps)
+        ids = [self.step(step, state).id for step in plan.steps]  # all of them first: a reference may point ahead
+        steps = tuple(self._mapped(step, step_id) for step, step_id in zip(plan.steps, ids, strict=True))
         return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
 
     def _choose(self, step: Step, state: RunState) -> str:

@@ -1,0 +1,62 @@
+"""One step of a run as it stands now. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schemas.plan import Step
+from schemas.result import StepResult
+from schemas.tool import ToolSpec
+
+Phase = Literal["pending", "ready", "filling", "approving", "running", "ended"]
+UNKNOWN_TOOL = ToolSpec(name="unknown", enabled=False)
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step, or one instance of a foreach.
+
+    Attributes:
+        order: (plan revision, position): the plan order, which hazards follow.
+        needs: Steps whose results it still waits for.
+        after: Steps it must not overlap, still unfinished.
+        blocked: A step it needs will never give a result.
+        void: A draft of a reply that turned out to be no plan, not named again so far.
+        input: The resolved input, once known.
+        approved: A person (or the plan's approval) agreed to this call.
+    """
+
+    step: Step
+    spec: ToolSpec
+    order: tuple[int, int]
+    revision: int
+    deps: tuple[str, ...] = ()
+    phase: Phase = "pending"
+    result: StepResult | None = None
+    needs: set[str] = field(default_factory=set[str])
+    after: set[str] = field(default_factory=set[str])
+    dependents: list[str] = field(default_factory=list[str])
+    followers: list[str] = field(default_factory=list[str])
+    blocked: bool = False
+    void: bool = False
+    input: dict[str, Any] | None = None
+    filled: bool = False
+    approved: bool = False
+    rejected: str | None = None
+    cancelling: bool = False
+    parent: str | None = None
+    item: Any = None
+    instances: list[str] = field(default_factory=list[str])
+    open_instances: int = 0
+    rank: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """The step's id."""
+        return self.step.id
+
+
+def by_order(step: StepState) -> tuple[int, int]:
+    """Sort key of the plan order."""
+    return step.order
