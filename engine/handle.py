@@ -273,7 +273,11 @@ def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
 
 
 def run_result(state: RunState) -> RunResult:
-    """Return how an ended run came out, folded from its events."""
+    """Return how an ended run came out, folded from its events.
+
+    Raises:
+        ConflictError: The run is not over.
+    """
     ended, answer = state.ended, state.answer
     if ended is None:
         raise ConflictError(f"run {state.run_id} is not over")

@@ -14,7 +14,7 @@ from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
 from engine.replanner.history import plan_history
-from engine.telemetry import span
+from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanParseError
 from schemas.events import PlanStarted, ReplanStarted
 from schemas.plan import Plan
@@ -79,6 +79,7 @@ class Planning:
 
     async def call(self, request: PlanRequest, scope: anyio.CancelScope, report: Callable[[Planned], None]) -> None:
         """Make one planning call and report every item; a failure is reported, never raised."""
+        log_step("")
         with scope, span("plan", **{"engine.plan.revision": request.revision}):
             ended = False
             try:
@@ -88,7 +89,7 @@ class Planning:
                         report(Planned(request.revision, item))
                         ended = ended or isinstance(item, (PlanReady, TurnAnswer))
                 if not ended:
-                    raise PlanParseError("the planner ended without a plan")
+                    report(Planned(request.revision, PlanParseError("the planner ended without a plan")))
             except EngineError as exc:
                 report(Planned(request.revision, exc))
 

@@ -31,6 +31,9 @@ class Fenced:
 def fence(label: str, text: str, **attrs: str) -> str:
     """Return ``text`` inside a fence.
 
+    Raises:
+        ValueError: The label is not lower-case letters and underscores.
+
     >>> print(fence("result", "42", step="1"))
     <result step="1">
     42
