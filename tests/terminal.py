@@ -1,4 +1,4 @@
-"""A terminal for tests: runs a command on a pseudo-terminal and gives the screen as it stands at the end."""
+"""The command line on a pseudo-terminal, as a person sits in front of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,98 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from tests.cli.command import clean_environ
+
+HEIGHT = 50
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 _TOKEN = re.compile(r"\x1b\[(?P<args>[?0-9;]*)(?P<code>[A-Za-z])|\x1b\][^\x07]*\x07|\x1b[()=>].?|[\r\n]|[^\x1b\r\n]+")
+
+
+class Terminal:
+    """Starts ``engine`` on a terminal of its own; ``expect`` waits for text, ``type`` answers, ``end`` waits."""
+
+    def __init__(self, *args: str, cwd: Path, width: int = 100, env: Mapping[str, str] | None = None, **more: str):
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, width, 0, 0))
+        self._raw = b""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "engine.cli", *args],
+            cwd=cwd,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**(clean_environ() if env is None else env), "TERM": "xterm", **more},
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    @property
+    def text(self) -> str:
+        """What was written so far, without escape sequences."""
+        return _ESCAPES.sub("", self.raw)
+
+    @property
+    def raw(self) -> str:
+        """What was written so far."""
+        return self._raw.decode("utf-8", "replace")
+
+    @property
+    def screen(self) -> str:
+        """What stands on the screen now: the cursor's moves followed, what was overwritten gone."""
+        return screen(self.raw)
+
+    def expect(self, wanted: str, timeout_s: float = 30.0) -> None:
+        """Wait until the text holds ``wanted``; fail when it does not come."""
+        deadline = time.monotonic() + timeout_s
+        while wanted not in self.text:
+            assert self._read(deadline), f"{wanted!r} did not come:\n{self.text}"
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        os.write(self._master, line.encode() + b"\n")
+
+    def type_end(self) -> None:
+        """Press Ctrl-D."""
+        os.write(self._master, b"\x04")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self, timeout_s: float = 30.0) -> int:
+        """Wait for the end and return the exit code."""
+        deadline = time.monotonic() + timeout_s
+        while self._read(deadline):
+            pass
+        try:
+            code = self._process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"it did not end:\n{self.text}") from None
+        finally:
+            os.close(self._master)
+        return code
+
+    def _read(self, deadline: float) -> bool:
+        """Read what there is; return whether more may come."""
+        if not select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # the other side was closed
+            return False
+        self._raw += data
+        return bool(data)
 
 
 def screen(output: str) -> str:
@@ -46,43 +130,3 @@ def screen(output: str) -> str:
             lines[row] = lines[row].ljust(column)[:column] + text + lines[row][column + len(text) :]
             column += len(text)
     return "\n".join(line.rstrip() for line in lines).strip("\n")
-
-
-def run(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], columns: int = 110, timeout_s: float = 60.0
-) -> tuple[int, str]:
-    """Run a command on a terminal of its own and return its exit code and the last screen.
-
-    Raises:
-        TimeoutError: It did not end; it was killed.
-    """
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    environ = {**env, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "50"}
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environ, stdin=follower, stdout=follower, stderr=follower, start_new_session=True
-    )
-    os.close(follower)
-    try:
-        output = _read(leader, time.monotonic() + timeout_s)
-    except TimeoutError:
-        process.kill()
-        raise
-    finally:
-        os.close(leader)
-        code = process.wait()
-    return code, screen(output.decode("utf-8", "replace"))
-
-
-def _read(leader: int, deadline: float) -> bytes:
-    output = b""
-    while True:
-        if not select.select([leader], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise TimeoutError("the command did not end")
-        try:
-            piece = os.read(leader, 65_536)
-        except OSError:  # the other side is closed: Linux says EIO
-            return output
-        if not piece:
-            return output
-        output += piece

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.config import parse_settings
-from tests import terminal
 from tests.source import ROOT
+from tests.terminal import Terminal
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -75,10 +75,9 @@ def environment(home: Path) -> dict[str, str]:
 def test_commands_print_what_is_shown(shown: Shown, tmp_path: Path) -> None:
     """Each command, run on a terminal by a new user, ends with the screen that the README shows."""
     words = shlex.split(shown.command.split("&& ")[-1].removeprefix("uv run "))
-    command = [sys.executable, "-m", "engine.cli", *words[1:]]
-    code, screen = terminal.run(command, cwd=ROOT, env=environment(tmp_path))
-    assert masked(screen) == masked(shown.output)
-    assert code == 0
+    terminal = Terminal(*words[1:], cwd=ROOT, width=110, env=environment(tmp_path))
+    assert terminal.end(timeout_s=60) == 0
+    assert masked(terminal.screen) == masked(shown.output)
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))

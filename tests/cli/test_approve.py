@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.command import engine
 from tests.cli.desk import call, desk
-from tests.cli.pseudo_terminal import Terminal
+from tests.terminal import Terminal
 
 
 def notes(folder: Path) -> Path:

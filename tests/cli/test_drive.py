@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.command import engine, one_error_line
 from tests.cli.desk import call, desk
-from tests.cli.pseudo_terminal import Terminal
+from tests.terminal import Terminal
 
 
 def test_apply_needs_no_model(tmp_path: Path) -> None:
