@@ -8,7 +8,8 @@ result = await engine.run("what is 1 + 2?")
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, cast
@@ -78,7 +79,7 @@ class ScriptedProvider:
         del model
         return self.tier
 
-    async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncIterator[ModelChunk]:
+    async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         """Stream the next reply on an absolute schedule.
 
         Raises:
@@ -110,9 +111,10 @@ class ScriptedProvider:
         Raises:
             ModelOutputError: The script is used up.
         """
-        async for chunk in self.stream(model, request, timeout_s=timeout_s):
-            if isinstance(chunk, Done):
-                return chunk.response
+        async with aclosing(self.stream(model, request, timeout_s=timeout_s)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Done):
+                    return chunk.response
         raise ModelOutputError("the scripted reply has no end")
 
     async def aclose(self) -> None:
