@@ -41,7 +41,6 @@ from schemas.events import (
     ApproveMode,
     LiveEvent,
     LiveProgress,
-    LoggedEvent,
     LoggedRecord,
     Mode,
     PlanStarted,
@@ -365,13 +364,13 @@ class Engine:
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
 
-        def new_executor(group: anyio.abc.TaskGroup, report: Callable[[LoggedEvent], None]) -> Executor:
+        def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
             around = Surroundings(
                 tools=self.tools,
                 keep=artifacts.keep,
                 model_for=model.for_step,
                 on_progress=on_progress,
-                on_retry=report,
+                on_retry=loop.report,
                 expected=lambda step_id: _expected(loop.state, step_id),
                 result_bytes=self.settings.limits.result_bytes,
                 max_result_bytes=self.settings.limits.max_result_bytes,
@@ -381,7 +380,8 @@ class Engine:
                 group,
                 ToolRunner(around),
                 self._filler,
-                report,
+                loop.report,
+                loop.settle,
                 lambda call: CallContext(call, model.for_step, on_progress),
                 model.for_step,
             )

@@ -57,7 +57,7 @@ class Journal:
     async def flush(self) -> list[LoggedRecord] | None:
         """Append the batch and return it numbered; None when the log had moved on and the state was folded anew.
 
-        Cancellation: the append is shielded, so what was folded is written.
+        Cancellation: the append may still land; whoever goes on with the run folds the log anew.
 
         Raises:
             StoreError: The store cannot be written.

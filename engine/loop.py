@@ -86,7 +86,7 @@ class Parts:
         planning: Makes planning calls.
         synthesizer: Writes the answer.
         new_state: Makes an empty state of the run.
-        new_executor: Makes the executor, given the run's task group and where to report.
+        new_executor: Makes the executor, given the run's task group and the loop it reports to.
         limits: Caps that are not part of the run's own limits.
         publish: Takes every record and live event, in order; never waits.
         notices: What the person should know before the run begins.
@@ -97,7 +97,7 @@ class Parts:
     planning: Planning
     synthesizer: Synthesizer
     new_state: Callable[[], RunState]
-    new_executor: Callable[[anyio.abc.TaskGroup, Callable[[LoggedEvent], None]], Executor]
+    new_executor: Callable[[anyio.abc.TaskGroup, Loop], Executor]
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
     notices: tuple[Warned, ...] = ()
@@ -115,6 +115,8 @@ class Loop:
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, parts.publish)
         self._then: Callable[[], None] | None = None
         self._stale = False
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._handed: StepStarted | None = None
         self._plan_chars = 0
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
@@ -137,7 +139,8 @@ class Loop:
             StoreError: The log cannot be written.
         """
         self._began = anyio.current_time()
-        self._journal.emit(started)
+        for event in (started, *self._parts.notices):
+            self._journal.emit(event)
         records = await self._journal.flush()
         if records is None:
             raise ConflictError(f"there already is a run {self.run_id}", hint="choose another id, or none")
@@ -155,21 +158,44 @@ class Loop:
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
                 self._group = group
-                self._executor = self._parts.new_executor(group, self.report)
+                self._executor = self._parts.new_executor(group, self)
                 if started.limits.time_limit_s is not None:
                     group.start_soon(watch_clock, self.run_id, self._began, started.limits.time_limit_s, self.report)
                 group.start_soon(watch_log, self._parts.log, self._journal, lambda: self.report(Moved()))
-                await self._advance()
-                while self.state.ended is None:
-                    for happening in await self.inbox.take():
-                        self._take(happening)
+                async with self._turn:
                     await self._advance()
+                while self.state.ended is None:
+                    happenings = await self.inbox.take()
+                    async with self._turn:
+                        for happening in happenings:
+                            self._take(happening)
+                        await self._advance()
                 group.cancel_scope.cancel()
         return self.state
 
     # ------------------------------------------------------------------ decide, write, act
 
-    async def _advance(self) -> None:
+    async def settle(self, event: StepEnded) -> StepStarted | None:
+        """Take a step's end in its own task, and return one step that may start now for that task to go on with.
+
+        Saves a chain the way through the inbox. Where other steps run the event waits there, for they may end in the
+        same tick and are then written as one batch.
+        """
+        if len(self.state.graph.active) > 1 or self._turn.locked():
+            self.report(event)
+            return None
+        self._turn.acquire_nowait()
+        try:
+            self._take(event)
+            await self._advance(hand_over=True)
+            following, self._handed = self._handed, None
+            if self.state.ended is not None:
+                self.report(Moved())
+            return following
+        finally:
+            self._turn.release()
+
+    async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does."""
         while True:
             if self._stale:
@@ -184,17 +210,21 @@ class Loop:
             if records is None:
                 await self._catch_up()
                 continue
-            self._act(records, decision)
+            self._act(records, decision, hand_over)
             if then is not None:
                 then()
             if not again or self.state.ended is not None:
                 return
 
-    def _act(self, records: list[LoggedRecord], decision: Decision) -> None:
+    def _act(self, records: list[LoggedRecord], decision: Decision, hand_over: bool) -> None:
         """Do what is now written."""
         self._publish(records)
         for record in records:
-            if isinstance(record.event, StepStarted):
+            if not isinstance(record.event, StepStarted):
+                continue
+            if hand_over and self._handed is None:
+                self._handed = record.event
+            else:
                 self._executor.start(self.run_id, record.event)
         for step_id, given in decision.fills:
             self._fill(step_id, given)

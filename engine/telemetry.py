@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 from urllib.parse import urlsplit
@@ -213,6 +214,7 @@ def setup_logging(settings: Telemetry, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_step_id,
             _add_trace_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -228,6 +230,20 @@ def setup_logging(settings: Telemetry, stream: TextIO | None = None) -> None:
 def log_ids(**ids: str) -> AbstractContextManager[None]:
     """Bind ids (``run_id``, ``step_id``) to every log line written inside, in this task and those it starts."""
     return structlog.contextvars.bound_contextvars(**ids)
+
+
+_step_id: ContextVar[str] = ContextVar("engine_step_id", default="")
+
+
+def log_step(step_id: str) -> None:
+    """Put a step's id on every log line that this task, and those it starts, write from now on."""
+    _step_id.set(step_id)
+
+
+def _add_step_id(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if step_id := _step_id.get():
+        line.setdefault("step_id", step_id)
+    return line
 
 
 def _add_trace_ids(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -104,6 +104,8 @@ def faults(
         value: Any JSON value.
         skip: Errors to leave out.
     """
+    if _surely_valid(schema, value):
+        return
     checker, unusable = _checker(schema)
     if unusable:
         yield "$", unusable

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.abc
 
-from engine.executor.outcome import Outcome
 from engine.executor.step import CallContext, ToolRunner
-from engine.telemetry import Span, log_ids, span
+from engine.telemetry import Span, log_step, span
 from schemas.errors import EngineError, StepError
 from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded
 from schemas.planning import FillRequest, StepCall
@@ -25,6 +25,7 @@ class Executor:
         runner: Calls tools.
         filler: Completes arguments.
         report: Takes each event; called on the event loop, never awaited.
+        settle: Takes a step's end and returns a step that may start now, in the same task.
         new_context: Makes the context of a call.
         model_for: Gives the model client of a step.
     """
@@ -35,6 +36,7 @@ class Executor:
         runner: ToolRunner,
         filler: Filler,
         report: Callable[[LoggedEvent], None],
+        settle: Callable[[StepEnded], Awaitable[StepStarted | None]],
         new_context: Callable[[StepCall], CallContext],
         model_for: Callable[[str], ModelClient],
     ) -> None:
@@ -42,21 +44,18 @@ class Executor:
         self._runner = runner
         self._filler = filler
         self._report = report
+        self._settle = settle
         self._new_context = new_context
         self._model_for = model_for
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._starts: deque[tuple[str, StepStarted, anyio.CancelScope]] = deque()
+        self._spare = False
         self.filling: set[str] = set()
 
     def start(self, run_id: str, event: StepStarted) -> None:
         """Call the tool of a started step."""
-        call = StepCall(
-            run_id=run_id,
-            step_id=event.step_id,
-            tool=event.tool,
-            input=event.input,
-            idempotency_key=event.idempotency_key,
-        )
-        self._group.start_soon(self._run, call, self._scope(event.step_id))
+        self._starts.append((run_id, event, self._scope(event.step_id)))
+        self._hire()
 
     def fill(self, request: FillRequest) -> None:
         """Let the executor model complete a step's arguments."""
@@ -74,28 +73,68 @@ class Executor:
         scope = self._scopes[step_id] = anyio.CancelScope()
         return scope
 
-    async def _run(self, call: StepCall, scope: anyio.CancelScope) -> None:
-        context = self._new_context(call)
-        outcome: Outcome | None = None
-        with scope, log_ids(step_id=call.step_id), span("step", **_attributes(call.step_id, call.tool)) as current:
+    def _hire(self) -> None:
+        """Have a task ready for the next start."""
+        if not self._spare:
+            self._spare = True
+            self._group.start_soon(self._work)
+
+    async def _work(self) -> None:
+        """Run starts as long as there are any; while one is waited for, another task is ready for the next.
+
+        So steps that wait run side by side, each in a task of its own, and steps that do not wait share one: a task
+        costs more than such a step.
+        """
+        self._spare = False
+        while self._starts:
+            run_id, event, scope = self._starts.popleft()
+            if self._starts:
+                self._hire()
+            await self._run(run_id, event, scope)
+
+    async def _run(self, run_id: str, event: StepStarted, scope: anyio.CancelScope) -> None:
+        """Run a step, and then the first of those that its end lets start."""
+        following: StepStarted | None = event
+        while following is not None:
+            call = StepCall(
+                run_id=run_id,
+                step_id=following.step_id,
+                tool=following.tool,
+                input=following.input,
+                idempotency_key=following.idempotency_key,
+            )
+            context = self._new_context(call)
+            result = await self._one(call, context, scope)
+            following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
+            if context.thread_done is not None:
+                self._group.start_soon(self._watch_thread, call.step_id, context.thread_done)
+            if following is not None:
+                scope = self._scope(following.step_id)
+
+    async def _one(self, call: StepCall, context: CallContext, scope: anyio.CancelScope) -> StepResult:
+        log_step(call.step_id)
+        result: StepResult | None = None
+        with scope, span("step", **_attributes(call.step_id, call.tool)) as current:
             try:
-                outcome = await self._runner.attempt_all(call, context)
+                result = (await self._runner.attempt_all(call, context)).result
             finally:
                 self._scopes.pop(call.step_id, None)
-                if outcome is None:
-                    outcome = Outcome(_cancelled(context), context.thread_done)
-                _tell(current, outcome.result)
-                self._report(StepEnded(step_id=call.step_id, tool=call.tool, result=outcome.result))
-        if context.thread_done is not None:
-            await context.thread_done.wait()
-            self._report(ThreadEnded(step_id=call.step_id))
+                if result is None:
+                    result = _cancelled(context)
+                _tell(current, result)
+        return result or _cancelled(context)
+
+    async def _watch_thread(self, step_id: str, thread_done: anyio.Event) -> None:
+        await thread_done.wait()
+        self._report(ThreadEnded(step_id=step_id))
 
     async def _fill(self, request: FillRequest, scope: anyio.CancelScope) -> None:
         step_id = request.step.id
         event: LoggedEvent = StepEnded(
             step_id=step_id, tool=request.step.tool, result=StepResult(status="cancelled", reason="cancelled")
         )
-        with scope, log_ids(step_id=step_id), span("fill", **_attributes(step_id, request.step.tool)) as current:
+        log_step(step_id)
+        with scope, span("fill", **_attributes(step_id, request.step.tool)) as current:
             try:
                 filled = await self._filler.fill(request, self._model_for(step_id))
                 event = StepFilled(step_id=step_id, input=filled)
