@@ -274,7 +274,7 @@ def _check_links(step: Step, path: str, ids: Container[str], earlier: Mapping[st
     if step.foreach is not None:
         yield from _check_references(locate(step.foreach, f"{path}.foreach"), step.id, ids, earlier, False)
     for index, condition in enumerate(step.when or ()):
-        values = [condition.value, condition.to]
+        values = {"value": condition.value, "to": condition.to}
         yield from _check_references(locate(values, f"{path}.when[{index}]"), step.id, ids, earlier, False)
 
 

@@ -231,7 +231,7 @@ def as_text(value: Any) -> str:
 
 def short(what: object) -> str:
     """Return a name or reference of any length as it stands in a message."""
-    text = str(what)
+    text = " ".join(str(what).splitlines())
     return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
 
 
@@ -253,7 +253,7 @@ def _walk(reference: Reference, value: Any) -> Any:
             at = cast("dict[str, Any]", at)[str(part)]
             continue
         raise StepInputError(
-            f"reference {short(reference)}: step {reference.step_id}'s result has no {_shown(part)} "
+            f"reference {short(reference)}: step {short(reference.step_id)}'s result has no {_shown(part)} "
             f"{_place(reference, depth)}; {_there(cast('object', at))}",
             details={"reference": str(reference), "missing": part},
         )

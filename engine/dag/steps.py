@@ -86,8 +86,6 @@ class StepGraph:
 
         return value_of
 
-    # ------------------------------------------------------------------ growing
-
     def add(self, step: Step, revision: int) -> None:
         """Add a step at the end of the plan order."""
         spec = self.tools.get(step.tool, UNKNOWN_TOOL)
@@ -143,12 +141,12 @@ class StepGraph:
 
         What runs under an earlier accepted plan goes on; what a draft of this revision began does not.
         """
-        named = {step.id for step in steps} | self._needed_by(keeps)
+        named = {step.id for step in steps} | _with_needs(keeps, self.steps)
         for step in [*self.steps.values()]:
             begun = step.phase == "running" and not step.void and step.revision != revision
             if step.parent is None and step.phase != "ended" and step.id not in named and not begun:
                 self._void(step)
-        place = len(self.steps)
+        place = len(self.steps)  # beyond every place a draft was given
         for step in in_dependency_order(steps):
             known = self.steps.get(step.id)
             if known is None:
@@ -157,26 +155,12 @@ class StepGraph:
                 self._replace(known, step)
             else:
                 self.revive(known, revision)
+            placed = self.steps[step.id]
+            for state in (placed, *(self.steps[instance] for instance in placed.instances)):
+                state.order = (revision, place)
             place += 1
-            self._place(self.steps[step.id], (revision, place))
         self._ranked = False
         self.reorder()
-
-    def _place(self, step: StepState, order: tuple[int, int]) -> None:
-        """Give a step its place in the accepted plan, so that no hazard runs against what the plan says."""
-        step.order = order
-        for instance in step.instances:
-            self.steps[instance].order = order
-
-    def _needed_by(self, keeps: Iterable[str]) -> set[str]:
-        found: set[str] = set()
-        todo = list(keeps)
-        while todo:
-            step_id = todo.pop()
-            if step_id not in found and step_id in self.steps:
-                found.add(step_id)
-                todo.extend(self.steps[step_id].deps)
-        return found
 
     def _replace(self, known: StepState, step: Step) -> None:
         for needed in known.deps:
@@ -213,8 +197,6 @@ class StepGraph:
     def voids(self) -> list[StepState]:
         """Return the void steps that have not ended, in plan order."""
         return sorted((self.steps[step_id] for step_id in self._voids), key=by_order)
-
-    # ------------------------------------------------------------------ ending
 
     def end(self, step: StepState, result: StepResult, value: Any) -> None:
         """Take a step's end in and wake, or block, what waits for it."""
@@ -258,8 +240,6 @@ class StepGraph:
         for later in self._overlaps.release(step):
             self.wake(later)
 
-    # ------------------------------------------------------------------ order
-
     def wake(self, step: StepState) -> None:
         """Queue a step whose inputs and predecessors are all there."""
         if step.phase == "pending" and not (step.needs or step.after or step.blocked or step.void):
@@ -281,18 +261,31 @@ class StepGraph:
         return None if step_id is None else self.steps[step_id]
 
     def _rank(self) -> None:
-        """Work out each unended step's longest remaining path from what its tool took so far."""
         unended = self.in_order()
-        weights = {step.id: self.durations.mean(step.step.tool, step.spec.expected_s) for step in unended}
-        ranks = upward_ranks(
-            [step.id for step in unended],
-            lambda step_id: [*self.steps[step_id].dependents, *self.steps[step_id].followers],
-            weights,
-        )
-        for step in unended:
-            step.rank = ranks[step.id]
+        for step, rank in zip(unended, _ranks(unended, self.durations), strict=True):
+            step.rank = rank
         self.queue.rerank(lambda step_id: self.steps[step_id].rank)
         self._ranked = True
+
+
+def _ranks(unended: list[StepState], durations: Durations) -> list[float]:
+    """Return each step's longest remaining path, from what its tool took so far."""
+    waiting = {step.id: [*step.dependents, *step.followers] for step in unended}
+    weights = {step.id: durations.mean(step.step.tool, step.spec.expected_s) for step in unended}
+    found = upward_ranks(list(waiting), waiting.__getitem__, weights)
+    return [found[step.id] for step in unended]
+
+
+def _with_needs(keeps: Iterable[str], steps: Mapping[str, StepState]) -> set[str]:
+    """Return these steps and all they need."""
+    found: set[str] = set()
+    todo = list(keeps)
+    while todo:
+        step_id = todo.pop()
+        if step_id not in found and step_id in steps:
+            found.add(step_id)
+            todo.extend(steps[step_id].deps)
+    return found
 
 
 def _known_now(tool_input: dict[str, Any] | None, lookup: Callable[[str], Any]) -> dict[str, Any] | None:
