@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from gateway.providers.offline.affinity import suits_field
 from gateway.providers.offline.arguments import fill
@@ -24,8 +24,10 @@ def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
     earlier = [_earlier(number, result) for number, result in enumerate(results, 1)]
     text = _without(_clause(asked), asked.given)
     found = fill(asked.tool, text, earlier, linked=bool(earlier))
-    arguments: dict[str, Any] = {}
+    arguments = {} if _told(asked) else _of_same_name(asked, results)
     for name, template in found.values.items():
+        if name in arguments:
+            continue
         try:
             arguments[name] = resolve(template, values)
         except KeyError:
@@ -37,10 +39,29 @@ def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
     return arguments, ", ".join(f"{a.name} ({a.description})" if a.description else a.name for a in lacking)
 
 
+def _told(asked: ArgumentsAsked) -> str:
+    """Return what the plan says of the step; empty when it only names the tool."""
+    told = asked.about.strip()
+    return "" if told == f"Call {asked.tool.name}." else told
+
+
+def _of_same_name(asked: ArgumentsAsked, results: list[Result]) -> dict[str, Any]:
+    """Return the required arguments whose very name is a field of the results, where all such fields agree.
+
+    A step that says nothing of itself is told by its inputs: they are nearer to it than words of the whole task.
+    """
+    found: dict[str, Any] = {}
+    objects = [cast("dict[str, Any]", result.value) for result in results if isinstance(result.value, dict)]
+    for argument in asked.tool.required:
+        named = [value[argument.name] for value in objects if argument.name in value]
+        if named and suits_value(argument, named[0]) and all(value == named[0] for value in named):
+            found[argument.name] = named[0]
+    return found
+
+
 def _clause(asked: ArgumentsAsked) -> str:
     """Return the part of the task the step is about: what the plan says of it, else the clause that fits the tool."""
-    told = asked.about.strip()
-    if told and told != f"Call {asked.tool.name}.":
+    if told := _told(asked):
         return told
     index = Index((asked.tool,))
     clauses = split(asked.task, opening_stems([asked.tool.description]))
@@ -76,7 +97,9 @@ def _from_results(argument: Argument, results: list[Result], arguments: dict[str
 
 
 def suits_value(argument: Argument, value: Any) -> bool:
-    """Return whether a plain value is of the argument's type."""
+    """Return whether a value is of the argument's type."""
+    if isinstance(value, dict):
+        return argument.kind in ("object", "any")
     if isinstance(value, bool):
         return argument.kind in ("boolean", "any")
     if isinstance(value, (int, float)):

@@ -44,6 +44,20 @@ def test_from_result_of_the_same_name() -> None:
     assert call.arguments == {"weight": 2.5, "factor": 3}
 
 
+def test_a_field_of_the_very_name_goes_before_words_of_the_task() -> None:
+    """A step that says nothing of itself is told by its inputs, not by a name in the task."""
+    results = {"1": {"to": "cy@example.com", "body": "Hi"}}
+    call = filled(MAIL, "Call mail.", task="Mail the memo to ann@example.com about ACME Corp", results=results)
+    assert call.arguments == {"to": "cy@example.com", "body": "Hi"}
+
+
+def test_fields_of_one_name_that_differ_are_not_taken_blindly() -> None:
+    """Where two results disagree on a field, the task's own words decide."""
+    results = {"1": {"to": "cy@example.com", "body": "Hi"}, "2": {"to": "di@example.com"}}
+    call = filled(MAIL, "Call mail.", task="Send the mail to ann@example.com", results=results)
+    assert call.arguments == {"to": "ann@example.com", "body": "Hi"}
+
+
 def test_from_the_clause_of_the_task() -> None:
     """When the plan says nothing about the step, the task's own clause for the tool is read."""
     call = filled(MAIL, "Call mail.", task="Say hello. Then send an email to bo@example.com with the body 'Hi Bo'.")
