@@ -13,14 +13,22 @@ import trio.testing
 from engine.api import Engine
 from engine.durable.memory import MemoryLog
 from engine.handle import RunHandle
-from engine.testing import Calls, FakeTool, Script, ScriptedProvider, scripted_engine
+from engine.testing import Calls, FakeTool, Reply, Script, ScriptedProvider, scripted_engine
+from schemas.errors import ModelRequestError
 from schemas.events import LoggedRecord, StepEnded
+from schemas.model import ModelRequest
 from schemas.plan import Plan, Step
 from schemas.result import RunResult, StepResult
 
 __all__ = ["Calls", "FakeTool", "Run", "engine_of", "plan_of", "ran", "step", "virtually", "watching"]
 
 T = TypeVar("T")
+
+
+def no_model(request: ModelRequest) -> Reply:
+    """Fail for good, whatever is asked."""
+    del request
+    return ModelRequestError("there is no model in this test")
 
 
 def virtually(function: Callable[[], Awaitable[T]]) -> T:
@@ -76,7 +84,7 @@ class Run:
 
 def engine_of(
     *tools: Any,
-    script: Script = (),
+    script: Script = no_model,
     provider: ScriptedProvider | None = None,
     log: MemoryLog | None = None,
     **settings: Any,
