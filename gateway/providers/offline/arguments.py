@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 from gateway.providers.offline.affinity import role_of, suits_field, typed
-from gateway.providers.offline.arithmetic import continued, expression_argument, numeric_link, write_expressions
 from gateway.providers.offline.catalogue import OfferedTool
 from gateway.providers.offline.filling import Filled, Work, best_link
 from gateway.providers.offline.gathering import arrays, explode, structures
 from gateway.providers.offline.pairing import options, pairs
 from gateway.providers.offline.phrases import phrase, unknown_runs
 from gateway.providers.offline.references import Earlier, cues, links_to, pronouns
+from gateway.providers.offline.shapes import shape
 from gateway.providers.offline.values import Mention, mentions
 from gateway.providers.offline.words import is_cjk, likeness, stemmed, stems
 
@@ -35,15 +35,7 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     explicit = [one for one in mentions(text) if not _vocabulary(one, tool, earlier) and not _within(one, said)]
     found = sorted([*explicit, *cues(text, earlier, explicit, tool.stems)], key=lambda mention: mention.start)
     work = Work(text, tool, list(found), found, filled)
-    wanted = expression_argument(tool)
-    if wanted is not None:
-        written = write_expressions(text, work.free)
-        if not written and linked and earlier:
-            written = continued(text, numeric_link(links_to(earlier[-1], 0.5)))
-        filled.values = {wanted.name: written[0]} if written else {}
-        filled.repeats = [{wanted.name: one} for one in written[1:]]
-        filled.missing = () if written else (wanted.name,)
-        filled.typed = len(written)
+    if shape(work, earlier, linked):
         return filled
     _instructions(work)
     options(work)
@@ -57,10 +49,20 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     filled.spans = work.spans
     if linked and earlier:
         _open_link(work, earlier)
+    _only_options(work)
     filled.missing = tuple(argument.name for argument in tool.required if argument.name not in filled.values)
     said = [mention for mention in work.all if mention.kind != "ref"]
     filled.used = 1 - sum(mention.kind != "ref" for mention in work.free) / len(said) if said else 1.0
     return filled
+
+
+def _only_options(work: Work) -> None:
+    """Take back what is no value of an argument that takes only its own values."""
+    for argument in work.tool.arguments:
+        value = work.filled.values.get(argument.name)
+        invented = value is not None and argument.options and not isinstance(value, list)
+        if invented and value not in argument.options and argument.name not in work.filled.links:
+            del work.filled.values[argument.name]
 
 
 def _vocabulary(mention: Mention, tool: OfferedTool, earlier: Sequence[Earlier]) -> bool:

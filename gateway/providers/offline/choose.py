@@ -6,15 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.arguments import Filled, fill
-from gateway.providers.offline.arithmetic import arithmetic, expression_argument
-from gateway.providers.offline.catalogue import OfferedTool
 from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.score import Index, Scored
+from gateway.providers.offline.shapes import shaped
 
 _CANDIDATES = 6
 _NEAR_BEST = 0.4  # candidates below this share of the best score are not tried
 _FIT, _USED = 0.45, 0.3
-_SHAPE = 1.6  # what arithmetic in the clause is worth to a tool that takes expressions
+_SHAPE = 1.6  # what a clause of the shape that a tool is for is worth to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +51,14 @@ def choose(
 def _by_shape(
     index: Index, text: str, tried: Sequence[Scored], best: float, avoid: Collection[str], follows: bool
 ) -> list[Scored]:
-    """Return the tools that take an arithmetic expression, when the clause is one."""
+    """Return the tools for what the clause has the shape of: arithmetic, dates, a question over a table."""
     there = {one.tool.name for one in tried}
-    if not arithmetic(text, follows):
-        return []
-    fitting = [tool for tool in index.tools if expression_argument(tool) is not None and tool.name not in avoid]
-    return [Scored(tool, best, 0) for tool in fitting if tool.name not in there]
+    fitting = [tool for tool in index.tools if tool.name not in avoid and tool.name not in there]
+    return [Scored(tool, best, 0) for tool in fitting if shaped(tool, text, follows)]
 
 
 def _weigh(one: Scored, filled: Filled) -> Choice:
     fit = (1 - _FIT + _FIT * filled.fit(one.tool)) * (1 - _USED + _USED * filled.used)
-    wanted = expression_argument(one.tool)
-    if wanted is not None and wanted.name in filled.values:
+    if filled.shaped:
         fit *= _SHAPE
     return Choice(one.tool, filled, (one.score or 1.0) * fit, one.score)

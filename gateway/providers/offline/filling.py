@@ -26,6 +26,8 @@ class Filled:
         links: What the references mean, by argument.
         spans: The places of the clause that were used.
         typed: How many required arguments hold a value the text spells out (no phrase, no reference).
+        first: A call of the same tool that has to go first, and the argument its result is for.
+        shaped: Whether the clause has the very shape of what the tool is for.
     """
 
     values: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -35,6 +37,8 @@ class Filled:
     links: dict[str, Link] = field(default_factory=dict[str, Link])
     spans: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     typed: int = 0
+    first: tuple[dict[str, Any], str] | None = None
+    shaped: bool = False
 
     def fit(self, tool: OfferedTool) -> float:
         """Return the share (0–1) of the tool's required arguments that have a value; 1 when it needs none."""

@@ -99,6 +99,20 @@ def widen(word: str) -> tuple[str, ...]:
     return (found,) if found else ()
 
 
+_KINDS = {
+    "now": word_set("now current current_time today"),
+    "add": word_set("add plus shift offset"),
+    "difference": word_set("difference diff between"),
+    "weekday": word_set("weekday day_of_week"),
+    "convert": word_set("convert convert_timezone"),
+}
+
+
+def operation_named(options: Iterable[object], kind: str) -> str | None:
+    """Return the option that means a kind of calendar operation (now, add, difference, weekday, convert), or None."""
+    return next((one for one in options if isinstance(one, str) and one.lower() in _KINDS[kind]), None)
+
+
 def operation(options: Iterable[object], text: str) -> str | None:
     """Return the option that names the general operation a text describes ("between" is a difference), or None.
 

@@ -157,6 +157,12 @@ class _Sketcher:
         """Plan the calls of a choice; return the failed call when it would only repeat one."""
         filled, calls = best.filled, self._calls
         values = dict(filled.values)
+        if filled.first is not None:
+            first = Call(calls.next_id, best.tool, filled.first[0], clause.text, linked=clause.linked)
+            if failed := calls.failed_before(first):
+                return failed
+            calls.append(first)
+            values[filled.first[1]] = f"{{{{{first.id}}}}}"
         missing: list[str] = []
         for argument in best.tool.required:
             if argument.name in values:
