@@ -215,7 +215,9 @@ def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]
     for index, step in enumerate(plan.steps):
         path = f"$.steps[{index}].id"
         if not _ID.fullmatch(step.id) or step.id == ITEM:
-            yield Problem("field", path, f"{short(step.id)!r} is no step id", "letters, digits, _ and -; not 'item'")
+            yield Problem(
+                "field", path, f"{short(step.id)!r} is no step id", "up to 64 letters, digits, _ and -; not 'item'"
+            )
         if step.id in seen:
             yield Problem("duplicate", path, f"id {short(step.id)!r} is already used by $.steps[{seen[step.id]}]")
         elif step.id in earlier:

@@ -38,7 +38,9 @@ def source(request: pytest.FixtureRequest, finance: Path) -> Path:
 def plan_named(source: Path, name: str) -> Plan:
     """Load a plan as it lies there."""
     own = source / f"{name}.json"
-    text = own.read_text() if own.exists() else json.dumps(json.loads((source / "tutorial_plans.json").read_text())[name])
+    text = (
+        own.read_text() if own.exists() else json.dumps(json.loads((source / "tutorial_plans.json").read_text())[name])
+    )
     return load_plan(text)[0]
 
 
@@ -66,7 +68,7 @@ async def test_the_credit_memo_keeps_the_plans_order(finance: Path, source: Path
 
         @engine.on()
         def note(record: LoggedRecord) -> None:
-            if record.event.kind in ("step_started", "step_ended"):
+            if record.event.kind == "step_started" or record.event.kind == "step_ended":
                 order.append((record.event.kind, record.event.step_id))
 
         plan = plan_named(source, "credit_memo")
@@ -90,14 +92,16 @@ async def test_a_denied_swap_fails_the_run_and_writes_nothing(finance: Path, sou
 
 async def test_a_rejected_swap_carries_the_persons_reason(finance: Path, source: Path) -> None:
     """B46: the person sees the swaps as they will be sent; the reason of a rejection stands in the result."""
-    async with Engine(str(finance / "engine.yaml"), environ={}) as engine:
-        async with engine.start(plan=plan_named(source, "rebalance"), approve="ask") as run:
-            async for item in run.events():
-                if isinstance(item, LoggedRecord) and item.event.kind == "approval_requested":
-                    assert item.event.input is not None
-                    assert [swap["usd"] for swap in item.event.input["swaps"]] == [7140.0, 5220.0]
-                    await run.reject(item.event.approval_id, "not this week")
-            result = await run.result()
+    async with (
+        Engine(str(finance / "engine.yaml"), environ={}) as engine,
+        engine.start(plan=plan_named(source, "rebalance"), approve="ask") as run,
+    ):
+        async for item in run.events():
+            if isinstance(item, LoggedRecord) and item.event.kind == "approval_requested":
+                assert item.event.input is not None
+                assert [swap["usd"] for swap in item.event.input["swaps"]] == [7140.0, 5220.0]
+                await run.reject(item.event.approval_id, "not this week")
+        result = await run.result()
     assert result.status == "failed"
     assert "not this week" in result.answer
     assert ledger(finance) == []
@@ -105,13 +109,15 @@ async def test_a_rejected_swap_carries_the_persons_reason(finance: Path, source:
 
 async def test_an_approved_swap_is_simulated_and_written_once(finance: Path, source: Path) -> None:
     """B46: approved, the swaps are written to the ledger once, after their simulation went through."""
-    async with Engine(str(finance / "engine.yaml"), environ={}) as engine:
-        async with engine.start(plan=plan_named(source, "rebalance"), approve="ask") as run:
-            async for item in run.events():
-                if isinstance(item, LoggedRecord) and item.event.kind == "approval_requested":
-                    assert ledger(finance) == []
-                    await run.approve(item.event.approval_id)
-            result = await run.result()
+    async with (
+        Engine(str(finance / "engine.yaml"), environ={}) as engine,
+        engine.start(plan=plan_named(source, "rebalance"), approve="ask") as run,
+    ):
+        async for item in run.events():
+            if isinstance(item, LoggedRecord) and item.event.kind == "approval_requested":
+                assert ledger(finance) == []
+                await run.approve(item.event.approval_id)
+        result = await run.result()
     assert (result.status, result.steps["6"].value["executed"], result.steps["6"].attempts) == ("completed", 2, 1)
     (entry,) = ledger(finance)
     assert entry["key"] == f"{result.run_id}:6"
