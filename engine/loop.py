@@ -29,7 +29,7 @@ from engine.replanner.renumber import Renumbering
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
-from schemas.errors import BudgetError, ConflictError, EngineError, ReplanLimitError
+from schemas.errors import BudgetError, ConflictError, EngineError, PlanError, ReplanLimitError
 from schemas.events import (
     Answer,
     ApprovalRequested,
@@ -348,7 +348,7 @@ class Loop:
             case TurnAnswer():
                 self._turn_answer(item)
             case _:
-                attempts = tuple(item.details.get("attempts", ()))
+                attempts = tuple(item.details.get("attempts", ())) if isinstance(item, PlanError) else ()
                 error = item.to_info()
                 self._journal.fact(PlanRejected(revision=self.state.revision, error=error, attempts=attempts))
 
