@@ -23,7 +23,8 @@ class Row:
         against: What stands beside it; empty when nothing does.
         other: Its number; None when nothing stands beside ours or it could not be had.
         limit: Most that ``value`` may be.
-        ratio_limit: Most that ``value / other`` may be.
+        ratio_limit: Most that the ratio may be.
+        paired: The median ratio of runs taken in pairs, which stands for ``value / other`` where there is one.
     """
 
     measure: str
@@ -33,10 +34,13 @@ class Row:
     other: float | None = None
     limit: float | None = None
     ratio_limit: float | None = None
+    paired: float | None = None
 
     @property
     def ratio(self) -> float | None:
         """Ours over the other."""
+        if self.paired is not None:
+            return self.paired
         return self.value / self.other if self.other else None
 
     @property
@@ -45,7 +49,14 @@ class Row:
         checks = [self.value <= self.limit] if self.limit is not None else []
         if self.ratio_limit is not None and self.ratio is not None:
             checks.append(self.ratio <= self.ratio_limit)
-        return all(checks) if checks else None
+        if not all(checks):
+            return False
+        return True if checks and not self.unchecked else None
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether a target could not be checked, for what it compares with is missing."""
+        return self.ratio_limit is not None and self.ratio is None
 
     @property
     def target(self) -> str:
@@ -58,7 +69,7 @@ class Row:
         """Return the row as text."""
         other = f"{_number(self.other)} {self.unit}" if self.other is not None else ""
         ratio = f"{self.ratio:.3f}" if self.ratio is not None else ""
-        verdict = {True: "met", False: "MISSED", None: ""}[self.met]
+        verdict = {True: "met", False: "MISSED", None: "not checked" if self.unchecked else ""}[self.met]
         ours = f"{_number(self.value)} {self.unit}"
         return (self.measure, ours, other, self.against, ratio, self.target, verdict)
 

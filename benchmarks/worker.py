@@ -89,6 +89,29 @@ def in_turns(contenders: Mapping[str, Contender], graph: Graph, runs: int, warm_
     }
 
 
+def in_pairs(
+    ours: Callable[[Graph], Run], other: Callable[[Graph], Run], graph: Graph, runs: int
+) -> tuple[float, float, float]:
+    """Run two contenders in this process, one right after the other, each pair in the other order than the last.
+
+    What else the machine does falls on both runs of a pair alike, so the median of the pairs' ratios is steady where
+    a ratio of two medians is not.
+
+    Returns:
+        The median wall seconds of ``ours`` and of ``other``, and the median of the pairs' ratios.
+    """
+    walls: list[tuple[float, float]] = []
+    for turn in range(-1, runs):
+        taken: dict[int, float] = {}
+        for side in (0, 1) if turn % 2 else (1, 0):
+            prepare = other if side else ours
+            taken[side] = asyncio.run(_measure(prepare(graph))).wall_s
+        if turn >= 0:
+            walls.append((taken[0], taken[1]))
+    ratio = statistics.median(mine / theirs for mine, theirs in walls)
+    return statistics.median(w[0] for w in walls), statistics.median(w[1] for w in walls), ratio
+
+
 def serve(prepare: Callable[[Graph], Run]) -> None:
     """Answer graphs on stdin until it closes; preparing (compiling, planning) is not measured."""
     for line in sys.stdin:

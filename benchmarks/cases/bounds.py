@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from benchmarks.graphs import Graph, bound_s, chain, critical_path_s, layered
 from benchmarks.report import Row
 from benchmarks.simulated.clock import virtually
-from benchmarks.simulated.graph_runs import apply, plan_of
+from benchmarks.simulated.graph_runs import apply, engine_with, plan_of
 
 SEEDS = range(30)
 CAPS = (4, 8, 16)
@@ -42,5 +42,5 @@ def capped() -> Iterator[Row]:
 
 
 def _makespan(graph: Graph, cap: int | None) -> float:
-    plan = plan_of(graph)
-    return virtually(lambda: apply(plan, cap))[1]
+    engine, plan = engine_with(cap), plan_of(graph)
+    return virtually(lambda: apply(engine, plan))[1]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from benchmarks.baselines import by_hand
 from benchmarks.graphs import Graph, TimedStep, chain, fan_out, layered, scaled
 from benchmarks.report import Row
-from benchmarks.worker import Contender, in_turns
+from benchmarks.simulated import engine_worker
+from benchmarks.worker import Contender, in_pairs, in_turns
 
 LANGGRAPH, BY_HAND, ENGINE = "LangGraph", "asyncio by hand", "engine"
 CPU_LIMIT_US, CPU_RATIO = 100.0, 0.25
@@ -33,21 +35,23 @@ def makespan(contenders: Mapping[str, Contender], runs: int) -> Iterator[Row]:
         **{f"layered 200, log-normal, seed {seed}": scaled(layered(seed), 2.0) for seed in (1, 2, 3)},
     }
     for label, graph in graphs.items():
-        taken = in_turns(contenders, graph, runs)
-        ours = taken[ENGINE].wall_s * 1000
-        limit = CHAIN_50_LIMIT_MS if label == "chain 50 × 10 ms" else None
-        yield Row(f"makespan, {label}", ours, "ms", BY_HAND, taken[BY_HAND].wall_s * 1000, limit, MAKESPAN_RATIO)
-        if LANGGRAPH in taken:
-            yield Row(f"makespan, {label}", ours, "ms", LANGGRAPH, taken[LANGGRAPH].wall_s * 1000)
+        yield beside_by_hand(label, graph, runs, CHAIN_50_LIMIT_MS if label == "chain 50 × 10 ms" else None)
+        if LANGGRAPH in contenders:
+            taken = in_turns({name: contenders[name] for name in (ENGINE, LANGGRAPH)}, graph, runs)
+            ours, other = taken[ENGINE].wall_s * 1000, taken[LANGGRAPH].wall_s * 1000
+            yield Row(f"makespan, {label}", ours, "ms", LANGGRAPH, other)
 
 
-def workflows(contenders: Mapping[str, Contender], graphs: Mapping[str, Graph], runs: int) -> Iterator[Row]:
+def workflows(graphs: Mapping[str, Graph], runs: int) -> Iterator[Row]:
     """Yield makespans of real workflows, scaled to a critical path of one second, beside asyncio by hand."""
-    chosen = {name: contenders[name] for name in (ENGINE, BY_HAND)}
     for name, graph in graphs.items():
-        taken = in_turns(chosen, scaled(graph, 1.0), runs)
-        ours, other = taken[ENGINE].wall_s * 1000, taken[BY_HAND].wall_s * 1000
-        yield Row(f"makespan, {name} ({len(graph)} steps)", ours, "ms", BY_HAND, other, None, MAKESPAN_RATIO)
+        yield beside_by_hand(f"{name} ({len(graph)} steps)", scaled(graph, 1.0), runs)
+
+
+def beside_by_hand(label: str, graph: Graph, runs: int, limit_ms: float | None = None) -> Row:
+    """Return the makespan of a graph with real sleeps beside that of asyncio by hand, taken in pairs."""
+    ours, other, ratio = in_pairs(engine_worker.prepare, by_hand.prepare, graph, runs)
+    return Row(f"makespan, {label}", ours * 1000, "ms", BY_HAND, other * 1000, limit_ms, MAKESPAN_RATIO, ratio)
 
 
 def _chain_of(graph: Graph) -> Graph:

@@ -11,7 +11,6 @@ import anyio
 
 from benchmarks.graphs import layered
 from benchmarks.report import Row
-from benchmarks.simulated.graph_runs import settings
 from engine.api import Engine
 from engine.dag.build import check_plan
 from engine.dag.state import RunState
@@ -21,6 +20,7 @@ from schemas.events import PlanAccepted, PlanStarted, RunStarted
 from schemas.plan import Plan, Step
 from schemas.planning import PlanDelta, PlanReady, PlanRequest, StepDraft
 from schemas.protocols import ModelClient
+from schemas.settings import Settings
 from schemas.tool import ToolSpec
 
 PAUSE_S = 0.3
@@ -86,7 +86,7 @@ async def _lateness() -> float:
         """Follow."""
         moments.append(time.perf_counter())
 
-    engine = Engine(settings(), tools=[first, second], planner=PausingPlanner())
+    engine = Engine(Settings(), tools=[first, second], environ={}, planner=PausingPlanner())
     started = time.perf_counter()
     await engine.run("two steps", mode="plan")
     if moments[1] - started > PAUSE_S:

@@ -10,7 +10,7 @@ from engine.tools.function import tool
 from schemas.errors import StepError
 from schemas.plan import Plan, Step
 from schemas.result import RunResult
-from schemas.settings import Limits, ModelProvider, ModelSettings, Settings
+from schemas.settings import Limits, Settings
 
 
 @tool(effects="none")
@@ -39,19 +39,17 @@ def plan_of(graph: Graph) -> Plan:
     return Plan(goal="run the graph", answer="done", steps=steps)
 
 
-def settings(max_parallel: int | None = None) -> Settings:
-    """Return settings with a cap on simultaneous steps, and a model that is never called."""
-    offline = ModelProvider(name="offline", kind="offline", models=(ModelSettings(name="offline"),))
-    return Settings(model_providers=(offline,), limits=Limits(max_parallel=max_parallel))
+def engine_with(max_parallel: int | None = None) -> Engine:
+    """Return an engine with a cap on simultaneous steps, otherwise as it is out of the box, no key in sight."""
+    return Engine(Settings(limits=Limits(max_parallel=max_parallel)), tools=[work, nothing], environ={})
 
 
-async def apply(plan: Plan, max_parallel: int | None = None) -> RunResult:
-    """Run a plan with an engine of its own.
+async def apply(engine: Engine, plan: Plan) -> RunResult:
+    """Run a plan.
 
     Raises:
         StepError: The run did not complete; a benchmark of half a run would be worthless.
     """
-    engine = Engine(settings(max_parallel), tools=[work, nothing])
     result = await engine.apply(plan)
     if result.status != "completed" or len(result.steps) != len(plan.steps):
         raise StepError(f"the run ended {result.status}", details={"error": str(result.error)})

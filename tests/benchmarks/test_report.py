@@ -40,3 +40,15 @@ def test_results_are_kept_as_json(tmp_path: Path) -> None:
     save([Row("m", 1.0, "ms", "other", 4.0, None, 0.5)], tmp_path / "new" / "r.json")
     row = json.loads((tmp_path / "new" / "r.json").read_text())["rows"][0]
     assert (row["ratio"], row["met"]) == (0.25, True)
+
+
+def test_what_cannot_be_compared_is_said() -> None:
+    """A row whose comparison is missing is not met, and the table says that it was not checked."""
+    row = Row("m", 1.0, "ms", "other", None, 10.0, 0.5)
+    assert (row.met, row.unchecked) == (None, True)
+    assert "not checked" in table([row])
+
+
+def test_a_ratio_of_pairs_stands_for_the_ratio_of_medians() -> None:
+    """Where runs were taken in pairs, the median of their ratios is what the target is held against."""
+    assert Row("m", 2.0, "ms", "other", 1.0, None, 1.01, 1.005).met is True
