@@ -87,7 +87,7 @@ def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
 def _full_label(step: Step) -> str:
     repeated = f" (for each of {step.foreach})" if step.foreach is not None else ""
     guarded = " (if)" if step.when else ""
-    return label(step) + repeated + guarded
+    return _one_line(label(step) + repeated + guarded)
 
 
 def _by_need(plan: Plan) -> list[Step]:

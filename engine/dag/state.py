@@ -44,6 +44,7 @@ from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
 from schemas.tool import ToolSpec
 
 Stop = Literal["cancelled", "budget", "fail_fast"]
+_NO_FAILURE = ("goal_changed", "requested")
 
 
 def _no_artifacts(ref: ArtifactRef) -> Any:
@@ -164,7 +165,7 @@ class RunState:
 
     def _replan_started(self, event: ReplanStarted) -> None:
         previous = self.accepted.get(self.revision)
-        if previous is not None and any(trigger.kind != "goal_changed" for trigger in event.triggers):
+        if previous is not None and any(t.kind not in _NO_FAILURE for t in event.triggers):
             self.failed_plans.append(previous)
         self.revision = event.revision
         self.planning = True
