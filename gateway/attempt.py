@@ -67,7 +67,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls of a gateway share."""
+    """What all calls of a gateway share; ``content`` says whether spans carry prompts and answers."""
 
     ledger: Ledger
     prices: Prices
@@ -75,6 +75,7 @@ class Services:
     retry: RetryPolicy
     chance: Callable[[], float]
     tracer: Callable[[], Tracer]
+    content: bool = False
 
 
 class Attempt:

@@ -56,7 +56,8 @@ class Call:
         self._used: Usage | None = None
         self._route = self._next_route() or self._soonest(routes)
         ids = {"run_id": context.run_id, "role": context.role, "step_id": context.step_id}
-        self._trace = CallTrace(services.tracer, self._route.model, request, {k: v for k, v in ids.items() if v})
+        known = {key: value for key, value in ids.items() if value}
+        self._trace = CallTrace(services.tracer, self._route.model, request, known, content=services.content)
         self._reported = False
 
     async def chunks(self, *, streamed: bool) -> AsyncGenerator[ModelChunk]:

@@ -93,7 +93,13 @@ class Gateway:
         self._lanes: dict[str, Lane] = {}
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
         self._services = Services(
-            self.ledger, self._prices, self._lane, RetryPolicy() if retry is None else retry, chance, tracer
+            self.ledger,
+            self._prices,
+            self._lane,
+            RetryPolicy() if retry is None else retry,
+            chance,
+            tracer,
+            settings.telemetry.content,
         )
 
     @classmethod

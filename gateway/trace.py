@@ -1,4 +1,4 @@
-"""What is told of a call: one span ``chat {model}`` and one debug line. Never a prompt, an answer or a secret.
+"""What is told of a call: one span ``chat {model}`` and one debug line. Never a secret; prompt and answer only on wish.
 
 Source of the attribute names: OpenTelemetry's semantic conventions for generative AI client spans.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, get_tracer
 
+from gateway.content import input_messages, output_messages
 from gateway.routing import Model
 from schemas.errors import EngineError
 from schemas.model import ModelRequest, ModelResponse
@@ -29,14 +30,24 @@ class CallTrace:
     Args:
         tracer: Gives the tracer; asked once.
         model: The first model tried; the span is named after the one that answered.
-        request: What is asked; only its numbers are told.
+        request: What is asked; only its numbers are told, unless content is wanted.
         ids: The run's id, the role, the step's id: whatever is known.
+        content: Whether the span carries the request and the reply.
     """
 
-    __slots__ = ("_ids", "_model", "_span")
+    __slots__ = ("_content", "_ids", "_model", "_span")
 
-    def __init__(self, tracer: Callable[[], Tracer], model: Model, request: ModelRequest, ids: dict[str, str]) -> None:
+    def __init__(
+        self,
+        tracer: Callable[[], Tracer],
+        model: Model,
+        request: ModelRequest,
+        ids: dict[str, str],
+        *,
+        content: bool = False,
+    ) -> None:
         self._ids = ids
+        self._content = content
         self._model = model
         self._span = tracer().start_span(f"chat {model.name}", kind=SpanKind.CLIENT)
         if self._span.is_recording():
@@ -46,6 +57,8 @@ class CallTrace:
                 self._span.set_attribute("gen_ai.request.max_tokens", request.max_output_tokens)
             if request.temperature is not None:
                 self._span.set_attribute("gen_ai.request.temperature", request.temperature)
+            if content:
+                self._span.set_attribute("gen_ai.input.messages", input_messages(request))
 
     def attempt(self, model: Model) -> None:
         """Note which model is asked now."""
@@ -76,6 +89,8 @@ class CallTrace:
             )
             if usage.cost_usd is not None:
                 self._span.set_attribute("engine.cost_usd", usage.cost_usd)
+            if self._content:
+                self._span.set_attribute("gen_ai.output.messages", output_messages(response))
         self._span.end()
         _log.debug(
             "model call",
