@@ -67,8 +67,7 @@ class Journal:
             return []
         records: list[LoggedRecord] = []
         try:
-            with anyio.CancelScope(shield=True):
-                records = await self._log.append(self.run_id, self.head, [event for event, _ in batch])
+            records = await self._log.append(self.run_id, self.head, [event for event, _ in batch])
         except ConflictError:
             self._batch = batch
             return None
