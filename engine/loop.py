@@ -400,7 +400,7 @@ class Loop:
     def _likeness(self, ready: PlanReady) -> float | None:
         """How alike the new plan is to the most alike of those that failed, or None where none did."""
         state = self.state
-        if state.mode != "plan" or not state.failed_plans:
+        if state.mode != "plan" or not state.failed_plans or not ready.plan.steps:
             return None
         new = todo_calls(state, ready.plan)
         return max(similarity(new, todo_calls(state, failed)) for failed in state.failed_plans)
