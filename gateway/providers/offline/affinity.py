@@ -41,6 +41,8 @@ _FITTING: dict[str, frozenset[str]] = {
     "time": stemmed("time hour clock when hh schedule datetime 时间 時間 時刻 시간 zeit"),
     "language": stemmed("language lang locale to from target source sprache 语言 言語 언어"),
 }
+_FOLDER = stemmed("folder directory dir")
+_SUFFIX = re.compile(r"\w\.[A-Za-z]\w{0,4}$")
 _TYPED = stemmed("email phone url uri date birthdate time deadline path filename")
 _DATE = stemmed("date")
 _LOOSE = re.compile(
@@ -189,6 +191,8 @@ def _suits_number(argument: Argument, mention: Mention) -> float:
 
 
 def _suits_text(argument: Argument, mention: Mention) -> float:
+    if mention.kind == "path" and _FOLDER & {*argument.name_stems} and _SUFFIX.search(str(mention.value)):
+        return -1.0
     if mention.kind in _FITTING:
         return _fitting(argument, _FITTING[mention.kind])
     if mention.kind == "list" or (mention.kind in ("name", "code") and typed(argument)):

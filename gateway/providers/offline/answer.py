@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
 from gateway.providers.offline.clauses import split
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result
+from gateway.providers.offline.showing import brief, indented, shown
 from gateway.providers.offline.words import name_stems, overlap, stem, words
 
-_MOST_ITEMS = 50
-_DEPTH = 3
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_QUESTION = re.compile(
+    r"^(?:what(?:'s|s| is| are| was)|how much (?:is|are)|was (?:ist|sind|sagt)|wie viel ist|(?:quelle?s? (?:est|sont)"
+    r"|combien font)|(?:cuál es|cuánto es|qué es))\s+(?=\S)",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(r"(?P<share>\d[\d.]*)/100\s?\*\s?")
+_NEW_CLAUSE = 0.35  # worth of a part of the task that no result stands under yet
 
 
 def write_answer(asked: AnswerAsked) -> str:
     """Return the answer's text, in the language of the task; nothing in it is made up."""
     phrases = phrases_for(asked.task)
     if not asked.worked:
-        return f"{phrases.identity} {phrases.no_tools}"
+        return f"{phrases.identity} {phrases.no_answer}"
     done = [result for result in asked.results if result.done]
     broken = [result for result in asked.results if not result.done]
     parts: list[str] = []
     if len(asked.results) == 1 and done and not asked.missing:
-        return shown(done[0].value, phrases)
+        return shown(done[0].value, phrases, asked.task)
     if asked.results:
-        parts.append("\n".join(_lines(asked.task, asked.results, phrases)))
+        parts.append("\n".join([*_outcome(asked, phrases), *_lines(asked.task, asked.results, phrases)]))
     if not done:
         parts.insert(0, phrases.nothing)
     told = "\n".join(str(result.value) for result in broken)
@@ -35,34 +44,76 @@ def write_answer(asked: AnswerAsked) -> str:
     return "\n\n".join(parts)
 
 
+def _outcome(asked: AnswerAsked, phrases: Phrases) -> list[str]:
+    """Return the last result as a first line, when it is one plain value made of others."""
+    last = asked.results[-1]
+    made = _given(last)
+    values = [one for result in asked.results[:-1] if result.done for one in _values(result.value)]
+    used = sum(any(_holds(made, value) for value in _values(result.value)) for result in asked.results[:-1])
+    if not last.done or not brief(last.value) or not values or not used or not made:
+        return []
+    return [f"{shown(last.value, phrases, asked.task)}\n"]
+
+
+def _holds(text: str, value: Any) -> bool:
+    return bool(re.search(rf"(?<![\w.]){re.escape(str(value))}(?![\w.])", text))
+
+
+def _values(value: Any) -> list[Any]:
+    """Return the plain values of a result that another step may have been made from."""
+    found = list(cast("dict[str, Any]", value).values()) if isinstance(value, dict) else [value]
+    return [one for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)]
+
+
 def _lines(task: str, results: Sequence[Result], phrases: Phrases) -> list[str]:
     lines: list[str] = []
-    for result, title in zip(results, _titles(task, results), strict=True):
+    for result, (title, clause) in zip(results, _titles(task, results), strict=True):
         if not result.done:
             lines.append(f"- {title}: {phrases.broke.format(error=result.value)}")
             continue
-        text = shown(result.value, phrases)
-        lines.append(f"- {title}:\n{_indented(text)}" if "\n" in text else f"- {title}: {text}")
+        text = shown(result.value, phrases, _asks(task, clause), inline=True)
+        nested = "\n" in text or text.startswith("- ")
+        lines.append(f"- {title}:\n{indented(text)}" if nested else f"- {title}: {text}")
     return lines
 
 
-def _titles(task: str, results: Sequence[Result]) -> list[str]:
-    """Return for each result the part of the task it answers, or its tool's name where none can be told."""
+def _asks(task: str, clause: str) -> str:
+    """Return what is asked of one result: its clause, with the way numbers are written in the task."""
+    return f"{clause} {' '.join(re.findall(r'[0-9],[0-9]{3}', task))}"
+
+
+def _titles(task: str, results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return for each result its title and the part of the task it answers (empty where none can be told)."""
     clauses = [clause.text for clause in split(task, {_verb(result) for result in results})]
-    if len(clauses) == len(results):
-        return clauses
-    taken: set[int] = set()
-    titles: list[str] = []
-    for result in results:
-        clue = [*name_stems(result.tool), *(word.stem for word in words(result.input) if word.content)]
-        scores = [(overlap(clue, _said(text)) - (0.2 if at in taken else 0), -at) for at, text in enumerate(clauses)]
-        best = max(scores, default=(0.0, 0))
-        if best[0] > 0:
-            taken.add(-best[1])
-            titles.append(clauses[-best[1]] if titles.count(clauses[-best[1]]) == 0 else _named(result))
-        else:
-            titles.append(_named(result))
+    places = list(range(len(results))) if len(clauses) == len(results) else _aligned(clauses, results)
+    titles: list[tuple[str, str]] = []
+    for result, place in zip(results, places, strict=True):
+        clause = clauses[place] if place is not None else ""
+        alone = clause and places.count(place) == 1
+        titles.append((_plain(clause) if alone else _named(result), clause))
     return titles
+
+
+def _plain(clause: str) -> str:
+    return _QUESTION.sub("", clause.strip(" ?？¿")).strip() or clause
+
+
+def _aligned(clauses: Sequence[str], results: Sequence[Result]) -> list[int | None]:
+    """Return the clause of each result, both in order, so that they have most words in common."""
+    paths: dict[int, tuple[float, list[int | None]]] = {0: (0.0, [])}  # by the last clause taken, from 1
+    for result in results:
+        clue = [*name_stems(result.tool), *_said(_given(result))]
+        reached = {at: (worth, [*path, None]) for at, (worth, path) in paths.items()}
+        for number, clause in enumerate(clauses, 1):
+            alike = overlap(clue, _said(clause))
+            steps = [
+                (worth + alike + (0 if at == number else _NEW_CLAUSE), [*path, number - 1])
+                for at, (worth, path) in paths.items()
+                if at <= number
+            ]
+            reached[number] = max([*steps, reached.get(number, (-1.0, []))], key=lambda one: one[0])
+        paths = reached
+    return max(paths.values(), key=lambda one: one[0])[1]
 
 
 def _verb(result: Result) -> str:
@@ -71,43 +122,23 @@ def _verb(result: Result) -> str:
 
 
 def _said(text: str) -> list[str]:
-    return [word.stem for word in words(text) if word.content]
+    return [word.stem for word in words(_THOUSANDS.sub("", text)) if word.content]
+
+
+def _given(result: Result) -> str:
+    """Return the text of a result's arguments."""
+    try:
+        told: Any = json.loads(result.input)
+    except ValueError:
+        return result.input
+    values = list(cast("dict[str, Any]", told).values()) if isinstance(told, dict) else [told]
+    return ", ".join(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
 
 
 def _named(result: Result) -> str:
+    """Return a title of a result's own: what its tool was given, else its tool's name and number."""
+    given = _given(result)
+    given = _SHARE.sub(r"\g<share>% × ", given)
+    if given and len(given) <= 60 and "\n" not in given:
+        return given if re.search(r"\d", given) else f"{result.tool.replace('_', ' ')} {given}"
     return f"{result.tool.replace('_', ' ')} ({result.step})" if result.step else result.tool.replace("_", " ")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def shown(value: Any, phrases: Phrases, depth: int = 0) -> str:
-    """Return a JSON value as a person reads it: plain numbers, lists and fields on lines of their own."""
-    if isinstance(value, bool):
-        return phrases.yes if value else phrases.no
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.12g}"
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        if len(fields) == 1 and depth == 0:
-            return shown(next(iter(fields.values())), phrases, depth)
-        return _rows([(f"{key}: ", item) for key, item in fields.items()], phrases, depth)
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        if not any(isinstance(item, (dict, list)) for item in items):
-            return ", ".join(shown(item, phrases, depth + 1) for item in items) or "—"
-        return _rows([("", item) for item in items[:_MOST_ITEMS]], phrases, depth) + (
-            "\n…" if len(items) > _MOST_ITEMS else ""
-        )
-    return "—" if value is None else str(value)
-
-
-def _rows(rows: Sequence[tuple[str, Any]], phrases: Phrases, depth: int) -> str:
-    if depth >= _DEPTH or (depth and not any(isinstance(item, (dict, list)) for _, item in rows)):
-        return ", ".join(f"{head}{shown(item, phrases, depth + 1)}" for head, item in rows)
-    lines: list[str] = []
-    for head, item in rows:
-        text = shown(item, phrases, depth + 1)
-        lines.append(f"- {head.rstrip()}\n{_indented(text)}" if "\n" in text else f"- {head}{text}")
-    return "\n".join(lines) or "—"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.references import Link
 from gateway.providers.offline.values import Mention, mentions
+from gateway.providers.offline.worded import signed, worded
 
 _ASKED = frozenset(("expression", "formula", "equation"))
 _SYMBOLIC = re.compile(r"\(*\s*-?\d[\d.,]*\s*\)*(?:\s*(?:\*\*|[-+*/×÷^−·])\s*\(*\s*-?\d[\d.,]*%?\s*\)*)+")
@@ -21,7 +22,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), sign)
     for pattern, sign in (
         (r"\b(?:plus|added to|increased by|más|und dazu)\b|加上?|足す|더하기|プラス", "+"),
-        (r"\b(?:minus|less|decreased by|moins|menos)\b|减去?|減去?|引く|빼기|マイナス", "-"),
+        (r"\b(?:minus|less(?! than)|decreased by|moins|menos)\b|减去?|減去?|引く|빼기|マイナス", "-"),
         (r"\b(?:times|multiplied by|mal|fois|por)\b|乘以?|掛ける|かける|곱하기|×|·", "*"),
         (r"\b(?:divided by|over|geteilt durch|divisé par|dividido por|dividido entre)\b|除以|割る|나누기|÷", "/"),
         (r"\b(?:to the power of|hoch)\b|\^", "**"),
@@ -54,7 +55,9 @@ _AVERAGE = re.compile(r"\b(?:average|mean|durchschnitt|moyenne|promedio)\b|平�
 _FROM = re.compile(r"\bsubtract\b.*\bfrom\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\bthe\s$", re.IGNORECASE)
 _OPERAND = r"(?:\d[\d.]*|\{\{[^}]*\}\})"
-_CHAIN = re.compile(rf"\(*\s*{_OPERAND}\s*\)*(?:\s*(?:\*\*|[-+*/])\s*\(*\s*{_OPERAND}\s*\)*)+")
+_SIGN = r"(?:(?<![\w})])-(?=\d))?"
+_CHAIN = re.compile(rf"\(*\s*{_SIGN}{_OPERAND}\s*\)*(?:\s*(?:\*\*|[-+*/])\s*\(*\s*{_SIGN}{_OPERAND}\s*\)*)+")
+_MOMENT = re.compile(r"\b\d{4}-\d{2}-\d{2}T[\d:.]+")
 
 
 def expression_argument(tool: OfferedTool) -> Argument | None:
@@ -72,11 +75,13 @@ def arithmetic(text: str, follows: bool = False) -> bool:
     text = _without_values(text)
     if follows and (any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)):
         return True
-    return any(p.search(_unwritten(text)) for p in (_SYMBOLIC, _ROOTED)) or _worded(text)
+    plain = _unwritten(text)
+    return any(p.search(plain) for p in (_SYMBOLIC, _ROOTED)) or worded(plain) or _worded(text)
 
 
 def _without_values(text: str) -> str:
     """Blot out what holds digits but is no number: dates, addresses, quoted texts."""
+    text = _MOMENT.sub(lambda match: "\x01" * len(match[0]), text)
     for mention in mentions(text):
         if not all(part.numeric for part in mention.parts or (mention,)):
             text = text[: mention.start] + "\x01" * (mention.end - mention.start) + text[mention.end :]
@@ -104,9 +109,9 @@ def write_expressions(text: str, found: Sequence[Mention]) -> list[str]:
     >>> write_expressions("what is 17% of 2,340 plus 12", ())
     ['17/100*2340 + 12']
     """
-    signed = _signs(_unwritten(_with_references(_without_values(text), found)))
-    chains = [balanced for match in _CHAIN.finditer(signed) if (balanced := _balanced(match[0].strip()))]
-    other = _root(signed) or _gathered(signed)
+    told = _signs(signed(_unwritten(_with_references(_without_values(text), found))))
+    chains = [balanced for match in _CHAIN.finditer(told) if (balanced := _balanced(match[0].strip()))]
+    other = _root(told) or _gathered(told)
     return chains or ([other] if other else [])
 
 

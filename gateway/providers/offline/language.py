@@ -25,6 +25,8 @@ class Phrases:
     nothing: str
     yes: str
     no: str
+    empty: str
+    no_answer: str
 
 
 _PHRASES = {
@@ -41,6 +43,8 @@ _PHRASES = {
         nothing="There are no results to answer from.",
         yes="yes",
         no="no",
+        empty="nothing found",
+        no_answer="This needs a language model, or a task for the tools.",
     ),
     "zh": Phrases(
         identity="我是离线模型：只有规则，没有语言模型。",
@@ -55,6 +59,8 @@ _PHRASES = {
         nothing="没有可以用来回答的结果。",
         yes="是",
         no="否",
+        empty="没有找到",
+        no_answer="这需要语言模型，或者一个工具能完成的任务。",
     ),
     "ja": Phrases(
         identity="私はオフラインモデルです。規則だけで動き、言語モデルではありません。",
@@ -69,6 +75,8 @@ _PHRASES = {
         nothing="答えのもとになる結果がありません。",
         yes="はい",
         no="いいえ",
+        empty="見つかりませんでした",
+        no_answer="これには言語モデルか、ツールでできるタスクが必要です。",
     ),
     "ko": Phrases(
         identity="저는 오프라인 모델입니다. 규칙만 있고 언어 모델이 아닙니다.",
@@ -83,6 +91,8 @@ _PHRASES = {
         nothing="대답할 결과가 없습니다.",
         yes="예",
         no="아니요",
+        empty="찾은 것이 없습니다",
+        no_answer="이 일에는 언어 모델이나 도구로 할 수 있는 작업이 필요합니다.",
     ),
     "de": Phrases(
         identity="Ich bin das Offline-Modell: Regeln, kein Sprachmodell.",
@@ -97,6 +107,8 @@ _PHRASES = {
         nothing="Es gibt keine Ergebnisse, aus denen sich antworten ließe.",
         yes="ja",
         no="nein",
+        empty="nichts gefunden",
+        no_answer="Dafür braucht es ein Sprachmodell oder eine Aufgabe für die Werkzeuge.",
     ),
     "fr": Phrases(
         identity="Je suis le modèle hors ligne : des règles, pas de modèle de langue.",
@@ -111,6 +123,8 @@ _PHRASES = {
         nothing="Il n'y a aucun résultat à partir duquel répondre.",
         yes="oui",
         no="non",
+        empty="rien trouvé",
+        no_answer="Il faut pour cela un modèle de langue, ou une tâche pour les outils.",
     ),
     "es": Phrases(
         identity="Soy el modelo sin conexión: reglas, no un modelo de lenguaje.",
@@ -125,6 +139,8 @@ _PHRASES = {
         nothing="No hay resultados con los que responder.",
         yes="sí",
         no="no",
+        empty="no se encontró nada",
+        no_answer="Para eso hace falta un modelo de lenguaje, o una tarea para las herramientas.",
     ),
 }
 

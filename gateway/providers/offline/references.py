@@ -26,6 +26,12 @@ _TWO = re.compile(
     r"|两者|二者|兩者|两个|両方|二つ|두",
     re.IGNORECASE,
 )
+_ORDINAL = re.compile(
+    r"\bthe (?P<which>first|second|third|fourth|last|previous) (?:result|answer|number|value|output)\b"
+    r"|(?:第(?P<cjk>[一二三四1-4])个?(?:结果|結果|数))|(?P<ja>最初)の結果|(?P<ko>첫 번째) 결과",
+    re.IGNORECASE,
+)
+_ORDER = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1, "previous": -1, "一": 0, "二": 1, "三": 2, "四": 3}
 _OWNED = re.compile(
     r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b|[把将該该]|その|그",
     re.IGNORECASE,
@@ -59,7 +65,7 @@ class Link:
 
 def pronouns(text: str) -> list[tuple[int, int]]:
     """Return the places of words that stand for a result, whatever it is."""
-    return [match.span() for pattern in (_ONE, _TWO) for match in pattern.finditer(text)]
+    return [match.span() for pattern in (_ONE, _TWO, _ORDINAL) for match in pattern.finditer(text)]
 
 
 def cues(
@@ -79,10 +85,20 @@ def cues(
             for place, step in enumerate(earlier[-2:]):
                 found.append(Mention("ref", links_to(step, 0.8), match.start() + place, match.end(), unit="pair"))
             taken.append((match.start(), match.end()))
+    for match in _ORDINAL.finditer(text):
+        place = _place(match)
+        if -len(earlier) <= place < len(earlier) and _free(match, taken):
+            found.append(Mention("ref", links_to(earlier[place], 0.9), match.start(), match.end()))
+            taken.append((match.start(), match.end()))
     for match in _ONE.finditer(text):
         if _free(match, taken) and not _said(match, named) and not _labels(text, match, explicit):
             found.append(Mention("ref", links_to(earlier[-1], 0.7), match.start(), match.end()))
     return sorted(found, key=lambda mention: mention.start)
+
+
+def _place(match: re.Match[str]) -> int:
+    said = (match["which"] or match["cjk"] or "first").lower()
+    return int(said) - 1 if said.isdigit() else _ORDER[said]
 
 
 def _free(match: re.Match[str], taken: Sequence[tuple[int, int]]) -> bool:
