@@ -52,6 +52,7 @@ _GATHER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:ratio|quotient|divide|verhältnis)\b|比率|比值|비율|相除", re.IGNORECASE), "/"),
 )
 _AVERAGE = re.compile(r"\b(?:average|mean|durchschnitt|moyenne|promedio)\b|平均|평균", re.IGNORECASE)
+_OF_RESULT = re.compile(r"\b(?:double|triple|twice|halve|half)\b", re.IGNORECASE)
 _FROM = re.compile(r"\bsubtract\b.*\bfrom\b", re.IGNORECASE)
 _ARTICLE = re.compile(r"\bthe\s$", re.IGNORECASE)
 _OPERAND = r"(?:\d[\d.]*|\{\{[^}]*\}\})"
@@ -73,7 +74,7 @@ def expression_argument(tool: OfferedTool) -> Argument | None:
 def arithmetic(text: str, follows: bool = False) -> bool:
     """Return whether a text has the shape of arithmetic over numbers it holds, or over results when it follows some."""
     text = _without_values(text)
-    if follows and (any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)):
+    if follows and (_OF_RESULT.search(text) or any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)):
         return True
     plain = _unwritten(text)
     return any(p.search(plain) for p in (_SYMBOLIC, _ROOTED)) or worded(plain) or _worded(text)
@@ -83,7 +84,8 @@ def _without_values(text: str) -> str:
     """Blot out what holds digits but is no number: dates, addresses, quoted texts."""
     text = _MOMENT.sub(lambda match: "\x01" * len(match[0]), text)
     for mention in mentions(text):
-        if not all(part.numeric for part in mention.parts or (mention,)):
+        named = mention.kind in ("name", "code") and not any(one.isdigit() for one in text[mention.start : mention.end])
+        if not named and not all(part.numeric for part in mention.parts or (mention,)):
             text = text[: mention.start] + "\x01" * (mention.end - mention.start) + text[mention.end :]
     return text
 

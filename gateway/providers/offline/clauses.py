@@ -41,6 +41,7 @@ _OBJECT = word_set(
 _ASKS = word_set(
     "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto"
 )
+_GATHERS = re.compile(r"(?:the )?(?:sum|total|average|mean|product|difference|square root|median) of\b", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
 _DOTTED = re.compile(
@@ -148,6 +149,8 @@ def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
     first = following[0]
     if first.stem in known and first.text[:1] == rest[:1] and not re.match(r"[\w]+\s*(?:,|and\b|\.|$)", rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
+    if joint.strip().startswith((",", "and")) and _GATHERS.match(rest):
+        return True
     if first.text in _ASKS and rest[:1].islower() and len(following) > 2:
         return True
     shaped = first.content and len(following) > 1 and following[1].text in _OBJECT and rest[:1].islower()

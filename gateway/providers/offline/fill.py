@@ -10,8 +10,9 @@ from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.clauses import opening_stems, split
 from gateway.providers.offline.read import ArgumentsAsked, Result
 from gateway.providers.offline.references import Earlier
-from gateway.providers.offline.results import fields_of, resolve
+from gateway.providers.offline.results import fields_of, ids_in, resolve
 from gateway.providers.offline.score import Index
+from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import name_stems
 
 _SURE = 0.5
@@ -26,7 +27,7 @@ def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
     found = fill(asked.tool, text, earlier, linked=bool(earlier))
     arguments = {} if _told(asked) else _of_same_name(asked, results)
     for name, template in found.values.items():
-        if name in arguments:
+        if name in arguments or not (name in found.links or found.shaped or _spelled(template, text, asked.task)):
             continue
         try:
             arguments[name] = resolve(template, values)
@@ -57,6 +58,14 @@ def _of_same_name(asked: ArgumentsAsked, results: list[Result]) -> dict[str, Any
         if named and suits_value(argument, named[0]) and all(value == named[0] for value in named):
             found[argument.name] = named[0]
     return found
+
+
+def _spelled(value: Any, about: str, task: str) -> bool:
+    """Whether a text stands in the task, or is a value that the step itself spells out."""
+    if not isinstance(value, str) or ids_in(value) or value == about or value.lower() in task.lower():
+        return True
+    spelled = {str(part.value) for one in mentions(about) for part in one.parts or (one,)}
+    return value in spelled or any(value.startswith(one) for one in spelled if len(one) > 3)
 
 
 def _clause(asked: ArgumentsAsked) -> str:

@@ -10,7 +10,7 @@ from gateway.providers.offline.affinity import affinity, context
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.filling import Work, best_link
 from gateway.providers.offline.forms import coerce
-from gateway.providers.offline.phrases import choice, spoken_flag
+from gateway.providers.offline.phrases import choice, pattern_named, spoken_flag
 from gateway.providers.offline.values import Mention
 
 LEAST = 0.15  # affinity below which a value is left unused
@@ -26,6 +26,8 @@ def options(work: Work) -> None:
             value = spoken_flag(argument, work.text, work.tool)
         elif argument.options or argument.hints:
             value = choice(argument, work.text)
+        else:
+            value = pattern_named(argument, work.text)
         if value is None:
             continue
         work.filled.values[argument.name] = value

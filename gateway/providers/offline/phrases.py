@@ -9,7 +9,7 @@ from typing import Any
 from gateway.providers.offline.affinity import role_of
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.glossary import operation
-from gateway.providers.offline.words import CJK, Word, is_cjk, likeness, stem, stemmed, words
+from gateway.providers.offline.words import CJK, Word, is_cjk, likeness, stem, stemmed, word_set, words
 
 _NEGATED = re.compile(
     r"\b(?:no|not|without|exclude|excluding|don't|never|false|off|ohne|keine?|sans|sin)\b|不|没有|なし|없이",
@@ -21,6 +21,7 @@ _STOP = re.compile(
     r"|over|based|per|via)\b",
     re.IGNORECASE,
 )
+_KINDS = "csv|tsv|txt|md|json|jsonl|xml|ya?ml|html?|pdf|py|js|ts|log|parquet|sqlite|db|png|jpe?g|docx?|xlsx?|toml|ini|sql"
 _LINK = re.compile(
     r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the"
     r"|a|an)?\s*",
@@ -60,6 +61,16 @@ def choice(argument: Argument, text: str) -> Any:
     return by_stem or operation(argument.options, text)
 
 
+def pattern_named(argument: Argument, text: str) -> str | None:
+    """Return the pattern of file names a text asks for ("csv files"), for an argument described by such patterns."""
+    if "*" not in argument.description or not argument.textual:
+        return None
+    written = re.search(r"(?<!\S)[\w-]*\*\.?\w*", text)
+    named = re.search(rf"(?<![\w.])\.?(?P<kind>{_KINDS})[\s-]?(?:files?|文件|ファイル|파일|dateien|datei)", text, re.IGNORECASE)
+    named = named or re.search(rf"\b(?:fichiers?|archivos?) \.?(?P<kind>{_KINDS})\b", text, re.IGNORECASE)
+    return written[0] if written else f"*.{named['kind'].lower()}" if named else None
+
+
 def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None:
     """Return whether a clause turns a boolean argument on or off; None when it does not speak of it."""
     telling = [one for one in argument.name_stems if one not in tool.stems and len(one) > 2 and one not in _SWITCH]
@@ -75,6 +86,7 @@ def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None
     return not (_NEGATED.search(before.rsplit(",", 1)[-1]))
 
 
+_VAGUE = word_set("asked given required requested needed mentioned provided specified wanted above below following same")
 _SWITCH = stemmed("include including is has use with enable allow show should whether add")
 
 
@@ -99,6 +111,8 @@ def _clean(text: str, start: int, end: int) -> tuple[str, tuple[int, int]] | Non
     value = text[start:end]
     stripped = value.strip(" ,.;:\"'“”‘’「」\n\x01")
     stripped = re.sub(r"^(?:the|a|an|my|some|any|all|it|them)\b\s*", "", stripped, flags=re.IGNORECASE)
+    if _VAGUE >= {word.text for word in words(stripped)}:
+        return None
     if not stripped or not re.search(r"\w", stripped) or all(not word.content for word in words(stripped)):
         return None
     return stripped, (start, end)

@@ -60,6 +60,7 @@ def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases)
 
 def _described(tool: OfferedTool, name: str) -> str:
     text = next((argument.description for argument in tool.arguments if argument.name == name), "")
+    text = re.split(r"(?<=\w)[.;] |\. ?$", text)[0]
     return f"{name} ({text})" if text else name
 
 

@@ -12,6 +12,8 @@ from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.choose import Choice, choose
 from gateway.providers.offline.clauses import Clause, opening_stems, split
 from gateway.providers.offline.conditions import opens, read_condition, trailing
+from gateway.providers.offline.guards import counts_last
+from gateway.providers.offline.joined import joined
 from gateway.providers.offline.nested import produce, unnest
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
@@ -21,6 +23,7 @@ _STANDS_IN = 0.35  # share of the best score from which another tool may stand i
 _MOST_LOOKED_UP = 6
 _QUESTION = stemmed("query question entity topic term keyword phrase")
 _ASKING = stemmed("search lookup look find answer retrieve")
+_STORED = stemmed("file files folder workspace directory table database document")
 _TELLS = word_set("the its a it include including")
 
 
@@ -97,6 +100,8 @@ class _Sketcher:
         return bool(named & set(stems(condition)))
 
     def _serve(self, clause: Clause) -> None:
+        if self._calls.made and counts_last(clause.text, self._calls.made[-1]):
+            return
         choices = choose(self._index, clause.text, self._calls.earlier(), clause.linked)
         if not choices:
             if not self._adds_to_last(clause) and self._is_request(clause):
@@ -176,6 +181,7 @@ class _Sketcher:
         for more in ({}, *filled.repeats):
             call = Call(calls.next_id, best.tool, {**values, **more}, clause.text, tuple(missing), after, clause.linked)
             call.links = filled.links
+            joined(call, calls.made)
             if failed := calls.failed_before(call):
                 return failed
             calls.append(call)
@@ -208,5 +214,7 @@ def _takes_questions(tool: OfferedTool) -> int:
     if len(tool.required) != 1 or not tool.required[0].textual:
         return 0
     argument = tool.required[0]
+    if tool.key & _STORED:
+        return 0
     asked, asking = {*argument.name_stems, *argument.stems} & _QUESTION, tool.stems & _ASKING
     return (len(asked) + 2 * len(asking)) if asked and asking else 0
