@@ -50,13 +50,15 @@ def partial_answer(request: AnswerRequest, reason: str) -> str:
 
     Args:
         request: The task, the steps that ended and what could not be had.
-        reason: Why there is no better answer, in a few words; may be empty.
+        reason: Why there is no better answer, in a few words; where it is empty and nothing is missing, the
+            answer is not called unfinished.
     """
     phrases = phrases_for(request.task)
-    sections = [_unfinished(reason.rstrip(" .。"), phrases)]
     found = _found(request.steps, phrases)
-    sections.append(f"{phrases.found}\n{found}" if found else phrases.nothing_found)
     missing = request.missing or tuple(_lack(step, phrases) for step in request.steps if step.status != "done")
+    sections = [f"{phrases.found}\n{found}" if found else phrases.nothing_found]
+    if reason or missing or not found:
+        sections.insert(0, _unfinished(reason.rstrip(" .。"), phrases))
     if missing:
         sections.append(missing_note(missing, phrases))
     return "\n\n".join(sections)
