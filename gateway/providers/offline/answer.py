@@ -62,7 +62,7 @@ def _holds(text: str, value: Any) -> bool:
 def _values(value: Any) -> list[Any]:
     """Return the plain values of a result that another step may have been made from."""
     found = list(cast("dict[str, Any]", value).values()) if isinstance(value, dict) else [value]
-    return [one for one in found if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    return [one for one in found if brief(one) and not isinstance(one, bool) and len(str(one)) > 0]
 
 
 def _lines(task: str, results: Sequence[Result], phrases: Phrases) -> list[str]:
@@ -132,7 +132,7 @@ def _given(result: Result) -> str:
     except ValueError:
         return result.input
     values = list(cast("dict[str, Any]", told).values()) if isinstance(told, dict) else [told]
-    return ", ".join(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
+    return " ".join(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
 
 
 def _named(result: Result) -> str:

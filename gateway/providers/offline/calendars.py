@@ -57,6 +57,8 @@ _HOW_LONG = re.compile(
     r"|多少|几|幾|多久|何|며칠|몇|얼마|相差|日数|天数",
     re.IGNORECASE,
 )
+_HOW_MANY = re.compile(r"\b(?:how many|wie ?viele|combien|cuánt[oa]s)\b|多少|几个|何分|何時間|몇 (?:분|시간)", re.IGNORECASE)
+_AGE = re.compile(r"\b(?:how old|what age|wie alt|quel âge|qué edad|age of)\b|多大|几岁|何歳|몇 살", re.IGNORECASE)
 _TIME = re.compile(
     r"\b(?:what(?:'s| is)? (?:the )?(?:current )?time|current time|time (?:is it|now)|wie spät|wie viel uhr|uhrzeit"
     r"|quelle heure|qué hora)\b|几点|何時|몇 ?시",
@@ -157,10 +159,13 @@ class _Reader:
         return Reading(values | {argument.name: value for argument, value in given.values() if argument is not None})
 
     def _moved(self) -> Reading | None:
-        span = _SPAN.search(self._text)
+        text = _without_dates(self._text)
+        span = _SPAN.search(text)
         if span is None:
             return self._next_day()
-        around = self._text[: span.start()] + " " + self._text[span.end() :]
+        around = text[: span.start()] + " " + text[span.end() :]
+        if _HOW_MANY.search(around) and not self._dates and _nearest(around) is None:
+            return None
         back = bool(_BACK.search(around))
         if not back and not _AHEAD.search(around):
             return None
@@ -195,6 +200,9 @@ class _Reader:
 
     def _difference(self) -> Reading | None:
         dates, near = self._dates, _nearest(self._text)
+        if _AGE.search(self._text) and len(dates) == 1 and "today" in self._near:
+            years = {"unit": (self._shape.unit, "years")} if self._shape.unit is not None else {}
+            return self._reading("difference", dates[0], to=(self._shape.to, "today"), **years)
         if not _BETWEEN.search(self._text) or not (_HOW_LONG.search(self._text) or len(dates) > 1):
             return None
         if len(dates) == 1 and "today" in self._near and (near is None or not near[1]):
@@ -232,6 +240,13 @@ class _Reader:
         source = next((match["name"] for match in zones if match["from"]), None)
         start = {"zone": (self._shape.zone, source)} if source else {}
         return self._reading("convert", moment[0].replace(" ", "T"), target=(self._shape.target, target), **start)
+
+
+def _without_dates(text: str) -> str:
+    for mention in mentions(text):
+        if all(part.kind == "date" for part in _parts(mention)):
+            text = text[: mention.start] + " " * (mention.end - mention.start) + text[mention.end :]
+    return text
 
 
 def _dates(text: str) -> list[str]:

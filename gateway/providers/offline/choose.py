@@ -9,11 +9,12 @@ from gateway.providers.offline.arguments import Filled, fill
 from gateway.providers.offline.guards import another_deed
 from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.score import Index, Scored
-from gateway.providers.offline.shapes import shaped
+from gateway.providers.offline.shapes import out_of_shape, shaped
 
 _CANDIDATES = 6
 _NEAR_BEST = 0.4  # candidates below this share of the best score are not tried
 _FIT, _USED = 0.45, 0.3
+_EMPTY = 0.7  # what is left to a tool of which the clause gives no required argument
 _SHAPE = 1.6  # what a clause of the shape that a tool is for is worth to it
 
 
@@ -45,6 +46,7 @@ def choose(
     ]
     best = ranked[0].score if ranked else 0.0
     tried = [one for one in ranked[:_CANDIDATES] if one.score >= best * _NEAR_BEST]
+    tried = [one for one in tried if not out_of_shape(one.tool, text)]
     tried += _by_shape(index, text, tried, best, avoid, bool(earlier))
     choices = [_weigh(one, fill(one.tool, text, earlier, linked)) for one in tried]
     choices = [choice for choice in choices if choice.words > 0 or not choice.filled.missing]
@@ -64,4 +66,6 @@ def _weigh(one: Scored, filled: Filled) -> Choice:
     fit = (1 - _FIT + _FIT * filled.fit(one.tool)) * (1 - _USED + _USED * filled.used)
     if filled.shaped:
         fit *= _SHAPE
+    if filled.missing and not filled.fit(one.tool):
+        fit *= _EMPTY
     return Choice(one.tool, filled, (one.score or 1.0) * fit, one.score)

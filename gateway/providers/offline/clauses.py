@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.providers.offline.glossary import widen
 from gateway.providers.offline.values import QUOTED
-from gateway.providers.offline.words import CJK, stem, word_set, words
+from gateway.providers.offline.words import CJK, stem, stemmed, word_set, words
 
 _HARD = re.compile(
     r"(?<=[^\d\s.])[.!?]+(?:\s+|$)(?=\S|$)|(?<=\d)[.!?](?:\s+(?=\D)|\s*$)|[。！？；]|;\s|\n+"
     r"|(?:,\s*|\s+)(?:and\s+)?(?:then|after that|afterwards|finally|lastly|next(?=,))[,\s]\s*(?:also\s+)?"
+    r"|,?\s+but\s+(?=do not|don't|never)"
     r"|(?:,\s*|\s+)(?:und\s+)?(?:dann|danach|anschließend|schließlich|zuletzt)\s"
     r"|(?:,\s*|\s+)(?:et\s+)?(?:puis|ensuite|enfin)[,\s]|(?:,\s*|\s+)(?:y\s+)?(?:luego|después|finalmente)[,\s]"
     r"|[，,、\s]*(?:然后|接着|之后再|随后|最后|并且|然後|接著)[，,、]?"
@@ -30,7 +32,7 @@ _LEAD = re.compile(
     r"|please|kindly|"
     r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|need|like|also want"
     r"|also need)(?: you)? to|help me(?: to)?|"
-    r"let's|bitte|zuerst|dann|danach|anschließend|schließlich|und|d'abord|puis|ensuite|enfin|primero|luego|"
+    r"let's|tell me|sag mir|dis-moi|dime|告诉我|bitte|zuerst|dann|danach|anschließend|schließlich|und|d'abord|puis|ensuite|enfin|primero|luego|"
     r"请|首先|先|然后|接着|之后|最后|并|再|まず|それから|その後|次に|最後に|"
     r"먼저|그리고|그런 다음|마지막으로)(?=[\s,，、]|[^\x00-\x7f]|$)[\s,，、]*)+",
     re.IGNORECASE,
@@ -42,6 +44,7 @@ _ASKS = word_set(
     "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto"
 )
 _GATHERS = re.compile(r"(?:the )?(?:sum|total|average|mean|product|difference|square root|median) of\b", re.IGNORECASE)
+_VERBS = stemmed("wait sleep delete remove rename send install download upload double triple halve")
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
 _DOTTED = re.compile(
@@ -72,7 +75,7 @@ def split(task: str, verbs: Iterable[str]) -> list[Clause]:
     before an article or pronoun.
     """
     masked = _mask(task)
-    known = set(verbs)
+    known = {*verbs, *_VERBS}
     found: list[Clause] = []
     for start, end, linked in _hard_pieces(masked):
         piece = masked[start:end]
@@ -149,12 +152,15 @@ def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
     first = following[0]
     if first.stem in known and first.text[:1] == rest[:1] and not re.match(r"[\w]+\s*(?:,|and\b|\.|$)", rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
+    if any(stem(other) in known for other in widen(first.text)):
+        return True
     if joint.strip().startswith((",", "and")) and _GATHERS.match(rest):
         return True
     if first.text in _ASKS and rest[:1].islower() and len(following) > 2:
         return True
     shaped = first.content and len(following) > 1 and following[1].text in _OBJECT and rest[:1].islower()
-    return shaped and not first.text.endswith(("ing", "ed", "ly")) and len(first.text) > 2
+    endings = ("ing", "ed") if first.text.endswith("ply") else ("ing", "ed", "ly")
+    return shaped and not first.text.endswith(endings) and len(first.text) > 2
 
 
 def _trimmed(task: str, masked: str, start: int, end: int, linked: bool) -> Clause | None:

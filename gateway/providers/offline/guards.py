@@ -29,6 +29,11 @@ _DEEDS = tuple(
         "bake cook brew",
     )
 )
+_FORBIDS = re.compile(
+    r"^\W*(?:please )?(?:do not|don't|dont|never|bitte nicht|nicht|no (?=[a-z]+[ea]s\b)|ne [\w']+ pas)\b|^\W*(?:请?不要|请?别|请勿)"
+    r"|(?:ないで|ないでください|지 마|지 마세요|지 말고)\W*$|^\W*\w+ (?:nicht|keine?)\b",
+    re.IGNORECASE,
+)
 _COUNT = re.compile(r"^\W*(?:count|tell me how many|how many|zähle?|compte[rz]?|cuenta|数|统计|세어)", re.IGNORECASE)
 
 
@@ -42,6 +47,21 @@ def another_deed(text: str, tool: OfferedTool) -> bool:
     if any(likeness(opening.stem, one) for one in known):
         return False
     return any(said & group and not group & known for group in _DEEDS)
+
+
+def forbids(text: str) -> bool:
+    """Return whether a clause says what must not be done.
+
+    >>> forbids("Do not read it"), forbids("Lies nicht weiter"), forbids("Read it")
+    (True, True, False)
+    """
+    return bool(_FORBIDS.search(text))
+
+
+def asks_deed(text: str) -> bool:
+    """Return whether a clause opens with a deed."""
+    opening = next((word for word in words(text) if word.content), None)
+    return opening is not None and any(opening.stem in group for group in _DEEDS)
 
 
 def counts_last(text: str, last: Call) -> bool:

@@ -25,14 +25,14 @@ _ANY = re.compile(
 _LABEL = 60
 
 
-def joined(call: Call, made: Sequence[Call]) -> None:
-    """Let a text that takes one result take all that the clause speaks of.
+def joined(call: Call, made: Sequence[Call]) -> bool:
+    """Let a text that takes one result take all that the clause speaks of; return whether it does now.
 
     "The results" are all results that no later call took; "the result" of a part of the task that gave several, those.
     """
     texts = [a for a in call.tool.arguments if a.kind == "string" and _TEXT & {*a.name_stems} and a.name in call.links]
     if len(texts) != 1 or not made:
-        return
+        return False
     last = made[-1]
     if _ALL.search(call.text):
         taken = {one for other in made for one in ids_in(other.values)}
@@ -40,9 +40,15 @@ def joined(call: Call, made: Sequence[Call]) -> None:
     elif _ANY.search(call.text) and call.links[texts[0].name].earlier.id == last.id:
         meant = [one for one in made if one.text == last.text]
     else:
-        return
-    if len(meant) > 1 and not any(one.missing for one in meant):
+        return False
+    if len(meant) == 1:
+        rows = [part for part in meant[0].tool.returns if part.items is not None and part.items.kind == "object"]
+        if len(rows) == 1:
+            call.values[texts[0].name] = meant[0].earlier().reference(rows[0])
+    several = len(meant) > 1 and not any(one.missing for one in meant)
+    if several:
         call.values[texts[0].name] = "\n".join(f"{_label(one)}: {_reference(texts[0], one)}" for one in meant)
+    return several
 
 
 def _label(call: Call) -> str:

@@ -7,8 +7,9 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from gateway.providers.offline.affinity import suits_field
 from gateway.providers.offline.calls import Call
-from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import PlanAsked
 from gateway.providers.offline.results import REFERENCE, ids_in
@@ -99,8 +100,15 @@ def _spread(call: Call) -> tuple[dict[str, Any], str]:
     for name, link in call.links.items():
         argument = next(one for one in call.tool.arguments if one.name == name)
         if link.part is not None and link.part.kind == "array" and argument.kind not in ("array", "object"):
-            return {**call.values, name: "{{item}}"}, str(call.values[name])
+            return {**call.values, name: _item_of(argument, link.part)}, str(call.values[name])
     return call.values, ""
+
+
+def _item_of(argument: Argument, rows: Argument) -> str:
+    """Return the reference to one item of a list, or to the field of it that suits the argument best."""
+    parts = rows.items.parts if rows.items is not None else ()
+    best = max(parts, key=lambda part: suits_field(argument, part), default=None)
+    return f"{{{{item.{best.name}}}}}" if best is not None else "{{item}}"
 
 
 def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:

@@ -37,6 +37,7 @@ _COUNT_WORD = rf"(?P<n>\d+|{'|'.join(_NUMBERS)})"
 _MOST = r"(?:(?P<high>largest|highest|biggest|greatest|top|most|best)|(?P<low>smallest|lowest|fewest|least|worst))"
 _BY = rf"(?: (?:by|per|for each|in each|for every|grouped by|group by) (?:each )?(?P<by>{_COLUMN}))?"
 _ONE = re.compile(rf"^(?:{_AGGREGATE}) (?P<column>{_COLUMN}){_BY}$", re.IGNORECASE)
+_AND = re.compile(r",? and (?:the )?|, (?:the )?", re.IGNORECASE)
 _COUNT = re.compile(rf"^(?:how many|number of|count(?: of)?(?: all)?) {_ROWS}(?: are there| there are| are| exist)?{_BY}$", re.IGNORECASE)
 _UNIQUE = re.compile(
     rf"^(?P<many>how many|number of|count(?: of)?)? ?(?:distinct|unique|different) (?P<column>{_COLUMN})(?: are there| are)?$",
@@ -148,7 +149,7 @@ def _asked(text: str) -> tuple[str, str] | None:
     if named is not None:
         table, start, end = named
         text = text[:start] + "\x02" + text[end:]
-        question = in_english(_SPOKEN_FILE.sub(" ", text))
+        question = in_english(re.sub(r"\s+", " ", _SPOKEN_FILE.sub(" ", text)))
     else:
         match = _TABLE.search(text)
         if match is None:
@@ -176,13 +177,19 @@ class _Query:
 
 
 def _one(text: str) -> _Query | None:
-    match = _ONE.match(text)
-    if match is None or _vague(match["column"]):
+    """Return "the total X and the average Y by Z"."""
+    matches = [match for part in _AND.split(text) if (match := _ONE.match(part)) is not None]
+    if len(matches) != len(_AND.split(text)) or any(_vague(match["column"]) for match in matches):
         return None
+    if any(match["by"] for match in matches[:-1]):
+        return None
+    return _grouped(", ".join(_measured(match) for match in matches), matches[-1]["by"])
+
+
+def _measured(match: re.Match[str]) -> str:
     kind = next(name for name, _ in _AGGREGATES if match[name])
     label = re.sub(r"\s+of$", "", match[kind].lower())
-    measure = f"{kind}({_quoted(match['column'])}) AS {_quoted(label + ' ' + match['column'])}"
-    return _grouped(measure, match["by"])
+    return f"{kind}({_quoted(match['column'])}) AS {_quoted(label + ' ' + match['column'])}"
 
 
 def _grouped(measure: str, by: str | None) -> _Query:
@@ -201,7 +208,7 @@ def _unique(text: str) -> _Query | None:
     if match is None:
         return None
     column = _quoted(re.sub(r" values?$", "", match["column"]))
-    return _Query(f"count(DISTINCT {column}) AS {_quoted(match['column'])}" if match["many"] else f"DISTINCT {column}")
+    return _Query(f"count(DISTINCT {column}) AS {_quoted('different ' + match['column'])}" if match["many"] else f"DISTINCT {column}")
 
 
 def _which(text: str) -> _Query | None:

@@ -40,7 +40,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:was ist|was sind|quelle est|quel est|cuál es)(?: die| der| la| le| el)?\b", "what is"),
     )
 )  # fmt: skip
-_ENDING = re.compile(r"[をはの에의은는이가](?=\s|$)|(?:を)?(?:表示して|教えて|計算して|보여|알려|계산해).*$|(?:吗|呢)$|\b(?:est|ist|es)\b|的(?=\s|$)|中(?=\s|$)|里(?=\s|$)")
+_ENDING = re.compile(r"[をはの에의은는이가](?=\s|$)|\s*[を을를]?\s*(?:表示して|教えて|計算して|보여|알려|계산해).*$|(?:吗|呢)$|\b(?:est|ist|es)\b|的(?=\s|$)|中(?=\s|$)|里(?=\s|$)")
 
 
 def in_english(text: str) -> str:

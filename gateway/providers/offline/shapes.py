@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gateway.providers.offline.arithmetic import (
@@ -16,6 +17,10 @@ from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.filling import Filled, Work
 from gateway.providers.offline.queries import describes, query_argument, write_query
 from gateway.providers.offline.references import Earlier, links_to
+from gateway.providers.offline.values import mentions
+
+
+_STATEMENT = re.compile(r"\s*(?:SELECT|WITH|DESCRIBE|SHOW|FROM|SUMMARIZE|EXPLAIN|PRAGMA|VALUES)\b", re.IGNORECASE)
 
 
 def shape(work: Work, earlier: Sequence[Earlier], linked: bool) -> bool:
@@ -28,6 +33,13 @@ def shape(work: Work, earlier: Sequence[Earlier], linked: bool) -> bool:
         return True
     asked = query_argument(work.tool)
     return asked is not None and _query(work, asked)
+
+
+def out_of_shape(tool: OfferedTool, text: str) -> bool:
+    """Return whether a tool for dates is asked for something else: no such question, and no date in it."""
+    if calendar(tool) is None or read_calendar(text, tool) is not None:
+        return False
+    return not any(part.kind in ("date", "time") for one in mentions(text) for part in one.parts or (one,))
 
 
 def shaped(tool: OfferedTool, text: str, follows: bool) -> bool:
@@ -62,8 +74,11 @@ def _dates(work: Work) -> bool:
 
 def _query(work: Work, asked: Argument) -> bool:
     query = describes(work.text, work.tool) or write_query(work.text)
-    if query is None:
+    if query is None and any(_STATEMENT.match(str(one.value)) for one in work.all if one.kind == "quote"):
         return False
+    if query is None:
+        work.filled.missing = (asked.name,)
+        return True
     _settle(work.filled, work.tool, {asked.name: query})
     return not work.filled.missing
 

@@ -13,7 +13,7 @@ _MOST_ITEMS = 50
 _DEPTH = 3
 _GROUPED = re.compile(r"\d,\d{3}(?!\d)")
 _COUNTED = re.compile(
-    r"\b(?:count|how many|number of|zähle?n?|wie ?viele|compte[rz]?|combien|cuent[ae]|contar|cuánt[oa]s)\b"
+    r"\b(?:count(?!\()|how many|number of|zähle?n?|wie ?viele|compte[rz]?|combien|cuent[ae]|contar|cuánt[oa]s)\b"
     r"|多少|几个|几行|数一数|数える|数えて|いくつ|何行|何個|세어|몇",
     re.IGNORECASE,
 )

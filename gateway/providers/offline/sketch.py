@@ -12,8 +12,9 @@ from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.choose import Choice, choose
 from gateway.providers.offline.clauses import Clause, opening_stems, split
 from gateway.providers.offline.conditions import opens, read_condition, trailing
-from gateway.providers.offline.guards import counts_last
+from gateway.providers.offline.guards import asks_deed, counts_last, forbids
 from gateway.providers.offline.joined import joined
+from gateway.providers.offline.queries import amended, data_file, query_argument, write_query
 from gateway.providers.offline.nested import produce, unnest
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
@@ -66,7 +67,7 @@ class _Sketcher:
     def run(self, task: str) -> Sketch:
         """Go through the clauses."""
         condition = ""
-        for clause in split(task, self._verbs):
+        for clause in (self._with_table(clause, task) for clause in split(task, self._verbs)):
             if opens(clause.text):
                 condition = clause.text
                 continue
@@ -75,6 +76,14 @@ class _Sketcher:
         if not self._calls.made:
             self._look_up(task)
         return Sketch([call for call in self._calls.made if not call.dead], self._requests, self._failed)
+
+    def _with_table(self, clause: Clause, task: str) -> Clause:
+        """Name the task's one table in a clause that asks for something of a table and names none."""
+        table = data_file(task)
+        if table is None or data_file(clause.text) or not any(query_argument(tool) for tool in self._index.tools):
+            return clause
+        text = f"{clause.text} in '{table[0]}'"
+        return replace(clause, text=text) if write_query(text) else clause
 
     def _serve_if(self, clause: Clause, condition: str) -> None:
         """Serve a clause under the condition before or in it; one that can't be checked leaves the clause undone."""
@@ -100,6 +109,8 @@ class _Sketcher:
         return bool(named & set(stems(condition)))
 
     def _serve(self, clause: Clause) -> None:
+        if forbids(clause.text):
+            return
         if self._calls.made and counts_last(clause.text, self._calls.made[-1]):
             return
         choices = choose(self._index, clause.text, self._calls.earlier(), clause.linked)
@@ -112,7 +123,8 @@ class _Sketcher:
             return
         failed = self._add(unnest(best, clause.text, self._index, self._calls), clause)
         for choice in others:
-            if failed and choice.score >= _STANDS_IN * best.score:
+            fits = choice.filled.shaped or not best.filled.shaped
+            if failed and fits and choice.score >= _STANDS_IN * best.score:
                 failed = self._add(choice, clause) and failed
         if failed:
             self._give_up(best, clause, failed)
@@ -121,7 +133,7 @@ class _Sketcher:
         """Whether a clause asks for something, rather than telling something."""
         opening = words(clause.text[:60])
         asked = clause.text.endswith(("?", "？")) or not clause.start
-        return bool(opening) and (opening[0].stem in self._verbs or asked)
+        return bool(opening) and (opening[0].stem in self._verbs or asked or asks_deed(clause.text))
 
     def _tells(self, clause: Clause) -> bool:
         """Whether a clause opens like a statement rather than a request."""
@@ -181,11 +193,23 @@ class _Sketcher:
         for more in ({}, *filled.repeats):
             call = Call(calls.next_id, best.tool, {**values, **more}, clause.text, tuple(missing), after, clause.linked)
             call.links = filled.links
-            joined(call, calls.made)
-            if failed := calls.failed_before(call):
+            several = joined(call, calls.made)
+            failed = calls.failed_before(call)
+            if failed and not self._amend(call, failed.error):
                 return failed
             calls.append(call)
+            if several:
+                break
         return None
+
+    def _amend(self, call: Call, error: str) -> bool:
+        """Mend a query that failed by a column's name; return whether that gives a call not yet tried."""
+        asked = query_argument(call.tool)
+        written = amended(str(call.values.get(asked.name, "")), error, call.tool) if asked is not None else None
+        if asked is None or written is None:
+            return False
+        call.values = {**call.values, asked.name: written}
+        return self._calls.failed_before(call) is None
 
     def _same_name(self, argument: Argument) -> str | None:
         """Return a reference to an earlier result field of the argument's own name."""
