@@ -143,8 +143,7 @@ class StepGraph:
         """
         named = {step.id for step in steps} | _with_needs(keeps, self.steps)
         for step in [*self.steps.values()]:
-            begun = step.phase == "running" and not step.void and step.revision != revision
-            if step.parent is None and step.phase != "ended" and step.id not in named and not begun:
+            if step.parent is None and step.id not in named and not _goes_on(step, revision):
                 self._void(step)
         place = len(self.steps)  # beyond every place a draft was given
         for step in in_dependency_order(steps):
@@ -266,6 +265,11 @@ class StepGraph:
             step.rank = rank
         self.queue.rerank(lambda step_id: self.steps[step_id].rank)
         self._ranked = True
+
+
+def _goes_on(step: StepState, revision: int) -> bool:
+    """Whether a step that a new plan does not name keeps its course: it has ended, or runs under an accepted plan."""
+    return step.phase == "ended" or (step.phase == "running" and not step.void and step.revision != revision)
 
 
 def _ranks(unended: list[StepState], durations: Durations) -> list[float]:
