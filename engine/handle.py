@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -55,7 +56,7 @@ class Feed:
         self._closed = True
         self._more.set()
 
-    async def __aiter__(self) -> AsyncIterator[LoggedRecord | LiveEvent]:
+    async def __aiter__(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
         while True:
             while self._items:
                 yield self._items.popleft()
@@ -67,16 +68,20 @@ class Feed:
 
 async def call_hooks(feed: Feed, hooks: dict[str, list[Hook]]) -> None:
     """Call the hooks of each record, one after another, in order; one that raises is logged and harms nothing."""
-    async for item in feed:
-        if not isinstance(item, LoggedRecord):
-            continue
-        for hook in (*hooks.get(item.event.kind, ()), *hooks.get("*", ())):
-            try:
-                outcome = hook(item)
-                if outcome is not None:
-                    await outcome
-            except Exception:
-                structlog.get_logger().exception("a hook raised", kind=item.event.kind, seq=item.seq)
+    async with aclosing(feed.__aiter__()) as items:
+        async for item in items:
+            if isinstance(item, LoggedRecord):
+                for hook in (*hooks.get(item.event.kind, ()), *hooks.get("*", ())):
+                    await _call_hook(hook, item)
+
+
+async def _call_hook(hook: Hook, record: LoggedRecord) -> None:
+    try:
+        outcome = hook(record)
+        if outcome is not None:
+            await outcome
+    except Exception:
+        structlog.get_logger().exception("a hook raised", kind=record.event.kind, seq=record.seq)
 
 
 class RunHandle:
@@ -133,7 +138,7 @@ class RunHandle:
         """Whether the run is over."""
         return self._done.is_set()
 
-    def events(self) -> AsyncIterator[LoggedRecord | LiveEvent]:
+    def events(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
         """Return the run's events and live text as they come, for one reader; ends with the run."""
         return self._feed.__aiter__()
 

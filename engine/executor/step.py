@@ -27,7 +27,7 @@ from schemas.errors import (
 )
 from schemas.events import StepRetried
 from schemas.planning import StepCall
-from schemas.protocols import ModelClient, Tool, ToolContext, ToolSource
+from schemas.protocols import ModelClient, Tool, ToolSource
 from schemas.result import ErrorInfo, StepResult
 from schemas.tool import RetryPolicy, ToolSpec
 
@@ -129,7 +129,7 @@ class ToolRunner:
         result = await self._attempts(tool, call, context, started)
         return Outcome(result, context.thread_done)
 
-    async def _simulate(self, spec: ToolSpec, call: StepCall, context: ToolContext) -> None:
+    async def _simulate(self, spec: ToolSpec, call: StepCall, context: CallContext) -> None:
         """Call the declared dry run first; its failure keeps the real call from being made."""
         if spec.simulate is None:
             return
@@ -138,7 +138,7 @@ class ToolRunner:
         arguments = {name: value for name, value in call.input.items() if name in accepted}
         try:
             _check_arguments(dry.spec, arguments)
-            await dry.call(arguments, context)
+            await _call_once(dry, arguments, context)
         except EngineError as exc:
             raise ToolFailedError(
                 f"{spec.name} was not called: its dry run {spec.simulate} failed: {exc.message}", hint=exc.hint

@@ -1,0 +1,67 @@
+"""The handle and its feeds: everything in order, live text joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from engine.dag.state import RunState
+from engine.handle import Feed, run_result
+from schemas.errors import ConflictError
+from schemas.events import LiveReset, LiveText
+from tests.runs import FakeTool, engine_of, plan_of, step
+
+
+async def read(feed: Feed) -> list[Any]:
+    """Everything a feed gives."""
+    return [item async for item in feed]
+
+
+@pytest.mark.anyio
+async def test_text_is_joined_while_nobody_reads() -> None:
+    """Live text of one stream is joined while its reader is behind; another stream or a reset parts it."""
+    feed = Feed()
+    for at, letter in enumerate("abc"):
+        feed.put(LiveText(stream="answer", offset=at, text=letter))
+    feed.put(LiveReset(stream="answer"))
+    feed.put(LiveText(stream="answer", offset=0, text="d"))
+    feed.put(LiveText(stream="plan", offset=0, text="e"))
+    feed.close()
+    assert [getattr(item, "text", None) for item in await read(feed)] == ["abc", None, "d", "e"]
+
+
+@pytest.mark.anyio
+async def test_a_feed_wakes_its_reader() -> None:
+    """A reader that waits gets what comes, and the end."""
+    feed, seen = Feed(), []
+
+    async def reading() -> None:
+        seen.extend(await read(feed))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(reading)
+        await anyio.lowlevel.checkpoint()
+        feed.put(LiveReset(stream="x"))
+        await anyio.lowlevel.checkpoint()
+        feed.close()
+    assert len(seen) == 1
+
+
+def test_a_run_that_goes_on_has_no_result() -> None:
+    """A run that is not over has no result."""
+    with pytest.raises(ConflictError, match="not over"):
+        run_result(RunState("r", {}))
+
+
+@pytest.mark.anyio
+async def test_cancelling_a_run_that_is_over_does_nothing() -> None:
+    """B47: cancelling a run that is over leaves it as it ended; steering it is refused."""
+    engine = engine_of(FakeTool("look", 7))
+    async with engine.start(plan=plan_of(step("1"))) as run:
+        assert (await run.result()).status == "completed"
+        await run.cancel("late")
+        with pytest.raises(ConflictError, match="is over"):
+            await run.steer("else")
+        assert (await run.result()).status == "completed"
