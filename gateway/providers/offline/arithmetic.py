@@ -74,7 +74,9 @@ def expression_argument(tool: OfferedTool) -> Argument | None:
 def arithmetic(text: str, follows: bool = False) -> bool:
     """Return whether a text has the shape of arithmetic over numbers it holds, or over results when it follows some."""
     text = _without_values(text)
-    if follows and (_OF_RESULT.search(text) or any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)):
+    if follows and (
+        _OF_RESULT.search(text) or any(p.search(text) for p, _ in (*_WORDS, *_GATHER)) or _AVERAGE.search(text)
+    ):
         return True
     plain = _unwritten(text)
     return any(p.search(plain) for p in (_SYMBOLIC, _ROOTED)) or worded(plain) or _worded(text)

@@ -1,4 +1,4 @@
-"""Questions about the calendar and the clock, for a tool whose schema has their shape: an operation, a date, an amount."""
+"""Questions about the calendar and the clock, for a tool of that shape: an operation, a date, an amount."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ _HOW_LONG = re.compile(
     r"|多少|几|幾|多久|何|며칠|몇|얼마|相差|日数|天数",
     re.IGNORECASE,
 )
-_HOW_MANY = re.compile(r"\b(?:how many|wie ?viele|combien|cuánt[oa]s)\b|多少|几个|何分|何時間|몇 (?:분|시간)", re.IGNORECASE)
+_HOW_MANY = re.compile(
+    r"\b(?:how many|wie ?viele|combien|cuánt[oa]s)\b|多少|几个|何分|何時間|몇 (?:분|시간)", re.IGNORECASE
+)
 _AGE = re.compile(r"\b(?:how old|what age|wie alt|quel âge|qué edad|age of)\b|多大|几岁|何歳|몇 살", re.IGNORECASE)
 _TIME = re.compile(
     r"\b(?:what(?:'s| is)? (?:the )?(?:current )?time|current time|time (?:is it|now)|wie spät|wie viel uhr|uhrzeit"
@@ -125,7 +127,9 @@ def _is_end(argument: Argument) -> bool:
 
 
 def _operations(argument: Argument) -> set[str]:
-    return {kind for kind in ("now", "add", "difference", "weekday", "convert") if operation_named(argument.options, kind)}
+    return {
+        kind for kind in ("now", "add", "difference", "weekday", "convert") if operation_named(argument.options, kind)
+    }
 
 
 def read_calendar(text: str, tool: OfferedTool) -> Reading | None:
@@ -210,7 +214,9 @@ class _Reader:
         if len(dates) != 2 or _SPAN.search(self._text):
             return None
         shape = self._shape
-        unit = next((name for name, forms in _UNITS if re.search(rf"(?<!\w)(?:{forms})(?![a-zäñé])", self._text, re.I)), "")
+        unit = next(
+            (name for name, forms in _UNITS if re.search(rf"(?<!\w)(?:{forms})(?![a-zäñé])", self._text, re.I)), ""
+        )
         return self._reading(
             "difference",
             dates[0],

@@ -46,6 +46,12 @@ class Argument:
         """Whether a plain text fits."""
         return self.kind in ("string", "any")
 
+    @property
+    def described(self) -> str:
+        """The name, with the first sentence of the description behind it."""
+        text = re.split(r"(?<=\w)[.;](?: |$)", self.description)[0]
+        return f"{self.name} ({text})" if text else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class OfferedTool:

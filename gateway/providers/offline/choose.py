@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.arguments import Filled, fill
+from gateway.providers.offline.catalogue import OfferedTool
 from gateway.providers.offline.guards import another_deed
 from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.score import Index, Scored
@@ -41,9 +42,7 @@ def choose(
         avoid: Names of tools that must not be taken.
     """
     known = frozenset(stem for step in earlier for part in step.tool.returns for stem in part.name_stems)
-    ranked = [
-        one for one in index.rank(text, known) if one.tool.name not in avoid and not another_deed(text, one.tool)
-    ]
+    ranked = [one for one in index.rank(text, known) if one.tool.name not in avoid and not another_deed(text, one.tool)]
     best = ranked[0].score if ranked else 0.0
     tried = [one for one in ranked[:_CANDIDATES] if one.score >= best * _NEAR_BEST]
     tried = [one for one in tried if not out_of_shape(one.tool, text)]

@@ -37,7 +37,7 @@ def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
         if argument.name not in arguments and argument.name not in asked.given:
             _from_results(argument, results, arguments)
     lacking = [a for a in asked.tool.required if a.name not in arguments and a.name not in asked.given]
-    return arguments, ", ".join(f"{a.name} ({a.description})" if a.description else a.name for a in lacking)
+    return arguments, ", ".join(a.described for a in lacking)
 
 
 def _told(asked: ArgumentsAsked) -> str:

@@ -20,7 +20,8 @@ _ALL = re.compile(
     re.IGNORECASE,
 )
 _ANY = re.compile(
-    r"\b(?:it|this|that|the (?:result|answer|output)|das ergebnis|le résultat|el resultado)\b|结果|結果|결과", re.IGNORECASE
+    r"\b(?:it|this|that|the (?:result|answer|output)|das ergebnis|le résultat|el resultado)\b|结果|結果|결과",
+    re.IGNORECASE,
 )
 _LABEL = 60
 

@@ -21,7 +21,9 @@ _STOP = re.compile(
     r"|over|based|per|via)\b",
     re.IGNORECASE,
 )
-_KINDS = "csv|tsv|txt|md|json|jsonl|xml|ya?ml|html?|pdf|py|js|ts|log|parquet|sqlite|db|png|jpe?g|docx?|xlsx?|toml|ini|sql"
+_KINDS = (
+    "csv|tsv|txt|md|json|jsonl|xml|ya?ml|html?|pdf|py|js|ts|log|parquet|sqlite|db|png|jpe?g|docx?|xlsx?|toml|ini|sql"
+)
 _LINK = re.compile(
     r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the"
     r"|a|an)?\s*",
@@ -66,7 +68,9 @@ def pattern_named(argument: Argument, text: str) -> str | None:
     if "*" not in argument.description or not argument.textual:
         return None
     written = re.search(r"(?<!\S)[\w-]*\*\.?\w*", text)
-    named = re.search(rf"(?<![\w.])\.?(?P<kind>{_KINDS})[\s-]?(?:files?|文件|ファイル|파일|dateien|datei)", text, re.IGNORECASE)
+    named = re.search(
+        rf"(?<![\w.])\.?(?P<kind>{_KINDS})[\s-]?(?:files?|文件|ファイル|파일|dateien|datei)", text, re.IGNORECASE
+    )
     named = named or re.search(rf"\b(?:fichiers?|archivos?) \.?(?P<kind>{_KINDS})\b", text, re.IGNORECASE)
     return written[0] if written else f"*.{named['kind'].lower()}" if named else None
 
@@ -86,7 +90,9 @@ def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None
     return not (_NEGATED.search(before.rsplit(",", 1)[-1]))
 
 
-_VAGUE = word_set("asked given required requested needed mentioned provided specified wanted above below following same")
+_VAGUE = word_set(
+    "asked given required requested needed mentioned provided specified wanted above below following same"
+)
 _SWITCH = stemmed("include including is has use with enable allow show should whether add")
 
 
@@ -111,7 +117,7 @@ def _clean(text: str, start: int, end: int) -> tuple[str, tuple[int, int]] | Non
     value = text[start:end]
     stripped = value.strip(" ,.;:\"'“”‘’「」\n\x01")
     stripped = re.sub(r"^(?:the|a|an|my|some|any|all|it|them)\b\s*", "", stripped, flags=re.IGNORECASE)
-    if _VAGUE >= {word.text for word in words(stripped)}:
+    if {word.text for word in words(stripped)} <= _VAGUE:
         return None
     if not stripped or not re.search(r"\w", stripped) or all(not word.content for word in words(stripped)):
         return None

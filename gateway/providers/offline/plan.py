@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.providers.offline.affinity import suits_field
 from gateway.providers.offline.calls import Call
-from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import PlanAsked
 from gateway.providers.offline.results import REFERENCE, ids_in
@@ -54,15 +54,11 @@ def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases)
         return f"{phrases.identity} {phrases.no_tool.format(what=asked.task)}"
     empty = [call for call in new if call.missing and not call.values and not call.after]
     if empty and len(empty) == len(new) and not any(call.done for call in made.calls):
-        lacks = ", ".join(_described(call.tool, name) for call in empty for name in call.missing)
+        lacks = ", ".join(
+            argument.described for call in empty for argument in call.tool.required if argument.name in call.missing
+        )
         return phrases.needed.format(what=empty[0].text, missing=lacks)
     return ""
-
-
-def _described(tool: OfferedTool, name: str) -> str:
-    text = next((argument.description for argument in tool.arguments if argument.name == name), "")
-    text = re.split(r"(?<=\w)[.;] |\. ?$", text)[0]
-    return f"{name} ({text})" if text else name
 
 
 def _bared(call: Call) -> Call:

@@ -10,17 +10,9 @@ import re
 from dataclasses import dataclass
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
-from gateway.providers.offline.querying import in_english
-from gateway.providers.offline.values import mentions
+from gateway.providers.offline.querying import table_asked
 from gateway.providers.offline.words import word_set
 
-_FILE = re.compile(r"\.(?:csv|tsv|parquet|jsonl?|ndjson|sqlite3?|db)$", re.IGNORECASE)
-_SPOKEN_FILE = re.compile(
-    r"(?:\b(?:in|of|from|for|on|inside|within|does|do|has|aus|von|der|dans|de|du|en|del)\s+)?(?:\b(?:the|die|le|la|el|der)\s+)?"
-    r"(?:\b(?:file|table|datei|tabelle|fichier|archivo|tabla|文件|表格?)\s*)?['\"]?\x02['\"]?\s*(?:中|里|的|では|には|の|は|에서|에는|의|은|는)?",
-    re.IGNORECASE,
-)
-_TABLE = re.compile(r"\b(?:in|of|from|on)\s+(?:the\s+)?(?:(?P<a>\w+) table|table (?P<b>\w+))\b", re.IGNORECASE)
 _SQL = re.compile(r"\b(?:SELECT\b.+?\bFROM\b|DESCRIBE\s).+", re.S)
 _COLUMN = r"[^\W\d]\w*(?: (?!by\b|per\b|for\b|in\b|is\b|where\b|and\b|of\b|than\b|with\b|sorted\b|rows?\b|are\b|is\b|exist\b|have\b)[^\W\d]\w*){0,2}"
 _ROWS = r"(?:rows?|lines?|records?|entries|entry)"
@@ -32,13 +24,18 @@ _AGGREGATES: tuple[tuple[str, str], ...] = (
     ("min", r"min(?:imum)?(?: of)?|lowest|smallest|least"),
 )
 _AGGREGATE = "|".join(f"(?P<{name}>{forms})" for name, forms in _AGGREGATES)
-_NUMBERS = {w: n for n, w in enumerate("one two three four five six seven eight nine ten".split(), 1)}
+_NUMBERS = {
+    w: n for n, w in enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 1)
+}
 _COUNT_WORD = rf"(?P<n>\d+|{'|'.join(_NUMBERS)})"
 _MOST = r"(?:(?P<high>largest|highest|biggest|greatest|top|most|best)|(?P<low>smallest|lowest|fewest|least|worst))"
 _BY = rf"(?: (?:by|per|for each|in each|for every|grouped by|group by) (?:each )?(?P<by>{_COLUMN}))?"
 _ONE = re.compile(rf"^(?:{_AGGREGATE}) (?P<column>{_COLUMN}){_BY}$", re.IGNORECASE)
 _AND = re.compile(r",? and (?:the )?|, (?:the )?", re.IGNORECASE)
-_COUNT = re.compile(rf"^(?:how many|number of|count(?: of)?(?: all)?) {_ROWS}(?: are there| there are| are| exist)?{_BY}$", re.IGNORECASE)
+_COUNT = re.compile(
+    rf"^(?:how many|number of|count(?: of)?(?: all)?(?: the)?) {_ROWS}(?: are there| there are| are| exist)?{_BY}$",
+    re.IGNORECASE,
+)
 _UNIQUE = re.compile(
     rf"^(?P<many>how many|number of|count(?: of)?)? ?(?:distinct|unique|different) (?P<column>{_COLUMN})(?: are there| are)?$",
     re.IGNORECASE,
@@ -82,18 +79,9 @@ _VAGUE = word_set("it them this that these those all data values value rows row 
 
 def query_argument(tool: OfferedTool) -> Argument | None:
     """Return the argument that takes SQL, if there is one."""
-    return next((a for a in tool.required if a.textual and re.search(r"\bSQL\b", f"{a.name} {a.description}", re.I)), None)
-
-
-def data_file(text: str) -> tuple[str, int, int] | None:
-    """Return the one data file a text names, with its place; None when there is none, or more than one."""
-    found = [
-        (str(part.value), part.start, part.end)
-        for mention in mentions(text)
-        for part in mention.parts or (mention,)
-        if part.kind in ("path", "quote") and _FILE.search(str(part.value))
-    ]
-    return found[0] if len({name for name, _, _ in found}) == 1 else None
+    return next(
+        (a for a in tool.required if a.textual and re.search(r"\bSQL\b", f"{a.name} {a.description}", re.I)), None
+    )
 
 
 def write_query(text: str) -> str | None:
@@ -105,7 +93,7 @@ def write_query(text: str) -> str | None:
     spoken = _SQL.search(text)
     if spoken is not None and not re.search(r"['\"]\s*$", text[: spoken.start()]):
         return spoken[0].strip().rstrip("?.;")
-    asked = _asked(text)
+    asked = table_asked(text)
     if asked is None:
         return None
     table, question = asked
@@ -122,7 +110,7 @@ def write_query(text: str) -> str | None:
 
 def describes(text: str, tool: OfferedTool) -> str | None:
     """Return the statement that lists a table's columns, where the tool takes it and the text asks for them."""
-    asked = _asked(text)
+    asked = table_asked(text)
     said = f"{tool.description} {' '.join(a.description for a in tool.arguments)}"
     if asked is None or "DESCRIBE" not in said or not _SHOWN.search(asked[1]):
         return None
@@ -136,26 +124,13 @@ def amended(query: str, error: str, tool: OfferedTool) -> str | None:
     duck = any("DuckDB" in argument.description for argument in tool.arguments)
     if unknown is None or not duck or "COLUMNS(" in query:
         return None
-    wanted = re.compile(rf'(?P<call>(?:sum|avg|median|max|min)\(|count\(DISTINCT )"{re.escape(unknown["name"])}"\)', re.IGNORECASE)
+    wanted = re.compile(
+        rf'(?P<call>(?:sum|avg|median|max|min)\(|count\(DISTINCT )"{re.escape(unknown["name"])}"\)', re.IGNORECASE
+    )
     pattern = "[ _]?".join(re.escape(part) for part in re.split(r"[\s_]+", unknown["name"]))
     pattern += "?" if pattern.endswith("s") else ""
     changed = wanted.sub(lambda match: f"{match['call']}COLUMNS('(?i){pattern}'))", query)
     return re.sub(r'\)\) AS "[^"]*"', "))", changed) if changed != query else None
-
-
-def _asked(text: str) -> tuple[str, str] | None:
-    """Return the table a question is about, and the question without it, in English."""
-    named = data_file(text)
-    if named is not None:
-        table, start, end = named
-        text = text[:start] + "\x02" + text[end:]
-        question = in_english(re.sub(r"\s+", " ", _SPOKEN_FILE.sub(" ", text)))
-    else:
-        match = _TABLE.search(text)
-        if match is None:
-            return None
-        table, question = match["a"] or match["b"], text[: match.start()] + text[match.end() :]
-    return table, re.sub(r"\s+", " ", question).strip(" ,:?.!？。¿")
 
 
 def _cut(pattern: re.Pattern[str], text: str) -> tuple[str, re.Match[str] | None]:
@@ -208,7 +183,11 @@ def _unique(text: str) -> _Query | None:
     if match is None:
         return None
     column = _quoted(re.sub(r" values?$", "", match["column"]))
-    return _Query(f"count(DISTINCT {column}) AS {_quoted('different ' + match['column'])}" if match["many"] else f"DISTINCT {column}")
+    return _Query(
+        f"count(DISTINCT {column}) AS {_quoted('different ' + match['column'])}"
+        if match["many"]
+        else f"DISTINCT {column}"
+    )
 
 
 def _which(text: str) -> _Query | None:
@@ -219,7 +198,10 @@ def _which(text: str) -> _Query | None:
     if match["column"].lower() in ("rows", "lines", "entries", "records"):
         measure = 'count(*) AS "rows"'
     else:
-        measure = _measure(match["kind"] or ("total " if (match["high"] or match["low"]) in ("most", "fewest") else ""), match["column"])
+        measure = _measure(
+            match["kind"] or ("total " if (match["high"] or match["low"]) in ("most", "fewest") else ""),
+            match["column"],
+        )
     if measure is None:
         return _Query("*", "", f"ORDER BY {_quoted(match['column'])}{down}", 1)
     return _Query(f"{_quoted(match['by'])}, {measure}", f"GROUP BY {_quoted(match['by'])}", f"ORDER BY 2{down}", 1)

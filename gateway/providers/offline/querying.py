@@ -1,9 +1,20 @@
-"""Questions over tables in other languages, put into the English forms that queries are read from."""
+"""Which table a question is about, and what it asks, in the English forms that queries are read from."""
+
+# ruff: noqa: E501 - one pattern a line
 
 from __future__ import annotations
 
 import re
 
+from gateway.providers.offline.values import mentions
+
+_FILE = re.compile(r"\.(?:csv|tsv|parquet|jsonl?|ndjson|sqlite3?|db)$", re.IGNORECASE)
+_SPOKEN_FILE = re.compile(
+    r"(?:\b(?:in|of|from|for|on|inside|within|does|do|has|aus|von|der|dans|de|du|en|del)\s+)?(?:\b(?:the|die|le|la|el|der)\s+)?"
+    r"(?:\b(?:file|table|datei|tabelle|fichier|archivo|tabla|文件|表格?)\s*)?['\"]?\x02['\"]?\s*(?:中|里|的|では|には|の|は|에서|에는|의|은|는)?",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r"\b(?:in|of|from|on)\s+(?:the\s+)?(?:(?P<a>\w+) table|table (?P<b>\w+))\b", re.IGNORECASE)
 _N = r"(?P<n>\d+)"
 _C = r"[^\W\d_](?:(?![的を의按])\w)*"
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -40,7 +51,9 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:was ist|was sind|quelle est|quel est|cuál es)(?: die| der| la| le| el)?\b", "what is"),
     )
 )  # fmt: skip
-_ENDING = re.compile(r"[をはの에의은는이가](?=\s|$)|\s*[を을를]?\s*(?:表示して|教えて|計算して|보여|알려|계산해).*$|(?:吗|呢)$|\b(?:est|ist|es)\b|的(?=\s|$)|中(?=\s|$)|里(?=\s|$)")
+_ENDING = re.compile(
+    r"[をはの에의은는이가](?=\s|$)|\s*[を을를]?\s*(?:表示して|教えて|計算して|보여|알려|계산해).*$|(?:吗|呢)$|\b(?:est|ist|es)\b|的(?=\s|$)|中(?=\s|$)|里(?=\s|$)"
+)
 
 
 def in_english(text: str) -> str:
@@ -55,3 +68,29 @@ def in_english(text: str) -> str:
     if told != text:
         told = _ENDING.sub(" ", told)
     return re.sub(r"\s+", " ", told).strip()
+
+
+def data_file(text: str) -> tuple[str, int, int] | None:
+    """Return the one data file a text names, with its place; None when there is none, or more than one."""
+    found = [
+        (str(part.value), part.start, part.end)
+        for mention in mentions(text)
+        for part in mention.parts or (mention,)
+        if part.kind in ("path", "quote") and _FILE.search(str(part.value))
+    ]
+    return found[0] if len({name for name, _, _ in found}) == 1 else None
+
+
+def table_asked(text: str) -> tuple[str, str] | None:
+    """Return the table a question is about, and the question without it, in English."""
+    named = data_file(text)
+    if named is not None:
+        table, start, end = named
+        text = text[:start] + "\x02" + text[end:]
+        question = in_english(re.sub(r"\s+", " ", _SPOKEN_FILE.sub(" ", text)))
+    else:
+        match = _TABLE.search(text)
+        if match is None:
+            return None
+        table, question = match["a"] or match["b"], text[: match.start()] + text[match.end() :]
+    return table, re.sub(r"\s+", " ", question).strip(" ,:?.!？。¿")

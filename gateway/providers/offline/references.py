@@ -31,7 +31,18 @@ _ORDINAL = re.compile(
     r"|(?:第(?P<cjk>[一二三四1-4])个?(?:结果|結果|数))|(?P<ja>最初)の結果|(?P<ko>첫 번째) 결과",
     re.IGNORECASE,
 )
-_ORDER = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1, "previous": -1, "一": 0, "二": 1, "三": 2, "四": 3}
+_ORDER = {
+    "first": 0,
+    "second": 1,
+    "third": 2,
+    "fourth": 3,
+    "last": -1,
+    "previous": -1,
+    "一": 0,
+    "二": 1,
+    "三": 2,
+    "四": 3,
+}
 _OWNED = re.compile(
     r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b|[把将該该]|その|그",
     re.IGNORECASE,

@@ -19,7 +19,6 @@ from gateway.providers.offline.queries import describes, query_argument, write_q
 from gateway.providers.offline.references import Earlier, links_to
 from gateway.providers.offline.values import mentions
 
-
 _STATEMENT = re.compile(r"\s*(?:SELECT|WITH|DESCRIBE|SHOW|FROM|SUMMARIZE|EXPLAIN|PRAGMA|VALUES)\b", re.IGNORECASE)
 
 

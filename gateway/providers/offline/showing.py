@@ -38,6 +38,8 @@ def shown(value: Any, phrases: Phrases, task: str = "", *, inline: bool = False)
     if isinstance(told, list) and not told and isinstance(value, dict):
         return phrases.empty
     depth = int(inline and isinstance(told, dict) and len(cast("dict[str, Any]", told)) > 1)
+    if isinstance(told, list):
+        told = [_labelled(item) for item in cast("list[Any]", told)]
     text = _written(told, phrases, depth, bool(_GROUPED.search(task)))
     if isinstance(told, list) and counts(task):
         items = cast("list[Any]", told)
@@ -67,6 +69,15 @@ def _content(value: Mapping[str, Any], task: str) -> Any:
     if len(body) == 1 and not parts and (len(texts) > 1 or len(value) > 1) and _is_read(value):
         return body[0]
     return value
+
+
+def _labelled(item: Any) -> Any:
+    """Return a text that was read as the value of the name it has."""
+    body = _content(item, "") if isinstance(item, dict) else item
+    if not isinstance(body, str) or not isinstance(item, dict):
+        return item
+    name = next((part for part in cast("dict[str, Any]", item).values() if isinstance(part, str)), "")
+    return {name: body} if name and name != body else item
 
 
 def _is_read(value: Mapping[str, Any]) -> bool:
@@ -153,13 +164,17 @@ def _list(items: list[Any], phrases: Phrases, depth: int, grouped: bool) -> str:
 
 
 def _rows(rows: Sequence[tuple[str, Any]], phrases: Phrases, depth: int, grouped: bool) -> str:
-    if depth >= _DEPTH or (depth and not any(isinstance(item, (dict, list)) for _, item in rows)):
+    nested = any(isinstance(item, (dict, list)) or (isinstance(item, str) and "\n" in item.strip()) for _, item in rows)
+    if depth >= _DEPTH or (depth and not nested):
         return ", ".join(f"{head}{_written(item, phrases, depth + 1, grouped)}" for head, item in rows)
     lines: list[str] = []
     for head, item in rows:
         text = _written(item, phrases, depth + 1, grouped)
-        nested = "\n" in text or (isinstance(item, list) and text.startswith("- "))
-        lines.append(f"- {head.rstrip()}\n{indented(text)}" if nested and head else f"- {head}{text}")
+        deep = "\n" in text or (isinstance(item, list) and text.startswith("- "))
+        if deep and isinstance(item, dict) and len(cast("dict[str, Any]", item)) == 1:
+            lines.append(text)
+        else:
+            lines.append(f"- {head.rstrip()}\n{indented(text)}" if deep and head else f"- {head}{text}")
     return "\n".join(lines) or "—"
 
 
@@ -174,4 +189,3 @@ def brief(value: Any) -> bool:
         fields = cast("dict[str, Any]", value)
         return len(fields) == 1 and brief(next(iter(fields.values())))
     return isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= 40 and "\n" not in value)
-

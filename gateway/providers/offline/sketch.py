@@ -14,8 +14,9 @@ from gateway.providers.offline.clauses import Clause, opening_stems, split
 from gateway.providers.offline.conditions import opens, read_condition, trailing
 from gateway.providers.offline.guards import asks_deed, counts_last, forbids
 from gateway.providers.offline.joined import joined
-from gateway.providers.offline.queries import amended, data_file, query_argument, write_query
 from gateway.providers.offline.nested import produce, unnest
+from gateway.providers.offline.queries import amended, query_argument, write_query
+from gateway.providers.offline.querying import data_file
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import name_stems, stemmed, stems, word_set, words

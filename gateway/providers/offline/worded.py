@@ -1,5 +1,7 @@
 """Arithmetic said in words ("double 21", "15% off 80", "increase 200 by 10%"), written with signs."""
 
+# ruff: noqa: E501 - one pattern a line
+
 from __future__ import annotations
 
 import re
