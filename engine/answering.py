@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.dag.analyze import run_timing
 from engine.dag.state import RunState
 from engine.dag.steps import StepState
 from engine.replanner.history import past_steps
@@ -17,7 +18,8 @@ from schemas.errors import (
     TimeBudgetError,
     TokenBudgetError,
 )
-from schemas.planning import AnswerRequest
+from schemas.events import Answer, RunEnded
+from schemas.planning import AnswerReady, AnswerRequest
 from schemas.result import ErrorInfo, RunStatus, StepResult
 
 _ANSWER_PREVIEW_CHARS = 100_000
@@ -182,3 +184,46 @@ def partial_text(state: RunState, found: Verdict) -> str:
     """Return an answer made without a model: what there is, what is missing and why."""
     reason = found.error.message if found.error is not None else ""
     return partial_answer(answer_request(state, found), reason)
+
+
+def without_model(state: RunState, found: Verdict) -> Answer:
+    """Return an answer made from what there is, without asking a model."""
+    text = partial_text(state, found)
+    partial = bool(found.missing)
+    return Answer(text=text, source="template", steps_used=found.used, partial=partial, missing=found.missing)
+
+
+def written(state: RunState, found: Verdict, ready: AnswerReady) -> Answer:
+    """Return the answer that the synthesizer wrote."""
+    return Answer(
+        text=ready.text,
+        source="direct" if state.mode == "direct" else "model",
+        steps_used=ready.steps_used,
+        partial=bool(found.missing),
+        missing=found.missing,
+    )
+
+
+def unwritten(state: RunState, cap: str, error: EngineError) -> Answer:
+    """Return the answer when the synthesizer failed; without results its error is why the run failed."""
+    found = verdict(state, cap)
+    if state.mode == "direct" or not found.has_results:
+        state.plan_error = error.to_info()
+        found = verdict(state, cap)
+    return without_model(state, found)
+
+
+def ending(state: RunState, cap: str, duration_s: float) -> RunEnded:
+    """Return the run's last event."""
+    timing = run_timing(state.graph)
+    found = verdict(state, cap)
+    return RunEnded(
+        status=found.status,
+        error=found.error,
+        usage=state.usage,
+        replans=state.replans,
+        steps=sum(1 for step in state.graph.steps.values() if step.result and step.result.attempts),
+        duration_s=duration_s,
+        critical_path_s=timing.critical_path_s,
+        sequential_s=timing.sequential_s,
+    )

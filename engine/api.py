@@ -2,59 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import anyio
 
-from engine.config import LoadedSettings, load_settings, settings_from
+from engine.assembly import Assembly
 from engine.dag.build import Problem, check_plan, plan_error
-from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
-from engine.durable.memory import MemoryLog
 from engine.estimate import Estimate, estimate_plan
-from engine.executor.executor import Executor
-from engine.executor.fill import LLMFiller
-from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.handle import Feed, Hook, RunHandle, call_hooks
-from engine.journal import Inbox
-from engine.loop import Happening, Loop, Moved, Parts
+from engine.loop import Loop
 from engine.metering import RunModel
-from engine.planner.llm import LLMPlanner
-from engine.planner.triage import choose_mode
 from engine.planning import Planned, Planning
-from engine.react.llm import ReactPlanner
 from engine.replaying import replay
-from engine.synth.llm import LLMSynthesizer
-from engine.synth.template import partial_answer
-from engine.telemetry import tracer
-from engine.tools.registry import Registry, from_settings
-from gateway.budget import MemoryLedger
-from gateway.gateway import Gateway
 from schemas.errors import EngineError, PlanParseError, RunCancelledError
 from schemas.events import (
     ApproveMode,
     LiveEvent,
-    LiveProgress,
     LoggedRecord,
     Mode,
     PlanStarted,
     RunLimits,
-    RunStarted,
-    Warned,
 )
 from schemas.plan import Plan
-from schemas.planning import PlanReady, StepCall
-from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
+from schemas.planning import PlanReady
 from schemas.result import RunResult, Usage
-from schemas.settings import Settings
 
-Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None
 H = TypeVar("H", bound=Hook)
 _GRACE_S = 0.15
 
@@ -76,7 +53,7 @@ class PlanPreview:
     usage: Usage
 
 
-class Engine:
+class Engine(Assembly):
     """Plans and runs tasks over declared tools.
 
     Args:
@@ -91,34 +68,6 @@ class Engine:
     Raises:
         ConfigError: The configuration, or a tool, is wrong.
     """
-
-    def __init__(
-        self,
-        config: Config = None,
-        *,
-        tools: Iterable[Tool | Callable[..., Any]] = (),
-        environ: Mapping[str, str] | None = None,
-        log: RunLog | None = None,
-        ledger: Ledger | None = None,
-        gateway: Gateway | None = None,
-        planner: Planner | None = None,
-        react: Planner | None = None,
-        synthesizer: Synthesizer | None = None,
-        filler: Filler | None = None,
-    ) -> None:
-        given = tuple(tools)
-        self.loaded = _load(config, os.environ if environ is None else environ)
-        self.settings = self.loaded.settings
-        self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
-        self.log: RunLog = log or MemoryLog()
-        self.ledger: Ledger = ledger or MemoryLedger()
-        self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
-        limits = self.settings.limits
-        self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
-        self._react: Planner = react or ReactPlanner(partial_answer, max_turns=limits.max_turns)
-        self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer()
-        self._filler: Filler = filler or LLMFiller()
-        self._hooks: dict[str, list[Hook]] = {}
 
     async def __aenter__(self) -> Engine:
         return self
@@ -137,23 +86,10 @@ class Engine:
         """
 
         def register(hook: H) -> H:
-            self._hooks.setdefault(kind, []).append(hook)
+            self.hooks.setdefault(kind, []).append(hook)
             return hook
 
         return register
-
-    def limits(self, **changes: Any) -> RunLimits:
-        """Return the configured caps of a run, changed where an argument is not None."""
-        budget, limits = self.settings.budget, self.settings.limits
-        base = RunLimits(
-            budget_usd=budget.run_usd,
-            max_tokens=budget.run_tokens,
-            time_limit_s=budget.run_seconds,
-            max_replans=limits.max_replans,
-            max_steps=limits.max_steps,
-            max_parallel=limits.max_parallel,
-        )
-        return base.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
     # ------------------------------------------------------------------ running
 
@@ -164,8 +100,8 @@ class Engine:
 
     async def stream(self, task: str, **options: Any) -> AsyncIterator[LoggedRecord | LiveEvent]:
         """Plan and run a task, yielding its events and live text; leaving early cancels the run."""
-        async with self.start(task, **options) as run:
-            async for item in run.events():
+        async with self.start(task, **options) as run, aclosing(run.events()) as items:
+            async for item in items:
                 yield item
 
     async def apply(self, plan: Plan, **options: Any) -> RunResult:
@@ -208,17 +144,17 @@ class Engine:
         if plan is not None:
             self._require(plan)
         run_id = run_id or uuid.uuid4().hex[:12]
-        started = self._started(task, plan, mode, approve, limits, user)
-        handle, loop = self._assemble(run_id, plan)
+        started = self.started(task, plan, mode, approve, limits, user)
+        handle, loop = self.assemble(run_id, plan)
         hooks = Feed()
-        if self._hooks:
+        if self.hooks:
             handle.also(hooks)
         await loop.begin(started)
-        await self._open_budget(run_id, started.limits)
+        await self.open_budget(run_id, started.limits)
         failure: BaseException | None = None
         async with anyio.create_task_group() as group:
-            if self._hooks:
-                group.start_soon(call_hooks, hooks, self._hooks)
+            if self.hooks:
+                group.start_soon(call_hooks, hooks, self.hooks)
             group.start_soon(self._drive, loop, handle)
             try:
                 yield handle
@@ -254,9 +190,9 @@ class Engine:
             ModelError, BudgetError: The planner could not be asked.
         """
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
-        started = self._started(task, None, "plan", None, limits, "")
-        await self._open_budget(run_id, started.limits)
-        state = self._state(run_id, Artifacts(self.log))
+        started = self.started(task, None, "plan", None, limits, "")
+        await self.open_budget(run_id, started.limits)
+        state = self.state(run_id, Artifacts(self.log))
         state.apply(started)
         model = RunModel(self.gateway, run_id, lambda _: None)
         planning = Planning(self._planner, self._react, self.tools, model)
@@ -303,134 +239,8 @@ class Engine:
         if problems:
             raise plan_error(problems)
 
-    # ------------------------------------------------------------------ assembling a run
-
-    def _started(
-        self,
-        task: str,
-        plan: Plan | None,
-        mode: Mode,
-        approve: ApproveMode | None,
-        limits: RunLimits | None,
-        user: str,
-    ) -> RunStarted:
-        visible = [spec for spec in self.tools.specs().values() if spec.enabled and not spec.hidden]
-        chosen, reason = (mode, "asked for") if mode != "auto" else choose_mode(task, visible)
-        if plan is not None:
-            chosen, reason = "plan", "the plan was given"
-        dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
-        return RunStarted(
-            task=task or (plan.goal if plan is not None else ""),
-            mode=chosen,
-            mode_reason=reason,
-            limits=limits or self.limits(max_replans=0 if plan is not None else None),
-            approve=approve or self.settings.approvals.mode,
-            on_failure=self.settings.limits.on_failure,
-            models=self._models(),
-            dialect=dialect,
-            tier=tier,
-            tools=tuple(spec for _, spec in sorted(self.tools.specs().items())),
-            given=plan is not None,
-            user=user,
-        )
-
-    def _models(self) -> dict[str, str]:
-        """The first model of each role."""
-        return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
-
-    async def _open_budget(self, run_id: str, limits: RunLimits) -> None:
-        await self.ledger.open(
-            f"run:{run_id}",
-            limit_usd=limits.budget_usd,
-            limit_tokens=limits.max_tokens,
-            keep_share=self.settings.budget.synthesizer_share,
-        )
-
-    def _state(self, run_id: str, artifacts: Artifacts) -> RunState:
-        ask = self.settings.approvals.effectful
-        return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
-
-    def _assemble(self, run_id: str, plan: Plan | None) -> tuple[RunHandle, Loop]:
-        inbox: Inbox[Happening] = Inbox()
-        artifacts = Artifacts(self.log)
-
-        def new_state() -> RunState:
-            return self._state(run_id, artifacts)
-
-        handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
-        model = RunModel(self.gateway, run_id, inbox.put)
-        planning = Planning(self._planner, self._react, self.tools, model, plan)
-
-        def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
-            handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
-
-        def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
-            around = Surroundings(
-                tools=self.tools,
-                keep=artifacts.keep,
-                model_for=model.for_step,
-                on_progress=on_progress,
-                on_retry=loop.report,
-                expected=lambda step_id: _expected(loop.state, step_id),
-                result_bytes=self.settings.limits.result_bytes,
-                max_result_bytes=self.settings.limits.max_result_bytes,
-                clock=anyio.current_time,
-            )
-            return Executor(
-                group,
-                ToolRunner(around),
-                self._filler,
-                loop.report,
-                loop.settle,
-                lambda call: CallContext(call, model.for_step, on_progress),
-                model.for_step,
-            )
-
-        parts = Parts(
-            log=self.log,
-            artifacts=artifacts,
-            planning=planning,
-            synthesizer=self._synthesizer,
-            new_state=new_state,
-            new_executor=new_executor,
-            limits=self.settings.limits,
-            publish=lambda item: handle.publish(item),
-            notices=tuple(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
-        )
-        loop = Loop(run_id, parts, inbox)
-        return handle, loop
-
 
 def _only(exc: Exception) -> Exception:
     """The one error in a group of one, else the error itself."""
     inner = cast("tuple[Exception, ...]", exc.exceptions) if isinstance(exc, ExceptionGroup) else ()
     return _only(inner[0]) if len(inner) == 1 else cast("Exception", exc)
-
-
-def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
-    step = state.graph.steps.get(step_id)
-    return None if step is None or step.parent is not None else step.step.expected_output
-
-
-def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:
-    if isinstance(config, LoadedSettings):
-        return config
-    if isinstance(config, (Settings, Mapping)):
-        return settings_from(config, environ)
-    return load_settings(None if config is None else str(config), environ)
-
-
-def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
-    """Whether somebody chose the tools, so that they stand beside those given in code."""
-    if isinstance(config, Settings):
-        return bool(config.tools)
-    if isinstance(config, Mapping):
-        return "tools" in config
-    return loaded.source != "environment"
-
-
-def _registry(loaded: LoadedSettings, declared: bool, given: tuple[Tool | Callable[..., Any], ...]) -> Registry:
-    registry = from_settings(loaded.settings, loaded.folder) if declared or not given else Registry()
-    for tool in given:
-        registry.add(tool)
-    return registry

@@ -14,38 +14,37 @@ from functools import partial
 import anyio
 import anyio.abc
 
-from engine.answering import Verdict, answer_request, filled_template, partial_text, verdict
-from engine.dag.analyze import run_timing
+from engine.answering import (
+    Verdict,
+    answer_request,
+    ending,
+    filled_template,
+    unwritten,
+    verdict,
+    without_model,
+    written,
+)
 from engine.dag.decide import Decision, close, decide
-from engine.dag.similarity import similarity
 from engine.dag.state import RunState
+from engine.drafting import Drafting
 from engine.durable.artifacts import Artifacts
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
-from engine.planning import Planned, Planning, keeps, todo_calls
+from engine.planning import Planned, Planning
 from engine.replanner.history import past_steps
 from engine.replanner.policy import Move, Situation, next_move
-from engine.replanner.renumber import Renumbering
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
-from schemas.errors import BudgetError, ConflictError, EngineError, PlanError, ReplanLimitError
+from schemas.errors import BudgetError, ConflictError, EngineError
 from schemas.events import (
     Answer,
-    ApprovalRequested,
     LiveEvent,
-    LiveReset,
-    LiveText,
     LoggedEvent,
     LoggedRecord,
     ModeChanged,
-    PlanAccepted,
-    PlanRejected,
-    PlanRepair,
     PlanStarted,
-    PlanStep,
     ReplanStarted,
-    RunEnded,
     RunStarted,
     StepEnded,
     StepStarted,
@@ -54,13 +53,8 @@ from schemas.events import (
 from schemas.planning import (
     AnswerReady,
     FillRequest,
-    PlanDelta,
     PlanReady,
     PlanRequest,
-    PlanText,
-    Repairing,
-    StepDraft,
-    TurnAnswer,
 )
 from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
@@ -111,13 +105,12 @@ class Loop:
         self.inbox = inbox
         self._parts = parts
         self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
-        self._renumbering = Renumbering()
+        self._drafting = Drafting(self._journal, parts.limits.similarity, parts.publish)
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, parts.publish)
         self._then: Callable[[], None] | None = None
         self._stale = False
         self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None
-        self._plan_chars = 0
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
         self._cap_reason = ""
@@ -256,7 +249,7 @@ class Loop:
             self._stop()
         elif state.approved_plan is not None:
             revision, plan = state.approved_plan
-            self._accept(revision, PlanReady(plan=plan))
+            self._drafting.accept(revision, PlanReady(plan=plan))
         elif state.mode == "direct":
             self._write(verdict(state, ""))
         elif state.revision == 0:
@@ -309,8 +302,7 @@ class Loop:
     def _ask(self, event: PlanStarted | ReplanStarted) -> None:
         request = self._parts.planning.request(self.state, event)
         self._journal.emit(event)
-        self._renumbering = Renumbering()
-        self._plan_chars = 0
+        self._drafting.begin()
         self._then = partial(self._call_planner, request)
 
     def _call_planner(self, request: PlanRequest) -> None:
@@ -322,7 +314,7 @@ class Loop:
         match happening:
             case Planned():
                 if happening.revision == self.state.revision and self.state.planning:
-                    self._planned(happening.item)
+                    self._drafting.take(happening.item)
             case Wrote():
                 written = self._writer.take(happening)
                 if written is not None:
@@ -333,85 +325,6 @@ class Loop:
                 self._step_ended(happening)
             case _:
                 self._journal.fact(happening)
-
-    def _planned(self, item: PlanDelta | EngineError) -> None:
-        match item:
-            case StepDraft():
-                self._draft(item)
-            case PlanText():
-                self._live("plan", item, self._plan_chars)
-                self._plan_chars += len(item.text)
-            case Repairing():
-                self._repairing(item)
-            case PlanReady():
-                self._ready(item)
-            case TurnAnswer():
-                self._turn_answer(item)
-            case _:
-                attempts = tuple(item.details.get("attempts", ())) if isinstance(item, PlanError) else ()
-                error = item.to_info()
-                self._journal.fact(PlanRejected(revision=self.state.revision, error=error, attempts=attempts))
-
-    def _draft(self, draft: StepDraft) -> None:
-        step = self._renumbering.step(draft.step, self.state)
-        self._journal.fact(PlanStep(revision=self.state.revision, step=step))
-
-    def _repairing(self, item: Repairing) -> None:
-        self._journal.fact(
-            PlanRepair(revision=self.state.revision, attempt=item.attempt, errors=item.errors, raw=item.raw)
-        )
-        self._renumbering = Renumbering()
-        self._plan_chars = 0
-        self._parts.publish(LiveReset(stream="plan", reason="; ".join(item.errors)[:200]))
-
-    def _ready(self, whole: PlanReady) -> None:
-        state = self.state
-        ready = whole.model_copy(update={"plan": self._renumbering.plan(whole.plan, state)})
-        alike = self._likeness(ready)
-        if alike is not None and alike >= self._parts.limits.similarity:
-            error = ReplanLimitError(
-                f"the new plan is {alike:.2f} alike to one that failed; it was not tried",
-                details={"similarity": round(alike, 4)},
-            )
-            self._journal.fact(PlanRejected(revision=state.revision, error=error.to_info()))
-        elif state.started.approve == "plan" and ready.plan.steps and state.mode == "plan":
-            self._journal.fact(
-                ApprovalRequested(
-                    approval_id=f"a{state.approvals_asked + 1}",
-                    subject="plan",
-                    plan=ready.plan,
-                    revision=state.revision,
-                )
-            )
-        else:
-            self._accept(state.revision, ready, alike)
-
-    def _accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
-        self._journal.fact(
-            PlanAccepted(
-                revision=revision,
-                plan=ready.plan,
-                keeps=keeps(self.state, ready.plan),
-                similarity=alike,
-                warnings=ready.warnings,
-            )
-        )
-
-    def _likeness(self, ready: PlanReady) -> float | None:
-        """How alike the new plan is to the most alike of those that failed, or None where none did."""
-        state = self.state
-        if state.mode != "plan" or not state.failed_plans or not ready.plan.steps:
-            return None
-        new = todo_calls(state, ready.plan)
-        return max(similarity(new, todo_calls(state, failed)) for failed in state.failed_plans)
-
-    def _turn_answer(self, answer: TurnAnswer) -> None:
-        state = self.state
-        used = tuple(step.id for step in state.graph.plan_steps() if step.result and step.result.status == "done")
-        missing = (answer.reason or "the answer is not complete",) if answer.partial else ()
-        self._journal.fact(
-            Answer(text=answer.text, source="react", steps_used=used, partial=answer.partial, missing=missing)
-        )
 
     # ------------------------------------------------------------------ steps
 
@@ -453,7 +366,7 @@ class Loop:
             else:
                 self._journal.emit(Answer(text=text, source="template", steps_used=found.used))
         elif not found.has_results and found.missing:
-            self._journal.emit(self._partial(found))
+            self._journal.emit(without_model(state, found))
         else:
             self._write(found)
 
@@ -463,61 +376,19 @@ class Loop:
         self._planning_scope.cancel()
         if state.graph.unended:
             return
-        self._journal.emit(self._partial(verdict(state, state.stop_reason)))
-
-    def _partial(self, found: Verdict) -> Answer:
-        text = partial_text(self.state, found)
-        return Answer(text=text, source="template", steps_used=found.used, partial=True, missing=found.missing)
+        self._journal.emit(without_model(state, verdict(state, state.stop_reason)))
 
     def _write(self, found: Verdict) -> None:
         self._then = lambda: self._writer.start(self._group, answer_request(self.state, found))
 
     def _wrote(self, item: AnswerReady | EngineError) -> None:
         state = self.state
-        found = verdict(state, self._cap_reason)
         if isinstance(item, AnswerReady):
-            source = "direct" if state.mode == "direct" else "model"
-            self._journal.fact(
-                Answer(
-                    text=item.text,
-                    source=source,
-                    steps_used=item.steps_used,
-                    partial=bool(found.missing),
-                    missing=found.missing,
-                )
-            )
-            return
-        if isinstance(item, BudgetError) and state.stop is not None:
-            return
-        self._journal.fact(Warned(code=item.code, message=f"the answer was written without a model: {item.message}"))
-        if state.mode == "direct" or not found.has_results:
-            state.plan_error = item.to_info()
-            found = verdict(state, self._cap_reason)
-        text = partial_text(state, found)
-        partial = bool(found.missing)
-        self._journal.fact(
-            Answer(text=text, source="template", steps_used=found.used, partial=partial, missing=found.missing)
-        )
+            self._journal.fact(written(state, verdict(state, self._cap_reason), item))
+        elif not (isinstance(item, BudgetError) and state.stop is not None):
+            warning = f"the answer was written without a model: {item.message}"
+            self._journal.fact(Warned(code=item.code, message=warning))
+            self._journal.fact(unwritten(state, self._cap_reason, item))
 
     def _end(self) -> None:
-        state = self.state
-        timing = run_timing(state.graph)
-        found = verdict(state, self._cap_reason)
-        self._journal.emit(
-            RunEnded(
-                status=found.status,
-                error=found.error,
-                usage=state.usage,
-                replans=state.replans,
-                steps=sum(1 for step in state.graph.steps.values() if step.result and step.result.attempts),
-                duration_s=anyio.current_time() - self._began,
-                critical_path_s=timing.critical_path_s,
-                sequential_s=timing.sequential_s,
-            )
-        )
-
-    # ------------------------------------------------------------------ beside the steps
-
-    def _live(self, stream: str, item: PlanText, offset: int) -> None:
-        if item.text:
-            self._parts.publish(LiveText(stream=stream, offset=offset, text=item.text))
+        self._journal.emit(ending(self.state, self._cap_reason, anyio.current_time() - self._began))

@@ -227,6 +227,12 @@ def setup_logging(settings: Telemetry, stream: TextIO | None = None) -> None:
     )
 
 
+def quiet_by_default(settings: Telemetry) -> None:
+    """Set logging up where the program has not: structlog would print debug lines to standard output otherwise."""
+    if not structlog.is_configured():
+        setup_logging(settings)
+
+
 def log_ids(**ids: str) -> AbstractContextManager[None]:
     """Bind ids (``run_id``, ``step_id``) to every log line written inside, in this task and those it starts."""
     return structlog.contextvars.bound_contextvars(**ids)

@@ -1,0 +1,233 @@
+"""What an engine is made of, and how a run is put together from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from engine.config import LoadedSettings, load_settings, settings_from
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
+from engine.durable.memory import MemoryLog
+from engine.executor.executor import Executor
+from engine.executor.fill import LLMFiller
+from engine.executor.step import CallContext, Surroundings, ToolRunner
+from engine.handle import Hook, RunHandle
+from engine.journal import Inbox
+from engine.loop import Happening, Loop, Moved, Parts
+from engine.metering import RunModel
+from engine.planner.llm import LLMPlanner
+from engine.planner.triage import choose_mode
+from engine.planning import Planning
+from engine.react.llm import ReactPlanner
+from engine.synth.llm import LLMSynthesizer
+from engine.synth.template import partial_answer
+from engine.telemetry import quiet_by_default, tracer
+from engine.tools.registry import Registry, from_settings
+from gateway.budget import MemoryLedger
+from gateway.gateway import Gateway
+from schemas.events import (
+    ApproveMode,
+    LiveProgress,
+    Mode,
+    RunLimits,
+    RunStarted,
+    Warned,
+)
+from schemas.plan import Plan
+from schemas.planning import StepCall
+from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
+from schemas.settings import Settings
+
+Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None
+
+
+class Assembly:
+    """The parts of an engine: its settings, tools, models, planners, and where its runs live.
+
+    Args:
+        config: A path to an engine.yaml, its content as a mapping, ``Settings``, or None for the usual places
+            ($ENGINE_CONFIG, ./engine.yaml, else the environment's keys, else the offline model).
+        tools: Tools, or functions, beside those of the configuration. Given without a configuration file, they are
+            the only ones.
+        environ: Where secrets are looked up; the process's environment by default.
+        log: Where runs live; in memory by default.
+        gateway, planner, react, synthesizer, filler, ledger: Replacements for the engine's own.
+
+    Raises:
+        ConfigError: The configuration, or a tool, is wrong.
+    """
+
+    def __init__(
+        self,
+        config: Config = None,
+        *,
+        tools: Iterable[Tool | Callable[..., Any]] = (),
+        environ: Mapping[str, str] | None = None,
+        log: RunLog | None = None,
+        ledger: Ledger | None = None,
+        gateway: Gateway | None = None,
+        planner: Planner | None = None,
+        react: Planner | None = None,
+        synthesizer: Synthesizer | None = None,
+        filler: Filler | None = None,
+    ) -> None:
+        given = tuple(tools)
+        self.loaded = _load(config, os.environ if environ is None else environ)
+        self.settings = self.loaded.settings
+        self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
+        self.log: RunLog = log or MemoryLog()
+        self.ledger: Ledger = ledger or MemoryLedger()
+        self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
+        limits = self.settings.limits
+        self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
+        self._react: Planner = react or ReactPlanner(partial_answer, max_turns=limits.max_turns)
+        self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer()
+        self._filler: Filler = filler or LLMFiller()
+        self.hooks: dict[str, list[Hook]] = {}
+        quiet_by_default(self.settings.telemetry)
+
+    def limits(self, **changes: Any) -> RunLimits:
+        """Return the configured caps of a run, changed where an argument is not None."""
+        budget, limits = self.settings.budget, self.settings.limits
+        base = RunLimits(
+            budget_usd=budget.run_usd,
+            max_tokens=budget.run_tokens,
+            time_limit_s=budget.run_seconds,
+            max_replans=limits.max_replans,
+            max_steps=limits.max_steps,
+            max_parallel=limits.max_parallel,
+        )
+        return base.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+    def started(
+        self,
+        task: str,
+        plan: Plan | None,
+        mode: Mode,
+        approve: ApproveMode | None,
+        limits: RunLimits | None,
+        user: str,
+    ) -> RunStarted:
+        """Return a run's first event: the mode chosen, the caps, the models and tools as they are now."""
+        visible = [spec for spec in self.tools.specs().values() if spec.enabled and not spec.hidden]
+        chosen, reason = (mode, "asked for") if mode != "auto" else choose_mode(task, visible)
+        if plan is not None:
+            chosen, reason = "plan", "the plan was given"
+        dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
+        return RunStarted(
+            task=task or (plan.goal if plan is not None else ""),
+            mode=chosen,
+            mode_reason=reason,
+            limits=limits or self.limits(max_replans=0 if plan is not None else None),
+            approve=approve or self.settings.approvals.mode,
+            on_failure=self.settings.limits.on_failure,
+            models=self._models(),
+            dialect=dialect,
+            tier=tier,
+            tools=tuple(spec for _, spec in sorted(self.tools.specs().items())),
+            given=plan is not None,
+            user=user,
+        )
+
+    def _models(self) -> dict[str, str]:
+        """The first model of each role."""
+        return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
+
+    async def open_budget(self, run_id: str, limits: RunLimits) -> None:
+        """Set a run's budget in the ledger."""
+        await self.ledger.open(
+            f"run:{run_id}",
+            limit_usd=limits.budget_usd,
+            limit_tokens=limits.max_tokens,
+            keep_share=self.settings.budget.synthesizer_share,
+        )
+
+    def state(self, run_id: str, artifacts: Artifacts) -> RunState:
+        """Return an empty state of a run."""
+        ask = self.settings.approvals.effectful
+        return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
+
+    def assemble(self, run_id: str, plan: Plan | None) -> tuple[RunHandle, Loop]:
+        """Put a run together: the handle its caller holds and the loop that drives it."""
+        inbox: Inbox[Happening] = Inbox()
+        artifacts = Artifacts(self.log)
+
+        def new_state() -> RunState:
+            return self.state(run_id, artifacts)
+
+        handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
+        model = RunModel(self.gateway, run_id, inbox.put)
+        planning = Planning(self._planner, self._react, self.tools, model, plan)
+
+        def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
+            handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
+
+        def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
+            around = Surroundings(
+                tools=self.tools,
+                keep=artifacts.keep,
+                model_for=model.for_step,
+                on_progress=on_progress,
+                on_retry=loop.report,
+                expected=lambda step_id: _expected(loop.state, step_id),
+                result_bytes=self.settings.limits.result_bytes,
+                max_result_bytes=self.settings.limits.max_result_bytes,
+                clock=anyio.current_time,
+            )
+            return Executor(
+                group,
+                ToolRunner(around),
+                self._filler,
+                loop.report,
+                loop.settle,
+                lambda call: CallContext(call, model.for_step, on_progress),
+                model.for_step,
+            )
+
+        parts = Parts(
+            log=self.log,
+            artifacts=artifacts,
+            planning=planning,
+            synthesizer=self._synthesizer,
+            new_state=new_state,
+            new_executor=new_executor,
+            limits=self.settings.limits,
+            publish=lambda item: handle.publish(item),
+            notices=tuple(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
+        )
+        loop = Loop(run_id, parts, inbox)
+        return handle, loop
+
+
+def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
+    step = state.graph.steps.get(step_id)
+    return None if step is None or step.parent is not None else step.step.expected_output
+
+
+def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:
+    if isinstance(config, LoadedSettings):
+        return config
+    if isinstance(config, (Settings, Mapping)):
+        return settings_from(config, environ)
+    return load_settings(None if config is None else str(config), environ)
+
+
+def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
+    """Whether somebody chose the tools, so that they stand beside those given in code."""
+    if isinstance(config, Settings):
+        return bool(config.tools)
+    if isinstance(config, Mapping):
+        return "tools" in config
+    return loaded.source != "environment"
+
+
+def _registry(loaded: LoadedSettings, declared: bool, given: tuple[Tool | Callable[..., Any], ...]) -> Registry:
+    registry = from_settings(loaded.settings, loaded.folder) if declared or not given else Registry()
+    for tool in given:
+        registry.add(tool)
+    return registry

@@ -1,0 +1,131 @@
+"""Turns what a planner writes into events of the run, as it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.dag.similarity import similarity
+from engine.journal import Journal
+from engine.planning import keeps, todo_calls
+from engine.replanner.renumber import Renumbering
+from schemas.errors import EngineError, PlanError, ReplanLimitError
+from schemas.events import (
+    Answer,
+    ApprovalRequested,
+    LiveEvent,
+    LiveReset,
+    LiveText,
+    PlanAccepted,
+    PlanRejected,
+    PlanRepair,
+    PlanStep,
+)
+from schemas.planning import PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+
+
+class Drafting:
+    """Takes the items of one planning call after another.
+
+    Args:
+        journal: The run; what the planner wrote is a fact of it.
+        max_similarity: From this likeness (0–1) to a failed plan on, a new one is not tried.
+        publish: Takes the planner's text as it grows.
+    """
+
+    def __init__(self, journal: Journal, max_similarity: float, publish: Callable[[LiveEvent], None]) -> None:
+        self._journal = journal
+        self._max_similarity = max_similarity
+        self._publish = publish
+        self._renumbering = Renumbering()
+        self._chars = 0
+
+    def begin(self) -> None:
+        """Expect a new reply: its numbers are counted anew."""
+        self._renumbering = Renumbering()
+        self._chars = 0
+
+    def take(self, item: PlanDelta | EngineError) -> None:
+        """Fold one item in: a draft, a repair, the whole plan, an answer, or why there is none."""
+        match item:
+            case StepDraft():
+                self._draft(item)
+            case PlanText():
+                self._text(item)
+            case Repairing():
+                self._repairing(item)
+            case PlanReady():
+                self._ready(item)
+            case TurnAnswer():
+                self._turn_answer(item)
+            case _:
+                attempts = tuple(item.details.get("attempts", ())) if isinstance(item, PlanError) else ()
+                error = item.to_info()
+                self._journal.fact(PlanRejected(revision=self._journal.state.revision, error=error, attempts=attempts))
+
+    def _text(self, item: PlanText) -> None:
+        if item.restart:
+            self._chars = 0
+        if item.text:
+            self._publish(LiveText(stream="plan", offset=self._chars, text=item.text))
+            self._chars += len(item.text)
+
+    def _draft(self, draft: StepDraft) -> None:
+        step = self._renumbering.step(draft.step, self._journal.state)
+        self._journal.fact(PlanStep(revision=self._journal.state.revision, step=step))
+
+    def _repairing(self, item: Repairing) -> None:
+        self._journal.fact(
+            PlanRepair(revision=self._journal.state.revision, attempt=item.attempt, errors=item.errors, raw=item.raw)
+        )
+        self.begin()
+        self._publish(LiveReset(stream="plan", reason="; ".join(item.errors)[:200]))
+
+    def _ready(self, whole: PlanReady) -> None:
+        state = self._journal.state
+        ready = whole.model_copy(update={"plan": self._renumbering.plan(whole.plan, state)})
+        alike = self._likeness(ready)
+        if alike is not None and alike >= self._max_similarity:
+            error = ReplanLimitError(
+                f"the new plan is {alike:.2f} alike to one that failed; it was not tried",
+                details={"similarity": round(alike, 4)},
+            )
+            self._journal.fact(PlanRejected(revision=state.revision, error=error.to_info()))
+        elif state.started.approve == "plan" and ready.plan.steps and state.mode == "plan":
+            self._journal.fact(
+                ApprovalRequested(
+                    approval_id=f"a{state.approvals_asked + 1}",
+                    subject="plan",
+                    plan=ready.plan,
+                    revision=state.revision,
+                )
+            )
+        else:
+            self.accept(state.revision, ready, alike)
+
+    def accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
+        """Make a whole plan the run's."""
+        self._journal.fact(
+            PlanAccepted(
+                revision=revision,
+                plan=ready.plan,
+                keeps=keeps(self._journal.state, ready.plan),
+                similarity=alike,
+                warnings=ready.warnings,
+            )
+        )
+
+    def _likeness(self, ready: PlanReady) -> float | None:
+        """How alike the new plan is to the most alike of those that failed, or None where none did."""
+        state = self._journal.state
+        if state.mode != "plan" or not state.failed_plans or not ready.plan.steps:
+            return None
+        new = todo_calls(state, ready.plan)
+        return max(similarity(new, todo_calls(state, failed)) for failed in state.failed_plans)
+
+    def _turn_answer(self, answer: TurnAnswer) -> None:
+        state = self._journal.state
+        used = tuple(step.id for step in state.graph.plan_steps() if step.result and step.result.status == "done")
+        missing = (answer.reason or "the answer is not complete",) if answer.partial else ()
+        self._journal.fact(
+            Answer(text=answer.text, source="react", steps_used=used, partial=answer.partial, missing=missing)
+        )
