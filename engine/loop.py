@@ -30,9 +30,8 @@ from engine.drafting import Drafting
 from engine.durable.artifacts import Artifacts
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
-from engine.planning import Planned, Planning
-from engine.replanner.history import past_steps
-from engine.replanner.policy import Move, Situation, next_move
+from engine.planning import Planned, Planning, as_ended, fill_request
+from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
@@ -52,14 +51,11 @@ from schemas.events import (
 )
 from schemas.planning import (
     AnswerReady,
-    FillRequest,
     PlanReady,
     PlanRequest,
 )
 from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
-
-_FILL_PREVIEW_CHARS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +216,7 @@ class Loop:
             else:
                 self._executor.start(self.run_id, record.event)
         for step_id, given in decision.fills:
-            self._fill(step_id, given)
+            self._executor.fill(fill_request(self.state, step_id, given))
         for step_id in decision.cancels:
             self._executor.cancel(step_id)
 
@@ -241,7 +237,7 @@ class Loop:
         state = self.state
         if state.stop is not None or state.task != self._writer.task:
             self._writer.break_off(state.stop_reason or "the goal changed")
-        if state.ended is not None or self._writer.busy or self._undisturbed():
+        if state.ended is not None or self._writer.busy or undisturbed(self.state):
             return
         if state.answer is not None:
             self._end()
@@ -255,32 +251,7 @@ class Loop:
         elif state.revision == 0:
             self._ask(PlanStarted(revision=1, mode=state.started.mode))
         else:
-            self._move(next_move(self._situation()))
-
-    def _undisturbed(self) -> bool:
-        """Whether steps simply run: nothing failed, nobody spoke, so that nothing but waiting can be due."""
-        state = self.state
-        if not state.graph.active or state.triggers or state.stop or state.approved_plan or state.revision == 0:
-            return False
-        return state.outcomes.get(state.revision, (0, 0))[1] == 0
-
-    def _situation(self) -> Situation:
-        state = self.state
-        ended, failed = state.outcomes.get(state.revision, (0, 0))
-        goal_changed = any(trigger.kind == "goal_changed" for trigger in state.triggers)
-        return Situation(
-            triggers=tuple(state.triggers),
-            planning=state.planning and not goal_changed,
-            settled=state.settled(),
-            mode=state.mode,
-            replans=state.replans,
-            max_replans=state.started.limits.max_replans,
-            failed=failed,
-            ended=ended,
-            error_rate=self._parts.limits.error_rate,
-            plan_error=state.plan_error,
-            react_fallback=self._parts.limits.react_fallback,
-        )
+            self._move(next_move(situation(state, self._parts.limits)))
 
     def _move(self, move: Move) -> None:
         state = self.state
@@ -322,31 +293,9 @@ class Loop:
             case Moved():
                 self._stale = True
             case StepEnded():
-                self._step_ended(happening)
+                self._journal.fact(as_ended(self.state, happening))
             case _:
                 self._journal.fact(happening)
-
-    # ------------------------------------------------------------------ steps
-
-    def _fill(self, step_id: str, given: dict[str, object]) -> None:
-        step = self.state.graph.steps[step_id]
-        needed = set(step.deps)
-        inputs = tuple(past for past in past_steps(self.state, _FILL_PREVIEW_CHARS) if past.step.id in needed)
-        self._executor.fill(
-            FillRequest(task=self.state.task, step=step.step, tool=step.spec, given=given, inputs=inputs)
-        )
-
-    def _step_ended(self, event: StepEnded) -> None:
-        step = self.state.graph.steps.get(event.step_id)
-        if step is not None and step.void and event.result.status == "cancelled":
-            event = event.model_copy(
-                update={
-                    "result": event.result.model_copy(
-                        update={"status": "discarded", "reason": f"replaced by plan {self.state.revision}"}
-                    )
-                }
-            )
-        self._journal.fact(event)
 
     # ------------------------------------------------------------------ the end
 

@@ -13,13 +13,15 @@ from engine.dag.build import dependencies
 from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
-from engine.replanner.history import plan_history
+from engine.replanner.history import past_steps, plan_history
 from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanParseError
-from schemas.events import PlanStarted, ReplanStarted
+from schemas.events import PlanStarted, ReplanStarted, StepEnded
 from schemas.plan import Plan
-from schemas.planning import PlanDelta, PlanReady, PlanRequest, TurnAnswer
+from schemas.planning import FillRequest, PlanDelta, PlanReady, PlanRequest, TurnAnswer
 from schemas.protocols import ModelClient, Planner, ToolSource
+
+_FILL_PREVIEW_CHARS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +121,21 @@ def todo_calls(state: RunState, plan: Plan) -> list[Call]:
             failed[step.id] = there.input
     todo = [step for step in plan.steps if step.id not in values]
     return calls(todo, values.__getitem__, failed)
+
+
+def fill_request(state: RunState, step_id: str, given: dict[str, Any]) -> FillRequest:
+    """Return what the executor model is asked: this step and what it depends on, nothing else."""
+    step = state.graph.steps[step_id]
+    needed = set(step.deps)
+    inputs = tuple(past for past in past_steps(state, _FILL_PREVIEW_CHARS) if past.step.id in needed)
+    return FillRequest(task=state.task, step=step.step, tool=step.spec, given=given, inputs=inputs)
+
+
+def as_ended(state: RunState, event: StepEnded) -> StepEnded:
+    """Return a step's end as the run sees it: one cancelled because its plan was replaced is discarded."""
+    step = state.graph.steps.get(event.step_id)
+    if step is None or not step.void or event.result.status != "cancelled":
+        return event
+    reason = f"replaced by plan {state.revision}"
+    result = event.result.model_copy(update={"status": "discarded", "reason": reason})
+    return event.model_copy(update={"result": result})

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.dag.state import RunState
 from schemas.events import Trigger
 from schemas.result import ErrorInfo
+from schemas.settings import Limits
 
 _ENOUGH_TO_JUDGE = 4
 
@@ -40,6 +42,32 @@ class Situation:
     error_rate: float = 0.5
     plan_error: ErrorInfo | None = None
     react_fallback: bool = False
+
+
+def situation(state: RunState, limits: Limits) -> Situation:
+    """Read off a run what the rules look at."""
+    ended, failed = state.outcomes.get(state.revision, (0, 0))
+    goal_changed = any(trigger.kind == "goal_changed" for trigger in state.triggers)
+    return Situation(
+        triggers=tuple(state.triggers),
+        planning=state.planning and not goal_changed,
+        settled=state.settled(),
+        mode=state.mode,
+        replans=state.replans,
+        max_replans=state.started.limits.max_replans,
+        failed=failed,
+        ended=ended,
+        error_rate=limits.error_rate,
+        plan_error=state.plan_error,
+        react_fallback=limits.react_fallback,
+    )
+
+
+def undisturbed(state: RunState) -> bool:
+    """Whether steps simply run: nothing failed, nobody spoke, so that nothing but waiting can be due."""
+    if not state.graph.active or state.triggers or state.stop or state.approved_plan or state.revision == 0:
+        return False
+    return state.outcomes.get(state.revision, (0, 0))[1] == 0
 
 
 @dataclass(frozen=True, slots=True)
