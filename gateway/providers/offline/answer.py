@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from gateway.providers.offline.clauses import split
+from gateway.providers.offline.content import brief
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result
-from gateway.providers.offline.showing import brief, indented, shown
+from gateway.providers.offline.showing import indented, shown
 from gateway.providers.offline.words import name_stems, overlap, stem, words
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -36,15 +37,18 @@ def write_answer(asked: AnswerAsked) -> str:
         return write_answer(replace(asked, results=tuple(done)))
     if len(asked.results) == 1 and done and not asked.missing:
         return shown(done[0].value, phrases, asked.task)
+    if not done:
+        parts.append(phrases.nothing)
     if asked.results:
         parts.append("\n".join([*_outcome(asked, phrases), *_lines(asked.task, asked.results, phrases)]))
-    if not done:
-        parts.insert(0, phrases.nothing)
+    return "\n\n".join([*parts, *_missing(asked, broken, phrases)])
+
+
+def _missing(asked: AnswerAsked, broken: Sequence[Result], phrases: Phrases) -> list[str]:
+    """Return what is missing and is not said by an error already."""
     told = "\n".join(str(result.value) for result in broken)
     missing = [line for line in asked.missing if line.strip() and line.strip() not in told]
-    if missing:
-        parts.append("\n".join([phrases.missing, *(f"- {line.strip('- ')}" for line in missing)]))
-    return "\n\n".join(parts)
+    return ["\n".join([phrases.missing, *(f"- {line.strip('- ')}" for line in missing)])] if missing else []
 
 
 def _outcome(asked: AnswerAsked, phrases: Phrases) -> list[str]:
@@ -92,8 +96,8 @@ def _titles(task: str, results: Sequence[Result]) -> list[tuple[str, str]]:
     titles: list[tuple[str, str]] = []
     for result, place in zip(results, places, strict=True):
         clause = clauses[place] if place is not None else ""
-        alone = clause and places.count(place) == 1
-        titles.append((_plain(clause) if alone else _named(result), clause))
+        alone = sum(other == place for other in places) == 1
+        titles.append((_plain(clause) if clause and alone else _named(result), clause))
     return titles
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ _UNITS: tuple[tuple[str, str], ...] = (
 )
 _UNIT = "|".join(f"(?P<{name}>{forms})" for name, forms in _UNITS)
 _SPAN = re.compile(rf"(?<![\w-])(?P<count>\d+|an?|one)[\s-]*(?:{_UNIT})(?![a-zäñé-])", re.IGNORECASE)
+_UNIT_FORMS = tuple((name, re.compile(rf"(?<!\w)(?:{forms})(?![a-zäñé])", re.IGNORECASE)) for name, forms in _UNITS)
 _BACK = re.compile(
     r"\b(?:ago|before|prior to|earlier|subtract|minus|vor|avant|il y a|hace|antes)\b|前|전|减去?|引く", re.IGNORECASE
 )
@@ -105,21 +107,25 @@ class Reading:
 
 def calendar(tool: OfferedTool) -> Calendar | None:
     """Return the arguments of a tool that works with dates by a named operation; None when it is no such tool."""
-    chosen = next((a for a in tool.arguments if len(_operations(a)) > 1), None)
     texts = [a for a in tool.arguments if a.textual and not a.options]
-    date = next((a for a in texts if {"date", "time", "datetime"} & {a.name, a.name.partition("_")[0]}), None)
-    if chosen is None or date is None or "zone" in date.name:
+    dates, zones = [a for a in texts if "zone" not in a.name], [a for a in texts if "zone" in a.name]
+    operation = _only(tool.arguments, lambda a: len(_operations(a)) > 1)
+    date = _only(dates, lambda a: bool({"date", "time", "datetime"} & {*a.name.split("_")[:1]}))
+    if operation is None or date is None:
         return None
-    zones = [a for a in texts if "zone" in a.name]
     return Calendar(
-        operation=chosen,
+        operation=operation,
         date=date,
-        to=next((a for a in texts if a is not date and "zone" not in a.name and _is_end(a)), None),
-        amount=next((a for a in tool.arguments if a.kind in ("integer", "number")), None),
-        unit=next((a for a in tool.arguments if a is not chosen and {"days", "weeks"} <= {*map(str, a.options)}), None),
-        zone=next((a for a in zones if not _is_end(a)), None),
-        target=next((a for a in zones if _is_end(a)), None),
+        to=_only(dates, lambda a: a is not date and _is_end(a)),
+        amount=_only(tool.arguments, lambda a: a.kind in ("integer", "number")),
+        unit=_only(tool.arguments, lambda a: {"days", "weeks"} <= {*map(str, a.options)}),
+        zone=_only(zones, lambda a: not _is_end(a)),
+        target=_only(zones, _is_end),
     )
+
+
+def _only(arguments: Sequence[Argument], test: Callable[[Argument], bool]) -> Argument | None:
+    return next((argument for argument in arguments if test(argument)), None)
 
 
 def _is_end(argument: Argument) -> bool:
@@ -203,26 +209,32 @@ class _Reader:
         return near if near in self._near else next(iter(self._near), None)
 
     def _difference(self) -> Reading | None:
-        dates, near = self._dates, _nearest(self._text)
-        if _AGE.search(self._text) and len(dates) == 1 and "today" in self._near:
-            years = {"unit": (self._shape.unit, "years")} if self._shape.unit is not None else {}
-            return self._reading("difference", dates[0], to=(self._shape.to, "today"), **years)
-        if not _BETWEEN.search(self._text) or not (_HOW_LONG.search(self._text) or len(dates) > 1):
+        if _AGE.search(self._text) and len(self._dates) == 1:
+            ends = [self._dates[0], "today"] if "today" in self._near else []
+        elif _BETWEEN.search(self._text) and (_HOW_LONG.search(self._text) or len(self._dates) > 1):
+            ends = self._ends()
+        else:
             return None
-        if len(dates) == 1 and "today" in self._near and (near is None or not near[1]):
-            dates = [dates[0], "today"] if _SINCE.search(self._text) else ["today", dates[0]]
-        if len(dates) != 2 or _SPAN.search(self._text):
+        if len(ends) != 2 or _SPAN.search(_without_dates(self._text)):
             return None
-        shape = self._shape
-        unit = next(
-            (name for name, forms in _UNITS if re.search(rf"(?<!\w)(?:{forms})(?![a-zäñé])", self._text, re.I)), ""
-        )
-        return self._reading(
-            "difference",
-            dates[0],
-            to=(shape.to, dates[1]),
-            **({"unit": (shape.unit, unit)} if unit not in ("", "days") and shape.unit is not None else {}),
-        )
+        unit = self._unit()
+        given = {"unit": (self._shape.unit, unit)} if unit and self._shape.unit is not None else {}
+        return self._reading("difference", ends[0], to=(self._shape.to, ends[1]), **given)
+
+    def _ends(self) -> list[str]:
+        """Return the two dates; today stands for one that is not said ("until", "since")."""
+        near = _nearest(self._text)
+        if len(self._dates) == 1 and "today" in self._near and (near is None or not near[1]):
+            return [self._dates[0], "today"] if _SINCE.search(self._text) else ["today", self._dates[0]]
+        return self._dates
+
+    def _unit(self) -> str:
+        """Return the unit a difference is asked in; empty for days, which it is in by itself."""
+        if _AGE.search(self._text):
+            return "years"
+        text = _without_dates(self._text)
+        found = next((name for name, form in _UNIT_FORMS if form.search(text)), "days")
+        return "" if found == "days" else found
 
     def _weekday(self) -> Reading | None:
         if not _WEEKDAY.search(self._text) or len(self._dates) > 1:

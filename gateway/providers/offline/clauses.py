@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.glossary import widen
 from gateway.providers.offline.values import QUOTED
-from gateway.providers.offline.words import CJK, stem, stemmed, word_set, words
+from gateway.providers.offline.words import CJK, Word, stem, stemmed, word_set, words
 
 _HARD = re.compile(
     r"(?<=[^\d\s.])[.!?]+(?:\s+|$)(?=\S|$)|(?<=\d)[.!?](?:\s+(?=\D)|\s*$)|[。！？；]|;\s|\n+"
@@ -32,7 +32,8 @@ _LEAD = re.compile(
     r"|please|kindly|"
     r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:want|need|like|also want"
     r"|also need)(?: you)? to|help me(?: to)?|"
-    r"let's|tell me|sag mir|dis-moi|dime|告诉我|bitte|zuerst|dann|danach|anschließend|schließlich|und|d'abord|puis|ensuite|enfin|primero|luego|"
+    r"let's|tell me|sag mir|dis-moi|dime|告诉我|bitte|zuerst|dann|danach|anschließend|schließlich|und|d'abord|puis"
+    r"|ensuite|enfin|primero|luego|"
     r"请|首先|先|然后|接着|之后|最后|并|再|まず|それから|その後|次に|最後に|"
     r"먼저|그리고|그런 다음|마지막으로)(?=[\s,，、]|[^\x00-\x7f]|$)[\s,，、]*)+",
     re.IGNORECASE,
@@ -150,16 +151,22 @@ def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
     if not following or following[0].start > 0:
         return False
     first = following[0]
+    if any(stem(other) in known for other in widen(first.text)) or (
+        joint.strip().startswith((",", "and")) and _GATHERS.match(rest)
+    ):
+        return True
     if first.stem in known and first.text[:1] == rest[:1] and not re.match(r"[\w]+\s*(?:,|and\b|\.|$)", rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
-    if any(stem(other) in known for other in widen(first.text)):
+    return rest[:1].islower() and _opens_like_a_request(following)
+
+
+def _opens_like_a_request(following: Sequence[Word]) -> bool:
+    """Whether words begin with a question word, or a word before an article or pronoun that may be a verb."""
+    first = following[0]
+    if first.text in _ASKS and len(following) > 2:
         return True
-    if joint.strip().startswith((",", "and")) and _GATHERS.match(rest):
-        return True
-    if first.text in _ASKS and rest[:1].islower() and len(following) > 2:
-        return True
-    shaped = first.content and len(following) > 1 and following[1].text in _OBJECT and rest[:1].islower()
     endings = ("ing", "ed") if first.text.endswith("ply") else ("ing", "ed", "ly")
+    shaped = first.content and len(following) > 1 and following[1].text in _OBJECT
     return shaped and not first.text.endswith(endings) and len(first.text) > 2
 
 

@@ -12,7 +12,8 @@ _CONCEPTS = {
     "calculate": "计算 計算 算出 계산 berechne calcule calcula rechne",
     "search": "搜索 查找 搜寻 検索 探し 검색 찾아 suche cherche busca",
     "read": "读取 读出 读一 打开 阅读 読み 読ん 읽어 읽고 lies lis lee",
-    "write": "写入 写到 保存 書き 써서 저장 schreib schreibe schreiben écris écrire écrivez escribe escríbelo escribir guarda guárdalo speichere speichern enregistre",
+    "write": "写入 写到 保存 書き 써서 저장 schreib schreibe schreiben écris écrire "
+    "escribe escríbelo escribir guarda guárdalo speichere speichern enregistre",
     "list": "列出 列表 清单 一覧 리스트 목록 liste auflisten lista",
     "file": "文件 档案 ファ イル 파일 datei dateien fichier fichiers archivo archivos",
     "folder": "文件夹 目录 フォ ルダ 폴더 ordner verzeichnis dossier carpeta",

@@ -6,8 +6,8 @@ import re
 
 from gateway.providers.offline.calls import Call
 from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.content import counts
 from gateway.providers.offline.glossary import widen
-from gateway.providers.offline.showing import counts
 from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import likeness, stem, stemmed, words
 
@@ -30,7 +30,8 @@ _DEEDS = tuple(
     )
 )
 _FORBIDS = re.compile(
-    r"^\W*(?:please )?(?:do not|don't|dont|never|bitte nicht|nicht|no (?=[a-z]+[ea]s\b)|ne [\w']+ pas)\b|^\W*(?:请?不要|请?别|请勿)"
+    r"^\W*(?:please )?(?:do not|don't|dont|never|bitte nicht|nicht|no (?=[a-z]+[ea]s\b)|ne [\w']+ pas)\b"
+    r"|^\W*(?:请?不要|请?别|请勿)"
     r"|(?:ないで|ないでください|지 마|지 마세요|지 말고)\W*$|^\W*\w+ (?:nicht|keine?)\b",
     re.IGNORECASE,
 )

@@ -14,8 +14,8 @@ from gateway.providers.offline.words import stemmed
 
 _TEXT = stemmed("text content body message note data")
 _ALL = re.compile(
-    r"\b(?:(?:the|all|these|those|both)(?: \w+)? (?:results|answers|values|numbers|outputs)|them(?: all)?|both|everything"
-    r"|(?:alle |die )?ergebnisse|(?:les |tous les )?résultats|(?:los |todos los )?resultados)\b"
+    r"\b(?:(?:the|all|these|those|both)(?: \w+)? (?:results|answers|values|numbers|outputs)|them(?: all)?|both"
+    r"|everything|(?:alle |die )?ergebnisse|(?:les |tous les )?résultats|(?:los |todos los )?resultados)\b"
     r"|所有结果|全部结果|两个结果|すべての結果|両方の結果|모든 결과|두 결과",
     re.IGNORECASE,
 )
@@ -34,14 +34,7 @@ def joined(call: Call, made: Sequence[Call]) -> bool:
     texts = [a for a in call.tool.arguments if a.kind == "string" and _TEXT & {*a.name_stems} and a.name in call.links]
     if len(texts) != 1 or not made:
         return False
-    last = made[-1]
-    if _ALL.search(call.text):
-        taken = {one for other in made for one in ids_in(other.values)}
-        meant = [one for one in made if one.id not in taken]
-    elif _ANY.search(call.text) and call.links[texts[0].name].earlier.id == last.id:
-        meant = [one for one in made if one.text == last.text]
-    else:
-        return False
+    meant = _meant(call, made, call.links[texts[0].name].earlier.id)
     if len(meant) == 1:
         rows = [part for part in meant[0].tool.returns if part.items is not None and part.items.kind == "object"]
         if len(rows) == 1:
@@ -50,6 +43,16 @@ def joined(call: Call, made: Sequence[Call]) -> bool:
     if several:
         call.values[texts[0].name] = "\n".join(f"{_label(one)}: {_reference(texts[0], one)}" for one in meant)
     return several
+
+
+def _meant(call: Call, made: Sequence[Call], linked: int) -> list[Call]:
+    last = made[-1]
+    if _ALL.search(call.text):
+        taken = {one for other in made for one in ids_in(other.values)}
+        return [one for one in made if one.id not in taken]
+    if _ANY.search(call.text) and linked == last.id:
+        return [one for one in made if one.text == last.text]
+    return []
 
 
 def _label(call: Call) -> str:

@@ -4,6 +4,8 @@ The columns are not known while planning: a column is called by the task's own w
 with a word that has no place in the query gives no query.
 """
 
+# ruff: noqa: E501 - one pattern a line
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""Results as a person reads them: what was asked first, plain numbers, lists and fields on lines of their own."""
+"""Results as a person reads them: plain numbers, lists and fields on lines of their own."""
 
 from __future__ import annotations
 
@@ -6,23 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from gateway.providers.offline.content import content, counts, cut, labelled
 from gateway.providers.offline.language import Phrases
-from gateway.providers.offline.words import name_stems, words
 
 _MOST_ITEMS = 50
 _DEPTH = 3
 _GROUPED = re.compile(r"\d,\d{3}(?!\d)")
-_COUNTED = re.compile(
-    r"\b(?:count(?!\()|how many|number of|zähle?n?|wie ?viele|compte[rz]?|combien|cuent[ae]|contar|cuánt[oa]s)\b"
-    r"|多少|几个|几行|数一数|数える|数えて|いくつ|何行|何個|세어|몇",
-    re.IGNORECASE,
-)
-_CUT = frozenset(("truncated", "more", "partial", "incomplete"))
-
-
-def counts(task: str) -> bool:
-    """Return whether a text asks how many there are."""
-    return bool(_COUNTED.search(task))
 
 
 def shown(value: Any, phrases: Phrases, task: str = "", *, inline: bool = False) -> str:
@@ -34,93 +23,21 @@ def shown(value: Any, phrases: Phrases, task: str = "", *, inline: bool = False)
         task: What was asked.
         inline: Whether a small object stands on one line.
     """
-    told = _content(value, task) if isinstance(value, dict) else value
-    if isinstance(told, list) and not told and isinstance(value, dict):
-        return phrases.empty
-    depth = int(inline and isinstance(told, dict) and len(cast("dict[str, Any]", told)) > 1)
+    told = content(value, task)
+    writer = _Writer(phrases, bool(_GROUPED.search(task)))
     if isinstance(told, list):
-        told = [_labelled(item) for item in cast("list[Any]", told)]
-    text = _written(told, phrases, depth, bool(_GROUPED.search(task)))
-    if isinstance(told, list) and counts(task):
-        items = cast("list[Any]", told)
-        text = f"{len(items)}{'+' if _is_cut(value) else ''}\n{text}" if len(items) > 1 else text
-    return f"{text}\n…" if told is not value and _is_cut(value) else text
+        text = _listed(cast("list[Any]", told), writer, task, more=cut(value), fetched=told is not value)
+    else:
+        several = isinstance(told, dict) and len(cast("dict[str, Any]", told)) > 1
+        text = writer.written(told, int(inline and several))
+    return f"{text}\n…" if told is not value and cut(value) else text
 
 
-def _is_cut(value: Any) -> bool:
-    return isinstance(value, dict) and any(value.get(key) is True for key in _CUT)
-
-
-def _content(value: Mapping[str, Any], task: str) -> Any:
-    """Return the field asked for, the one field that is no detail of another, or the whole."""
-    named = _counted_field(value, task)
-    if named is not None:
-        return named
-    rows = [part for part in value.values() if isinstance(part, list) and _objects(part)]
-    if len(rows) == 1 and _details(value, rows[0]):
-        return _one_cell(rows[0])
-    parts = [part for part in value.values() if isinstance(part, (list, dict)) and part] or [
-        part for part in value.values() if isinstance(part, (list, dict))
-    ][:1]
-    if len(parts) == 1 and len(value) > 1 and _details(value, parts[0]):
-        return parts[0]
-    texts = [part for part in value.values() if isinstance(part, str)]
-    body = [value[key] for key in ("text", "content", "body") if isinstance(value.get(key), str)]
-    if len(body) == 1 and not parts and (len(texts) > 1 or len(value) > 1) and _is_read(value):
-        return body[0]
-    return value
-
-
-def _labelled(item: Any) -> Any:
-    """Return a text that was read as the value of the name it has."""
-    body = _content(item, "") if isinstance(item, dict) else item
-    if not isinstance(body, str) or not isinstance(item, dict):
-        return item
-    name = next((part for part in cast("dict[str, Any]", item).values() if isinstance(part, str)), "")
-    return {name: body} if name and name != body else item
-
-
-def _is_read(value: Mapping[str, Any]) -> bool:
-    """Whether all that stands beside a text says how much of it there is and where it is from."""
-    return any(key in value for key in _CUT)
-
-
-def _details(value: Mapping[str, Any], main: Any) -> bool:
-    """Whether every other field is a plain value, empty, or the names of the rows' fields, and one says it is all."""
-    others = [part for part in value.values() if part is not main]
-    plain = all(not isinstance(part, (list, dict)) or not part or _names(part, main) for part in others)
-    return plain and _is_read(value)
-
-
-def _names(part: Any, main: Any) -> bool:
-    first = cast("list[Any]", main)[0] if isinstance(main, list) and main else None
-    return isinstance(part, list) and isinstance(first, dict) and set(map(str, cast("list[Any]", part))) == set(first)
-
-
-def _objects(part: list[Any]) -> bool:
-    return bool(part) and all(isinstance(row, dict) for row in part)
-
-
-def _one_cell(rows: list[Any]) -> Any:
-    """Return the value of a table of one cell, the row of a table of one row, or the rows without empty columns."""
-    empty = {key for key in rows[0] if all(row.get(key) is None for row in rows)}
-    kept = [{key: cell for key, cell in row.items() if key not in empty} for row in rows]
-    if len(kept) == 1 and len(kept[0]) == 1:
-        return next(iter(kept[0].values()))
-    return kept
-
-
-def _counted_field(value: Mapping[str, Any], task: str) -> Any:
-    """Return the number of the one field that a task counts by its name ("how many lines")."""
-    if not counts(task):
-        return None
-    said = {word.stem for word in words(task)}
-    found = [
-        part
-        for key, part in value.items()
-        if isinstance(part, int) and not isinstance(part, bool) and set(name_stems(key)) <= said
-    ]
-    return found[0] if len(found) == 1 else None
+def _listed(items: list[Any], writer: _Writer, task: str, *, more: bool, fetched: bool) -> str:
+    if not items and fetched:
+        return writer.phrases.empty
+    text = writer.written([labelled(item) for item in items], 0)
+    return f"{len(items)}{'+' if more else ''}\n{text}" if counts(task) and len(items) > 1 else text
 
 
 def number(value: float, grouped: bool = False) -> str:
@@ -133,49 +50,7 @@ def number(value: float, grouped: bool = False) -> str:
         return f"{int(value):,}" if grouped else str(int(value))
     text = f"{value:.12g}"
     whole, dot, rest = text.partition(".")
-    return f"{int(whole):,}{dot}{rest}" if grouped and whole.lstrip("-").isdigit() and whole != "-0" else text
-
-
-def _written(value: Any, phrases: Phrases, depth: int, grouped: bool) -> str:
-    if isinstance(value, bool):
-        return phrases.yes if value else phrases.no
-    if isinstance(value, (int, float)):
-        return number(value, grouped)
-    if isinstance(value, dict):
-        return _object(cast("dict[str, Any]", value), phrases, depth, grouped)
-    if isinstance(value, list):
-        return _list(cast("list[Any]", value), phrases, depth, grouped)
-    return "—" if value is None else str(value).strip("\n")
-
-
-def _object(fields: Mapping[str, Any], phrases: Phrases, depth: int, grouped: bool) -> str:
-    if len(fields) == 1 and depth == 0:
-        return _written(next(iter(fields.values())), phrases, depth, grouped)
-    return _rows([(f"{key}: ", item) for key, item in fields.items()], phrases, depth, grouped)
-
-
-def _list(items: list[Any], phrases: Phrases, depth: int, grouped: bool) -> str:
-    if not any(isinstance(item, (dict, list)) for item in items):
-        return ", ".join(_written(item, phrases, depth + 1, grouped) for item in items) or "—"
-    if len(items) == 1 and depth == 0:
-        return _written(items[0], phrases, depth + 1, grouped)
-    rows = _rows([("", item) for item in items[:_MOST_ITEMS]], phrases, depth, grouped)
-    return f"{rows}\n…" if len(items) > _MOST_ITEMS else rows
-
-
-def _rows(rows: Sequence[tuple[str, Any]], phrases: Phrases, depth: int, grouped: bool) -> str:
-    nested = any(isinstance(item, (dict, list)) or (isinstance(item, str) and "\n" in item.strip()) for _, item in rows)
-    if depth >= _DEPTH or (depth and not nested):
-        return ", ".join(f"{head}{_written(item, phrases, depth + 1, grouped)}" for head, item in rows)
-    lines: list[str] = []
-    for head, item in rows:
-        text = _written(item, phrases, depth + 1, grouped)
-        deep = "\n" in text or (isinstance(item, list) and text.startswith("- "))
-        if deep and isinstance(item, dict) and len(cast("dict[str, Any]", item)) == 1:
-            lines.append(text)
-        else:
-            lines.append(f"- {head.rstrip()}\n{indented(text)}" if deep and head else f"- {head}{text}")
-    return "\n".join(lines) or "—"
+    return f"{int(whole):,}{dot}{rest}" if grouped and whole.isdigit() else text
 
 
 def indented(text: str) -> str:
@@ -183,9 +58,48 @@ def indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
-def brief(value: Any) -> bool:
-    """Return whether a result is one plain value."""
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return len(fields) == 1 and brief(next(iter(fields.values())))
-    return isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= 40 and "\n" not in value)
+class _Writer:
+    def __init__(self, phrases: Phrases, grouped: bool) -> None:
+        self.phrases = phrases
+        self._grouped = grouped
+
+    def written(self, value: Any, depth: int) -> str:
+        """Return a value as text, ``depth`` levels inside the whole."""
+        if isinstance(value, bool):
+            return self.phrases.yes if value else self.phrases.no
+        if isinstance(value, (int, float)):
+            return number(value, self._grouped)
+        if isinstance(value, dict):
+            return self._object(cast("dict[str, Any]", value), depth)
+        if isinstance(value, list):
+            return self._list(cast("list[Any]", value), depth)
+        return "—" if value is None else str(value).strip("\n")
+
+    def _object(self, fields: Mapping[str, Any], depth: int) -> str:
+        if len(fields) == 1 and depth == 0:
+            return self.written(next(iter(fields.values())), depth)
+        return self._rows([(f"{key}: ", item) for key, item in fields.items()], depth)
+
+    def _list(self, items: list[Any], depth: int) -> str:
+        if not any(isinstance(item, (dict, list)) for item in items):
+            return ", ".join(self.written(item, depth + 1) for item in items) or "—"
+        if len(items) == 1 and depth == 0:
+            return self.written(items[0], depth + 1)
+        rows = self._rows([("", item) for item in items[:_MOST_ITEMS]], depth)
+        return f"{rows}\n…" if len(items) > _MOST_ITEMS else rows
+
+    def _rows(self, rows: Sequence[tuple[str, Any]], depth: int) -> str:
+        if depth >= _DEPTH or (depth and not any(_deep(item) for _, item in rows)):
+            return ", ".join(f"{head}{self.written(item, depth + 1)}" for head, item in rows)
+        return "\n".join(self._row(head, item, depth) for head, item in rows) or "—"
+
+    def _row(self, head: str, item: Any, depth: int) -> str:
+        text = self.written(item, depth + 1)
+        nested = "\n" in text or (isinstance(item, list) and text.startswith("- "))
+        if nested and not head and text.startswith("- "):
+            return text
+        return f"- {head.rstrip()}\n{indented(text)}" if nested and head else f"- {head}{text}"
+
+
+def _deep(item: Any) -> bool:
+    return isinstance(item, (dict, list)) or (isinstance(item, str) and "\n" in item.strip())
