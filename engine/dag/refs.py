@@ -25,7 +25,9 @@ SKIPPED: Final = object()
 
 _MARK = re.compile(r"\\\{\{|\{\{((?:[^{}]|\{[^{}]*\})*)\}\}")
 _BODY = re.compile(r"^\s*([\w-]+)\s*((?:[.\[|].*)?)$", re.S)
-_PLAIN = re.compile(r"""\.\s*([^\W\d][\w-]*|"[^"\\]*")|(?:\.?\[\s*|\.)(-?\d{1,18})(?:\s*\]|(?=[.\[\s]|$))|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]""")
+_PLAIN = re.compile(
+    r"""\.\s*([^\W\d][\w-]*|"[^"\\]*")|(?:\.?\[\s*(-?\d{1,18})\s*\]|\.(\d{1,18})(?![\w-]))|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]"""
+)
 _SHOWN_KEYS = 12
 _SHOWN_CHARS = 80
 
@@ -141,12 +143,13 @@ def _plain_path(path: str) -> tuple[str | int, ...] | None:
         if match is None:
             return None
         at = match.end()
-        if match[2] is not None:
-            parts.append(int(match[2]))
+        index = match[2] or match[3]
+        if index is not None:
+            parts.append(int(index))
         elif match[1] is not None:
             parts.append(match[1].strip('"'))
         else:
-            parts.append(match[3] if match[3] is not None else match[4])
+            parts.append(match[4] if match[4] is not None else match[5])
     return tuple(parts)
 
 

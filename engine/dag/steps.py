@@ -31,7 +31,7 @@ class StepGraph:
     def __init__(self, tools: Mapping[str, ToolSpec]) -> None:
         self.tools = tools
         self.steps: dict[str, StepState] = {}
-        self.unended: set[str] = set()
+        self.unended: dict[str, None] = {}
         self.active: set[str] = set()
         self.values: dict[str, Any] = {}
         self.queue = ReadyQueue(None)
@@ -97,7 +97,7 @@ class StepGraph:
 
     def _insert(self, state: StepState) -> None:
         self.steps[state.id] = state
-        self.unended.add(state.id)
+        self.unended[state.id] = None
         if state.id.isdecimal() and len(state.id) <= _COUNTED_DIGITS:
             self.highest_id = max(self.highest_id, int(state.id))
 
@@ -202,7 +202,7 @@ class StepGraph:
         self.deactivate(step, free=not result.abandoned)
         step.phase = "ended"
         step.result = result
-        self.unended.discard(step.id)
+        self.unended.pop(step.id, None)
         self._voids.discard(step.id)
         if result.status == "done":
             self.values[step.id] = [self.values[i] for i in step.instances] if result.gathered else value
