@@ -102,7 +102,7 @@ async def replay(
         planning=planning,
         synthesizer=synthesizer,
         new_state=lambda: RunState(run_id, specs, load=artifacts.value, ask_effectful=_asked_all(records, specs)),
-        new_executor=lambda _group, _report: _IdleExecutor(),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
+        new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
         notices=_notices(records),
@@ -180,8 +180,7 @@ class _RecordedOrder(Inbox[Happening]):
         self._records = records
         self._log = log
         self._waiting: list[Happening] = []
-        self._begun: set[str] = set()
-        self._seen = 0
+        self.begun: set[str] = set()  # steps whose end comes from outside: their tool or their filling runs
 
     async def take(self) -> list[Happening]:
         """Return all that happened before the next decision.
@@ -193,11 +192,12 @@ class _RecordedOrder(Inbox[Happening]):
         place = self._log.head
         while place < len(self._records):
             event = self._records[place].event
-            self._note_until(place)
-            if not self._from_outside(event) or (batch and _of_answer(event)):
+            if not self._from_outside(event) or (batch and (_of_answer(event) or self._of_filling(place))):
                 break
             if self._recorded(event):
                 batch.append(event)
+                if event.kind == "step_filled":
+                    self.begun.discard(event.step_id)
             else:
                 happening = await self._reply(event, place)
                 batch.append(happening)
@@ -207,12 +207,17 @@ class _RecordedOrder(Inbox[Happening]):
             batch.append(await self._reply(self._records[place].event, place, silent=True))
         return batch
 
-    def _note_until(self, place: int) -> None:
-        for record in self._records[self._seen : place]:
-            event = record.event
-            if isinstance(event, StepStarted) or (isinstance(event, ModelCalled) and event.step_id is not None):
-                self._begun.add(event.step_id or "")
-        self._seen = max(self._seen, place)
+    def _of_filling(self, place: int) -> bool:
+        """Whether an event comes of filling a step that is still to begin, which leaves no event of its own."""
+        event = self._records[place].event
+        if event.kind == "budget_exhausted" and place + 1 < len(self._records):
+            refused = self._records[place + 1].event
+            if refused.kind != "step_ended" or refused.result.error is None:
+                return False
+            return refused.result.error.code.startswith("budget.") and refused.step_id not in self.begun
+        if event.kind in ("model_called", "step_filled"):
+            return event.step_id is not None and event.step_id not in self.begun
+        return False
 
     def _from_outside(self, event: LoggedEvent) -> bool:
         """Whether an event came from outside the loop's decisions."""
@@ -244,7 +249,7 @@ class _RecordedOrder(Inbox[Happening]):
         if event.kind == "model_called":
             return event.role not in _OWN_CALLS or event.step_id is not None
         if event.kind == "step_ended":
-            return event.step_id in self._begun and event.result.status != "skipped"
+            return event.step_id in self.begun and event.result.status != "skipped"
         return event.kind in _FROM_RECORD
 
     async def _reply(self, event: LoggedEvent, place: int, *, silent: bool = False) -> Happening:
@@ -331,16 +336,20 @@ class _RecordedModel:
 
 
 class _IdleExecutor:
-    """Calls no tool: what became of each step is in the record."""
+    """Calls no tool: what became of each step is in the record. It notes only which steps were begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: set[str]) -> None:
         self.filling: set[str] = set()
+        self._begun = begun
 
     def start(self, run_id: str, event: StepStarted) -> None:
         """Call nothing."""
+        del run_id
+        self._begun.add(event.step_id)
 
     def fill(self, request: FillRequest) -> None:
         """Ask nothing."""
+        self._begun.add(request.step.id)
 
     def cancel(self, step_id: str) -> None:
         """Cancel nothing."""
