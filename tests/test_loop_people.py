@@ -283,6 +283,16 @@ async def test_a_spent_budget_ends_model_calls(budget: dict[str, Any], code: str
 
 
 @pytest.mark.anyio
+async def test_a_share_is_left_for_the_answer() -> None:
+    """B45: the part kept for the answer cannot be spent by the planner."""
+    bad = FakeTool("bad", ValueError("no"))
+    budget = {"run_tokens": 50_000, "synthesizer_share": 0.5}
+    engine, provider = priced(TALKS, 23_000, FakeTool("look", "found it"), bad, budget=budget)
+    run = await ran(engine)
+    assert (len(provider.requests), run.result.status) == (1, "failed")
+
+
+@pytest.mark.anyio
 async def test_a_budget_that_covers_no_call_says_so() -> None:
     """B45: a budget too small for the first call asks no model; the answer says why."""
     engine, provider = priced(TALKS, 10, budget={"run_tokens": 1})
