@@ -17,7 +17,8 @@ EMPTY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}, "additionalP
 class RetryPolicy(Record):
     """How often a transient failure is tried again.
 
-    The n-th delay is drawn from ``[0.5, 1] × min(max_delay_s, base_delay_s × 2^(n−1))``; a Retry-After is a lower bound.
+    The n-th delay is drawn from ``[0.5, 1] × min(max_delay_s, base_delay_s × 2^(n−1))``; a Retry-After is a lower
+    bound.
     """
 
     max_attempts: int = Field(default=3, ge=1)

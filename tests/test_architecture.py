@@ -99,7 +99,7 @@ def _inside(name: str, packages: tuple[str, ...]) -> bool:
 
 
 def _room(name: str) -> str | None:
-    """The longest entry of ROWS that holds a module; the loop's room holds the files beside it, ``engine`` only itself."""
+    """The longest entry of ROWS that holds a module; files of the engine folder itself are the loop's room."""
     parts = name.split(".")
     if name not in ROWS and parts[0] == "engine" and len(parts) == 2 and not MODULES[name].is_package:
         return "engine.loop"
