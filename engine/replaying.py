@@ -215,7 +215,7 @@ class _RecordedOrder(Inbox[Happening]):
             if refused.kind != "step_ended" or refused.result.error is None:
                 return False
             return refused.result.error.code.startswith("budget.") and refused.step_id not in self.begun
-        if event.kind in ("model_called", "step_filled"):
+        if event.kind == "model_called" or event.kind == "step_filled":
             return event.step_id is not None and event.step_id not in self.begun
         return False
 
