@@ -141,6 +141,11 @@ class StepGraph:
 
         What runs under an earlier accepted plan goes on; what a draft of this revision began does not.
         """
+        self._ranked = False
+        if not self.steps:
+            for step in in_dependency_order(steps):
+                self.add(step, revision)
+            return
         named = {step.id for step in steps} | _with_needs(keeps, self.steps)
         for step in [*self.steps.values()]:
             if step.parent is None and step.id not in named and not _goes_on(step, revision):
@@ -158,7 +163,6 @@ class StepGraph:
             for state in (placed, *(self.steps[instance] for instance in placed.instances)):
                 state.order = (revision, place)
             place += 1
-        self._ranked = False
         self.reorder()
 
     def _replace(self, known: StepState, step: Step) -> None:
