@@ -12,7 +12,7 @@ from gateway.providers.offline.clauses import split
 from gateway.providers.offline.content import brief
 from gateway.providers.offline.language import Phrases, phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result
-from gateway.providers.offline.showing import indented, shown
+from gateway.providers.offline.showing import indented, number, shown
 from gateway.providers.offline.words import name_stems, overlap, stem, words
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -63,7 +63,11 @@ def _outcome(asked: AnswerAsked, phrases: Phrases) -> list[str]:
 
 
 def _holds(text: str, value: Any) -> bool:
-    return bool(re.search(rf"(?<![\w.]){re.escape(str(value))}(?![\w.])", text))
+    return bool(re.search(rf"(?<![\w.]){re.escape(_text(value))}(?![\w.])", text))
+
+
+def _text(value: Any) -> str:
+    return number(value) if isinstance(value, (int, float)) else str(value)
 
 
 def _values(value: Any) -> list[Any]:
@@ -111,14 +115,14 @@ def _aligned(clauses: Sequence[str], results: Sequence[Result]) -> list[int | No
     for result in results:
         clue = [*name_stems(result.tool), *_said(_given(result))]
         reached = {at: (worth, [*path, None]) for at, (worth, path) in paths.items()}
-        for number, clause in enumerate(clauses, 1):
+        for place, clause in enumerate(clauses, 1):
             alike = overlap(clue, _said(clause))
             steps = [
-                (worth + alike + (0 if at == number else _NEW_CLAUSE), [*path, number - 1])
+                (worth + alike + (0 if at == place else _NEW_CLAUSE), [*path, place - 1])
                 for at, (worth, path) in paths.items()
-                if at <= number
+                if at <= place
             ]
-            reached[number] = max([*steps, reached.get(number, (-1.0, []))], key=lambda one: one[0])
+            reached[place] = max([*steps, reached.get(place, (-1.0, []))], key=lambda one: one[0])
         paths = reached
     return max(paths.values(), key=lambda one: one[0])[1]
 

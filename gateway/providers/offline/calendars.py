@@ -22,7 +22,7 @@ _UNITS: tuple[tuple[str, str], ...] = (
     ("days", r"days?|Tage?n?|jours?|días?|天|日間?|일"),
 )
 _UNIT = "|".join(f"(?P<{name}>{forms})" for name, forms in _UNITS)
-_SPAN = re.compile(rf"(?<![\w-])(?P<count>\d+|an?|one)[\s-]*(?:{_UNIT})(?![a-zäñé-])", re.IGNORECASE)
+_SPAN = re.compile(rf"(?<![A-Za-z0-9.-])(?P<count>\d+|an?|one)[\s-]*(?:{_UNIT})(?![a-zäñé-])", re.IGNORECASE)
 _UNIT_FORMS = tuple((name, re.compile(rf"(?<!\w)(?:{forms})(?![a-zäñé])", re.IGNORECASE)) for name, forms in _UNITS)
 _BACK = re.compile(
     r"\b(?:ago|before|prior to|earlier|subtract|minus|vor|avant|il y a|hace|antes)\b|前|전|减去?|引く", re.IGNORECASE

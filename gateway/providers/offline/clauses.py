@@ -44,6 +44,7 @@ _OBJECT = word_set(
 _ASKS = word_set(
     "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto"
 )
+_ALONE = re.compile(r"[\w]+\s*(?:,|and\b|\.|$)")
 _GATHERS = re.compile(r"(?:the )?(?:sum|total|average|mean|product|difference|square root|median) of\b", re.IGNORECASE)
 _VERBS = stemmed("wait sleep delete remove rename send install download upload double triple halve")
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
@@ -143,21 +144,23 @@ def _soft_pieces(masked: str, start: int, end: int, known: set[str]) -> list[tup
 
 
 def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
-    lead = _LEAD.match(rest)
-    rest = rest[lead.end() :] if lead else rest
+    rest = _LEAD.sub("", rest, count=1)
     if re.match(rf"[{CJK}]", rest):
         return len(rest) > 3 and joint.strip() not in ("、",)
     following = words(rest[:80])
-    if not following or following[0].start > 0:
+    if not following or following[0].start:
         return False
     first = following[0]
-    if any(stem(other) in known for other in widen(first.text)) or (
-        joint.strip().startswith((",", "and")) and _GATHERS.match(rest)
-    ):
+    if _spoken_verb(first, known) or (joint.strip().startswith((",", "and")) and _GATHERS.match(rest)):
         return True
-    if first.stem in known and first.text[:1] == rest[:1] and not re.match(r"[\w]+\s*(?:,|and\b|\.|$)", rest):
+    if first.stem in known and first.text[:1] == rest[:1] and not _ALONE.match(rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
     return rest[:1].islower() and _opens_like_a_request(following)
+
+
+def _spoken_verb(first: Word, known: set[str]) -> bool:
+    """Whether a word of another language is a verb the tools know."""
+    return any(stem(other) in known for other in widen(first.text))
 
 
 def _opens_like_a_request(following: Sequence[Word]) -> bool:

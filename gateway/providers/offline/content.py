@@ -76,7 +76,7 @@ def _counted_field(fields: Mapping[str, Any], task: str) -> Any:
 
 def _main(fields: Mapping[str, Any]) -> Any:
     """Return the one list or object, or the one text; None when there is no such thing."""
-    nested = [part for part in fields.values() if isinstance(part, (list, dict))]
+    nested: list[Any] = [part for part in fields.values() if isinstance(part, (list, dict))]
     rows = [part for part in nested if _is_rows(part)]
     filled = [part for part in nested if part]
     if rows:

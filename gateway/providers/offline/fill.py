@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, cast
 
 from gateway.providers.offline.affinity import suits_field
@@ -27,17 +28,18 @@ def fill_call(asked: ArgumentsAsked) -> tuple[dict[str, Any], str]:
     found = fill(asked.tool, text, earlier, linked=bool(earlier))
     arguments = {} if _told(asked) else _of_same_name(asked, results)
     for name, template in found.values.items():
-        if name in arguments or not (name in found.links or found.shaped or _spelled(template, text, asked.task)):
-            continue
-        try:
-            arguments[name] = resolve(template, values)
-        except KeyError:
-            continue
-    for argument in asked.tool.required:
-        if argument.name not in arguments and argument.name not in asked.given:
-            _from_results(argument, results, arguments)
-    lacking = [a for a in asked.tool.required if a.name not in arguments and a.name not in asked.given]
-    return arguments, ", ".join(a.described for a in lacking)
+        sure = name in found.links or found.shaped or _spelled(template, text, asked.task)
+        if sure and name not in arguments:
+            with suppress(KeyError):
+                arguments[name] = resolve(template, values)
+    for argument in _open(asked, arguments):
+        _from_results(argument, results, arguments)
+    return arguments, ", ".join(argument.described for argument in _open(asked, arguments))
+
+
+def _open(asked: ArgumentsAsked, arguments: dict[str, Any]) -> list[Argument]:
+    """Return the required arguments without a value."""
+    return [a for a in asked.tool.required if a.name not in arguments and a.name not in asked.given]
 
 
 def _told(asked: ArgumentsAsked) -> str:

@@ -52,13 +52,16 @@ def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases)
         return phrases.failed.format(what="; ".join(made.failed))
     if not made.calls:
         return f"{phrases.identity} {phrases.no_tool.format(what=asked.task)}"
+    return _needed(made, new, phrases)
+
+
+def _needed(made: Sketch, new: list[Call], phrases: Phrases) -> str:
+    """Return the question for what is missing where no new call has anything to start from."""
     empty = [call for call in new if call.missing and not call.values and not call.after]
-    if empty and len(empty) == len(new) and not any(call.done for call in made.calls):
-        lacks = ", ".join(
-            argument.described for call in empty for argument in call.tool.required if argument.name in call.missing
-        )
-        return phrases.needed.format(what=empty[0].text, missing=lacks)
-    return ""
+    if not empty or len(empty) < len(new) or any(call.done for call in made.calls):
+        return ""
+    lacks = [a.described for call in empty for a in call.tool.required if a.name in call.missing]
+    return phrases.needed.format(what=empty[0].text, missing=", ".join(lacks))
 
 
 def _bared(call: Call) -> Call:

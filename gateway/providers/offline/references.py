@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
+from gateway.providers.offline.glossary import widen
 from gateway.providers.offline.values import Mention
-from gateway.providers.offline.words import Word, likeness, overlap, words
+from gateway.providers.offline.words import Word, likeness, overlap, stem, words
 
 _ONE = re.compile(
     r"\b(?:it|them|this|that|these|those|(?:the|this|that|its|their) (?:final )?(?:result|results|output"
@@ -91,10 +92,10 @@ def cues(
     taken = [(mention.start, mention.end) for mention in explicit]
     named = _named(text, earlier, explicit, own)
     found = [*named]
-    for match in _TWO.finditer(text):
-        if len(earlier) > 1 and _free(match, taken):
-            for place, step in enumerate(earlier[-2:]):
-                found.append(Mention("ref", links_to(step, 0.8), match.start() + place, match.end(), unit="pair"))
+    for match in _TWO.finditer(text) if len(earlier) > 1 else ():
+        if _free(match, taken):
+            pair = enumerate(earlier[-2:], match.start())
+            found += [Mention("ref", links_to(step, 0.8), start, match.end(), unit="pair") for start, step in pair]
             taken.append((match.start(), match.end()))
     for match in _ORDINAL.finditer(text):
         place = _place(match)
@@ -143,7 +144,7 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
     for place, phrase in enumerate(phrases):
         if place < 2 and _does_itself(text, phrase, own):
             continue
-        if any(_EXPLICIT.fullmatch(text[phrase[-1].end : m.start]) and m.start >= phrase[-1].end for m in explicit):
+        if _announces(text, phrase[-1].end, explicit):
             continue
         links = sorted(
             (link for step in earlier for link in _meant(step, phrase)),
@@ -153,6 +154,12 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
         if links and links[0].strength >= (0.5 if owned else 0.85):
             found.append(Mention("ref", tuple(links[:8]), phrase[0].start, phrase[-1].end))
     return found
+
+
+def _announces(text: str, end: int, explicit: Sequence[Mention]) -> bool:
+    """Whether a phrase up to ``end`` stands right before a value and is no more than its label."""
+    towards = text[:end].endswith(("给", "給", "到", "向", "至"))
+    return not towards and any(m.start >= end and _EXPLICIT.fullmatch(text[end : m.start]) for m in explicit)
 
 
 def _does_itself(text: str, phrase: Sequence[Word], own: frozenset[str]) -> bool:
@@ -179,7 +186,7 @@ def _phrases(text: str, spoken: Sequence[Word]) -> list[list[Word]]:
 
 
 def _meant(step: Earlier, phrase: Sequence[Word]) -> list[Link]:
-    said = [word.stem for word in phrase]
+    said = [*(word.stem for word in phrase), *(stem(other) for word in phrase for other in widen(word.text))]
     about = step.tool.key
     related = max((likeness(one, other) for one in said for other in about), default=0.0)
     links: list[Link] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.providers.offline.affinity import suits_field
 from gateway.providers.offline.arguments import fill
@@ -110,9 +111,7 @@ class _Sketcher:
         return bool(named & set(stems(condition)))
 
     def _serve(self, clause: Clause) -> None:
-        if forbids(clause.text):
-            return
-        if self._calls.made and counts_last(clause.text, self._calls.made[-1]):
+        if forbids(clause.text) or (self._calls.made and counts_last(clause.text, self._calls.made[-1])):
             return
         choices = choose(self._index, clause.text, self._calls.earlier(), clause.linked)
         if not choices:
@@ -123,12 +122,16 @@ class _Sketcher:
         if self._belongs_to(best, clause) or (self._tells(clause) and self._adds_to_last(clause)):
             return
         failed = self._add(unnest(best, clause.text, self._index, self._calls), clause)
+        if failed is not None and not self._stand_in(best, others, clause):
+            self._give_up(best, clause, failed)
+
+    def _stand_in(self, best: Choice, others: Sequence[Choice], clause: Clause) -> bool:
+        """Plan the next best tool that was not tried; return whether there is one."""
         for choice in others:
             fits = choice.filled.shaped or not best.filled.shaped
-            if failed and fits and choice.score >= _STANDS_IN * best.score:
-                failed = self._add(choice, clause) and failed
-        if failed:
-            self._give_up(best, clause, failed)
+            if fits and choice.score >= _STANDS_IN * best.score and self._add(choice, clause) is None:
+                return True
+        return False
 
     def _is_request(self, clause: Clause) -> bool:
         """Whether a clause asks for something, rather than telling something."""
@@ -176,11 +179,7 @@ class _Sketcher:
         filled, calls = best.filled, self._calls
         values = dict(filled.values)
         if filled.first is not None:
-            first = Call(calls.next_id, best.tool, filled.first[0], clause.text, linked=clause.linked)
-            if failed := calls.failed_before(first):
-                return failed
-            calls.append(first)
-            values[filled.first[1]] = f"{{{{{first.id}}}}}"
+            values[filled.first[1]] = self._ahead(best.tool, filled.first[0], clause)
         missing: list[str] = []
         for argument in best.tool.required:
             if argument.name in values:
@@ -202,6 +201,12 @@ class _Sketcher:
             if several:
                 break
         return None
+
+    def _ahead(self, tool: OfferedTool, values: dict[str, Any], clause: Clause) -> str:
+        """Plan the call whose result another one starts from; return a reference to it."""
+        first = Call(self._calls.next_id, tool, values, clause.text, linked=clause.linked)
+        self._calls.append(first)
+        return f"{{{{{first.id}}}}}"
 
     def _amend(self, call: Call, error: str) -> bool:
         """Mend a query that failed by a column's name; return whether that gives a call not yet tried."""

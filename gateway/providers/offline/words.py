@@ -29,8 +29,9 @@ STOPWORDS = word_set(
     """a an the this that these those and or but if so as of in on at by to for from with into onto over under about
     between through during using use via per than then also please i me my we us our you your he she they them their
     it its is are was were be been being do does did have has had can could will would shall should may might must not
-    no any all some many much
-    mention mentions mentioned contain contains containing each every both which who whom whose what when where why how there here want need like would
+    no any all some many much mention mentions
+    mentioned contain contains containing
+    each every both which who whom whose what when where why how there here want need like would
     just now up out off after before finally next first given based such own same new s t let get give make tell show
     der die das den dem des ein eine einen einem einer eines und oder aber ist sind war im am zum zur mit von für auf
     aus bei nach vor über unter um bitte mir ich wir du sie es was wie wer wo dann danach anschließend

@@ -37,6 +37,39 @@ def test_each_result_under_its_clause() -> None:
     assert text.splitlines() == ["- Get the weather of Rome: clear", "- translate it: sereno"]
 
 
+def test_last_of_a_chain_stands_first() -> None:
+    """The value made of the others comes first; each line names what it was made from."""
+    fences = [fence("task", "Calculate 12% of 48,000 and 15% of 3,200, then add the two")]
+    steps = [("12/100*48000", 5760.0), ("15/100*3200", 480.0), ("5760 + 480", 6240.0)]
+    for number, (given, value) in enumerate(steps, 1):
+        told = json.dumps({"expression": given})
+        fences.append(fence("result", json.dumps(value), step=str(number), tool="calc", status="done", input=told))
+    request = ModelRequest(messages=(Message.system("s"), Message.user("\n\n".join(fences))), model="rules")
+    lines = ["6,240", "", "- 12% × 48000: 5,760", "- 15% × 3200: 480", "- add the two: 6,240"]
+    assert reply(request).text.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("task", "value", "text"),
+    [
+        ("Read it", {"path": "a", "text": "one\ntwo\n", "lines": 2, "truncated": False}, "one\ntwo"),
+        ("How many lines are in it?", {"path": "a", "text": "x", "lines": 2, "truncated": False}, "2"),
+        ("Search it", {"matches": [], "searched": 4, "skipped": [], "truncated": False}, "nothing found"),
+        ("Ask it", {"columns": ["n"], "rows": [{"n": 7}], "row_count": 1, "truncated": False}, "7"),
+        ("Read it", {"text": "one", "truncated": True}, "one\n…"),
+        ("Search it, count them", {"matches": [{"a": 1}, {"a": 2}], "truncated": False}, "2\n- a: 1\n- a: 2"),
+    ],
+)
+def test_what_was_asked_is_shown(task: str, value: Any, text: str) -> None:
+    """Of a result that was fetched, its content is shown, or the number that was asked for."""
+    assert answer(task, ("fetch", value, "done")) == text
+
+
+def test_what_was_stood_in_for_is_not_told() -> None:
+    """A failed step that another stood in for, with nothing missing, is left out."""
+    assert answer("Read a.txt", ("read", "no such file", "failed"), ("fetch", "one", "done")) == "one"
+
+
 def test_missing_and_failed_are_said() -> None:
     """A failed step shows its error, and what is missing is listed."""
     text = answer(

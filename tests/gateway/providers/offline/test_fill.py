@@ -64,6 +64,13 @@ def test_from_the_clause_of_the_task() -> None:
     assert call.arguments == {"to": "bo@example.com", "body": "Hi Bo"}
 
 
+def test_a_word_of_the_plan_is_no_value() -> None:
+    """What stands neither in the task nor in the results, and is no value, is not taken from the plan's own words."""
+    tool = Offered("quote", "Look up a share.", {"symbol": text("Symbol of the share")})
+    for told in ("look up the share that was asked for", "the symbol asked", "because the user wants it soon"):
+        assert filled(tool, told, task="What about Acme?").name == "not_enough_information"
+
+
 def test_says_what_is_missing() -> None:
     """An argument that can't be placed is never made up: the other tool is called and names it."""
     call = filled(MAIL, "send an email to ann@example.com")
