@@ -175,7 +175,7 @@ async def test_the_planner_is_told_why_and_what_was_tried() -> None:
         [steps({"look": {"q": "weather"}}, {"bad": {"path": "/x/y"}}), steps({"answer": "gave up, {{1}}"})]
     )
     run = await ran(engine_of(FakeTool("look", {"rain": True}), bad, provider=provider), "find 3 things")
-    told = text_of(provider, 1)
+    told = provider.requests[1].messages[-1].text  # the system message explains the fences
     for piece in ("find 3 things", "/x/y", "the disk is full", '"rain"', "<tried>", 'tool="bad"', 'status="failed"'):
         assert piece in told
     assert run.result.answer.startswith("gave up")
