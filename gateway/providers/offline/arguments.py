@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gateway.providers.offline.affinity import role_of, suits_field, typed
-from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.filling import Filled, Work, best_link
 from gateway.providers.offline.gathering import arrays, explode, structures
 from gateway.providers.offline.pairing import options, pairs
@@ -82,25 +82,32 @@ def _within(mention: Mention, spans: Sequence[tuple[int, int]]) -> bool:
 def _phrases(work: Work) -> None:
     """Give words that are no typed value to the text arguments that are still open."""
     open_required = [a for a in work.open() if a.required]
-    for argument in [one for one in work.open() if not one.options]:
-        if not (argument.textual or argument.kind == "array") or (argument.kind == "any" and not argument.required):
-            continue
+    for argument in [one for one in work.open() if _takes_words(one)]:
         alone = open_required == [argument] and not typed(argument)
         found = phrase(argument, work.text, work.tool, work.spans, alone=alone)
-        if found is None:
-            continue
-        text, span = found
-        if argument.kind == "array":
-            if argument.items is not None and argument.items.kind not in ("string", "any"):
-                continue
-            work.filled.values[argument.name] = [part for part in _listed(text) if part]
-        else:
-            first, *rest = _several(text)
-            work.filled.values[argument.name] = first
-            work.filled.repeats = work.filled.repeats or [{argument.name: one} for one in rest]
-        work.spans.append(span)
-        for mention in [m for m in work.free if span[0] <= m.start < span[1]]:
-            work.free.remove(mention)
+        if found is not None:
+            text, span = found
+            _put(work, argument, text)
+            work.spans.append(span)
+            work.drop(*span)
+
+
+def _takes_words(argument: Argument) -> bool:
+    """Whether words that are no typed value may fill an argument."""
+    if argument.options:
+        return False
+    if argument.kind == "array":
+        return argument.items is None or argument.items.kind in ("string", "any")
+    return argument.kind == "string" or (argument.kind == "any" and argument.required)
+
+
+def _put(work: Work, argument: Argument, text: str) -> None:
+    if argument.kind == "array":
+        work.filled.values[argument.name] = [part for part in _listed(text) if part]
+        return
+    first, *rest = _several(text)
+    work.filled.values[argument.name] = first
+    work.filled.repeats = work.filled.repeats or [{argument.name: one} for one in rest]
 
 
 def _instructions(work: Work) -> None:

@@ -155,7 +155,7 @@ def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
         return True
     if first.stem in known and first.text[:1] == rest[:1] and not _ALONE.match(rest):
         return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
-    return rest[:1].islower() and _opens_like_a_request(following)
+    return _opens_like_a_request(rest, following)
 
 
 def _spoken_verb(first: Word, known: set[str]) -> bool:
@@ -163,9 +163,11 @@ def _spoken_verb(first: Word, known: set[str]) -> bool:
     return any(stem(other) in known for other in widen(first.text))
 
 
-def _opens_like_a_request(following: Sequence[Word]) -> bool:
+def _opens_like_a_request(rest: str, following: Sequence[Word]) -> bool:
     """Whether words begin with a question word, or a word before an article or pronoun that may be a verb."""
     first = following[0]
+    if not rest[:1].islower():
+        return False
     if first.text in _ASKS and len(following) > 2:
         return True
     endings = ("ing", "ed") if first.text.endswith("ply") else ("ing", "ed", "ly")

@@ -16,21 +16,23 @@ def coerce(argument: Argument, mention: Mention) -> Any:
     if argument.kind == "array":
         inner = replace(argument, kind=argument.items.kind if argument.items is not None else "any")
         return [coerce(inner, part) for part in mention.parts or (mention,)]
-    value = mention.value
     if argument.kind in ("number", "integer"):
         return _number(argument, mention)
-    if (
-        mention.kind == "date"
-        and mention.unit
-        and "HH" not in argument.description
-        and "time" not in argument.name_stems
-    ):
-        return str(value)[:10]
-    if mention.kind == "time" and ":mm" in argument.description.lower():
-        return read_clock(value)
+    if mention.kind in ("date", "time"):
+        return _moment(argument, mention)
+    value = mention.value
     if argument.kind == "string" and not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) else str(value)
     return value
+
+
+def _moment(argument: Argument, mention: Mention) -> str:
+    """Return a date without its time where no time is asked for, and a time of day as it is asked for."""
+    value = str(mention.value)
+    timed = "HH" in argument.description or "time" in argument.name_stems
+    if mention.kind == "date":
+        return value[:10] if mention.unit and not timed else value
+    return read_clock(value) if ":mm" in argument.description.lower() else value
 
 
 def _number(argument: Argument, mention: Mention) -> Any:

@@ -81,9 +81,7 @@ def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
 
 def repeat(work: Work, argument: Argument, mention: Mention, lists: Sequence[Mention]) -> None:
     """Note further calls when the value was one of a list whose other parts fit nothing else of the tool."""
-    row = next((one.parts for one in lists if mention in one.parts), ())
-    if mention.unit == "pair":
-        row = tuple(one for one in work.all if one.unit == "pair" and one.end == mention.end)
+    row = _row(work, mention, lists)
     rest = [part for part in row if part in work.free]
     rivals = [a for a in work.tool.required if a.name not in work.filled.values and a.kind == argument.kind]
     if not row or len(rest) != len(row) - 1 or rivals:
@@ -95,6 +93,13 @@ def repeat(work: Work, argument: Argument, mention: Mention, lists: Sequence[Men
         values[argument.name] = plain(argument, part)
         work.free.remove(part)
     work.filled.repeats = sets
+
+
+def _row(work: Work, mention: Mention, lists: Sequence[Mention]) -> tuple[Mention, ...]:
+    """Return the values that stand in one row with this one."""
+    if mention.unit == "pair":
+        return tuple(one for one in work.all if one.unit == "pair" and one.end == mention.end)
+    return next((one.parts for one in lists if mention in one.parts), ())
 
 
 def plain(argument: Argument, mention: Mention) -> Any:

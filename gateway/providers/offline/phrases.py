@@ -41,6 +41,7 @@ _TO = re.compile(
 _FROM = re.compile(
     r"\b(?:from|von|aus|depuis|desde)\s+(?:the )?(?P<value>[^\W\d][\w-]*(?: [A-Z][\w-]*)*)", re.IGNORECASE
 )
+_LISTED = re.compile(r"(?:[^\W\d][\w -]*?(?:,\s*(?:and\s+)?|\s+and\s+))*[^\W\d][\w-]*(?= |$|[.,;])")
 _KANA_END = re.compile(r"[\u3040-\u309f]+$")
 _CJK_OBJECT = re.compile(
     rf"(?:把|将|關於|关于|查询|搜索|查找|翻译|在)?(?P<value>[{CJK}A-Za-z0-9]+?)"
@@ -138,19 +139,20 @@ def _after_name(argument: Argument, text: str, spans: Sequence[tuple[int, int]])
             continue
         linked = _LINK.match(text, word.end)
         start = linked.end() if linked else word.end
-        stop = _STOP.search(text, start)
-        end = stop.start() if stop else len(text)
-        if argument.kind == "array":
-            listed = re.compile(r"(?:[^\W\d][\w -]*?(?:,\s*(?:and\s+)?|\s+and\s+))*[^\W\d][\w-]*(?= |$|[.,;])").match(
-                text, start
-            )
-            end = listed.end() if listed else end
+        end = _end(argument, text, start)
         if end - start > 40 or _overlaps(start, end, spans) or (start == word.end and start < len(text)):
             continue
         found = _clean(text, start, end)
         if found:
             return found
     return None
+
+
+def _end(argument: Argument, text: str, start: int) -> int:
+    """Return where the phrase that begins at ``start`` ends; a list goes on behind its commas."""
+    listed = _LISTED.match(text, start) if argument.kind == "array" else None
+    stop = listed or _STOP.search(text, start)
+    return len(text) if stop is None else listed.end() if listed else stop.start()
 
 
 def _by_role(argument: Argument, text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]] | None:
@@ -184,6 +186,10 @@ def _leftover(
     match = _CJK_OBJECT.search(text)
     if match and not _overlaps(match.start("value"), match.end("value"), spans):
         return _clean(text, match.start("value"), match.end("value"))
+    return _longest_run(text, tool, spans)
+
+
+def _longest_run(text: str, tool: OfferedTool, spans: Sequence[tuple[int, int]]) -> tuple[str, tuple[int, int]] | None:
     runs = unknown_runs(text, tool, spans)
     if not runs:
         return None

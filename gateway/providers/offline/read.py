@@ -96,7 +96,7 @@ Asked = PlanAsked | ArgumentsAsked | TurnAsked | AnswerAsked
 
 def read(request: ModelRequest) -> Asked:
     """Return what a request asks for."""
-    fences = [fence for message in request.messages if message.role == "user" for fence in read_fences(message.text)]
+    fences = [fence for text in _user_texts(request) for fence in read_fences(text)]
     task = _task(request.messages, fences)
     forced = next((tool for tool in request.tools if tool.name == request.tool_choice), None)
     if forced is not None and _is_grammar(forced.input_schema):
@@ -109,6 +109,10 @@ def read(request: ModelRequest) -> Asked:
     if request.tools and request.tool_choice != "none":
         return TurnAsked(task, tuple(tool_of_definition(tool) for tool in request.tools), past)
     return _answer(task, fences, past)
+
+
+def _user_texts(request: ModelRequest) -> list[str]:
+    return [message.text for message in request.messages if message.role == "user"]
 
 
 def _is_grammar(schema: dict[str, Any]) -> bool:
