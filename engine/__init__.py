@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.api import Engine, PlanPreview
     from engine.handle import RunHandle
+    from engine.planner.read import load_plan
     from engine.tools.function import tool
     from schemas.errors import EngineError
     from schemas.plan import Condition, Plan, Step
@@ -20,6 +21,7 @@ _HOMES = {
     "Engine": "engine.api",
     "PlanPreview": "engine.api",
     "RunHandle": "engine.handle",
+    "load_plan": "engine.planner.read",
     "tool": "engine.tools.function",
     "EngineError": "schemas.errors",
     "Condition": "schemas.plan",
@@ -39,6 +41,7 @@ __all__ = [
     "RunResult",
     "Step",
     "StepResult",
+    "load_plan",
     "tool",
 ]
 
