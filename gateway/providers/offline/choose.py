@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from gateway.providers.offline.arguments import Filled, fill
 from gateway.providers.offline.catalogue import OfferedTool
+from gateway.providers.offline.glossary import widen
 from gateway.providers.offline.guards import another_deed
 from gateway.providers.offline.references import Earlier
 from gateway.providers.offline.score import Index, Scored
 from gateway.providers.offline.shapes import out_of_shape, shaped
+from gateway.providers.offline.words import stem, words
 
 _CANDIDATES = 6
 _NEAR_BEST = 0.4  # candidates below this share of the best score are not tried
@@ -41,7 +43,8 @@ def choose(
         linked: Whether the clause goes on from the one before.
         avoid: Names of tools that must not be taken.
     """
-    known = frozenset(stem for step in earlier for part in step.tool.returns for stem in part.name_stems)
+    known = frozenset(one for step in earlier for part in step.tool.returns for one in part.name_stems)
+    known |= {word.stem for word in words(text) if known & {stem(other) for other in widen(word.text)}}
     ranked = [one for one in index.rank(text, known) if one.tool.name not in avoid and not another_deed(text, one.tool)]
     best = ranked[0].score if ranked else 0.0
     tried = [one for one in ranked[:_CANDIDATES] if one.score >= best * _NEAR_BEST]

@@ -29,13 +29,10 @@ def content(value: Any, task: str = "") -> Any:
     A result that says whether it is cut off holds something that was fetched; the rest tells where from and how much.
     """
     fields = _fields(value)
-    named = _counted_field(fields, task) if counts(task) else None
-    if named is not None:
-        return named
-    if not any(key in fields for key in _CUT):
-        return value
-    main = _main(fields)
-    return value if main is None else _one_cell(main)
+    main = _main(fields) if any(key in fields for key in _CUT) else None
+    told = value if main is None else _one_cell(main)
+    named = _counted_field(fields, task) if counts(task) and (told is value or isinstance(told, (list, str))) else None
+    return told if named is None else named
 
 
 def cut(value: Any) -> bool:
