@@ -67,7 +67,8 @@ class Planning:
         specs = self.tools.specs()
         visible = [spec for _, spec in sorted(specs.items()) if spec.enabled and not spec.hidden]
         react = state.mode == "react" or (isinstance(event, PlanStarted) and event.mode == "react")
-        history = plan_history(state) if event.revision > 1 or state.graph.steps else None
+        why = event.triggers if isinstance(event, ReplanStarted) else None
+        history = plan_history(state, why) if event.revision > 1 or state.graph.steps else None
         return PlanRequest(
             task=state.task,
             tools=tuple(visible),

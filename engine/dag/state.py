@@ -7,7 +7,7 @@ simply fills again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from engine.dag.ready import ReadyQueue
@@ -137,6 +137,12 @@ class RunState:
         """Whether a call of the step's tool has to be approved by a person."""
         return step.spec.needs_approval or (self.ask_effectful and not step.spec.read_only)
 
+    def tried(self, triggers: Iterable[Trigger]) -> list[Plan]:
+        """Return the plans that did not work, the current one among them if these triggers say that it failed."""
+        current = self.accepted.get(self.revision)
+        failed = current is not None and any(trigger.kind not in _NO_FAILURE for trigger in triggers)
+        return [*self.failed_plans, current] if failed and current is not None else self.failed_plans
+
     def pending_approvals(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for a person, oldest first."""
         steps = self.graph.steps
@@ -164,9 +170,7 @@ class RunState:
         self.graph.void_drafts(self.accepted)
 
     def _replan_started(self, event: ReplanStarted) -> None:
-        previous = self.accepted.get(self.revision)
-        if previous is not None and any(t.kind not in _NO_FAILURE for t in event.triggers):
-            self.failed_plans.append(previous)
+        self.failed_plans = self.tried(event.triggers)
         self.revision = event.revision
         self.planning = True
         self.replans += 1

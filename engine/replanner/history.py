@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from engine.dag.state import RunState
 from engine.dag.step import StepState
+from schemas.events import Trigger
 from schemas.planning import PastStep, PlanHistory
 
 _PREVIEW_CHARS = 2_000
 _STATUS = {"done": "done", "failed": "failed", "skipped": "skipped"}
 
 
-def plan_history(state: RunState) -> PlanHistory:
-    """Return what the next planning call must know: why it is asked, what happened, what was tried."""
+def plan_history(state: RunState, triggers: Sequence[Trigger] | None = None) -> PlanHistory:
+    """Return what the next planning call must know: why it is asked, what happened, what was tried.
+
+    Args:
+        state: The run, before the call is logged: its current plan is the one that the triggers are about.
+        triggers: Why it is asked; those the state holds by default.
+    """
+    why = tuple(state.triggers if triggers is None else triggers)
     return PlanHistory(
-        triggers=tuple(state.triggers),
+        triggers=why,
         steps=past_steps(state, _PREVIEW_CHARS),
-        tried=tuple(state.failed_plans),
+        tried=tuple(state.tried(why)),
         feedback=state.feedback,
     )
 
