@@ -32,7 +32,7 @@ def content(value: Any, task: str = "") -> Any:
     main = _main(fields) if any(key in fields for key in _CUT) else None
     told = value if main is None else _one_cell(main)
     named = _counted_field(fields, task) if counts(task) and (told is value or isinstance(told, (list, str))) else None
-    return told if named is None else named
+    return cast("Any", told) if named is None else named
 
 
 def cut(value: Any) -> bool:

@@ -125,6 +125,10 @@ def _plain_value(call: Call) -> str:
     returns = call.tool.returns
     if call.tool.scalar:
         return f"{{{{{call.id}}}}}"
-    if len(returns) == 1 and returns[0].kind in ("number", "integer", "string", "boolean"):
+    if (
+        len(returns) == 1
+        and returns[0].name.isidentifier()
+        and returns[0].kind in ("number", "integer", "string", "boolean")
+    ):
         return f"{{{{{call.id}.{returns[0].name}}}}}"
     return ""

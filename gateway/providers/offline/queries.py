@@ -9,11 +9,12 @@ with a word that has no place in the query gives no query.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.querying import table_asked
-from gateway.providers.offline.words import word_set
+from gateway.providers.offline.words import stems, word_set
 
 _SQL = re.compile(r"\b(?:SELECT\b.+?\bFROM\b|DESCRIBE\s).+", re.S)
 _COLUMN = r"[^\W\d]\w*(?: (?!by\b|per\b|for\b|in\b|is\b|where\b|and\b|of\b|than\b|with\b|sorted\b|rows?\b|are\b|is\b|exist\b|have\b)[^\W\d]\w*){0,2}"
@@ -133,6 +134,18 @@ def amended(query: str, error: str, tool: OfferedTool) -> str | None:
     pattern += "?" if pattern.endswith("s") else ""
     changed = wanted.sub(lambda match: f"{match['call']}COLUMNS('(?i){pattern}'))", query)
     return re.sub(r'\)\) AS "[^"]*"', "))", changed) if changed != query else None
+
+
+_ONE_CELL = re.compile(r'^SELECT \w+\([^,]*\) AS "(?P<name>[^"]+)" FROM (?!.* GROUP BY )')
+
+
+def one_cell(query: str, returns: Sequence[Argument]) -> tuple[Argument, ...]:
+    """Return what a query of one value gives, where the result is known to hold rows: the value in the first row."""
+    match = _ONE_CELL.match(query)
+    rows = next((part for part in returns if part.items is not None and part.items.kind == "object"), None)
+    if match is None or rows is None:
+        return tuple(returns)
+    return (Argument(f'{rows.name}[0]."{match["name"]}"', "number", name_stems=tuple(stems(match["name"]))),)
 
 
 def _cut(pattern: re.Pattern[str], text: str) -> tuple[str, re.Match[str] | None]:

@@ -52,7 +52,7 @@ def resolve(template: Any, values: Mapping[int, Any]) -> Any:
 
 def _walk(values: Mapping[int, Any], match: re.Match[str]) -> Any:
     value = values[int(match["id"])]
-    for part in _PART.findall(match["path"] or ""):
+    for part in (found.strip('"') for found in _PART.findall(match["path"] or "")):
         if isinstance(value, dict) and part in value:
             value = cast("dict[str, Any]", value)[part]
         elif isinstance(value, list) and part.isdigit() and int(part) < len(cast("list[Any]", value)):

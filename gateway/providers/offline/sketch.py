@@ -16,7 +16,7 @@ from gateway.providers.offline.conditions import opens, read_condition, trailing
 from gateway.providers.offline.guards import asks_deed, counts_last, forbids
 from gateway.providers.offline.joined import joined
 from gateway.providers.offline.nested import produce, unnest
-from gateway.providers.offline.queries import amended, query_argument, write_query
+from gateway.providers.offline.queries import amended, one_cell, query_argument, write_query
 from gateway.providers.offline.querying import data_file
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
@@ -193,6 +193,7 @@ class _Sketcher:
         for more in ({}, *filled.repeats):
             call = Call(calls.next_id, best.tool, {**values, **more}, clause.text, tuple(missing), after, clause.linked)
             call.links = filled.links
+            call.tool = _known_result(call)
             several = joined(call, calls.made)
             failed = calls.failed_before(call)
             if failed and not self._amend(call, failed.error):
@@ -237,6 +238,14 @@ class _Sketcher:
             call = Call(self._calls.next_id, asking, {asking.required[0].name: text}, text)
             if not self._calls.failed_before(call):
                 self._calls.append(call)
+
+
+def _known_result(call: Call) -> OfferedTool:
+    """Return the call's tool with what its result holds, where the query tells that."""
+    asked = query_argument(call.tool)
+    if asked is None:
+        return call.tool
+    return replace(call.tool, returns=one_cell(str(call.values.get(asked.name, "")), call.tool.returns))
 
 
 def _takes_questions(tool: OfferedTool) -> int:

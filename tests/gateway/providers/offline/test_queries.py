@@ -73,3 +73,12 @@ def test_an_unknown_column_is_looked_up_by_its_letters() -> None:
     past = fence("finished", json.dumps(told), step="1", tool="rows", status="failed")
     items = plan("average price in sales.csv", [QUERY], past, fence("first_id", "2"))
     assert items[0] == {"rows": "SELECT avg(COLUMNS('(?i)price')) FROM \"sales.csv\""}
+
+
+def test_a_single_value_is_taken_out_of_its_row() -> None:
+    """What goes on from a query of one value takes that value, not the number of rows."""
+    returns = {"rows": {"type": "array", "items": {"type": "object"}}, "row_count": {"type": "integer"}}
+    query = Offered(QUERY.name, QUERY.description, QUERY.arguments, None, returns)
+    calc = Offered("calc", "Evaluate an arithmetic expression.", {"expression": text("Such as (3+4)*2")})
+    items = plan("Count the rows of sales.csv, then multiply that by 2", [query, calc])
+    assert items[1] == {"calc": '{{1.rows[0]."rows"}} * 2'}
