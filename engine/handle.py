@@ -300,6 +300,7 @@ def run_result(state: RunState) -> RunResult:
         duration_s=ended.duration_s,
         critical_path_s=ended.critical_path_s,
         sequential_s=ended.sequential_s,
+        warnings=tuple(state.warnings),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from engine.dag.state import RunState
 from engine.handle import Feed, run_result
 from schemas.errors import ConflictError
-from schemas.events import LiveReset, LiveText
+from schemas.events import Answer, LiveReset, LiveText, PlanAccepted, PlanStarted, RunEnded, RunStarted, Warned
+from schemas.plan import Plan
 from tests.runs import FakeTool, engine_of, plan_of, step
 
 
@@ -65,3 +66,19 @@ async def test_cancelling_a_run_that_is_over_does_nothing() -> None:
         with pytest.raises(ConflictError, match="is over"):
             await run.steer("else")
         assert (await run.result()).status == "completed"
+
+
+def test_warnings_of_a_run_are_in_its_result() -> None:
+    """What was ignored in a plan is told with the result."""
+    state = RunState("r", {})
+    events = [
+        RunStarted(task="t", mode="plan"),
+        Warned(code="roles", message="a weak planner"),
+        PlanStarted(),
+        PlanAccepted(revision=1, plan=Plan(answer="42"), warnings=("$.mood was ignored",)),
+        Answer(text="42", source="template"),
+        RunEnded(status="completed"),
+    ]
+    for event in events:
+        state.apply(event)
+    assert run_result(state).warnings == ("a weak planner", "$.mood was ignored")

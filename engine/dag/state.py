@@ -38,6 +38,7 @@ from schemas.events import (
     StepStarted,
     ThreadEnded,
     Trigger,
+    Warned,
 )
 from schemas.plan import Plan
 from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
@@ -94,6 +95,7 @@ class RunState:
         self.stop_reason = ""
         self.exhausted: BudgetExhausted | None = None
         self.usage = Usage()
+        self.warnings: list[str] = []
         self.answer: Answer | None = None
         self.ended: RunEnded | None = None
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -115,6 +117,7 @@ class RunState:
             "goal_changed": self._goal_changed,
             "cancel_requested": self._cancel_requested,
             "mode_changed": self._mode_changed,
+            "warning": self._warned,
             "budget_exhausted": self._budget_exhausted,
             "answer": self._answered,
             "run_ended": self._run_ended,
@@ -192,12 +195,16 @@ class RunState:
         self.planning = False
         self.approved_plan = None
         self.accepted[event.revision] = event.plan
+        self.warnings += event.warnings
         self.graph.adopt(event.plan.steps, event.keeps, event.revision)
 
     def _plan_rejected(self, event: PlanRejected) -> None:
         self.planning = False
         self.plan_error = event.error
         self.graph.void_drafts(self.accepted)
+
+    def _warned(self, event: Warned) -> None:
+        self.warnings.append(event.message)
 
     def _model_called(self, event: ModelCalled) -> None:
         self.usage = self.usage + event.usage
@@ -234,6 +241,8 @@ class RunState:
 
     def _step_filled(self, event: StepFilled) -> None:
         step = self.graph.get_open(event.step_id)
+        if step.filled:
+            raise StoreError(f"step {step.id} was filled twice")
         self.graph.deactivate(step)
         step.phase = "pending"
         step.input = event.input
