@@ -140,12 +140,6 @@ class RunState:
         """Whether a call of the step's tool has to be approved by a person."""
         return step.spec.needs_approval or (self.ask_effectful and not step.spec.read_only)
 
-    def tried(self, triggers: Iterable[Trigger]) -> list[Plan]:
-        """Return the plans that did not work, the current one among them if these triggers say that it failed."""
-        current = self.accepted.get(self.revision)
-        failed = current is not None and any(trigger.kind not in _NO_FAILURE for trigger in triggers)
-        return [*self.failed_plans, current] if failed and current is not None else self.failed_plans
-
     def pending_approvals(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for a person, oldest first."""
         steps = self.graph.steps
@@ -159,8 +153,6 @@ class RunState:
         """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
         return not (self.planning or self.graph.active or len(self.graph.queue) or self.pending_approvals())
 
-    # ------------------------------------------------------------------ run and plan
-
     def _run_started(self, event: RunStarted) -> None:
         self.started = event
         self.task = event.task
@@ -173,7 +165,7 @@ class RunState:
         self.graph.void_drafts(self.accepted)
 
     def _replan_started(self, event: ReplanStarted) -> None:
-        self.failed_plans = self.tried(event.triggers)
+        self.failed_plans = tried(self, event.triggers)
         self.revision = event.revision
         self.planning = True
         self.replans += 1
@@ -237,8 +229,6 @@ class RunState:
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event
 
-    # ------------------------------------------------------------------ steps
-
     def _step_filled(self, event: StepFilled) -> None:
         step = self.graph.get_open(event.step_id)
         if step.filled:
@@ -273,8 +263,6 @@ class RunState:
 
     def _thread_ended(self, event: ThreadEnded) -> None:
         self.graph.queue.free(self.graph.steps[event.step_id].step.tool)
-
-    # ------------------------------------------------------------------ people
 
     def _approval_requested(self, event: ApprovalRequested) -> None:
         self.approvals_asked += 1
@@ -314,6 +302,13 @@ class RunState:
         else:
             self.plan_approved.add(asked.revision)
             self.approved_plan = (asked.revision, plan)
+
+
+def tried(state: RunState, triggers: Iterable[Trigger]) -> list[Plan]:
+    """Return the plans that did not work, the current one among them if these triggers say that it failed."""
+    current = state.accepted.get(state.revision)
+    failed = current is not None and any(trigger.kind not in _NO_FAILURE for trigger in triggers)
+    return [*state.failed_plans, current] if failed and current is not None else state.failed_plans
 
 
 def _trigger(step: StepState, result: StepResult) -> Trigger:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from engine.dag.state import RunState
+from engine.dag.state import RunState, tried
 from engine.dag.step import StepState
 from schemas.events import Trigger
 from schemas.planning import PastStep, PlanHistory
@@ -26,7 +26,7 @@ def plan_history(state: RunState, triggers: Sequence[Trigger] | None = None) -> 
     return PlanHistory(
         triggers=why,
         steps=past_steps(state, _PREVIEW_CHARS),
-        tried=tuple(state.tried(why)),
+        tried=tuple(tried(state, why)),
         feedback=state.feedback,
     )
 
