@@ -80,12 +80,12 @@ class Journal:
             return []
         facts = [event for event, is_fact in self._batch if is_fact]
         seen, self._batch = self.head, []
-        self.state = self._new_state()
         records = await self._log.load(self.run_id)
         await self._artifacts.fetch(records)
+        state = self._new_state()  # shown only once it is whole: running steps read the state in between
         for record in records:
-            self.state.apply(record.event)
-        self.head = self.state.seq
+            state.apply(record.event)
+        self.state, self.head = state, state.seq
         for event in facts:
             self.fact(event)
         return records[seen:]

@@ -46,6 +46,7 @@ from schemas.events import (
     ReplanStarted,
     RunStarted,
     StepEnded,
+    StepFilled,
     StepStarted,
     Warned,
 )
@@ -240,7 +241,8 @@ class Loop:
         if state.ended is not None or self._writer.busy or undisturbed(self.state):
             return
         if state.answer is not None:
-            self._end()
+            if not state.graph.unended:
+                self._end()
         elif state.stop is not None:
             self._stop()
         elif state.approved_plan is not None:
@@ -293,7 +295,11 @@ class Loop:
             case Moved():
                 self._stale = True
             case StepEnded():
+                self._executor.filling.discard(happening.step_id)
                 self._journal.fact(as_ended(self.state, happening))
+            case StepFilled():
+                self._executor.filling.discard(happening.step_id)
+                self._journal.fact(happening)
             case _:
                 self._journal.fact(happening)
 

@@ -47,11 +47,11 @@ def decide(state: RunState, emit: Emit) -> Decision:
     Cost: O(log n) a step that starts; O(unended) when the run winds down.
     """
     decision = Decision()
-    if state.ended is not None or state.answer is not None:
+    if state.ended is not None:
         return decision
     while True:
         _gather(state, emit)
-        if state.stop is not None:
+        if state.stop is not None or state.answer is not None:
             _wind_down(state, emit, decision)
             return decision
         if not state.planning:
@@ -227,7 +227,7 @@ def _wind_down(state: RunState, emit: Emit, decision: Decision) -> None:
     status = "cancelled" if state.stop == "cancelled" else "skipped"
     for step in sorted(state.graph.in_order(), key=lambda step: bool(step.instances)):
         if step.phase != "ended":
-            emit(_end(step, StepResult(status=status, reason=state.stop_reason)))
+            emit(_end(step, StepResult(status=status, reason=state.stop_reason or "the answer came without it")))
 
 
 def _why_blocked(state: RunState, step: StepState) -> str:

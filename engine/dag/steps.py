@@ -173,7 +173,7 @@ class StepGraph:
         known.spec = self.tools.get(step.tool, UNKNOWN_TOOL)
         known.deps = dependencies(step)
         known.needs = set()
-        known.blocked = known.void = False
+        known.blocked = known.void = known.filled = False
         self._voids.discard(known.id)
         self._link(known)
 

@@ -143,7 +143,6 @@ class Executor:
                 _tell(current, event.result)
             finally:
                 self._scopes.pop(step_id, None)
-                self.filling.discard(step_id)
                 self._report(event)
 
 
