@@ -241,8 +241,7 @@ class Loop:
         if state.ended is not None or self._writer.busy or undisturbed(self.state):
             return
         if state.answer is not None:
-            if not state.graph.unended:
-                self._end()
+            self._end()
         elif state.stop is not None:
             self._stop()
         elif state.approved_plan is not None:
@@ -295,7 +294,6 @@ class Loop:
             case Moved():
                 self._stale = True
             case StepEnded():
-                self._executor.filling.discard(happening.step_id)
                 self._journal.fact(as_ended(self.state, happening))
             case StepFilled():
                 self._executor.filling.discard(happening.step_id)
@@ -337,13 +335,12 @@ class Loop:
         self._then = lambda: self._writer.start(self._group, answer_request(self.state, found))
 
     def _wrote(self, item: AnswerReady | EngineError) -> None:
-        state = self.state
         if isinstance(item, AnswerReady):
-            self._journal.fact(written(state, verdict(state, self._cap_reason), item))
-        elif not (isinstance(item, BudgetError) and state.stop is not None):
+            self._journal.fact(written(self.state, verdict(self.state, self._cap_reason), item))
+        elif not (isinstance(item, BudgetError) and self.state.stop is not None):
             warning = f"the answer was written without a model: {item.message}"
             self._journal.fact(Warned(code=item.code, message=warning))
-            self._journal.fact(unwritten(state, self._cap_reason, item))
+            self._journal.fact(unwritten(self.state, self._cap_reason, item))
 
     def _end(self) -> None:
         self._journal.emit(ending(self.state, self._cap_reason, anyio.current_time() - self._began))

@@ -65,6 +65,8 @@ def situation(state: RunState, limits: Limits) -> Situation:
 
 def undisturbed(state: RunState) -> bool:
     """Whether steps simply run: nothing failed, nobody spoke, so that nothing but waiting can be due."""
+    if state.answer is not None:
+        return bool(state.graph.unended)
     if not state.graph.active or state.triggers or state.stop or state.approved_plan or state.revision == 0:
         return False
     return state.outcomes.get(state.revision, (0, 0))[1] == 0
