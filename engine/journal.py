@@ -71,6 +71,9 @@ class Journal:
         except ConflictError:
             self._batch = batch
             return None
+        except BaseException:  # whether it landed is not known: the next flush finds out by its conflict
+            self._batch = batch
+            raise
         self.head += len(records)
         return records
 
