@@ -70,18 +70,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, keep it as JSON; with ``--check`` return 1 unless every target was checked and met."""
     options = _parser().parse_args(arguments)
     groups = options.only or GROUPS
+    rows: list[Row] = []
+    failed: EngineError | None = None
+    left_out: list[str] = []
     try:
-        rows = list(_shown(scheduler(options.runs, groups)))
         left_out = sorted(NEEDS_DATA & set(groups)) if data.folder() is None else []
+        for row in scheduler(options.runs, groups):
+            print(f"… {row.measure}: {row.cells()[1]}", file=sys.stderr, flush=True)  # a whole report takes minutes
+            rows.append(row)
     except EngineError as error:
-        print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
-        return error.exit_code
+        failed = error
     print(table(rows))
     save(rows, RESULTS / f"{options.command}.json")
     complaints = [f"MISSED: {_told(row)}" for row in rows if row.met is False]
     complaints += [f"NOT CHECKED: {_told(row)}: {row.against} is missing" for row in rows if row.unchecked]
     complaints += [f"NOT CHECKED: {name}: ENGINE_BENCH_DATA is not set" for name in left_out]
     print(*complaints, sep="\n")
+    if failed is not None:
+        print(f"BROKE OFF: {failed.message}. {failed.hint}".strip(), file=sys.stderr)
+        return failed.exit_code
     return 1 if complaints and options.check else 0
 
 
@@ -98,13 +105,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _told(row: Row) -> str:
     return f"{row.measure}: {row.cells()[1]}, ratio {row.cells()[4] or '–'}, target {row.target}"
-
-
-def _shown(rows: Iterator[Row]) -> Iterator[Row]:
-    """Pass rows on, saying on stderr that they came: a whole report takes minutes."""
-    for row in rows:
-        print(f"… {row.measure}: {row.cells()[1]}", file=sys.stderr, flush=True)
-        yield row
 
 
 if __name__ == "__main__":
