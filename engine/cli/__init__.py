@@ -24,12 +24,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in options or os.environ.get("ENGINE_DEBUG", "") not in ("", "0")
     if "--debug" in options:
         given.remove("--debug")
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
         code: int = load("app").invoke(given)
     except BaseException as exc:
         code = load("failure").report(exc, debug=debug)
     return code
+
+
+def _prepare_streams() -> None:
+    """Stand in for streams the caller has closed, and write what an encoding lacks as an escape.
+
+    Source: https://docs.python.org/3/library/sys.html#sys.__stdin__ (a closed stream is None)
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 (no pathlib for --help; open as long as the program)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import FrameType
 
 import anyio
 from rich.console import Console
@@ -94,17 +95,31 @@ def exit_code_of(result: RunResult) -> int:
 
 
 async def _heed_signals(run: RunHandle) -> None:
-    """Cancel on the first signal; from then on the next one ends the program, whatever the loop is doing."""
+    """Cancel on the first signal; the next one ends the program, also while the loop is too busy to hear the first."""
     if sys.platform == "win32" or not _in_main_thread():
         return
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _leave_at_second(signal.getsignal(number)))
         async for received in signals:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _leave)
             if sys.stderr.isatty():
                 print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
             await run.cancel("interrupted" if received == signal.SIGINT else "terminated")
             await anyio.sleep_forever()
+
+
+def _leave_at_second(
+    receive: Callable[[int, FrameType | None], object] | int | None,
+) -> Callable[[int, FrameType | None], None]:
+    """Return a handler that hands the first signal on and leaves at the next, which needs no event loop."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, _leave)
+        if callable(receive):
+            receive(number, frame)
+
+    return handle
 
 
 def _in_main_thread() -> bool:

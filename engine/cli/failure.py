@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -21,6 +22,10 @@ def report(exc: BaseException, *, debug: bool) -> int:
         return 130
     if isinstance(exc, BrokenPipeError):
         _drop_stdout()
+        return OTHER
+    if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
+        _drop_stdout()
+        _say(error_line("the output cannot be written: no space left on the device"))
         return OTHER
     exit_code = getattr(exc, "exit_code", None)
     if exit_code is not None:

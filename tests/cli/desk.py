@@ -44,6 +44,12 @@ async def stubborn(seconds: float) -> str:
     return "done"
 
 
+async def hog(seconds: float) -> str:
+    """Hold the event loop."""
+    time.sleep(seconds)
+    return "held"
+
+
 def broken(text: str) -> str:
     """Fail."""
     raise ValueError(f"cannot {text}")
@@ -57,6 +63,7 @@ tools:
   - {python: "my_tools:wait", effects: none}
   - {python: "my_tools:block", effects: none}
   - {python: "my_tools:stubborn", effects: none}
+  - {python: "my_tools:hog", effects: none}
   - {python: "my_tools:broken", effects: none}
 """
 

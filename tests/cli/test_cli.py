@@ -12,7 +12,7 @@ from engine.cli import main
 from engine.cli.app import command
 from engine.cli.table import COMMANDS, EXIT_CODES
 from schemas.errors import error_classes
-from tests.cli.command import engine, one_error_line
+from tests.cli.command import clean_environ, engine, one_error_line
 
 IMPORTED = """
 import sys
@@ -114,3 +114,27 @@ def test_module_runs_like_the_command(tmp_path: Path) -> None:
     done = engine("show", "gone.json", cwd=tmp_path)
     assert done.returncode == 3
     assert one_error_line(done) == "error: the file gone.json: no such file or directory"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(tmp_path: Path, closed: str) -> None:
+    """A program started with a closed stdin, stdout or stderr runs as if it were /dev/null."""
+    line = f"exec {sys.executable} -m engine.cli run -q 'what is 2+2' {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, env=clean_environ()
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == ("" if ">&-" in closed.split() else "4")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_full_disk(tmp_path: Path) -> None:
+    """An answer that does not fit the device is one line and exit code 1."""
+    line = f"exec {sys.executable} -m engine.cli run -q 'what is 2+2' >/dev/full"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, env=clean_environ()
+    )
+    assert (done.returncode, one_error_line(done)) == (
+        1,
+        "error: the output cannot be written: no space left on the device",
+    )

@@ -99,6 +99,16 @@ def test_second_interrupt_leaves_at_once(tmp_path: Path, tool: str) -> None:
     assert terminal.raw.rfind("\x1b[?25h") > terminal.raw.rfind("\x1b[?25l")
 
 
+def test_second_interrupt_leaves_a_busy_loop(tmp_path: Path) -> None:
+    """Ctrl-C twice ends the program at once also where the event loop itself is held and heard of neither."""
+    terminal = Terminal("apply", "plan.json", cwd=desk(tmp_path, call("hog", seconds=20), answer="{{1}}"))
+    time.sleep(3)
+    terminal.interrupt()
+    time.sleep(0.3)
+    terminal.interrupt()
+    assert terminal.end(8) == 130
+
+
 def test_interrupt_at_a_question(tmp_path: Path) -> None:
     """Ctrl-C at a question cancels the run."""
     terminal = Terminal("apply", "plan.json", cwd=desk(tmp_path, call("note", text="x"), answer="{{1}}"))
