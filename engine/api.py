@@ -240,7 +240,11 @@ class Engine(Assembly):
             raise plan_error(problems)
 
 
-def _only(exc: Exception) -> Exception:
-    """The one error in a group of one, else the error itself."""
-    inner = cast("tuple[Exception, ...]", exc.exceptions) if isinstance(exc, ExceptionGroup) else ()
-    return _only(inner[0]) if len(inner) == 1 else cast("Exception", exc)
+def _only(exc: BaseException) -> Exception:
+    """The error of ours in a group, else the one error of a group of one, else the error itself."""
+    inner = cast("tuple[BaseException, ...]", exc.exceptions) if isinstance(exc, BaseExceptionGroup) else ()
+    leaves = [_only(one) for one in inner]
+    ours = [one for one in leaves if isinstance(one, EngineError)]
+    if ours:
+        return ours[0]
+    return leaves[0] if len(leaves) == 1 else cast("Exception", exc)
