@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gateway.providers.offline.values import mentions
 
@@ -70,6 +71,7 @@ def in_english(text: str) -> str:
     return re.sub(r"\s+", " ", told).strip()
 
 
+@lru_cache(maxsize=64)
 def data_file(text: str) -> tuple[str, int, int] | None:
     """Return the one data file a text names, with its place; None when there is none, or more than one."""
     found = [

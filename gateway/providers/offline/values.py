@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect, insort
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,14 +98,15 @@ def mentions(text: str) -> list[Mention]:
     found: list[Mention] = []
     for pattern, make in _READERS:
         for match in pattern.finditer(text):
-            if any(match.start() < end and start < match.end() for start, end in taken):
+            place = bisect(taken, match.span())
+            if any(match.start() < end and start < match.end() for start, end in taken[max(place - 1, 0) : place + 1]):
                 continue
             mention = make(match)
             if mention is not None and mention.kind == "name":
                 mention = _name(text, mention)
             if mention is None:
                 continue
-            taken.append((mention.start, mention.end))
+            insort(taken, (mention.start, mention.end))
             found.append(mention)
     for match in _WAY.finditer(text):
         found += [Mention("name", match[n], match.start(n), match.end(n)) for n in "abcdef" if match[n]]
