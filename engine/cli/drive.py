@@ -98,14 +98,21 @@ async def _heed_signals(run: RunHandle) -> None:
     """Cancel on the first signal; the next one ends the program, also while the loop is too busy to hear the first."""
     if sys.platform == "win32" or not _in_main_thread():
         return
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave_at_second(signal.getsignal(number)))
-        async for received in signals:
-            if sys.stderr.isatty():
-                print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
-            await run.cancel("interrupted" if received == signal.SIGINT else "terminated")
-            await anyio.sleep_forever()
+    interrupted = False
+    try:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _leave_at_second(signal.getsignal(number)))
+            async for received in signals:
+                interrupted = True
+                if sys.stderr.isatty():
+                    print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
+                await run.cancel("interrupted" if received == signal.SIGINT else "terminated")
+                await anyio.sleep_forever()
+    finally:
+        if interrupted:  # the second signal may come while the program is already on its way out
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _leave)
 
 
 def _leave_at_second(
