@@ -22,7 +22,7 @@ from schemas.plan import Condition, Plan, Step
 from schemas.planning import PastStep
 from schemas.tool import ToolSpec
 
-_ID = re.compile(r"[\w-]{1,64}")
+_ID = re.compile(r"[\w-]{1,200}")
 _SHOWN_NAMES = 40
 _MOST_GUESSES = 20
 _ORDERED = frozenset({"lt", "le", "gt", "ge"})
@@ -216,7 +216,7 @@ def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]
         path = f"$.steps[{index}].id"
         if not _ID.fullmatch(step.id) or step.id == ITEM:
             yield Problem(
-                "field", path, f"{short(step.id)!r} is no step id", "up to 64 letters, digits, _ and -; not 'item'"
+                "field", path, f"{short(step.id)!r} is no step id", "up to 200 letters, digits, _ and -; not 'item'"
             )
         if step.id in seen:
             yield Problem("duplicate", path, f"id {short(step.id)!r} is already used by $.steps[{seen[step.id]}]")
