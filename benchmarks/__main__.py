@@ -1,18 +1,23 @@
-"""``python -m benchmarks scheduler``: the numbers, in one table, each beside what it is compared with."""
+"""``python -m benchmarks scheduler`` or ``offline``: the numbers in one table, beside what they are compared with."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+
+import anyio
 
 from benchmarks import data
 from benchmarks.baselines.environment import python_with
-from benchmarks.cases import bounds, overhead, parallelqa, planning, startup
+from benchmarks.cases import bounds, offline, overhead, parallelqa, planning, startup
 from benchmarks.graphs import Graph
+from benchmarks.plansets import own_sets, public_sets
 from benchmarks.report import Row, save, table
 from benchmarks.worker import Contender
 from schemas.errors import EngineError
@@ -67,8 +72,35 @@ def _contenders() -> dict[str, Contender]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print the table, keep it as JSON; with ``--check`` return 1 unless every target was checked and met."""
+    """Measure, print the table, keep it as JSON; return 0, or 1 for what ``--check`` finds."""
     options = _parser().parse_args(arguments)
+    try:
+        return _plans(options) if options.command == "offline" else _scheduler(options)
+    except EngineError as error:
+        print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
+        return error.exit_code
+
+
+def _plans(options: argparse.Namespace) -> int:
+    """Score the offline model's plans, set by set."""
+    folder = options.data or data.folder()
+    sets = own_sets() + (public_sets(folder) if folder is not None else [])
+    scores: list[offline.Score] = []
+    for one in [one for one in sets if options.only is None or any(part in one.name for part in options.only)]:
+        scores.append(anyio.run(offline.score, one))
+        if options.misses:
+            print(f"## {one.name}\n", *scores[-1].misses, sep="\n", end="\n\n")
+    print(offline.table(scores))
+    if folder is None:
+        print("LEFT OUT: NESTFUL, ParallelQA: ENGINE_BENCH_DATA is not set")
+    kept = [{**asdict(one), "misses": len(one.misses)} for one in scores]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "offline.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def _scheduler(options: argparse.Namespace) -> int:
+    """Measure the scheduler; with ``--check`` return 1 unless every target was checked and met."""
     groups = options.only or GROUPS
     rows: list[Row] = []
     failed: EngineError | None = None
@@ -100,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
     command.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=", ".join(GROUPS))
     command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
+    told = "how near the offline model's plans are to the right ones"
+    command = commands.add_parser("offline", help=told, description=told)
+    command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
+    command.add_argument("--only", nargs="+", metavar="NAME", help="only sets whose names hold one of these")
+    command.add_argument("--misses", action="store_true", help="show each plan that is not exact, and what is wrong")
     return parser
 
 
