@@ -111,6 +111,18 @@ class ToolSettings(Record):
     simulate: str | None = None
 
 
+class PythonSettings(Record):
+    """Limits of one call of the built-in tool ``run_python``.
+
+    Attributes:
+        time_limit_s: Seconds a program may compute.
+        memory_mb: Megabytes it may hold, its inputs included.
+    """
+
+    time_limit_s: float = Field(default=5.0, gt=0, le=600)
+    memory_mb: int = Field(default=128, ge=8, le=4_096)
+
+
 class Budget(Record):
     """What one run may use; None means no cap.
 
@@ -196,6 +208,7 @@ class Settings(Record):
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
+    run_python: PythonSettings = PythonSettings()
     store: str | None = None
     agents: tuple[dict[str, Any], ...] = ()
     assistants: tuple[dict[str, Any], ...] = ()

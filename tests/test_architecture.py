@@ -62,6 +62,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "rich": ("engine.cli", "engine.sinks"),
     "yaml": ("engine.config",),
     "duckdb": ("engine.tools.builtin",),
+    "pydantic_monty": ("engine.tools.builtin.python",),
     "mcp": ("engine.tools.mcp",),
     "psycopg": ("engine.durable",),
     "procrastinate": ("engine.durable",),

@@ -13,7 +13,17 @@ from engine.cli.table import COMMANDS, EXIT_CODES
 from engine.config import parse_settings
 from engine.dag.build import graph
 from schemas.plan import Plan, Step
-from schemas.settings import Approvals, Budget, Limits, ModelProvider, ModelSettings, Settings, Telemetry, ToolSettings
+from schemas.settings import (
+    Approvals,
+    Budget,
+    Limits,
+    ModelProvider,
+    ModelSettings,
+    PythonSettings,
+    Settings,
+    Telemetry,
+    ToolSettings,
+)
 from tests.source import ROOT
 
 LATER = {"store", "agents", "assistants", "listeners", "filters", "mcp", "openapi"}
@@ -32,7 +42,8 @@ def test_the_configuration_shown_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", [Settings, ModelProvider, ModelSettings, ToolSettings, Budget, Limits, Approvals, Telemetry]
+    "record",
+    [Settings, ModelProvider, ModelSettings, ToolSettings, PythonSettings, Budget, Limits, Approvals, Telemetry],
 )
 def test_every_setting_is_documented(record: type[Settings]) -> None:
     """Every field of the configuration is named in docs/configuration.md."""

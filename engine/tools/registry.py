@@ -151,6 +151,15 @@ class _Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """What the entries of a configuration are read against."""
+
+    settings: Settings
+    folder: Path
+    workspace: Path
+
+
+@dataclass(frozen=True, slots=True)
 class _Declared:
     """A tool that is no function of ours, under the spec the configuration gives it."""
 
@@ -172,13 +181,13 @@ def from_settings(settings: Settings, folder: Path) -> Registry:
     Raises:
         ConfigError: An entry is wrong; names it (``tools[2]``) and what would be right.
     """
-    workspace = _workspace(settings, folder)
+    place = _Place(settings, folder, _workspace(settings, folder))
     entries = settings.tools or (ToolSettings(builtin="all"),)
     named = {entry.builtin for entry in entries}
     registry = Registry()
     for index, entry in enumerate(entries):
         origin = f"tools[{index}]"
-        for tool in _tools_of(entry, folder, workspace, origin, named):
+        for tool in _tools_of(entry, place, origin, named):
             registry.add(_redeclared(tool, entry, origin), origin=f"{origin} ({_source(entry)})")
     registry.check()
     return registry
@@ -193,9 +202,7 @@ def _workspace(settings: Settings, folder: Path) -> Path:
     return workspace
 
 
-def _tools_of(
-    entry: ToolSettings, folder: Path, workspace: Path, origin: str, named: set[str | None]
-) -> Iterable[Tool]:
+def _tools_of(entry: ToolSettings, place: _Place, origin: str, named: set[str | None]) -> Iterable[Tool]:
     sources = [key for key in ("python", "builtin", "mcp", "openapi") if getattr(entry, key) is not None]
     if len(sources) != 1:
         given = " and ".join(sources) or "none of them"
@@ -206,18 +213,18 @@ def _tools_of(
             hint="wrap what you need in a Python function (python: module:function)",
         )
     if entry.python is not None:
-        return [_python_tool(entry.python, folder, origin)]
+        return [_python_tool(entry.python, place.folder, origin)]
     if entry.builtin == "all":
         if entry.name is not None:
             raise ConfigError(f"{origin}.name: 'all' cannot have one name", hint="name each built-in tool by itself")
-        return builtin_tools([name for name in BUILTIN_NAMES if name not in named], workspace)
+        return builtin_tools([name for name in BUILTIN_NAMES if name not in named], place.workspace, place.settings)
     if entry.builtin not in BUILTIN_NAMES:
         near = difflib.get_close_matches(entry.builtin or "", BUILTIN_NAMES, 1)
         raise ConfigError(
             f"{origin}.builtin: there is no built-in tool '{entry.builtin}'",
             hint=f"did you mean '{near[0]}'?" if near else f"there are {', '.join(BUILTIN_NAMES)}, and all",
         )
-    return builtin_tools([entry.builtin], workspace)
+    return builtin_tools([entry.builtin], place.workspace, place.settings)
 
 
 def _python_tool(reference: str, folder: Path, origin: str) -> Tool:

@@ -1,4 +1,4 @@
-"""The built-in tools: arithmetic, dates, files of the workspace, SQL over data files, one model call."""
+"""The built-in tools: arithmetic, dates, files, SQL over data files, a sandboxed Python, one model call."""
 
 from __future__ import annotations
 
@@ -9,29 +9,37 @@ from engine.tools.builtin.arithmetic import calculate
 from engine.tools.builtin.dates import date_time
 from engine.tools.builtin.files import list_files, read_file, search_files, write_file
 from engine.tools.builtin.jail import Workspace
+from engine.tools.builtin.python import run_python
 from engine.tools.builtin.tables import query_table
 from engine.tools.model import ask_model
 from schemas.protocols import Tool
+from schemas.settings import Settings
 
-_MAKERS: dict[str, Callable[[Workspace], Tool]] = {
-    "ask_model": lambda _: ask_model,
-    "calculate": lambda _: calculate,
-    "date_time": lambda _: date_time,
-    "list_files": list_files,
-    "query_table": query_table,
-    "read_file": read_file,
-    "search_files": search_files,
-    "write_file": write_file,
+_MAKERS: dict[str, Callable[[Workspace, Settings], Tool]] = {
+    "ask_model": lambda _, __: ask_model,
+    "calculate": lambda _, __: calculate,
+    "date_time": lambda _, __: date_time,
+    "list_files": lambda workspace, _: list_files(workspace),
+    "query_table": lambda workspace, _: query_table(workspace),
+    "read_file": lambda workspace, _: read_file(workspace),
+    "run_python": lambda _, settings: run_python(settings.run_python),
+    "search_files": lambda workspace, _: search_files(workspace),
+    "write_file": lambda workspace, _: write_file(workspace),
 }
 
 BUILTIN_NAMES = tuple(_MAKERS)
 
 
-def builtin_tools(names: Iterable[str], workspace: Path) -> list[Tool]:
+def builtin_tools(names: Iterable[str], workspace: Path, settings: Settings | None = None) -> list[Tool]:
     """Return built-in tools by name; those that touch files see ``workspace`` and nothing outside it.
+
+    Args:
+        names: Which ones.
+        workspace: The folder of the file tools.
+        settings: Where the limits of ``run_python`` stand; the defaults when left out.
 
     Raises:
         KeyError: There is no such built-in tool.
     """
     jail = Workspace(workspace)
-    return [_MAKERS[name](jail) for name in names]
+    return [_MAKERS[name](jail, settings or Settings()) for name in names]
