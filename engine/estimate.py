@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.dag.analyze import plan_timing
+from engine.dag.reduce import NAME, SPEC
 from gateway.gateway import Gateway
 from schemas.plan import Plan, Step
 from schemas.result import Usage
@@ -68,7 +69,7 @@ def _needs_fill(step: Step, tools: Mapping[str, ToolSpec]) -> bool:
 
 
 def _step_s(step: Step, tools: Mapping[str, ToolSpec], filled: bool) -> float:
-    spec = tools.get(step.tool)
+    spec = tools.get(step.tool, SPEC if step.tool == NAME else None)
     own = spec.expected_s if spec is not None and spec.expected_s is not None else _UNKNOWN_STEP_S
     return own + (_call_s(_FILL.output_tokens) if filled else 0.0)
 

@@ -89,7 +89,8 @@ class StepResult(Record):
         status: done, failed, skipped (condition or missing input), cancelled, or discarded (its plan was replaced).
         value: The JSON value a done step gave; None when it is in ``artifact``.
         artifact: Where a large value is kept.
-        gathered: The value is the list of the foreach instances' values, which stand in their own results.
+        gathered: The value is made of other steps' values, which stand in their own results: the list of a foreach's
+            instances, or what a ``reduce`` merges.
         error: Why the step failed; None otherwise.
         reason: Why the step was skipped, cancelled or discarded; empty otherwise.
         attempts: How many times the tool was called (0 when it never was).

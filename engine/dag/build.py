@@ -15,6 +15,7 @@ from typing import Any, cast
 import networkx as nx
 from jsonschema.exceptions import ValidationError
 
+from engine.dag import reduce
 from engine.dag.refs import ITEM, Located, Reference, find_references, locate, locate_keys, parse, short
 from engine.dag.validate import faults, json_fault, schema_fault
 from schemas.errors import PlanError, PlanGraphError, PlanParseError, PlanSchemaError
@@ -57,6 +58,8 @@ class _Catalogue:
 
     def find(self, name: str) -> ToolSpec | None:
         spec = self._tools.get(name)
+        if spec is None and name == reduce.NAME:
+            return reduce.SPEC
         return spec if spec is not None and spec.enabled and not spec.hidden else None
 
     def hint(self, name: str) -> str:
@@ -133,6 +136,7 @@ def check_plan(
     catalogue = _Catalogue(tools)
     for index, step in enumerate(plan.steps):
         problems += _check_one(step, f"$.steps[{index}]", catalogue, ids, earlier, fills)
+    problems += _check_reducers(plan, catalogue)
     if plan.answer is not None:
         problems += _check_references(locate(plan.answer, "$.answer"), "", ids, earlier, False)
     return problems or list(_check_cycles(plan))
@@ -241,6 +245,16 @@ def _check_tool(step: Step, path: str, catalogue: _Catalogue, fills: bool) -> It
                 yield Problem("input", f"{path}.tool_input", f"argument {name!r} of {step.tool} is missing")
     if isinstance(step.expected_output, dict) and (fault := schema_fault(step.expected_output)):
         yield Problem("field", f"{path}.expected_output", f"no valid JSON Schema: {fault}")
+
+
+def _check_reducers(plan: Plan, catalogue: _Catalogue) -> Iterator[Problem]:
+    """Refuse what a reducer surely cannot merge, as far as the tools say what they give."""
+    tools = {step.id: step.tool for step in plan.steps if step.foreach is None}
+    for index, step in enumerate(plan.steps):
+        spec = catalogue.find(step.tool) if step.tool == reduce.NAME else None
+        if spec is not None and reduce.is_reduce(spec):
+            for where, message in reduce.mismatches(step, lambda step_id: catalogue.find(tools.get(step_id, ""))):
+                yield Problem("input", f"$.steps[{index}].{where}", message, "append takes values of any kind")
 
 
 def _settled_later(error: ValidationError) -> bool:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.dag.conditions import describe, first_unmet
+from engine.dag.reduce import NAME as REDUCE
+from engine.dag.reduce import is_reduce
 from engine.dag.refs import find_references, resolve
 from engine.dag.state import RunState
 from engine.dag.step import StepState
-from engine.dag.validate import as_declared
-from schemas.errors import StepInputError, StepRejectedError
+from engine.dag.steps import gathered
+from engine.dag.validate import as_declared, faults
+from schemas.errors import StepInputError, StepOutputError, StepRejectedError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
 
@@ -81,6 +84,8 @@ def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) 
             emit(_end(step, StepResult(status="skipped", reason=skip)))
         elif step.step.foreach is not None:
             _expand(state, step, emit)
+        elif step.step.tool == REDUCE and _can_reduce(step):
+            emit(_end(step, _reduced(state, step)))
         else:
             _go(state, step, emit, decision)
     except StepInputError as exc:
@@ -147,6 +152,29 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         )
 
 
+def _can_reduce(step: StepState) -> bool:
+    return is_reduce(step.spec) and (step.filled or "values" in (step.step.tool_input or {}))
+
+
+def _reduced(state: RunState, step: StepState) -> StepResult:
+    """Merge what feeds a ``reduce`` step: nothing is called."""
+    value = gathered(state.graph, step)
+    contradiction = _contradiction(step, value)
+    return contradiction or StepResult(status="done", gathered=True)
+
+
+def _contradiction(step: StepState, value: Any) -> StepResult | None:
+    """The failure of a step that no tool was called for, where its value is not what the plan expects."""
+    expected = step.step.expected_output
+    fault = next(faults(expected, value), None) if isinstance(expected, dict) else None
+    if fault is None:
+        return None
+    error = StepOutputError(
+        f"the result contradicts expected_output: {fault[0]}: {fault[1]}", details={"contradicts": True}
+    )
+    return StepResult(status="failed", error=error.to_info())
+
+
 def _covered(state: RunState, step: StepState) -> bool:
     """Whether somebody already agreed: everything is approved, or this very call was in the approved plan."""
     mode = state.started.approve
@@ -197,6 +225,10 @@ def _gathered(state: RunState, parent: StepState) -> StepResult:
         return StepResult(status="failed", error=error, duration_s=longest)
     if any(result.status != "done" for result in results):
         return StepResult(status="cancelled", reason="not all items were done", duration_s=longest)
+    if parent.step.expected_output is not None:
+        contradiction = _contradiction(parent, gathered(state.graph, parent))
+        if contradiction is not None:
+            return contradiction.model_copy(update={"duration_s": longest})
     return StepResult(status="done", gathered=True, duration_s=longest)
 
 

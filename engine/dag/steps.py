@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
+from engine.dag import reduce
 from engine.dag.build import dependencies, in_dependency_order
 from engine.dag.hazards import HazardIndex, access
 from engine.dag.overlap import Overlaps
 from engine.dag.ready import Durations, ReadyQueue, upward_ranks
+from engine.dag.reduce import merge, reduced, sources
 from engine.dag.refs import ITEM, SKIPPED, resolve
 from engine.dag.step import UNKNOWN_TOOL, Phase, StepState, by_order
 from schemas.errors import StepInputError, StoreError
@@ -88,7 +90,7 @@ class StepGraph:
 
     def add(self, step: Step, revision: int) -> None:
         """Add a step at the end of the plan order."""
-        spec = self.tools.get(step.tool, UNKNOWN_TOOL)
+        spec = _spec(self.tools, step)
         state = StepState(step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
         self._insert(state)
         self._link(state)
@@ -170,7 +172,7 @@ class StepGraph:
             if needed in self.steps:
                 self.steps[needed].dependents = [i for i in self.steps[needed].dependents if i != known.id]
         known.step = step
-        known.spec = self.tools.get(step.tool, UNKNOWN_TOOL)
+        known.spec = _spec(self.tools, step)
         known.deps = dependencies(step)
         known.needs = set()
         known.blocked = known.void = known.filled = False
@@ -209,7 +211,7 @@ class StepGraph:
         self.unended.pop(step.id, None)
         self._voids.discard(step.id)
         if result.status == "done":
-            self.values[step.id] = [self.values[i] for i in step.instances] if result.gathered else value
+            self.values[step.id] = gathered(self, step) if result.gathered else value
             if result.attempts and self.durations.add(step.step.tool, result.duration_s):
                 self._ranked = False
         if step.parent is not None:
@@ -269,6 +271,24 @@ class StepGraph:
             step.rank = rank
         self.queue.rerank(lambda step_id: self.steps[step_id].rank)
         self._ranked = True
+
+
+def gathered(graph: StepGraph, step: StepState) -> Any:
+    """Return the value of a step that is made of other steps' values: a foreach, or a ``reduce``.
+
+    Raises:
+        StepInputError: They cannot be merged.
+    """
+    if step.instances:
+        return [graph.values[instance] for instance in step.instances]
+    if step.filled and step.input is not None:
+        return merge(list(sources(step.input.get("values"))), step.input.get("by") or "append", step.input.get("key"))
+    return reduced(step.step.tool_input or {}, graph.lookup(step), lambda step_id: graph.steps[step_id].order)
+
+
+def _spec(tools: Mapping[str, ToolSpec], step: Step) -> ToolSpec:
+    found = tools.get(step.tool)
+    return found if found is not None else reduce.SPEC if step.tool == reduce.NAME else UNKNOWN_TOOL
 
 
 def _goes_on(step: StepState, revision: int) -> bool:

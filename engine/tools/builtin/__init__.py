@@ -10,6 +10,7 @@ from engine.tools.builtin.dates import date_time
 from engine.tools.builtin.files import list_files, read_file, search_files, write_file
 from engine.tools.builtin.jail import Workspace
 from engine.tools.builtin.python import run_python
+from engine.tools.builtin.reduce import Reduce
 from engine.tools.builtin.tables import query_table
 from engine.tools.model import ask_model
 from schemas.protocols import Tool
@@ -22,6 +23,7 @@ _MAKERS: dict[str, Callable[[Workspace, Settings], Tool]] = {
     "list_files": lambda workspace, _: list_files(workspace),
     "query_table": lambda workspace, _: query_table(workspace),
     "read_file": lambda workspace, _: read_file(workspace),
+    "reduce": lambda _, __: Reduce(),
     "run_python": lambda _, settings: run_python(settings.run_python),
     "search_files": lambda workspace, _: search_files(workspace),
     "write_file": lambda workspace, _: write_file(workspace),
