@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anyio
 
@@ -90,6 +91,21 @@ class Assembly:
         self._filler: Filler = filler or LLMFiller()
         self.hooks: dict[str, list[Hook]] = {}
         quiet_by_default(self.settings.telemetry)
+
+    def varied(
+        self,
+        *,
+        tools: Registry | None = None,
+        planner: Callable[[Planner], Planner] | None = None,
+        react: Callable[[Planner], Planner] | None = None,
+    ) -> Self:
+        """Return an engine with this one's models, log and ledger, no hooks, other tools, and its planners wrapped."""
+        other = copy.copy(self)
+        other.hooks = {}
+        other.tools = tools if tools is not None else self.tools
+        other._planner = planner(self._planner) if planner is not None else self._planner
+        other._react = react(self._react) if react is not None else self._react
+        return other
 
     def limits(self, **changes: Any) -> RunLimits:
         """Return the configured caps of a run, changed where an argument is not None."""

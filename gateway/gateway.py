@@ -174,6 +174,15 @@ class Gateway:
         provider = self._provider(model.provider)
         return provider.dialect, model.settings.plan_tier or provider.plan_tier(model.name)
 
+    def reasons(self, name: str) -> bool:
+        """Return whether a language model stands behind a name, and not the rules of the offline model.
+
+        Raises:
+            NoRouteError: Nothing does.
+        """
+        model = self.resolve(name)[0].model
+        return (model.provider.kind, model.name) != ("offline", "offline")
+
     def price(self, name: str, usage: Usage) -> Usage:
         """Return a usage with what it would cost on the first model of a name, as one call; None if nobody knows.
 

@@ -24,6 +24,7 @@ ROWS = {
     "benchmarks": 6,
     "engine.serve": 5,
     "engine.testing": 5,
+    "engine.comparison": 5,
     "engine": 5,  # the root re-exports the loop; nobody inside imports it
     "engine.loop": 4,  # the loop's room: every module of engine/ itself that has no row of its own; api on top
     "engine.planner": 3,

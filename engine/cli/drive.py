@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import FrameType
 
@@ -54,7 +54,7 @@ async def drive(opening: AbstractAsyncContextManager[RunHandle], sink: Sink, pre
 async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> None:
     async with anyio.create_task_group() as group:
         approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
-        group.start_soon(_heed_signals, run)
+        group.start_soon(heed_signals, run.cancel)
         group.start_soon(approver.serve)
         async for item in run.events():
             _hand_on(item, sink, approver)
@@ -94,7 +94,7 @@ def exit_code_of(result: RunResult) -> int:
     return error.exit_code
 
 
-async def _heed_signals(run: RunHandle) -> None:
+async def heed_signals(cancel: Callable[[str], Awaitable[None]]) -> None:
     """Cancel on the first signal; the next one ends the program, also while the loop is too busy to hear the first."""
     if sys.platform == "win32" or not _in_main_thread():
         return
@@ -107,7 +107,7 @@ async def _heed_signals(run: RunHandle) -> None:
                 interrupted = True
                 if sys.stderr.isatty():
                     print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
-                await run.cancel("interrupted" if received == signal.SIGINT else "terminated")
+                await cancel("interrupted" if received == signal.SIGINT else "terminated")
                 await anyio.sleep_forever()
     finally:
         if interrupted:  # the second signal may come while the program is already on its way out

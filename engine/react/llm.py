@@ -116,6 +116,7 @@ class ReactPlanner:
             messages=tuple(talk),
             tools=tools,
             tool_choice=tool_choice if tools else "auto",
+            parallel_tool_calls=request.max_steps > 1,
             cache_prefix=len(talk),
         )
         return cast("AsyncGenerator[ModelChunk]", model.stream(call, role=_ROLE, revision=request.revision))
