@@ -213,7 +213,7 @@ class Assembly:
             new_state=new_state,
             new_executor=new_executor,
             limits=self.settings.limits,
-            publish=lambda item: handle.publish(item),
+            publish=handle.publish,
             notices=tuple(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
         )
         loop = Loop(run_id, parts, inbox)

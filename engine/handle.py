@@ -44,12 +44,13 @@ class Feed:
 
     def put(self, item: LoggedRecord | LiveEvent) -> None:
         """Add an item; never waits."""
-        last = self._items[-1] if self._items else None
+        last = self._items[-1] if self._items and isinstance(item, LiveText) else None
         if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
             self._items[-1] = last.model_copy(update={"text": last.text + item.text})
         else:
             self._items.append(item)
-        self._more.set()
+            if len(self._items) == 1:  # else the reader is awake already
+                self._more.set()
 
     def close(self) -> None:
         """End the feed once it is read."""
@@ -305,4 +306,6 @@ def run_result(state: RunState) -> RunResult:
 
 
 def _whole(state: RunState, step_id: str, result: StepResult) -> StepResult:
+    if result.artifact is None and not result.gathered:
+        return result
     return result.model_copy(update={"value": state.graph.values[step_id]}) if result.status == "done" else result

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from schemas.model import Part, StopReason
 from schemas.plan import Plan, Step
@@ -347,8 +348,9 @@ LoggedEvent = Annotated[
 ]
 
 
-class LoggedRecord(Record):
-    """One line of the log.
+@dataclass(frozen=True, slots=True)
+class LoggedRecord:
+    """One line of the log. No model: the store makes it from what it knows, one or two for every step.
 
     Attributes:
         run_id: The run.
@@ -376,7 +378,10 @@ class LoggedRecord(Record):
         """
         head = {key: line[key] for key in ("run_id", "seq", "at") if key in line}
         body = {key: value for key, value in line.items() if key not in head}
-        return cls.model_validate({**head, "event": body})
+        return _RECORD.validate_python({**head, "event": body})
+
+
+_RECORD = TypeAdapter(LoggedRecord)
 
 
 class LiveText(Record):

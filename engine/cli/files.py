@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from engine.cli.options import write_text
 from engine.config import FILE_NAME
@@ -72,7 +72,7 @@ def _config_schema() -> dict[str, Any]:
 def _events_schema() -> dict[str, Any]:
     """One line of ``engine run --json``: the fields of the event beside those of its record."""
     found: dict[str, Any] = TypeAdapter[Any](LoggedEvent).json_schema(mode="serialization")
-    head = LoggedRecord.model_json_schema(mode="serialization")["properties"]
+    head = TypeAdapter(LoggedRecord).json_schema(mode="serialization")["properties"]
     for reference in found["discriminator"]["mapping"].values():
         event = found["$defs"][reference.rpartition("/")[2]]
         event["properties"] = {**{key: head[key] for key in ("seq", "at", "run_id")}, **event["properties"]}
@@ -80,6 +80,6 @@ def _events_schema() -> dict[str, Any]:
     return _titled(found, "Line of engine run --json", LoggedRecord)
 
 
-def _titled(found: dict[str, Any], title: str, model: type[BaseModel]) -> dict[str, Any]:
+def _titled(found: dict[str, Any], title: str, model: type) -> dict[str, Any]:
     summary = (model.__doc__ or "").partition("\n")[0]
     return {**found, "title": title, "description": summary}

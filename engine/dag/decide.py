@@ -53,11 +53,12 @@ def decide(state: RunState, emit: Emit) -> Decision:
     if state.ended is not None:
         return decision
     while True:
-        _gather(state, emit)
+        if state.graph.gathering:
+            _gather(state, emit)
         if state.stop is not None or state.answer is not None:
             _wind_down(state, emit, decision)
             return decision
-        if not state.planning:
+        if state.graph.has_voids and not state.planning:
             _discard_void(state, emit, decision)
         step = state.graph.take_ready()
         if step is None:
@@ -102,11 +103,16 @@ def _held(state: RunState, step: StepState) -> bool:
 def _skip_reason(state: RunState, step: StepState) -> str:
     if step.parent is not None:
         return ""
-    statuses = [state.graph.steps[needed].result for needed in step.deps]
-    if statuses and all(result is not None and result.status == "skipped" for result in statuses):
+    if step.deps and all(_was_skipped(state.graph.steps[needed]) for needed in step.deps):
         return "everything it needs was skipped"
-    unmet = first_unmet(step.step.when or (), state.graph.lookup(step))
+    if not step.step.when:
+        return ""
+    unmet = first_unmet(step.step.when, state.graph.lookup(step))
     return f"its condition does not hold: {describe(unmet)}" if unmet else ""
+
+
+def _was_skipped(step: StepState) -> bool:
+    return step.result is not None and step.result.status == "skipped"
 
 
 def _expand(state: RunState, step: StepState, emit: Emit) -> None:
@@ -130,8 +136,8 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         error = StepRejectedError(f"rejected: {step.rejected}")
         emit(_end(step, StepResult(status="failed", error=error.to_info())))
         return
-    if not step.filled:
-        resolved = resolve(step.step.tool_input or {}, state.graph.lookup(step))
+    if not step.filled and step.step.tool_input:
+        resolved = resolve(step.step.tool_input, state.graph.lookup(step))
         step.input = as_declared(step.spec.input_schema, resolved)
     tool_input = step.input or {}
     if not step.filled and any(name not in tool_input for name in step.spec.required):

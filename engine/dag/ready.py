@@ -35,6 +35,8 @@ class ReadyQueue:
         """Whether more steps are ready than slots are free, so that the order matters."""
         if self._max_parallel is not None and self._size > self._max_parallel - self._total_busy:
             return True
+        if not self._caps:
+            return False
         return any(len(self._heaps[tool]) > cap - self._busy.get(tool, 0) for tool, cap in self._caps.items())
 
     @property

@@ -199,6 +199,11 @@ class StepGraph:
         self._voids.discard(step.id)
         self.wake(step)
 
+    @property
+    def has_voids(self) -> bool:
+        """Whether a void step has not ended."""
+        return bool(self._voids)
+
     def voids(self) -> list[StepState]:
         """Return the void steps that have not ended, in plan order."""
         return sorted((self.steps[step_id] for step_id in self._voids), key=by_order)

@@ -44,10 +44,7 @@ class MemoryLog:
         if run is None:
             run = self._runs[run_id] = _Run()
         at = self._clock()
-        written = [
-            LoggedRecord.model_construct(run_id=run_id, seq=head + number, at=at, event=event)
-            for number, event in enumerate(events, 1)
-        ]
+        written = [LoggedRecord(run_id, head + number, at, event) for number, event in enumerate(events, 1)]
         run.records.extend(written)
         if run.moved is not None:
             run.moved.set()

@@ -93,36 +93,59 @@ class Executor:
             await self._run(run_id, event, scope)
 
     async def _run(self, run_id: str, event: StepStarted, scope: anyio.CancelScope) -> None:
-        """Run a step, and then the first of those that its end lets start."""
-        following: StepStarted | None = event
-        while following is not None:
-            call = StepCall(
-                run_id=run_id,
-                step_id=following.step_id,
-                tool=following.tool,
-                input=following.input,
-                idempotency_key=following.idempotency_key,
-            )
-            context = self._new_context(call)
-            result = await self._one(call, context, scope)
-            following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
-            if context.thread_done is not None:
-                self._group.start_soon(self._watch_thread, call.step_id, context.thread_done)
-            if following is not None:
-                scope = self._scope(following.step_id)
+        """Run a step, and then the first of those that its end lets start, and so on: a chain is one task.
 
-    async def _one(self, call: StepCall, context: CallContext, scope: anyio.CancelScope) -> StepResult:
+        They share a scope until one of them is cancelled: opening one costs more than a step that does not wait.
+        """
+        context = self._context(run_id, event)
+        while True:
+            result: StepResult | None = None
+            with scope:
+                while True:
+                    result = None
+                    result = await self._one(context)
+                    if scope.cancel_called:
+                        break
+                    following = await self._end(context, result)
+                    if following is None:
+                        return
+                    self._scopes[following.step_id] = scope
+                    context = self._context(run_id, following)
+            following = await self._end(context, result or _cancelled(context))
+            if following is None:
+                return
+            scope = self._scope(following.step_id)
+            context = self._context(run_id, following)
+
+    def _context(self, run_id: str, event: StepStarted) -> CallContext:
+        return self._new_context(
+            StepCall(
+                run_id=run_id,
+                step_id=event.step_id,
+                tool=event.tool,
+                input=event.input,
+                idempotency_key=event.idempotency_key,
+            )
+        )
+
+    async def _one(self, context: CallContext) -> StepResult:
+        call = context.call
         log_step(call.step_id)
         result: StepResult | None = None
-        with scope, span("step", **_attributes(call.step_id, call.tool)) as current:
+        with span("step", **_attributes(call.step_id, call.tool)) as current:
             try:
-                result = (await self._runner.attempt_all(call, context)).result
+                result = await self._runner.run(call, context)
+                return result
             finally:
                 self._scopes.pop(call.step_id, None)
-                if result is None:
-                    result = _cancelled(context)
-                _tell(current, result)
-        return result or _cancelled(context)
+                _tell(current, result or _cancelled(context))
+
+    async def _end(self, context: CallContext, result: StepResult) -> StepStarted | None:
+        call = context.call
+        following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
+        if context.thread_done is not None:
+            self._group.start_soon(self._watch_thread, call.step_id, context.thread_done)
+        return following
 
     async def _watch_thread(self, step_id: str, thread_done: anyio.Event) -> None:
         await thread_done.wait()

@@ -7,21 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from schemas.errors import StepOutputError
-from schemas.result import ArtifactRef, StepResult
+from schemas.result import ArtifactRef
 
 _PREVIEW_CHARS = 2000
 Keep = Callable[[Any, bytes, str], Awaitable[ArtifactRef]]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A step's result and, where a blocking call was given up on, the event of its thread's end."""
-
-    result: StepResult
-    thread_done: anyio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 
 from engine.dag.validate import faults
-from engine.executor.outcome import Keep, Outcome, Stored, store_value
+from engine.executor.outcome import Keep, Stored, store_value
 from schemas.errors import (
     EngineError,
     StepOutputError,
@@ -107,33 +107,26 @@ class ToolRunner:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
 
-    async def run(self, call: StepCall) -> StepResult:
+    async def run(self, call: StepCall, context: CallContext | None = None) -> StepResult:
         """Call the tool until it succeeds, fails for good, or its attempts are used up.
 
         Cancellation: raises it through; a blocking call is abandoned (``thread_done`` of the context).
         """
-        outcome = await self.attempt_all(call)
-        return outcome.result
-
-    async def attempt_all(self, call: StepCall, context: CallContext | None = None) -> Outcome:
-        """Do what ``run`` says, and tell the abandoned thread, if any."""
         around = self._around
         context = context or CallContext(call, around.model_for, around.on_progress)
         started = around.clock()
         try:
             tool = around.tools.get(call.tool)
             _check_arguments(tool.spec, call.input)
-            await self._simulate(tool.spec, call, context)
+            if tool.spec.simulate is not None:
+                await self._simulate(tool.spec, tool.spec.simulate, call, context)
         except EngineError as exc:
-            return Outcome(_failed(exc.to_info(), 0, around.clock() - started))
-        result = await self._attempts(tool, call, context, started)
-        return Outcome(result, context.thread_done)
+            return _failed(exc.to_info(), 0, around.clock() - started)
+        return await self._attempts(tool, call, context, started)
 
-    async def _simulate(self, spec: ToolSpec, call: StepCall, context: CallContext) -> None:
+    async def _simulate(self, spec: ToolSpec, simulate: str, call: StepCall, context: CallContext) -> None:
         """Call the declared dry run first; its failure keeps the real call from being made."""
-        if spec.simulate is None:
-            return
-        dry = self._around.tools.get(spec.simulate)
+        dry = self._around.tools.get(simulate)
         accepted = dry.spec.input_schema.get("properties", {})
         arguments = {name: value for name, value in call.input.items() if name in accepted}
         try:
@@ -141,7 +134,7 @@ class ToolRunner:
             await _call_once(dry, arguments, context)
         except EngineError as exc:
             raise ToolFailedError(
-                f"{spec.name} was not called: its dry run {spec.simulate} failed: {exc.message}", hint=exc.hint
+                f"{spec.name} was not called: its dry run {simulate} failed: {exc.message}", hint=exc.hint
             ) from exc
 
     async def _attempts(self, tool: Tool, call: StepCall, context: CallContext, started: float) -> StepResult:

@@ -21,7 +21,7 @@ from anyio.lowlevel import EventLoopToken, current_token
 from engine.tools.failures import cancelled_from_outside, tool_failure
 from engine.tools.process import Isolated, importable
 from engine.tools.signature import read_signature
-from engine.tools.stdout import tool_output
+from engine.tools.stdout import ToolOutput
 from engine.tools.threads import run_in_thread
 from engine.tools.values import to_json
 from schemas.errors import ConfigError, EngineError
@@ -93,7 +93,7 @@ class FunctionTool(Generic[P, R]):
             EngineError: An error of ours raised in the function (a budget, a model) passes through.
         """
         try:
-            with tool_output():
+            with ToolOutput():
                 if self._isolated is not None:
                     return await self._isolated.call(self.spec.name, arguments)
                 if self._async:

@@ -29,6 +29,7 @@ class Signature:
     Attributes:
         context: Name of the parameter that takes the ToolContext, if there is one.
         positional: Names of parameters that can only be given by position.
+        fields: (field of ``model``, the parameter's name), in order.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Signature:
     context: str | None
     positional: tuple[str, ...]
     model: type[BaseModel]
+    fields: tuple[tuple[str, str], ...]
 
     def bind(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments as the function's types, by position and by name; defaults are the function's own.
@@ -49,10 +51,10 @@ class Signature:
             checked = self.model.model_validate(dict(arguments))
         except ValidationError as exc:
             raise _bad_arguments(self.name, exc) from None
-        named: dict[str, Any] = dict(checked.model_extra or {})
-        for field, info in type(checked).model_fields.items():
-            if field in checked.model_fields_set:
-                named[cast("str", info.alias)] = getattr(checked, field)
+        given = checked.model_fields_set
+        named: dict[str, Any] = {name: getattr(checked, field) for field, name in self.fields if field in given}
+        if checked.model_extra:
+            named = {**checked.model_extra, **named}
         return [named.pop(name) for name in self.positional if name in named], named
 
 
@@ -90,6 +92,7 @@ def read_signature(function: Callable[..., Any], called: str | None = None) -> S
         context=context,
         positional=tuple(p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY and p.name != context),
         model=model,
+        fields=tuple((field, cast("str", info.alias)) for field, info in model.model_fields.items()),
     )
 
 

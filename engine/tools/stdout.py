@@ -17,14 +17,16 @@ from typing import Any, TextIO, cast
 _in_tool: ContextVar[bool] = ContextVar("engine_in_tool", default=False)
 
 
-@contextmanager
-def tool_output() -> Generator[None]:
+class ToolOutput:
     """Mark the calling task or thread as a tool's: with a guard in place, what it prints goes to standard error."""
-    token = _in_tool.set(True)
-    try:
-        yield
-    finally:
-        _in_tool.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _in_tool.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _in_tool.reset(self._token)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine.tools.stdout import guard_stdout, tool_output
+from engine.tools.stdout import guard_stdout, ToolOutput
 
 PROGRAM = """
 import json, os, subprocess, sys, anyio
@@ -55,7 +55,7 @@ def test_a_stream_that_is_no_file_is_guarded_too(capsys: pytest.CaptureFixture[s
     """Under a test runner, where stdout is no descriptor, prints of tools go to stderr as well."""
     with guard_stdout() as own:
         print("ours")
-        with tool_output():
+        with ToolOutput():
             print("theirs")
             print("ours in between", file=own)
         print("ours again")
