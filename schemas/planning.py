@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import Field
@@ -151,8 +152,9 @@ class AnswerReady(Record):
     steps_used: tuple[str, ...] = ()
 
 
-class StepCall(Record):
-    """One call of a tool for one step.
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """One call of a tool for one step. No model: it is made for every step and never leaves the process.
 
     Attributes:
         idempotency_key: ``run:step``, for tools with effects.
@@ -162,7 +164,7 @@ class StepCall(Record):
     run_id: str
     step_id: str
     tool: str
-    input: dict[str, Any] = Field(default_factory=dict)
+    input: dict[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str = ""
     attempts_made: int = 0
 

@@ -172,7 +172,7 @@ def _reduced(state: RunState, step: StepState) -> StepResult:
 def _contradiction(step: StepState, value: Any) -> StepResult | None:
     """The failure of a step that no tool was called for, where its value is not what the plan expects."""
     expected = step.step.expected_output
-    fault = next(faults(expected, value), None) if isinstance(expected, dict) else None
+    fault = next(iter(faults(expected, value)), None) if isinstance(expected, dict) else None
     if fault is None:
         return None
     error = StepOutputError(

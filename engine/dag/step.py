@@ -27,6 +27,7 @@ class StepState:
         approved: A person (or the plan's approval) agreed to this call.
     """
 
+    id: str
     step: Step
     spec: ToolSpec
     order: tuple[int, int]
@@ -50,11 +51,6 @@ class StepState:
     instances: list[str] = field(default_factory=list[str])
     open_instances: int = 0
     rank: float = 0.0
-
-    @property
-    def id(self) -> str:
-        """The step's id."""
-        return self.step.id
 
 
 def by_order(step: StepState) -> tuple[int, int]:

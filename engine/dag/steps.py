@@ -91,7 +91,7 @@ class StepGraph:
     def add(self, step: Step, revision: int) -> None:
         """Add a step at the end of the plan order."""
         spec = _spec(self.tools, step)
-        state = StepState(step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
+        state = StepState(step.id, step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
         self._insert(state)
         self._link(state)
         self._overlaps.add(state)
@@ -125,7 +125,7 @@ class StepGraph:
         bare = parent.step.model_copy(update={"foreach": None, "when": None, "depends_on": ()})
         for index in range(count):
             step = bare.model_copy(update={"id": f"{parent.id}[{index}]"})
-            instance = StepState(step, parent.spec, parent.order, parent.revision, deps=parent.deps)
+            instance = StepState(step.id, step, parent.spec, parent.order, parent.revision, deps=parent.deps)
             instance.parent, instance.item, instance.rank = parent.id, items[index], parent.rank
             parent.instances.append(instance.id)
             self._insert(instance)
@@ -228,7 +228,8 @@ class StepGraph:
                 self.wake(later)
             else:
                 self.block(later)
-        self._release(step)
+        if step.followers:
+            self._release(step)
 
     def _instance_ended(self, parent: StepState) -> None:
         parent.open_instances -= 1

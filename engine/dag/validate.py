@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
@@ -96,8 +96,8 @@ def _outside(schema: dict[str, Any]) -> str:
 
 def faults(
     schema: dict[str, Any], value: Any, *, skip: Callable[[ValidationError], bool] = lambda _: False
-) -> Iterator[tuple[str, str]]:
-    """Yield (JSON path, message) for each way a value breaks a schema.
+) -> Sequence[tuple[str, str]]:
+    """Return (JSON path, message) for each way a value breaks a schema.
 
     Args:
         schema: JSON Schema, draft 2020-12.
@@ -105,19 +105,17 @@ def faults(
         skip: Errors to leave out.
     """
     if _surely_valid(schema, value):
-        return
+        return ()
     checker, unusable = _checker(schema)
     if unusable:
-        yield "$", unusable
-        return
+        return [("$", unusable)]
     try:
         if checker.is_valid(value):
-            return
+            return ()
         errors = cast("Iterator[ValidationError]", checker.iter_errors(value))  # pyright: ignore[reportUnknownMemberType]
-        found = [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
+        return [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
     except Exception as exc:  # a $ref to nowhere or to itself, a pattern that is none, a number out of range
-        found = [("$", f"its schema cannot be applied: {type(exc).__name__}: {_shown(str(exc))}")]
-    yield from found
+        return [("$", f"its schema cannot be applied: {type(exc).__name__}: {_shown(str(exc))}")]
 
 
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -204,8 +204,9 @@ def _one_line(exc: BaseException) -> str:
 
 
 def _check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
-    found = [f"{path}: {message}" for path, message in faults(spec.input_schema, dict(arguments))]
-    if found:
+    broken = faults(spec.input_schema, arguments)
+    if broken:
+        found = [f"{path}: {message}" for path, message in broken]
         raise ToolArgumentsError(
             f"{spec.name}: {'; '.join(found[:5])}", details={"arguments": sorted(arguments), "faults": found}
         )

@@ -10,7 +10,7 @@ from tests.dag.graphs import TOOLS, step
 def writers(*paths: str) -> dict[str, StepState]:
     """Steps that write files, in plan order."""
     return {
-        str(n): StepState(step(n, "write", tool_input={"path": path}), TOOLS["write"], (1, n), 1)
+        str(n): StepState(str(n), step(n, "write", tool_input={"path": path}), TOOLS["write"], (1, n), 1)
         for n, path in enumerate(paths)
     }
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from engine.tools.stdout import guard_stdout, ToolOutput
+from engine.tools.stdout import ToolOutput, guard_stdout
 
 PROGRAM = """
 import json, os, subprocess, sys, anyio
