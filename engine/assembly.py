@@ -26,7 +26,7 @@ from engine.planner.triage import choose_mode
 from engine.planning import Planning
 from engine.react.llm import ReactPlanner
 from engine.synth.llm import LLMSynthesizer
-from engine.synth.template import partial_answer
+from engine.synth.template import partial_answer, stopped_note
 from engine.telemetry import quiet_by_default, tracer
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
@@ -86,7 +86,7 @@ class Assembly:
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
-        self._react: Planner = react or ReactPlanner(partial_answer, max_turns=limits.max_turns)
+        self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
         self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer()
         self._filler: Filler = filler or LLMFiller()
         self.hooks: dict[str, list[Hook]] = {}

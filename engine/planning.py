@@ -77,6 +77,7 @@ class Planning:
             max_steps=state.started.limits.max_steps,
             approve_plan=state.started.approve == "plan",
             revision=event.revision,
+            turn=state.turns + 1,
             mode="react" if react else "plan",
         )
 

@@ -60,6 +60,7 @@ class PlanRequest(Record):
         history: None for a first plan.
         max_steps: Most new steps.
         approve_plan: Whether a person sees the plan first (then nothing starts early).
+        turn: Which ReAct turn this is; plans made before a run fell back to ReAct do not count.
     """
 
     task: str
@@ -70,6 +71,7 @@ class PlanRequest(Record):
     max_steps: int = 12
     approve_plan: bool = False
     revision: int = 1
+    turn: int = 1
     mode: Mode = "plan"
 
 

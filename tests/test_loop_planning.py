@@ -227,6 +227,29 @@ async def test_turns_are_capped() -> None:
 
 
 @pytest.mark.anyio
+async def test_turns_after_a_fallback_are_counted_from_its_beginning() -> None:
+    """B57: a run that fell back to ReAct after its replans has all its turns, and hears of each failure once."""
+
+    def reply(request: Any) -> Any:
+        if request.output is not None:
+            return steps({"look": {"n": len(asked)}})
+        turns.append(request)
+        return "found it" if len(turns) == 3 else Calls((("look", {"turn": len(turns)}),))
+
+    asked: list[Any] = []
+    turns: list[Any] = []
+
+    def look(arguments: Any) -> Any:
+        asked.append(arguments)
+        return ValueError("broken") if "n" in arguments else "seen"
+
+    limits = {"max_turns": 4, "max_replans": 2, "react_fallback": True, "similarity": 1.0}
+    run = await ran(engine_of(FakeTool("look", look), script=reply, limits=limits))
+    assert (run.kinds("mode_changed"), len(turns)) == (["mode_changed"], 3)
+    assert (run.result.status, run.result.answer) == ("completed", "found it")
+
+
+@pytest.mark.anyio
 async def test_the_same_call_three_times_ends_it() -> None:
     """B57: the same call with the same arguments for the third time stops the run with that reason."""
 
@@ -237,6 +260,8 @@ async def test_the_same_call_three_times_ends_it() -> None:
     run = await ran(engine_of(look, script=reply), "x", mode="react")
     assert len(look.calls) == 2
     assert "three times" in " ".join(run.result.missing)
+    assert run.result.answer.startswith("stuck\n\n")
+    assert "three times" in run.result.answer
 
 
 @pytest.mark.anyio

@@ -84,9 +84,8 @@ class RunState:
         self.plan_approved: set[int] = set()
         self.approved_plan: tuple[int, Plan] | None = None
         self.approvals: dict[str, ApprovalRequested] = {}
-        self.approvals_asked = 0
         self.triggers: list[Trigger] = []
-        self.replans = 0
+        self.approvals_asked, self.replans, self.turns = 0, 0, 0
         self.outcomes: dict[int, tuple[int, int]] = {}
         self.failed_plans: list[Plan] = []
         self.plan_error: ErrorInfo | None = None
@@ -160,8 +159,9 @@ class RunState:
         self.graph.queue = ReadyQueue(event.limits.max_parallel)
 
     def _plan_started(self, event: PlanStarted) -> None:
-        self.revision = event.revision
-        self.planning = True
+        self.revision, self.planning = event.revision, True
+        if event.mode == "react":
+            self.turns, self.triggers = self.turns + 1, []
         self.graph.void_drafts(self.accepted)
 
     def _replan_started(self, event: ReplanStarted) -> None:

@@ -16,6 +16,7 @@ from schemas.planning import AnswerRequest, PlanDelta, PlanRequest, PlanText, Re
 from schemas.protocols import ModelClient
 
 PartialAnswer = Callable[[AnswerRequest, str], str]
+StoppedNote = Callable[[str, str], str]
 
 _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
 _ROLE = "planner"
@@ -31,12 +32,21 @@ class ReactPlanner:
 
     Args:
         partial_answer: Writes what was found and what is missing when the model can't be asked.
+        stopped_note: Says in the language of a task that it was stopped, and why; it ends an answer that does not.
         model: The model, alias or role that is asked.
-        max_turns: The last revision; it is asked for an answer and offered no further call.
+        max_turns: The last turn; it is asked for an answer and offered no further call.
     """
 
-    def __init__(self, partial_answer: PartialAnswer, *, model: str = _ROLE, max_turns: int = 12) -> None:
+    def __init__(
+        self,
+        partial_answer: PartialAnswer,
+        stopped_note: StoppedNote = lambda _task, reason: f"({reason})",
+        *,
+        model: str = _ROLE,
+        max_turns: int = 12,
+    ) -> None:
         self._partial_answer = partial_answer
+        self._stopped_note = stopped_note
         self._model = model
         self._max_turns = max_turns
 
@@ -55,7 +65,7 @@ class ReactPlanner:
         """
         turn, talk = Turn(request), conversation(request, _PROMPT)
         warnings: list[str] = []
-        reason = f"the cap of {self._max_turns} turns is reached" if request.revision >= self._max_turns else ""
+        reason = f"the cap of {self._max_turns} turns is reached" if request.turn >= self._max_turns else ""
         while not reason:
             reply = Reply(turn)
             async with aclosing(self._stream(talk, request, model)) as chunks:
@@ -100,7 +110,12 @@ class ReactPlanner:
             if text:
                 yield PlanText(text="", restart=True)
             text = self._written_partial(request, f"{reason}; then the model failed: {exc.message}")
-        text = text.strip() or self._written_partial(request, reason)
+        text = text.strip()
+        if text and reason not in text:
+            note = f"\n\n{self._stopped_note(request.task, reason)}"
+            text += note
+            yield PlanText(text=note)
+        text = text or self._written_partial(request, reason)
         yield TurnAnswer(text=text, partial=True, reason=reason)
 
     def _written_partial(self, request: PlanRequest, reason: str) -> str:

@@ -69,6 +69,11 @@ def missing_note(missing: tuple[str, ...], phrases: Phrases) -> str:
     return "\n".join((phrases.missing, *(f"- {item}" for item in missing)))
 
 
+def stopped_note(task: str, reason: str) -> str:
+    """Return the sentence that says, in the language of the task, that it was stopped and why."""
+    return _unfinished(reason.rstrip(" .。"), phrases_for(task))
+
+
 def _unfinished(reason: str, phrases: Phrases) -> str:
     said = phrases.unfinished
     return said.format(reason=reason) if reason else said.split("{reason}")[0].rstrip(" :：") + said[-1]

@@ -59,7 +59,8 @@ def asked(*steps: PastStep, revision: int = 0, **options: Any) -> PlanRequest:
         tools=(ADD, SEARCH),
         first_id=len(steps) + 1,
         history=PlanHistory(steps=steps) if steps else None,
-        revision=revision or max((step.revision for step in steps), default=0) + 1,
+        revision=(turn := revision or max((step.revision for step in steps), default=0) + 1),
+        turn=turn,
         mode="react",
         **options,
     )
@@ -159,7 +160,7 @@ async def test_calls_that_stay_wrong_end_in_a_partial_answer() -> None:
     deltas, model = await turn(asked(), wrong, wrong, wrong, reply("I could not look it up."))
 
     reason = "the model's tool calls stayed invalid"
-    assert deltas == [TurnAnswer(text="I could not look it up.", partial=True, reason=reason)]
+    assert deltas == [TurnAnswer(text=f"I could not look it up.\n\n({reason})", partial=True, reason=reason)]
     assert model.requests[-1].tool_choice == "none"
 
 
@@ -171,7 +172,7 @@ async def test_the_same_call_a_third_time_stops_the_run() -> None:
 
     reason = "the same call three times"
     assert [type(delta) for delta in deltas] == [StepDraft, Repairing, TurnAnswer]
-    assert deltas[-1] == TurnAnswer(text="As far as I got: 40.", partial=True, reason=reason)
+    assert deltas[-1] == TurnAnswer(text=f"As far as I got: 40.\n\n({reason})", partial=True, reason=reason)
     assert (model.requests[-1].tool_choice, len(model.requests)) == ("none", 2)
 
 
@@ -187,9 +188,28 @@ async def test_the_last_turn_must_answer() -> None:
     deltas, model = await turn(asked(past("1", "a", revision=2)), reply("So far 40."), max_turns=3)
 
     reason = "the cap of 3 turns is reached"
-    assert deltas == [TurnAnswer(text="So far 40.", partial=True, reason=reason)]
+    assert deltas == [TurnAnswer(text=f"So far 40.\n\n({reason})", partial=True, reason=reason)]
     assert [request.tool_choice for request in model.requests] == ["none"]
     assert reason in model.requests[0].messages[-1].text
+
+
+async def test_a_reason_the_model_gives_itself_is_not_repeated() -> None:
+    """B57: an answer that already says why it was stopped stays as it is."""
+    said = "40, for the cap of 3 turns is reached."
+
+    (end,), _ = await turn(asked(past("1", "a", revision=2)), reply(said), max_turns=3)
+
+    assert isinstance(end, TurnAnswer)
+    assert end.text == said
+
+
+async def test_plans_before_a_fallback_are_no_turns() -> None:
+    """B57: the cap counts ReAct's own turns, not the plans that failed before it."""
+    request = asked(past("1", "a", revision=3)).model_copy(update={"turn": 1})
+
+    deltas, _ = await turn(request, reply("", call("search", {"query": "b"})), max_turns=3)
+
+    assert isinstance(deltas[-1], PlanReady)
 
 
 @pytest.mark.parametrize("script", [reply(""), ModelUnavailableError("down")])
@@ -206,7 +226,8 @@ async def test_an_empty_turn_is_asked_once_more_for_an_answer() -> None:
     """B53: a reply with neither text nor calls is no answer."""
     deltas, _ = await turn(asked(), reply(""), reply("Forty-two."))
 
-    assert deltas == [TurnAnswer(text="Forty-two.", partial=True, reason="the model gave an empty reply")]
+    reason = "the model gave an empty reply"
+    assert deltas == [TurnAnswer(text=f"Forty-two.\n\n({reason})", partial=True, reason=reason)]
 
 
 async def test_braces_a_model_copies_are_no_references() -> None:
