@@ -123,6 +123,24 @@ class PythonSettings(Record):
     memory_mb: int = Field(default=128, ge=8, le=4_096)
 
 
+class FetchSettings(Record):
+    """What the built-in tool ``fetch_url`` may reach; there only when it is named, or this section is.
+
+    Attributes:
+        allow: Hosts (``wiki.corp``, ``*.corp``) and networks (``10.0.0.0/8``) reached although they are not public.
+        only: The only hosts and networks there are; None for all of the public internet.
+        max_bytes: Most bytes read of one page, unpacked.
+        max_redirects: Most redirects followed.
+        user_agent: What it says it is.
+    """
+
+    allow: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+    max_bytes: int = Field(default=5_000_000, ge=1, le=100_000_000)
+    max_redirects: int = Field(default=5, ge=0, le=20)
+    user_agent: str = "plan-execute-engine"
+
+
 class Budget(Record):
     """What one run may use; None means no cap.
 
@@ -209,6 +227,7 @@ class Settings(Record):
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
     run_python: PythonSettings = PythonSettings()
+    fetch_url: FetchSettings | None = None
     store: str | None = None
     agents: tuple[dict[str, Any], ...] = ()
     assistants: tuple[dict[str, Any], ...] = ()

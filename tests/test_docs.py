@@ -16,6 +16,7 @@ from schemas.plan import Plan, Step
 from schemas.settings import (
     Approvals,
     Budget,
+    FetchSettings,
     Limits,
     ModelProvider,
     ModelSettings,
@@ -43,12 +44,31 @@ def test_the_configuration_shown_is_valid() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [Settings, ModelProvider, ModelSettings, ToolSettings, PythonSettings, Budget, Limits, Approvals, Telemetry],
+    [
+        Settings,
+        ModelProvider,
+        ModelSettings,
+        ToolSettings,
+        PythonSettings,
+        FetchSettings,
+        Budget,
+        Limits,
+        Approvals,
+        Telemetry,
+    ],
 )
 def test_every_setting_is_documented(record: type[Settings]) -> None:
     """Every field of the configuration is named in docs/configuration.md."""
     text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
     assert [name for name in record.model_fields if name not in LATER and f"`{name}`" not in text] == []
+
+
+def test_the_tools_shown_are_configured_like_that() -> None:
+    """Every YAML block of docs/tools.md is a configuration."""
+    shown = blocks("tools.md", "yaml")
+    assert shown
+    for block in shown:
+        parse_settings(block, "docs/tools.md")
 
 
 def test_the_plan_shown_is_valid() -> None:

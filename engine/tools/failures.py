@@ -6,7 +6,7 @@ import errno
 import math
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -57,6 +57,26 @@ def tool_failure(name: str, exc: BaseException) -> EngineError:
         if status is None and _is_network(link):
             return ToolUnavailableError(message, details=details)
     return ToolFailedError(message, details=details)
+
+
+def http_failure(
+    message: str, status: int, headers: Mapping[str, str], *, hint: str = ""
+) -> ToolFailedError | ToolUnavailableError:
+    """Return what an HTTP error is to a tool: 408, 425, 429 and most of 5xx ask to come back later.
+
+    Args:
+        message: What failed, with the status.
+        status: 400 or more.
+        headers: By lower-case name; ``retry-after`` is heeded.
+        hint: What to do about it.
+    """
+    details: dict[str, Any] = {"status": status}
+    if status not in _BUSY_STATUS:
+        return ToolFailedError(message, hint=hint, details=details)
+    wait = _seconds(headers.get("retry-after", ""))
+    if wait is not None:
+        details["retry_after_s"] = wait
+    return ToolUnavailableError(message, hint=hint, details=details)
 
 
 def describe(exc: BaseException) -> str:
@@ -126,6 +146,11 @@ def _retry_after_s(exc: BaseException) -> float | None:
         text = str(headers["retry-after"]) if headers else ""
     except (KeyError, TypeError):
         return None
+    return _seconds(text)
+
+
+def _seconds(text: str) -> float | None:
+    """Return the seconds that a Retry-After asks for, given as a number or as a date."""
     try:
         seconds = float(text)
     except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from engine.tools.builtin import BUILTIN_NAMES, builtin_tools
+from engine.tools.builtin import BUILTIN_NAMES, builtin_tools, standard_names
 from engine.tools.function import FunctionTool, respec
 from engine.tools.loading import load_object
 from schemas.errors import ConfigError, ToolNotFoundError
@@ -171,7 +171,7 @@ class _Declared:
 
 
 def from_settings(settings: Settings, folder: Path) -> Registry:
-    """Return the tools a configuration declares; all built-in ones when it declares none.
+    """Return the tools a configuration declares; the standard built-in ones when it declares none.
 
     Args:
         settings: The configuration.
@@ -217,7 +217,8 @@ def _tools_of(entry: ToolSettings, place: _Place, origin: str, named: set[str | 
     if entry.builtin == "all":
         if entry.name is not None:
             raise ConfigError(f"{origin}.name: 'all' cannot have one name", hint="name each built-in tool by itself")
-        return builtin_tools([name for name in BUILTIN_NAMES if name not in named], place.workspace, place.settings)
+        names = [name for name in standard_names(place.settings) if name not in named]
+        return builtin_tools(names, place.workspace, place.settings)
     if entry.builtin not in BUILTIN_NAMES:
         near = difflib.get_close_matches(entry.builtin or "", BUILTIN_NAMES, 1)
         raise ConfigError(

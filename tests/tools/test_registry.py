@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.tools.builtin import BUILTIN_NAMES
+from engine.tools.builtin import BUILTIN_NAMES, standard_names
 from engine.tools.function import tool
 from engine.tools.registry import RESERVED, Registry, from_settings
 from schemas.errors import ConfigError, ToolNotFoundError
-from schemas.settings import Settings, ToolSettings
+from schemas.settings import FetchSettings, Settings, ToolSettings
 from schemas.tool import ToolSpec
 from tests.tools.context import Context
 
@@ -81,16 +81,28 @@ def test_a_name_declared_twice_names_both_places(tmp_path: Path) -> None:
 
 
 def test_without_tools_there_are_all_built_in_ones(tmp_path: Path) -> None:
-    """A configuration that names no tool gets every built-in one; one that names some gets those."""
-    assert tuple(from_settings(Settings(), tmp_path).specs()) == BUILTIN_NAMES
+    """A configuration that names no tool gets the standard built-in ones; one that names some gets those."""
+    assert tuple(from_settings(Settings(), tmp_path).specs()) == standard_names(Settings())
     assert list(from_settings(settings({"builtin": "calculate"}), tmp_path).specs()) == ["calculate"]
 
 
 def test_an_entry_of_its_own_refines_one_of_all(tmp_path: Path) -> None:
     """``builtin: all`` beside a built-in tool with other settings is every one, once."""
     registry = from_settings(settings({"builtin": "all"}, {"builtin": "calculate", "timeout_s": 2}), tmp_path)
-    assert tuple(registry.specs()) == BUILTIN_NAMES
+    assert tuple(registry.specs()) == standard_names(Settings())
     assert registry.specs()["calculate"].timeout_s == 2
+
+
+def test_the_web_is_reached_only_where_somebody_says_so(tmp_path: Path) -> None:
+    """``fetch_url`` is no part of ``all`` until it is named, or its section is there."""
+    assert set(BUILTIN_NAMES) - set(standard_names(Settings())) == {"fetch_url"}
+    for configured in (
+        settings({"builtin": "all"}, {"builtin": "fetch_url"}),
+        settings({"builtin": "all"}, fetch_url=FetchSettings()),
+        Settings(fetch_url=FetchSettings(only=("example.com",))),
+    ):
+        assert tuple(from_settings(configured, tmp_path).specs()) == tuple(sorted(BUILTIN_NAMES))
+    assert "10.0.0.0/99" in refusal(tmp_path, fetch_url=FetchSettings(allow=("10.0.0.0/99",))).message
 
 
 @pytest.mark.anyio

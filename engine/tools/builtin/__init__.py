@@ -12,14 +12,16 @@ from engine.tools.builtin.jail import Workspace
 from engine.tools.builtin.python import run_python
 from engine.tools.builtin.reduce import Reduce
 from engine.tools.builtin.tables import query_table
+from engine.tools.builtin.web import fetch_url
 from engine.tools.model import ask_model
 from schemas.protocols import Tool
-from schemas.settings import Settings
+from schemas.settings import FetchSettings, Settings
 
 _MAKERS: dict[str, Callable[[Workspace, Settings], Tool]] = {
     "ask_model": lambda _, __: ask_model,
     "calculate": lambda _, __: calculate,
     "date_time": lambda _, __: date_time,
+    "fetch_url": lambda _, settings: fetch_url(settings.fetch_url or FetchSettings()),
     "list_files": lambda workspace, _: list_files(workspace),
     "query_table": lambda workspace, _: query_table(workspace),
     "read_file": lambda workspace, _: read_file(workspace),
@@ -30,6 +32,14 @@ _MAKERS: dict[str, Callable[[Workspace, Settings], Tool]] = {
 }
 
 BUILTIN_NAMES = tuple(_MAKERS)
+
+
+def standard_names(settings: Settings) -> tuple[str, ...]:
+    """Return what ``builtin: all`` means: every built-in tool, ``fetch_url`` only where its section is there.
+
+    A fetched address can carry off what a file tool has read, so reaching out is a choice somebody makes.
+    """
+    return tuple(name for name in BUILTIN_NAMES if name != "fetch_url" or settings.fetch_url is not None)
 
 
 def builtin_tools(names: Iterable[str], workspace: Path, settings: Settings | None = None) -> list[Tool]:

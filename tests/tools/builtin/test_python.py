@@ -80,7 +80,7 @@ async def test_much_output_is_cut() -> None:
     ],
 )
 async def test_a_program_that_takes_too_much_ends(code: str, said: str) -> None:
-    """B38: endless loops, memory bombs, huge numbers and deep recursion end at the sandbox's own limits."""
+    """Endless loops, memory bombs, huge numbers and deep recursion end at the sandbox's own limits."""
     began = time.monotonic()
     error = await refusal(code)
     assert said in error.message
