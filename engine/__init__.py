@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.api import Engine, PlanPreview
     from engine.handle import RunHandle
-    from engine.planner.read import load_plan
+    from engine.planner.formats.loading import load_plan
     from engine.tools.function import tool
     from schemas.errors import EngineError
     from schemas.plan import Condition, Plan, Step
@@ -21,7 +21,7 @@ _HOMES = {
     "Engine": "engine.api",
     "PlanPreview": "engine.api",
     "RunHandle": "engine.handle",
-    "load_plan": "engine.planner.read",
+    "load_plan": "engine.planner.formats.loading",
     "tool": "engine.tools.function",
     "EngineError": "schemas.errors",
     "Condition": "schemas.plan",

@@ -17,8 +17,11 @@ from engine.estimate import Estimate, estimate_plan
 from engine.handle import Feed, Hook, RunHandle, call_hooks
 from engine.loop import Loop
 from engine.metering import RunModel
+from engine.planner.formats.detect import Form
+from engine.planner.formats.loading import load_plan
 from engine.planning import Planned, Planning
 from engine.replaying import replay
+from engine.tools.judge import ask_judge
 from schemas.errors import EngineError, PlanParseError, RunCancelledError
 from schemas.events import (
     ApproveMode,
@@ -226,8 +229,26 @@ class Engine(Assembly):
             async for record in replayed:
                 yield record
 
+    def load(self, text: str, form: Form | None = None, *, checked: bool = True) -> tuple[Plan, list[str]]:
+        """Read a plan, in our own format or another's, over the declared tools (``engine.load_plan``).
+
+        A condition in words is decided by the judge model, where one is configured.
+
+        Raises:
+            PlanError: As ``load_plan``.
+        """
+        judge = ask_judge.spec.name if self.has_judge else ""
+        specs = {**self.tools.specs(), **({judge: ask_judge.spec} if judge else {})}
+        return load_plan(text, form, tools=specs, judge=judge, checked=checked)
+
     def check(self, plan: Plan) -> list[Problem]:
-        """Return everything wrong with a plan; an empty list means it may run."""
+        """Return everything wrong with a plan; an empty list means it may run.
+
+        A plan may ask the judge where one is configured: ``ask_judge`` is then declared with the other tools.
+        """
+        asks = any(step.tool == ask_judge.spec.name for step in plan.steps)
+        if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
+            self.tools.add(ask_judge, origin="the plan")
         return check_plan(plan, self.tools.specs())
 
     def estimate(self, plan: Plan) -> Estimate:

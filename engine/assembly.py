@@ -107,6 +107,13 @@ class Assembly:
         other._react = react(self._react) if react is not None else self._react
         return other
 
+    @property
+    def has_judge(self) -> bool:
+        """Whether a model is configured that can decide what only words say; the offline rules cannot."""
+        if self.settings.roles.judge:
+            return True
+        return any(provider.kind != "offline" for provider in self.settings.model_providers)
+
     def limits(self, **changes: Any) -> RunLimits:
         """Return the configured caps of a run, changed where an argument is not None."""
         budget, limits = self.settings.budget, self.settings.limits

@@ -13,7 +13,7 @@ from rich.markup import escape
 from engine.cli.failure import error_line
 from engine.cli.terminal import edit_text, has_editor, read_line
 from engine.handle import RunHandle
-from engine.planner.read import load_plan
+from engine.planner.formats.loading import load_plan
 from engine.sinks import Sink
 from engine.sinks.words import one_line, printable
 from schemas.errors import EngineError, NotFoundError, PlanError
@@ -128,7 +128,7 @@ class Approver:
         """Let the person change what is asked for, then approve it. Raises PlanError for what is no JSON."""
         if request.plan is not None:
             text = await _changed(plan_json(request.plan))
-            await self._run.approve(request.approval_id, plan=load_plan(text)[0], by=BY)
+            await self._run.approve(request.approval_id, plan=load_plan(text, "engine")[0], by=BY)
             return
         text = await _changed(json.dumps(request.input or {}, indent=2, ensure_ascii=False) + "\n")
         try:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, NotFoundError
 from schemas.events import ApproveMode, Mode
 from schemas.settings import Roles, Settings
 
@@ -102,6 +102,7 @@ def read_text(path: str, what: str) -> str:
     """Return a file's text, or stdin's for ``-``.
 
     Raises:
+        NotFoundError: There is no such file.
         ConfigError: It cannot be read or is no UTF-8 text.
     """
     try:
@@ -110,8 +111,33 @@ def read_text(path: str, what: str) -> str:
         return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{what} {path}: no UTF-8 text") from None
+    except FileNotFoundError:
+        raise NotFoundError(f"{what} {path}: no such file or directory", hint=_near_file(Path(path))) from None
     except OSError as exc:
         raise ConfigError(f"{what} {path}: {(exc.strerror or str(exc)).lower()}") from None
+
+
+def _near_file(path: Path) -> str:
+    """Name the file beside a missing one that was probably meant."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean {path.parent / close[0]}?" if close else ""
+
+
+def require_folder(path: str) -> None:
+    """Refuse a file that cannot be written because its folder is missing, before anything is done for it.
+
+    Raises:
+        ConfigError: There is no such folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise ConfigError(f"{path}: cannot be written: it is a folder", hint="name a file in it")
+    if not target.parent.is_dir():
+        raise ConfigError(f"{path}: cannot be written: there is no folder {target.parent}", hint="create it first")
 
 
 def write_text(path: str, text: str) -> None:

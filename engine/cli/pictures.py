@@ -9,7 +9,7 @@ import typer
 from engine.cli import options as given
 from engine.cli.recording import plan_of, read_records
 from engine.dag.render import to_dot, to_mermaid, to_text
-from engine.planner.read import load_plan
+from engine.planner.formats.loading import load_plan
 from schemas.plan import Plan
 
 Format = Literal["text", "mermaid", "dot"]

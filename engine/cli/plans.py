@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from engine.cli import options as given
+from engine.cli import source
 from engine.cli.approve import plan_json
 from engine.cli.preview import preview
 from engine.cli.session import loaded, run_async, session
-from engine.planner.read import load_plan
 from schemas.errors import PlanError
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,8 @@ def plan(
 ) -> int:
     """Write the plan of a task, with its graph and an estimate, and run nothing."""
     text = given.task_text(task)
+    if output is not None:
+        given.require_folder(output)
     found = loaded(config, model)
 
     async def main() -> int:
@@ -50,15 +52,23 @@ def plan(
 @commands.command()
 def check(
     plan_file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file; - reads stdin.")],
+    form: source.FormatOption = "auto",
     config: given.ConfigOption = None,
 ) -> int:
     """Check a plan file against the declared tools."""
-    read, warnings = load_plan(given.read_text(plan_file, "the plan file"))
-    given.say_warnings(warnings)
+    text = given.read_text(plan_file, "the plan file")
     found = loaded(config, quiet=True)
 
     async def main() -> int:
         async with session(found) as engine:
+            try:
+                read, warnings = source.read_plan(engine, text, plan_file, form)
+            except PlanError as exc:
+                if len(exc.details.get("problems", ())) < 2:
+                    raise
+                source.say_problems(exc, plan_file)
+                return exc.exit_code
+            given.say_warnings(warnings)
             problems = engine.check(read)
             for problem in problems:
                 print(f"{plan_file}: {problem}", file=sys.stderr)

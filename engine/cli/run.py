@@ -11,11 +11,11 @@ import typer
 
 from engine.api import Engine
 from engine.cli import options as given
+from engine.cli import source
 from engine.cli.drive import drive, exit_code_of_end, make_sink
 from engine.cli.preview import preview
 from engine.cli.recording import read_records
-from engine.cli.session import loaded, run_async, session
-from engine.planner.read import load_plan
+from engine.cli.session import loaded, run_async, say_notice, session
 from schemas.plan import Plan
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +60,7 @@ def run(
 @commands.command()
 def apply(
     plan_file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file; - reads stdin.")],
+    form: source.FormatOption = "auto",
     budget_usd: given.BudgetOption = None,
     max_tokens: given.TokensOption = None,
     time_limit: given.TimeOption = None,
@@ -71,14 +72,16 @@ def apply(
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
 ) -> int:
-    """Run a saved or edited plan."""
-    plan, warnings = load_plan(given.read_text(plan_file, "the plan file"))
-    if not quiet:
-        given.say_warnings(warnings)
-    found = loaded(config, model, quiet=quiet or plan.answer is not None)
+    """Run a saved or edited plan, or one of another planner."""
+    text = given.read_text(plan_file, "the plan file")
+    found = loaded(config, model, quiet=True)
 
     async def main() -> int:
         async with session(found) as engine:
+            plan, warnings = source.read_plan(engine, text, plan_file, form)
+            if not quiet:
+                given.say_warnings(warnings)
+                say_notice(found, unless=plan.answer is not None)
             limits = engine.limits(
                 budget_usd=budget_usd,
                 max_tokens=max_tokens,

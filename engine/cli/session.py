@@ -25,10 +25,15 @@ def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bo
         ConfigError: The file, or an option, is wrong.
     """
     found = load_settings(config, os.environ)
-    if found.notice and not quiet:
-        print(error_line(found.notice).replace("error", "note", 1), file=sys.stderr)
+    say_notice(found, unless=quiet)
     settings = with_models(found.settings, models or ())
     return LoadedSettings(settings, found.folder, found.source, found.notice, found.lines)
+
+
+def say_notice(found: LoadedSettings, *, unless: bool = False) -> None:
+    """Write on stderr what was chosen without being asked for."""
+    if found.notice and not unless:
+        print(error_line(found.notice).replace("error", "note", 1), file=sys.stderr)
 
 
 @asynccontextmanager

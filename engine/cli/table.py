@@ -17,7 +17,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
     "check": Entry("plans", "check", "Check a plan file against the declared tools."),
-    "apply": Entry("run", "apply", "Run a saved or edited plan."),
+    "apply": Entry("run", "apply", "Run a saved or edited plan, or one of another planner."),
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
     "show": Entry("pictures", "show", "Draw the plan of a plan file or of a recorded run."),
     "replay": Entry("run", "replay", "Play a recorded run (--json) again, with no model and no tool."),

@@ -23,7 +23,7 @@ ITEM = "item"
 SKIPPED: Final = object()
 """What a skipped step leaves behind: every reference to it, with any path, is null, and ``exists`` is false."""
 
-_MARK = re.compile(r"\\\{\{|\{\{((?:[^{}]|\{[^{}]*\})*)\}\}")
+_MARK = re.compile(r"\\\{\{|\{\{(?!\{)((?:[^{}]|\{[^{}]*\})*)\}\}")
 _BODY = re.compile(r"^\s*([\w-]+)\s*((?:[.\[|].*)?)$", re.S)
 _PLAIN = re.compile(
     r"""\.\s*([^\W\d][\w-]*|"[^"\\]*")|(?:\.?\[\s*(-?\d{1,18})\s*\]|\.(\d{1,18})(?![\w-]))|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]"""

@@ -1,4 +1,4 @@
-"""Reads a plan out of a model's reply, as it streams or in one piece, and out of a plan file.
+"""Reads a plan out of a model's reply, as it streams or in one piece.
 
 Either form of an item is read (see items.py); whether the plan can run is the business of ``engine.dag.build``.
 """
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.dag.build import Problem, plan_error
+from engine.dag.build import Problem
 from engine.planner.arguments import Dialect
-from engine.planner.items import Answer, Ask, Notes, json_kind, read_item, read_step, validated
+from engine.planner.items import Answer, Ask, Notes, json_kind, read_item, validated
 from engine.planner.jsontext import loads
 from engine.planner.stream import PlanScanner
 from engine.planner.thoughts import ThoughtFilter
@@ -21,9 +21,9 @@ from schemas.plan import Plan, Step
 from schemas.tool import ToolSpec
 
 _FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)\n?\s*```\s*$", re.S)
-_TEXTS = ("question", "answer", "expected_output_format")
+PLAN_TEXTS = ("question", "answer", "expected_output_format")
 _OTHER_NAMES = {"ask": "question", "reason": "question", "guidance": "question"}
-_WANTED = 'a plan is an object with "steps"'
+WANTED = 'a plan is an object with "steps"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +142,16 @@ class PlanReader:
         values = [loads_or_none(text) for text in self._scanner.others]
         objects = [cast("dict[str, Any]", value) for value in values if isinstance(value, dict)]
         for fields in reversed(objects):
-            if fields.keys() & {"steps", *_TEXTS, *_OTHER_NAMES}:
+            if fields.keys() & {"steps", *PLAN_TEXTS, *_OTHER_NAMES}:
                 return self._document(fields)
         if objects:
             keys = ", ".join(objects[-1]) or "none"
-            self._notes.problem("$.steps", "this field is missing", f"{_WANTED}; fields there: {keys}")
+            self._notes.problem("$.steps", "this field is missing", f"{WANTED}; fields there: {keys}")
         elif any(isinstance(value, list) and dict in map(type, cast("list[Any]", value)) for value in values):
-            self._notes.problem("$", "expected an object, got a list", _WANTED, code="parse")
+            self._notes.problem("$", "expected an object, got a list", WANTED, code="parse")
         else:
             unfinished = "the reply is cut off in the middle of its thoughts" if self._thoughts.inside else ""
-            self._notes.problem("$", unfinished or _nothing(self.raw), _WANTED, code="parse")
+            self._notes.problem("$", unfinished or _nothing(self.raw), WANTED, code="parse")
         return {}
 
     def _document(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class PlanReader:
         return rest
 
     def _assemble(self, fields: dict[str, Any]) -> Plan:
-        known = _plan_fields(fields, bool(self._steps or self._index), self._notes)
+        known = plan_fields(fields, bool(self._steps or self._index), self._notes)
         plan = validated(Plan, {"goal": self._goal, **known, **self._texts}, "$", self._notes)
         return (plan or Plan(goal=self._goal)).model_copy(update={"steps": tuple(self._steps)})
 
@@ -182,36 +182,6 @@ def read_reply(
     return reader.finish()
 
 
-def load_plan(text: str) -> tuple[Plan, list[str]]:
-    """Read a plan file: one canonical plan, nothing around it.
-
-    Returns:
-        The plan and a warning for each field that nobody reads.
-
-    Raises:
-        PlanParseError: The text is no JSON object.
-        PlanSchemaError: A field is missing or wrong; ``details["problems"]`` lists each with its JSON path.
-    """
-    document = loads(text.removeprefix("\ufeff")) if text.strip() else None
-    if not isinstance(document, dict):
-        what = "the text is empty" if not text.strip() else f"expected an object, got {json_kind(document)}"
-        raise PlanParseError(f"$: {what}", hint=_WANTED)
-    fields = cast("dict[str, Any]", document)
-    notes = Notes()
-    items = fields.get("steps", [])
-    if "steps" not in fields and not fields.keys() & set(_TEXTS):
-        notes.problem("$.steps", "this field is missing", _elsewhere(fields))
-    elif not isinstance(items, list):
-        notes.problem("$.steps", f"expected a list of steps, got {json_kind(items)}")
-        items = []
-    steps = [_file_step(item, f"$.steps[{index}]", notes) for index, item in enumerate(cast("list[Any]", items))]
-    rest = {key: value for key, value in fields.items() if key != "steps"}
-    plan = validated(Plan, _plan_fields(rest, bool(steps), notes), "$", notes)
-    if notes.problems or plan is None:
-        raise plan_error(notes.problems)
-    return plan.model_copy(update={"steps": tuple(step for step in steps if step)}), notes.warnings
-
-
 def loads_or_none(text: str) -> Any:
     """Read JSON; None when it is none."""
     try:
@@ -220,14 +190,7 @@ def loads_or_none(text: str) -> Any:
         return None
 
 
-def _file_step(item: Any, path: str, notes: Notes) -> Step | None:
-    if isinstance(item, dict):
-        return read_step(cast("dict[str, Any]", item), path, notes)
-    notes.problem(path, f"expected an object, got {json_kind(item)}")
-    return None
-
-
-def _plan_fields(fields: dict[str, Any], has_steps: bool, notes: Notes) -> dict[str, Any]:
+def plan_fields(fields: dict[str, Any], has_steps: bool, notes: Notes) -> dict[str, Any]:
     """Return the plan's own fields; a plan without steps may give its question or guidance under another name."""
     known = {key: value for key, value in fields.items() if key in Plan.model_fields and value not in (None, "")}
     unknown = [key for key in fields if key not in Plan.model_fields]
@@ -237,13 +200,6 @@ def _plan_fields(fields: dict[str, Any], has_steps: bool, notes: Notes) -> dict[
             unknown.remove(name)
     notes.ignored("$", unknown)
     return known
-
-
-def _elsewhere(fields: dict[str, Any]) -> str:
-    inner = [key for key, value in fields.items() if isinstance(value, dict) and "steps" in value]
-    if not inner:
-        return _WANTED
-    return f"there are plans inside, at {', '.join('$.' + key for key in inner)}: save the one you mean as a file"
 
 
 def _nothing(raw: str) -> str:

@@ -89,15 +89,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_debug_adds_the_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--debug, wherever it stands, adds the traceback to the one line."""
     missing = str(tmp_path / "gone.json")
-    assert main(["show", missing]) == 3
+    assert main(["show", missing]) == 4
     assert "Traceback" not in capsys.readouterr().err
-    assert main(["show", missing, "--debug"]) == 3
+    assert main(["show", missing, "--debug"]) == 4
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_debug_after_dashes_is_an_argument(capsys: pytest.CaptureFixture[str]) -> None:
     """What stands after -- is an argument, --debug included."""
-    assert main(["show", "--", "--debug"]) == 3
+    assert main(["show", "--", "--debug"]) == 4
     assert "--debug: no such file" in capsys.readouterr().err
 
 
@@ -112,7 +112,7 @@ def test_reader_that_goes_away(tmp_path: Path) -> None:
 def test_module_runs_like_the_command(tmp_path: Path) -> None:
     """python -m engine.cli is the same command line, its exit code too."""
     done = engine("show", "gone.json", cwd=tmp_path)
-    assert done.returncode == 3
+    assert done.returncode == 4
     assert one_error_line(done) == "error: the file gone.json: no such file or directory"
 
 

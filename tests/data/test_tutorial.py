@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from engine.api import Engine
-from engine.planner.read import load_plan
+from engine.planner.formats.loading import load_plan
 from schemas.events import LoggedRecord
 from schemas.plan import Plan
 

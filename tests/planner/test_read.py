@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.planner.read import PlanReader, Reading, load_plan, read_reply
+from engine.planner.formats.loading import load_plan
+from engine.planner.read import PlanReader, Reading, read_reply
 from schemas.errors import PlanError, PlanParseError, PlanSchemaError
 from tests.planner.doubles import BY_NAME
 
