@@ -67,7 +67,7 @@ async def exchange(order: Order, *, max_bytes: int, check: Check | None = None) 
     try:
         async with _answer(order, check) as response:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            body, truncated = await _read(cast("AsyncGenerator[bytes]", response.aiter_stream()), headers, max_bytes)
+            body, truncated = await _read(response.aiter_stream(), headers, max_bytes)
             return Reply(response.status, headers, body, truncated)
     except EngineError:
         raise
