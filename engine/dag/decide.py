@@ -58,7 +58,7 @@ def decide(state: RunState, emit: Emit) -> Decision:
         if state.stop is not None or state.answer is not None:
             _wind_down(state, emit, decision)
             return decision
-        if state.graph.has_voids and not state.planning:
+        if not state.planning:
             _discard_void(state, emit, decision)
         step = state.graph.take_ready()
         if step is None:

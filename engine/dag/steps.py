@@ -199,14 +199,9 @@ class StepGraph:
         self._voids.discard(step.id)
         self.wake(step)
 
-    @property
-    def has_voids(self) -> bool:
-        """Whether a void step has not ended."""
-        return bool(self._voids)
-
     def voids(self) -> list[StepState]:
         """Return the void steps that have not ended, in plan order."""
-        return sorted((self.steps[step_id] for step_id in self._voids), key=by_order)
+        return sorted((self.steps[step_id] for step_id in self._voids), key=by_order) if self._voids else []
 
     def end(self, step: StepState, result: StepResult, value: Any) -> None:
         """Take a step's end in and wake, or block, what waits for it."""
@@ -228,8 +223,7 @@ class StepGraph:
                 self.wake(later)
             else:
                 self.block(later)
-        if step.followers:
-            self._release(step)
+        self._release(step)
 
     def _instance_ended(self, parent: StepState) -> None:
         parent.open_instances -= 1

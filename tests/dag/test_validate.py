@@ -21,7 +21,7 @@ def test_each_fault_has_its_path() -> None:
         ("$.kind", "'c' is not one of 'a', 'b'"),
     ]
     assert list(faults(SCHEMA, {"n": None, "kind": "a"})) == []
-    assert len(next(faults(SCHEMA, {"t": "x" * 5000}))[1]) <= 300
+    assert len(faults(SCHEMA, {"t": "x" * 5000})[0][1]) <= 300
 
 
 def test_faults_can_be_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ async def test_a_failing_dry_run_blocks_the_real_call() -> None:
 async def test_what_was_tried_before_counts() -> None:
     """B36: attempts of an earlier driver count: one attempt is left of three."""
     down = FakeTool("look", ConnectionError("down"), retry={"base_delay_s": 0.0})
-    result = await runner(down).run(call("look").model_copy(update={"attempts_made": 2}))
+    result = await runner(down).run(replace(call("look"), attempts_made=2))
     assert (len(down.calls), result.attempts) == (1, 3)
 
 
