@@ -8,6 +8,7 @@ from engine.dag.analyze import run_timing
 from engine.dag.state import RunState
 from engine.dag.steps import StepState
 from engine.replanner.history import past_steps
+from engine.replanner.view import Rules
 from engine.synth.template import fill_answer, partial_answer
 from schemas.errors import (
     CostBudgetError,
@@ -22,7 +23,7 @@ from schemas.events import Answer, RunEnded
 from schemas.planning import AnswerReady, AnswerRequest
 from schemas.result import ErrorInfo, RunStatus, StepResult
 
-_ANSWER_PREVIEW_CHARS = 100_000
+FOR_PEOPLE = Rules(whole_tokens=5_000, for_people=True)
 _BUDGETS: dict[str, type[EngineError]] = {
     "usd": CostBudgetError,
     "tokens": TokenBudgetError,
@@ -158,12 +159,12 @@ def _blamed(step: StepState, result: StepResult, error: ErrorInfo) -> ErrorInfo:
     )
 
 
-def answer_request(state: RunState, found: Verdict) -> AnswerRequest:
-    """Return what the synthesizer works from."""
+def answer_request(state: RunState, found: Verdict, rules: Rules = FOR_PEOPLE) -> AnswerRequest:
+    """Return what the synthesizer works from; without rules, what is told to the person without a model."""
     plan = state.accepted.get(max(state.accepted)) if state.accepted else None
     return AnswerRequest(
         task=state.task,
-        steps=past_steps(state, _ANSWER_PREVIEW_CHARS),
+        steps=past_steps(state, rules),
         expected_output_format=plan.expected_output_format if plan is not None else None,
         missing=found.missing,
         mode="direct" if state.mode == "direct" else "plan",

@@ -223,6 +223,7 @@ class Engine(Assembly):
                 react=self._react,
                 synthesizer=self._synthesizer,
                 limits=self.settings.limits,
+                rules=self.rules,
                 log=self.log,
             )
         ) as replayed:

@@ -17,6 +17,7 @@ from engine.durable.memory import MemoryLog
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.step import CallContext, Surroundings, ToolRunner
+from engine.executor.summary import LLMSummarizer
 from engine.handle import Hook, RunHandle
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
@@ -25,9 +26,11 @@ from engine.planner.llm import LLMPlanner
 from engine.planner.triage import choose_mode
 from engine.planning import Planning
 from engine.react.llm import ReactPlanner
+from engine.replanner.view import BYTES_PER_TOKEN, Rules
 from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer, stopped_note
 from engine.telemetry import quiet_by_default, tracer
+from engine.telling import Summaries, TellingFiller, TellingPlanner, TellingSynthesizer
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
@@ -87,7 +90,12 @@ class Assembly:
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
         self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
-        self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer()
+        results = self.settings.results
+        self.rules = Rules(results, summaries=self.settings.roles.summarizer is not None)
+        self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer(
+            max_chars=results.prompt_tokens * BYTES_PER_TOKEN
+        )
+        self._summarizer = LLMSummarizer(max_tokens=results.summary_tokens)
         self._filler: Filler = filler or LLMFiller()
         self.hooks: dict[str, list[Hook]] = {}
         quiet_by_default(self.settings.telemetry)
@@ -185,7 +193,15 @@ class Assembly:
 
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
         model = RunModel(self.gateway, run_id, inbox.put)
-        planning = Planning(self._planner, self._react, self.tools, model, plan)
+        summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
+        planning = Planning(
+            TellingPlanner(self._planner, summaries),
+            TellingPlanner(self._react, summaries),
+            self.tools,
+            model,
+            plan,
+            self.rules,
+        )
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
@@ -205,7 +221,7 @@ class Assembly:
             return Executor(
                 group,
                 ToolRunner(around),
-                self._filler,
+                TellingFiller(self._filler, summaries),
                 loop.report,
                 loop.settle,
                 lambda call: CallContext(call, model.for_step, on_progress),
@@ -216,7 +232,7 @@ class Assembly:
             log=self.log,
             artifacts=artifacts,
             planning=planning,
-            synthesizer=self._synthesizer,
+            synthesizer=TellingSynthesizer(self._synthesizer, summaries),
             new_state=new_state,
             new_executor=new_executor,
             limits=self.settings.limits,

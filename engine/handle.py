@@ -272,7 +272,7 @@ def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str,
 def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
     if asked.subject != "plan":
         raise PlanSchemaError(f"approval {asked.approval_id} is about a step, not a plan")
-    known = {past.step.id: past for past in past_steps(state, 0) if past.step.id not in {s.id for s in plan.steps}}
+    known = {past.step.id: past for past in past_steps(state, None) if past.step.id not in {s.id for s in plan.steps}}
     problems = check_plan(plan, state.graph.tools, known=known)
     if problems:
         raise plan_error(problems)

@@ -32,6 +32,7 @@ from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
 from engine.planning import Planned, Planning, as_ended, fill_request
 from engine.replanner.policy import Move, next_move, situation, undisturbed
+from engine.replanner.view import Rules
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
@@ -92,6 +93,11 @@ class Parts:
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
     notices: tuple[Warned, ...] = ()
+
+    @property
+    def rules(self) -> Rules:
+        """How results are shown to models."""
+        return self.planning.rules
 
 
 class Loop:
@@ -217,7 +223,7 @@ class Loop:
             else:
                 self._executor.start(self.run_id, record.event)
         for step_id, given in decision.fills:
-            self._executor.fill(fill_request(self.state, step_id, given))
+            self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
         for step_id in decision.cancels:
             self._executor.cancel(step_id)
 
@@ -332,7 +338,7 @@ class Loop:
         self._journal.emit(without_model(state, verdict(state, state.stop_reason)))
 
     def _write(self, found: Verdict) -> None:
-        self._then = lambda: self._writer.start(self._group, answer_request(self.state, found))
+        self._then = lambda: self._writer.start(self._group, answer_request(self.state, found, self._parts.rules))
 
     def _wrote(self, item: AnswerReady | EngineError) -> None:
         if isinstance(item, AnswerReady):

@@ -11,6 +11,9 @@ from schemas.errors import BudgetError, EngineError
 from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 
+_OPTIONAL = frozenset({"summarizer", "judge"})
+"""Roles that a run can do without: a call of theirs that the budget does not cover is not made, and ends nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
@@ -123,6 +126,8 @@ class RunModel:
                     error=exc.to_info(),
                 )
             )
+            return
+        if caller.role in _OPTIONAL:
             return
         measure = exc.details.get("measure", "usd")
         self._report(

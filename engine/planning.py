@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import anyio
@@ -14,14 +14,13 @@ from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
 from engine.replanner.history import past_steps, plan_history
+from engine.replanner.view import Rules
 from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanParseError
 from schemas.events import PlanStarted, ReplanStarted, StepEnded
 from schemas.plan import Plan
 from schemas.planning import FillRequest, PlanDelta, PlanReady, PlanRequest, TurnAnswer
 from schemas.protocols import ModelClient, Planner, ToolSource
-
-_FILL_PREVIEW_CHARS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class Planning:
         tools: The declared tools.
         model: The gateway as this run sees it.
         given: The plan to apply instead of asking for a first one.
+        rules: How results are shown.
     """
 
     planner: Planner
@@ -61,6 +61,7 @@ class Planning:
     tools: ToolSource
     model: ModelClient
     given: Plan | None = None
+    rules: Rules = field(default_factory=Rules)
 
     def request(self, state: RunState, event: PlanStarted | ReplanStarted) -> PlanRequest:
         """Return what is asked; built before ``event`` is folded in, for that begins the new revision."""
@@ -68,7 +69,8 @@ class Planning:
         visible = [spec for _, spec in sorted(specs.items()) if spec.enabled and not spec.hidden]
         react = state.mode == "react" or (isinstance(event, PlanStarted) and event.mode == "react")
         why = event.triggers if isinstance(event, ReplanStarted) else None
-        history = plan_history(state, why) if event.revision > 1 or state.graph.steps else None
+        rules = self.rules if react else self.rules.for_planner()
+        history = plan_history(state, why, rules) if event.revision > 1 or state.graph.steps else None
         return PlanRequest(
             task=state.task,
             tools=tuple(visible),
@@ -125,12 +127,12 @@ def todo_calls(state: RunState, plan: Plan) -> list[Call]:
     return calls(todo, values.__getitem__, failed)
 
 
-def fill_request(state: RunState, step_id: str, given: dict[str, Any]) -> FillRequest:
+def fill_request(state: RunState, step_id: str, given: dict[str, Any], rules: Rules) -> FillRequest:
     """Return what the executor model is asked: this step and what it depends on, nothing else."""
     step = state.graph.steps[step_id]
-    needed = set(step.deps)
-    inputs = tuple(past for past in past_steps(state, _FILL_PREVIEW_CHARS) if past.step.id in needed)
-    return FillRequest(task=state.task, step=step.step, tool=step.spec, given=given, inputs=inputs)
+    inputs = past_steps(state, rules, set(step.deps))
+    handles = {past.step.id: state.graph.values[past.step.id] for past in inputs if past.view != "whole"}
+    return FillRequest(task=state.task, step=step.step, tool=step.spec, given=given, inputs=inputs, handles=handles)
 
 
 def as_ended(state: RunState, event: StepEnded) -> StepEnded:

@@ -19,6 +19,8 @@ from engine.durable.memory import MemoryLog
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.planning import Planned, Planning
+from engine.replanner.view import Rules
+from engine.telling import WARNING, RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
 from gateway.providers.replay import Recording, ReplayProvider
 from schemas.errors import CostBudgetError, EngineError, NotFoundError, StoreError, ToolNotFoundError
@@ -28,6 +30,7 @@ from schemas.events import (
     LoggedRecord,
     ModelCalled,
     PlanAccepted,
+    ResultSummarized,
     RunEnded,
     RunStarted,
     StepStarted,
@@ -45,6 +48,7 @@ _FROM_RECORD = frozenset(
     {
         "step_filled",
         "step_retried",
+        "result_summarized",
         "thread_ended",
         "approval_answered",
         "cancel_requested",
@@ -70,6 +74,7 @@ async def replay(
     react: Planner,
     synthesizer: Synthesizer,
     limits: Limits,
+    rules: Rules = Rules(),
     log: RunLog | None = None,
 ) -> AsyncGenerator[LoggedRecord]:
     """Yield a recorded run's events as they are decided again.
@@ -78,6 +83,7 @@ async def replay(
         records: The whole run, as logged.
         planner, react, synthesizer: As the run had them; they are given the recorded replies.
         limits: The caps of the run that its log does not hold.
+        rules: How results were shown to models.
         log: Where its artifacts are; not needed where every result stands in the record.
 
     Raises:
@@ -95,19 +101,29 @@ async def replay(
     written = _CheckedLog(records)
     inbox = _RecordedOrder(records, written)
     model = _RecordedModel(records, started, inbox)
-    planning = Planning(planner, react, _Declared(specs), model, _given(records, started))
+    summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
+    told = RecordedSummaries(lambda: loop.state, summaries)
+    planning = Planning(
+        TellingPlanner(planner, told),
+        TellingPlanner(react, told),
+        _Declared(specs),
+        model,
+        _given(records, started),
+        rules,
+    )
     parts = Parts(
         log=written,
         artifacts=artifacts,
         planning=planning,
-        synthesizer=synthesizer,
+        synthesizer=TellingSynthesizer(synthesizer, told),
         new_state=lambda: RunState(run_id, specs, load=artifacts.value, ask_effectful=_asked_all(records, specs)),
         new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
         notices=_notices(records),
     )
-    await _driven(Loop(run_id, parts, inbox), started)
+    loop = Loop(run_id, parts, inbox)
+    await _driven(loop, started)
     for record in records:
         yield record
 
@@ -250,7 +266,7 @@ class _RecordedOrder(Inbox[Happening]):
             return event.role not in _OWN_CALLS or event.step_id is not None
         if event.kind == "step_ended":
             return event.step_id in self.begun and event.result.status != "skipped"
-        return event.kind in _FROM_RECORD
+        return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code == WARNING)
 
     async def _reply(self, event: LoggedEvent, place: int, *, silent: bool = False) -> Happening:
         """Wait for the happening that leads to an event (or, when silent, to none)."""

@@ -18,6 +18,7 @@ from schemas.model import Role
 from schemas.settings import ModelProvider, ModelSettings, RoutingPreference, Settings
 
 ROLES: tuple[str, ...] = get_args(Role)
+_STAND_INS = {"judge": "planner", "summarizer": "executor"}
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,8 @@ class Routing:
         names = getattr(self._settings.roles, role)
         if names:
             return self._each(names, path, f"role {role}")
-        if role == "judge":
-            return self._each("planner", path, "role judge is not set")
+        if role in _STAND_INS:
+            return self._each(_STAND_INS[role], path, f"role {role} is not set")
         if not self._models:
             raise NoRouteError(
                 f"role {role} is not set and no provider lists a model",

@@ -207,6 +207,14 @@ class StepEnded(Record):
     result: StepResult
 
 
+class ResultSummarized(Record):
+    """A small model summarized a step's result for the prompts that come after it; made once, when one needs it."""
+
+    kind: Literal["result_summarized"] = "result_summarized"
+    step_id: str
+    text: str
+
+
 class ThreadEnded(Record):
     """A blocking call whose step had already ended gave its thread, and its cap slot, back."""
 
@@ -333,6 +341,7 @@ LoggedEvent = Annotated[
     | StepStarted
     | StepRetried
     | StepEnded
+    | ResultSummarized
     | ThreadEnded
     | ApprovalRequested
     | ApprovalAnswered

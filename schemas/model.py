@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.result import Record, Usage
 
-Role = Literal["planner", "executor", "synthesizer", "judge"]
+Role = Literal["planner", "executor", "synthesizer", "judge", "summarizer"]
 StopReason = Literal["end", "length", "tool_calls", "stop_sequence", "refusal", "other"]
 
 

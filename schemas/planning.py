@@ -18,7 +18,8 @@ class PastStep(Record):
 
     Attributes:
         status: done, failed, skipped, running (may be referred to) or waiting.
-        preview: The result, shortened.
+        preview: The result as it is shown: whole, a summary, or a handle and its beginning (``view``).
+        summarize: A summary of the result is wanted and not made yet; the preview stands in for it.
         attempts: Calls made.
         revision: Which plan (or ReAct turn) it belongs to.
     """
@@ -27,6 +28,8 @@ class PastStep(Record):
     status: Literal["done", "failed", "skipped", "running", "waiting"]
     input: dict[str, Any] | None = None
     preview: str = ""
+    view: Literal["whole", "summary", "preview"] = "whole"
+    summarize: bool = False
     error: ErrorInfo | None = None
     reason: str = ""
     attempts: int = 0
@@ -177,6 +180,7 @@ class FillRequest(Record):
     Attributes:
         given: Arguments already there.
         inputs: The steps this one depends on, with their results.
+        handles: The values, by step id, of inputs that are not shown whole: an argument may refer to them.
     """
 
     task: str
@@ -184,3 +188,4 @@ class FillRequest(Record):
     tool: ToolSpec
     given: dict[str, Any] = Field(default_factory=dict)
     inputs: tuple[PastStep, ...] = ()
+    handles: dict[str, Any] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.result import Record
-from schemas.tool import Effects
+from schemas.tool import Effects, ResultView
 
 ProviderKind = Literal["anthropic", "openai", "offline"]
 
@@ -73,6 +73,7 @@ class Roles(Record):
     executor: str | tuple[str, ...] | None = None
     synthesizer: str | tuple[str, ...] | None = None
     judge: str | tuple[str, ...] | None = None
+    summarizer: str | tuple[str, ...] | None = None
 
 
 class RoutingPreference(Record):
@@ -109,6 +110,7 @@ class ToolSettings(Record):
     enabled: bool = True
     hidden: bool = False
     simulate: str | None = None
+    view: ResultView | None = None
 
 
 class PythonSettings(Record):
@@ -185,6 +187,26 @@ class Limits(Record):
     react_fallback: bool = False
 
 
+class Results(Record):
+    """How results of steps stand in the prompts that come after them; what a tool is called with is always whole.
+
+    Attributes:
+        view: auto (whole up to ``whole_tokens``, then a summary if ``roles.summarizer`` is set, else a preview),
+            whole, summary (by the model of ``roles.summarizer``, the executor's where it is not set), or preview (a
+            handle, the value's shape and its beginning). A tool may have its own.
+        whole_tokens: Most tokens of a result that auto shows whole.
+        summary_tokens: Most tokens of a summary.
+        preview_tokens: Tokens of a result's beginning in its preview.
+        prompt_tokens: Most tokens of all results in one prompt; the longest are cut first.
+    """
+
+    view: ResultView = "auto"
+    whole_tokens: int = Field(default=8_000, ge=0)
+    summary_tokens: int = Field(default=400, ge=20)
+    preview_tokens: int = Field(default=400, ge=0)
+    prompt_tokens: int = Field(default=15_000, ge=100)
+
+
 class Approvals(Record):
     """Who is asked before a step with effects.
 
@@ -223,6 +245,7 @@ class Settings(Record):
     tools: tuple[ToolSettings, ...] = ()
     budget: Budget = Budget()
     limits: Limits = Limits()
+    results: Results = Results()
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None

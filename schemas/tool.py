@@ -11,6 +11,9 @@ from schemas.result import Record
 Effects = Literal["none", "idempotent", "effectful"]
 ToolKind = Literal["python", "builtin", "model", "mcp", "openapi", "agent"]
 
+ResultView = Literal["auto", "whole", "summary", "preview"]
+"""How a result stands in later prompts: whole, as a small model's summary, as a handle and preview, or as it fits."""
+
 EMPTY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 
 
@@ -47,6 +50,7 @@ class ToolSpec(Record):
         hidden: Callable by the engine, never shown to the planner, unknown in a plan.
         expected_s: Typical seconds of a call, a prior for scheduling and estimates.
         simulate: Name of the tool that is called first as a dry run.
+        view: How its results stand in later prompts; None takes the configured default.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
@@ -65,6 +69,7 @@ class ToolSpec(Record):
     hidden: bool = False
     expected_s: float | None = None
     simulate: str | None = None
+    view: ResultView | None = None
 
     @property
     def read_only(self) -> bool:

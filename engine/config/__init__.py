@@ -23,6 +23,8 @@ from schemas.settings import Roles, Settings, ToolSettings
 FILE_NAME = "engine.yaml"
 _SECRET = re.compile(r"^\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<plain>[A-Za-z_][A-Za-z0-9_]*))$")
 
+_ONLY_WHERE_SET = ("summarizer",)  # that somebody chose one is what makes ``results.view: auto`` ask it
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
@@ -153,7 +155,10 @@ def _complete(settings: Settings, given: frozenset[str], environ: Mapping[str, s
     if not providers:
         providers, notice = providers_from(environ)
     roles = Roles.model_validate(
-        {role: getattr(settings.roles, role) or role_models(role, providers) for role in Roles.model_fields}
+        {
+            role: getattr(settings.roles, role) or (None if role in _ONLY_WHERE_SET else role_models(role, providers))
+            for role in Roles.model_fields
+        }
     )
     tools = settings.tools if "tools" in given else (ToolSettings(builtin="all"),)
     return settings.model_copy(update={"model_providers": providers, "roles": roles, "tools": tools}), notice

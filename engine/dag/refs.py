@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -191,6 +191,16 @@ def _resolve_text(text: str, lookup: Callable[[str], Any]) -> Any:
         segment if isinstance(segment, str) else as_text(follow(segment, lookup(segment.step_id)))
         for segment in segments
     )
+
+
+def handed_on(value: Any, handles: Container[str]) -> Reference | None:
+    """Return the reference that a value is, whole, to one of these steps; None for anything else.
+
+    With it a model hands on a result that it was not shown whole; other braces in what it writes are data.
+    """
+    segments = parse(value) if isinstance(value, str) and "{{" in value else ()
+    only = segments[0] if len(segments) == 1 else None
+    return only if isinstance(only, Reference) and not only.problem and only.step_id in handles else None
 
 
 def follow(reference: Reference, value: Any) -> Any:

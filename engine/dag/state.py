@@ -38,7 +38,6 @@ from schemas.events import (
     StepStarted,
     ThreadEnded,
     Trigger,
-    Warned,
 )
 from schemas.plan import Plan
 from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
@@ -76,9 +75,7 @@ class RunState:
         self._load = load
         self.seq = 0
         self.started = RunStarted(task="", mode="plan")
-        self.task = ""
-        self.mode = "plan"
-        self.revision = 0
+        self.task, self.mode, self.revision = "", "plan", 0
         self.accepted: dict[int, Plan] = {}
         self.planning = False
         self.plan_approved: set[int] = set()
@@ -95,6 +92,7 @@ class RunState:
         self.exhausted: BudgetExhausted | None = None
         self.usage = Usage()
         self.warnings: list[str] = []
+        self.summaries: dict[str, str] = {}
         self.answer: Answer | None = None
         self.ended: RunEnded | None = None
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -110,13 +108,14 @@ class RunState:
             "step_expanded": self._step_expanded,
             "step_started": self._step_started,
             "step_ended": self._step_ended,
+            "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
             "thread_ended": self._thread_ended,
             "approval_requested": self._approval_requested,
             "approval_answered": self._approval_answered,
             "goal_changed": self._goal_changed,
             "cancel_requested": self._cancel_requested,
             "mode_changed": self._mode_changed,
-            "warning": self._warned,
+            "warning": lambda event: self.warnings.append(event.message),
             "budget_exhausted": self._budget_exhausted,
             "answer": self._answered,
             "run_ended": self._run_ended,
@@ -194,9 +193,6 @@ class RunState:
         self.planning = False
         self.plan_error = event.error
         self.graph.void_drafts(self.accepted)
-
-    def _warned(self, event: Warned) -> None:
-        self.warnings.append(event.message)
 
     def _model_called(self, event: ModelCalled) -> None:
         self.usage = self.usage + event.usage

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from engine.dag.refs import follow, handed_on
 from engine.dag.validate import faults
 from schemas.errors import ModelRefusalError, StepInputError
+from schemas.excerpts import excerpts
 from schemas.fence import fence
 from schemas.model import Message, ModelRequest, ModelResponse, TextPart, ToolCallPart, ToolDefinition, ToolResultPart
 from schemas.planning import FillRequest, PastStep
@@ -20,6 +22,7 @@ LACKS_TOOL = "not_enough_information"
 _PROMPT = Path(__file__).with_name("fill_prompt.md").read_text(encoding="utf-8")
 _ROLE = "executor"
 _MAX_REPAIRS = 1
+_GIVEN_CHARS = 8_000
 _LACKS = ToolDefinition(
     name=LACKS_TOOL,
     description="Say what is missing when a required argument cannot be taken or worked out from what is there.",
@@ -45,7 +48,8 @@ class LLMFiller:
     async def fill(self, request: FillRequest, model: ModelClient) -> dict[str, Any]:
         """Return the whole input, valid against the tool's schema; arguments already given are never changed.
 
-        The values are final: braces in them are data, not references.
+        The values are final: braces in them are data, not references. The one exception: where an input was not shown
+        whole, an argument that is nothing but a reference to it (or to a part of it) becomes that value.
 
         Cost: one model call; one more when the first input was not valid.
 
@@ -62,8 +66,9 @@ class LLMFiller:
             call = _call(request, response)
             if call is not None and call.name == LACKS_TOOL:
                 raise _lacks(request, call)
-            filled = {**(call.arguments if call else {}), **request.given}
-            problems = list(_problems(request.tool, call, filled))
+            filled, lost = _with_parts(call.arguments if call else {}, request.handles)
+            filled = {**filled, **request.given}
+            problems = lost or list(_problems(request.tool, call, filled))
             if not problems:
                 return filled
             talk.extend(_feedback(response, problems))
@@ -89,6 +94,19 @@ class LLMFiller:
         )
 
 
+def _with_parts(arguments: dict[str, Any], handles: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Put the values that arguments refer to in their place; also return what cannot be found."""
+    filled: dict[str, Any] = {}
+    lost: list[str] = []
+    for name, value in arguments.items():
+        reference = handed_on(value, handles)
+        try:
+            filled[name] = value if reference is None else follow(reference, handles[reference.step_id])
+        except StepInputError as exc:
+            lost.append(f"$.{name}: {exc.message}")
+    return filled, lost
+
+
 def _schema_left(schema: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the tool's schema without the arguments already given: those can't be changed, and cost no tokens."""
     properties = cast("dict[str, Any]", schema.get("properties", {}))
@@ -101,14 +119,19 @@ def _fences(request: FillRequest) -> Iterator[str]:
     yield fence("task", request.task)
     yield fence("step", _purpose(request), id=request.step.id, tool=request.tool.name)
     if request.given:
-        yield fence("given", json.dumps(request.given, ensure_ascii=False, default=str))
+        given = json.dumps(request.given, ensure_ascii=False, default=str)
+        yield fence("given", excerpts([given], _GIVEN_CHARS)[0])
     for past in request.inputs:
-        yield fence("result", _outcome(past), step=past.step.id, tool=past.step.tool)
+        yield fence("result", _outcome(past), step=past.step.id, tool=past.step.tool, **_shown(past))
 
 
 def _purpose(request: FillRequest) -> str:
     lines = (request.step.description, request.step.rationale)
     return "\n".join(line for line in lines if line) or f"Call {request.tool.name}."
+
+
+def _shown(past: PastStep) -> dict[str, str]:
+    return {} if past.view == "whole" else {"view": past.view}
 
 
 def _outcome(past: PastStep) -> str:

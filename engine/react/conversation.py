@@ -9,6 +9,8 @@ from schemas.fence import fence
 from schemas.model import Message, TextPart, ToolCallPart, ToolResultPart
 from schemas.planning import PastStep, PlanRequest
 
+_CALL_CHARS = 4_000
+
 
 def conversation(request: PlanRequest, system: str) -> list[Message]:
     """Return the messages of a turn: rules, task, then a pair of messages for each earlier revision.
@@ -49,13 +51,13 @@ def rejected(calls: Sequence[ToolCallPart], problems: dict[str, str]) -> Message
 
 
 def _call(past: PastStep) -> ToolCallPart:
+    """Return a call as it was made; one with a large result in it as it was written."""
     arguments = past.input if past.input is not None else past.step.tool_input or {}
-    return ToolCallPart(
-        call_id=past.step.id,
-        name=past.step.tool,
-        arguments=arguments,
-        raw=json.dumps(arguments, ensure_ascii=False, default=str),
-    )
+    raw = json.dumps(arguments, ensure_ascii=False, default=str)
+    if len(raw) > _CALL_CHARS and past.step.tool_input is not None:
+        arguments = past.step.tool_input
+        raw = json.dumps(arguments, ensure_ascii=False, default=str)
+    return ToolCallPart(call_id=past.step.id, name=past.step.tool, arguments=arguments, raw=raw)
 
 
 def _result(past: PastStep) -> ToolResultPart:

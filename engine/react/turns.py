@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from engine.dag.refs import handed_on
 from engine.dag.validate import faults
 from schemas.model import ToolCallPart, ToolDefinition
 from schemas.plan import Step
@@ -73,12 +74,16 @@ class Turn:
     _next_id: int = 0
     _made: Counter[str] = field(default_factory=Counter[str])
     _tools: dict[str, ToolSpec] = field(default_factory=dict[str, ToolSpec])
+    _handles: set[str] = field(default_factory=set[str])
 
     def __post_init__(self) -> None:
         self._next_id = self.request.first_id
         self._tools = offered(self.request)
         history = self.request.history
-        self._made.update(_made_call(step) for step in (history.steps if history else ()) if step.status != "skipped")
+        self._handles = {past.step.id for past in (history.steps if history else ()) if past.view != "whole"}
+        for past in history.steps if history else ():
+            if past.status != "skipped":
+                self._made.update(_made_calls(past))
 
     def problem(self, call: ToolCallPart) -> str:
         """Return why a call cannot be made, with what would be right; empty when it can."""
@@ -91,11 +96,11 @@ class Turn:
 
     def repeats(self, call: ToolCallPart) -> bool:
         """Whether this call would be the third of its kind with the same arguments."""
-        return self._made[call_key(call.name, literal(call.arguments))] >= MAX_REPEATS - 1
+        return self._made[call_key(call.name, self._written(call.arguments))] >= MAX_REPEATS - 1
 
     def holds(self, call: ToolCallPart) -> bool:
         """Whether the turn already has this call as a step."""
-        key = call_key(call.name, literal(call.arguments))
+        key = call_key(call.name, self._written(call.arguments))
         return any(key == call_key(step.tool, step.tool_input or {}) for step in self.steps)
 
     def accept(self, call: ToolCallPart) -> Step | None:
@@ -103,10 +108,17 @@ class Turn:
         if len(self.steps) >= self.request.max_steps:
             self.left_out += 1
             return None
-        tool_input = literal(call.arguments)
+        tool_input = self._written(call.arguments)
         step = self._new_step(call.name, tool_input)
         self._made[call_key(call.name, tool_input)] += 1
         return step
+
+    def _written(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arguments as data; one that is nothing but a reference to a result not shown whole stays one."""
+        return {
+            name: value if handed_on(value, self._handles) is not None else literal(value)
+            for name, value in arguments.items()
+        }
 
     def void(self, keep: int) -> Iterator[Step]:
         """Forget the steps after the first ``keep`` and give those kept new ids, since their drafts are void too."""
@@ -125,6 +137,8 @@ class Turn:
         return step
 
 
-def _made_call(past: PastStep) -> str:
-    tool_input = literal(past.input) if past.input is not None else past.step.tool_input or {}
-    return call_key(past.step.tool, tool_input)
+def _made_calls(past: PastStep) -> set[str]:
+    """Return the keys of a call as it was made, and as it was written where that differs (a result handed on)."""
+    written = past.step.tool_input or {}
+    made = literal(past.input) if past.input is not None else written
+    return {call_key(past.step.tool, made), call_key(past.step.tool, written)}

@@ -107,6 +107,10 @@ def _step_ended(event: events.StepEnded) -> str:
     return f"{head} in {seconds(result.duration_s)}: {shortened(value, WIDTH)}"
 
 
+def _result_summarized(event: events.ResultSummarized) -> str:
+    return f"step {event.step_id}: its result was summarized ({len(event.text):,} characters)"
+
+
 def _thread_ended(event: events.ThreadEnded) -> str:
     return f"the abandoned call of step {event.step_id} has come back"
 
@@ -172,6 +176,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "step_started": _step_started,
     "step_retried": _step_retried,
     "step_ended": _step_ended,
+    "result_summarized": _result_summarized,
     "thread_ended": _thread_ended,
     "approval_requested": _approval_requested,
     "approval_answered": _approval_answered,

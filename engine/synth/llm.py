@@ -9,10 +9,10 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import cast
 
-from engine.synth.excerpts import excerpts
 from engine.synth.language import phrases_for
 from engine.synth.marker import MarkedText
 from engine.synth.template import missing_note, partial_answer
+from schemas.excerpts import excerpts
 from schemas.fence import fence
 from schemas.model import Done, Message, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
 from schemas.planning import AnswerReady, AnswerRequest, PastStep, PlanText

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.dag.refs import Reference, follow, parse
-from engine.synth.excerpts import excerpts
 from engine.synth.language import Phrases, phrases_for
 from engine.synth.plain import block, inline
 from schemas.errors import StepInputError
+from schemas.excerpts import excerpts
 from schemas.planning import AnswerRequest, PastStep
 
 _FOUND_CHARS = 6_000

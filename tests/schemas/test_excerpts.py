@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.synth.excerpts import excerpts
+from schemas.excerpts import excerpts
 
 
 def test_the_longest_is_cut_first() -> None:
