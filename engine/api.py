@@ -22,6 +22,7 @@ from engine.planner.formats.loading import load_plan
 from engine.planning import Planned, Planning
 from engine.replaying import replay
 from engine.tools.judge import ask_judge
+from engine.tools.mcp.servers import ServerState
 from schemas.errors import EngineError, PlanParseError, RunCancelledError
 from schemas.events import (
     ApproveMode,
@@ -30,6 +31,7 @@ from schemas.events import (
     Mode,
     PlanStarted,
     RunLimits,
+    RunStarted,
 )
 from schemas.plan import Plan
 from schemas.planning import PlanReady
@@ -37,6 +39,7 @@ from schemas.result import RunResult, Usage
 
 H = TypeVar("H", bound=Hook)
 _GRACE_S = 0.15
+_ASKED = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,30 @@ class Engine(Assembly):
     """
 
     async def __aenter__(self) -> Engine:
+        """Let the engine own its MCP servers: started when first needed, kept for all its runs."""
+        self._owning = self.servers.hosting()
+        await self._owning.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, *failure: Any) -> None:
+        try:
+            await self._owning.__aexit__(*failure)
+        finally:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections to model providers."""
         await self.gateway.aclose()
+
+    async def ready(self) -> list[ServerState]:
+        """Start the MCP servers that do not run, and return how each is; ``tools`` then holds their tools.
+
+        Every run does so by itself. An engine that was not entered has no servers outside its runs: each is then
+        started, asked and ended again.
+        """
+        async with self.servers.hosting(_ASKED):
+            await self.servers.ready(_ASKED)
+            return self.servers.states()
 
     def on(self, kind: str = "*") -> Callable[[H], H]:
         """Register a hook for one kind of event (``*`` for all): called once an event, in order.
@@ -130,6 +149,8 @@ class Engine(Assembly):
     ) -> AsyncGenerator[RunHandle]:
         """Start a run and hold it; leaving the block before its end cancels it.
 
+        MCP servers that do not run are started first, all at once; one that fails is a warning of the run.
+
         Args:
             task: What to do, in any language.
             plan: Run this plan instead of asking for one. It is not repaired by a planner unless ``limits`` allow it.
@@ -144,23 +165,31 @@ class Engine(Assembly):
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be begun.
         """
-        if plan is not None:
-            self._require(plan)
         run_id = run_id or uuid.uuid4().hex[:12]
-        started = self.started(task, plan, mode, approve, limits, user)
-        handle, loop = self.assemble(run_id, plan)
-        hooks = Feed()
-        if self.hooks:
-            handle.also(hooks)
-        await loop.begin(started)
-        await self.open_budget(run_id, started.limits)
+        async with self.servers.hosting(run_id):
+            await self.servers.ready(run_id)
+            if plan is not None:
+                self._require(plan)
+            started = self.started(task, plan, mode, approve, limits, user)
+            handle, loop = self.assemble(run_id, plan)
+            hooks = Feed()
+            if self.hooks:
+                handle.also(hooks)
+            await loop.begin(started)
+            await self.open_budget(run_id, started.limits)
+            async with self._driven(loop, handle, hooks):
+                yield handle
+
+    @asynccontextmanager
+    async def _driven(self, loop: Loop, handle: RunHandle, hooks: Feed) -> AsyncGenerator[None]:
+        """Drive a run that has begun, until its end or until the block is left."""
         failure: BaseException | None = None
         async with anyio.create_task_group() as group:
             if self.hooks:
                 group.start_soon(call_hooks, hooks, self.hooks)
             group.start_soon(self._drive, loop, handle)
             try:
-                yield handle
+                yield
             except anyio.get_cancelled_exc_class():
                 raise
             except BaseException as exc:
@@ -193,14 +222,18 @@ class Engine(Assembly):
             ModelError, BudgetError: The planner could not be asked.
         """
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
-        started = self.started(task, None, "plan", None, limits, "")
+        async with self.servers.hosting(run_id):
+            await self.servers.ready(run_id)
+            return await self._planned(run_id, self.started(task, None, "plan", None, limits, ""))
+
+    async def _planned(self, run_id: str, started: RunStarted) -> PlanPreview:
         await self.open_budget(run_id, started.limits)
         state = self.state(run_id, Artifacts(self.log))
         state.apply(started)
         model = RunModel(self.gateway, run_id, lambda _: None)
         planning = Planning(self._planner, self._react, self.tools, model)
         found: list[Planned] = []
-        request = planning.request(state, PlanStarted())
+        _, request = planning.ask(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)
         last = found[-1].item
         if isinstance(last, EngineError):
@@ -259,7 +292,9 @@ class Engine(Assembly):
     def _require(self, plan: Plan) -> None:
         problems = self.check(plan)
         if problems:
-            raise plan_error(problems)
+            error = plan_error(problems)
+            error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
+            raise error
 
 
 def _only(exc: BaseException) -> Exception:

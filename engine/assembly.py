@@ -31,9 +31,11 @@ from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer, stopped_note
 from engine.telemetry import quiet_by_default, tracer
 from engine.telling import Summaries, TellingFiller, TellingPlanner, TellingSynthesizer
+from engine.tools.mcp.servers import mcp_servers
 from engine.tools.registry import Registry, from_settings
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
+from schemas.errors import ToolUnavailableError
 from schemas.events import (
     ApproveMode,
     LiveProgress,
@@ -83,7 +85,9 @@ class Assembly:
         given = tuple(tools)
         self.loaded = _load(config, os.environ if environ is None else environ)
         self.settings = self.loaded.settings
+        known = os.environ if environ is None else environ
         self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
+        self.servers = mcp_servers(self.settings, self.loaded.folder, self.tools, known)
         self.log: RunLog = log or MemoryLog()
         self.ledger: Ledger = ledger or MemoryLedger()
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
@@ -145,7 +149,8 @@ class Assembly:
         user: str,
     ) -> RunStarted:
         """Return a run's first event: the mode chosen, the caps, the models and tools as they are now."""
-        visible = [spec for spec in self.tools.specs().values() if spec.enabled and not spec.hidden]
+        down = self.tools.unavailable()
+        visible = [s for n, s in self.tools.specs().items() if s.enabled and not s.hidden and n not in down]
         chosen, reason = (mode, "asked for") if mode != "auto" else choose_mode(task, visible)
         if plan is not None:
             chosen, reason = "plan", "the plan was given"
@@ -237,7 +242,10 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
-            notices=tuple(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
+            notices=(
+                *(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
+                *(Warned(code=ToolUnavailableError.code, message=text) for text in self.servers.down()),
+            ),
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop

@@ -278,7 +278,7 @@ class Loop:
     # ------------------------------------------------------------------ planning
 
     def _ask(self, event: PlanStarted | ReplanStarted) -> None:
-        request = self._parts.planning.request(self.state, event)
+        event, request = self._parts.planning.ask(self.state, event)
         self._journal.emit(event)
         self._drafting.begin()
         self._then = partial(self._call_planner, request)

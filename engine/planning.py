@@ -63,10 +63,18 @@ class Planning:
     given: Plan | None = None
     rules: Rules = field(default_factory=Rules)
 
+    def ask(
+        self, state: RunState, event: PlanStarted | ReplanStarted
+    ) -> tuple[PlanStarted | ReplanStarted, PlanRequest]:
+        """Return the event that begins a plan, with the tools that are down now, and what is asked."""
+        down = tuple(sorted(self.tools.unavailable()))
+        event = event.model_copy(update={"unavailable": down}) if down else event
+        return event, self.request(state, event)
+
     def request(self, state: RunState, event: PlanStarted | ReplanStarted) -> PlanRequest:
         """Return what is asked; built before ``event`` is folded in, for that begins the new revision."""
-        specs = self.tools.specs()
-        visible = [spec for _, spec in sorted(specs.items()) if spec.enabled and not spec.hidden]
+        specs, down = self.tools.specs(), set(event.unavailable)
+        visible = [s for n, s in sorted(specs.items()) if s.enabled and not s.hidden and n not in down]
         react = state.mode == "react" or (isinstance(event, PlanStarted) and event.mode == "react")
         why = event.triggers if isinstance(event, ReplanStarted) else None
         rules = self.rules if react else self.rules.for_planner()
@@ -74,6 +82,7 @@ class Planning:
         return PlanRequest(
             task=state.task,
             tools=tuple(visible),
+            unavailable=event.unavailable,
             first_id=state.graph.highest_id + 1,
             history=history,
             max_steps=state.started.limits.max_steps,

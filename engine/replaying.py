@@ -30,6 +30,8 @@ from schemas.events import (
     LoggedRecord,
     ModelCalled,
     PlanAccepted,
+    PlanStarted,
+    ReplanStarted,
     ResultSummarized,
     RunEnded,
     RunStarted,
@@ -106,7 +108,7 @@ async def replay(
     planning = Planning(
         TellingPlanner(planner, told),
         TellingPlanner(react, told),
-        _Declared(specs),
+        _Declared(specs, records, written),
         model,
         _given(records, started),
         rules,
@@ -374,12 +376,21 @@ class _IdleExecutor:
 class _Declared:
     """Tools that can be looked at and not called (implements ``schemas.protocols.ToolSource``)."""
 
-    def __init__(self, specs: Mapping[str, ToolSpec]) -> None:
+    def __init__(self, specs: Mapping[str, ToolSpec], records: Sequence[LoggedRecord], log: _CheckedLog) -> None:
         self._specs = specs
+        self._records = records
+        self._log = log
 
     def specs(self) -> Mapping[str, ToolSpec]:
         """Return the recorded tools."""
         return self._specs
+
+    def unavailable(self) -> Mapping[str, str]:
+        """Return what was down when the plan that is now asked for was asked for."""
+        for record in self._records[self._log.head :]:
+            if isinstance(record.event, (PlanStarted, ReplanStarted)):
+                return dict.fromkeys(record.event.unavailable, "")
+        return {}
 
     def get(self, name: str) -> Tool:
         """Refuse.

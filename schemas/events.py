@@ -73,11 +73,16 @@ class RunStarted(Record):
 
 
 class PlanStarted(Record):
-    """The planner was asked for the first plan (or, in ReAct, for the next turn)."""
+    """The planner was asked for the first plan (or, in ReAct, for the next turn).
+
+    Attributes:
+        unavailable: Names of declared tools that were down then; the planner was not shown them.
+    """
 
     kind: Literal["plan_started"] = "plan_started"
     revision: int = 1
     mode: Mode = "plan"
+    unavailable: tuple[str, ...] = ()
 
 
 class Trigger(Record):
@@ -89,12 +94,17 @@ class Trigger(Record):
 
 
 class ReplanStarted(Record):
-    """The planner was asked again; ``asked_at`` is the log position the request was built from."""
+    """The planner was asked again; ``asked_at`` is the log position the request was built from.
+
+    Attributes:
+        unavailable: Names of declared tools that were down then; the planner was not shown them.
+    """
 
     kind: Literal["replan_started"] = "replan_started"
     revision: int
     triggers: tuple[Trigger, ...]
     asked_at: int
+    unavailable: tuple[str, ...] = ()
 
 
 class PlanStep(Record):

@@ -181,6 +181,10 @@ class ToolSource(Protocol):
         """Return every declared tool's spec by name, disabled and hidden ones included."""
         ...
 
+    def unavailable(self) -> Mapping[str, str]:
+        """Return the declared tools that cannot be called right now, and why."""
+        ...
+
     def get(self, name: str) -> Tool:
         """Return an enabled tool.
 

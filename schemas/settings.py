@@ -85,18 +85,68 @@ class RoutingPreference(Record):
     prefer: Literal["listed", "price", "latency"] = "listed"
 
 
+class McpToolSettings(Record):
+    """What the configuration says of one tool of an MCP server; what is left out is as the entry says for all."""
+
+    name: str | None = None
+    description: str | None = None
+    effects: Effects | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] | None = None
+    needs_approval: bool | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
+    max_parallel: int | None = Field(default=None, ge=1)
+    max_attempts: int | None = Field(default=None, ge=1)
+    enabled: bool | None = None
+    hidden: bool | None = None
+    simulate: str | None = None
+
+
+class McpSettings(Record):
+    """An MCP server that is started here and spoken to over its stdin and stdout.
+
+    Attributes:
+        command: The program; without ``args`` it may be a whole command line.
+        args: Its arguments; ``$NAME`` (whole) and ``${NAME}`` (anywhere) are looked up in the environment.
+        env: Variables it is given beside the few that every program needs; looked up in the same way.
+        cwd: Its working folder, relative to the configuration file; that file's folder when left out.
+        file: Instead of ``command``: a JSON file with ``mcpServers`` (or ``servers``), as other clients keep it.
+        prefix: What its tools' names begin with; the server's name and ``_`` when left out, nothing when empty.
+        include: The only tools used, by the server's names; ``*`` and ``?`` stand for any characters.
+        exclude: Tools left out, in the same way.
+        trust_annotations: Whether the server's own hints say what its tools do to the world where the configuration
+            does not; otherwise such a tool counts as effectful.
+        tools: What the configuration says of single tools, by the server's names.
+        start_timeout_s: Longest time from its start to its list of tools.
+    """
+
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    cwd: str | None = None
+    file: str | None = None
+    prefix: str | None = Field(default=None, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_-]*)?$")
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    trust_annotations: bool = False
+    tools: dict[str, McpToolSettings] = Field(default_factory=dict)
+    start_timeout_s: float = Field(default=30.0, gt=0)
+
+
 class ToolSettings(Record):
     """One entry of ``tools:``; exactly one of python, builtin, mcp, openapi says where it comes from.
 
     Attributes:
         python: ``module:function``, importable from the folder of the configuration file.
         builtin: Name of a built-in tool; ``builtin: all`` is every one.
-        name: Another name for it.
+        mcp: An MCP server: its settings, or in short its command line or the path of a JSON file. The other keys of
+            the entry then hold for every tool of the server.
+        name: Another name for it; for an MCP server, the server's.
     """
 
     python: str | None = None
     builtin: str | None = None
-    mcp: dict[str, Any] | str | None = None
+    mcp: McpSettings | str | None = None
     openapi: str | None = None
     name: str | None = None
     description: str | None = None

@@ -89,7 +89,7 @@ PURE = {
     "engine.dag.state": ("anyio", "trio", "asyncio", "time", "datetime", "logging", "structlog", "random", "threading")
 }
 LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers")
-HEAVY = ("anthropic", "openai", "networkx", "duckdb", "fastapi")
+HEAVY = ("anthropic", "openai", "networkx", "duckdb", "fastapi", "mcp")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12
 

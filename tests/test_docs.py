@@ -18,6 +18,8 @@ from schemas.settings import (
     Budget,
     FetchSettings,
     Limits,
+    McpSettings,
+    McpToolSettings,
     ModelProvider,
     ModelSettings,
     PythonSettings,
@@ -27,7 +29,7 @@ from schemas.settings import (
 )
 from tests.source import ROOT
 
-LATER = {"store", "agents", "assistants", "listeners", "filters", "mcp", "openapi"}
+LATER = {"store", "agents", "assistants", "listeners", "filters", "openapi"}
 
 
 def blocks(name: str, language: str) -> list[str]:
@@ -49,6 +51,8 @@ def test_the_configuration_shown_is_valid() -> None:
         ModelProvider,
         ModelSettings,
         ToolSettings,
+        McpSettings,
+        McpToolSettings,
         PythonSettings,
         FetchSettings,
         Budget,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json as jsonlib
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -12,9 +13,10 @@ import typer
 from engine.cli import options as given
 from engine.cli.session import loaded, run_async, session
 from engine.sinks.words import fit, one_line, shortened
+from engine.tools.mcp.servers import ServerState
 from gateway.gateway import Gateway, ModelInfo
 from gateway.routing import Route
-from schemas.errors import NoRouteError, ToolNotFoundError
+from schemas.errors import NoRouteError, ToolNotFoundError, ToolUnavailableError
 from schemas.settings import Roles
 from schemas.tool import ToolSpec
 
@@ -28,12 +30,14 @@ def tools(
     name: Annotated[str | None, typer.Argument(help="Show this tool, with its arguments.")] = None,
     config: given.ConfigOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail when an MCP server is not available.")] = False,
 ) -> int:
-    """List the declared tools, or show one."""
+    """List the declared tools and the MCP servers they are from, or show one tool."""
     found = loaded(config, quiet=True)
 
     async def main() -> int:
         async with session(found) as engine:
+            servers = await engine.ready()
             specs = dict(sorted(engine.tools.specs().items()))
         if name is not None:
             print(_json(_one(specs, name)) if json else _shown(_one(specs, name)))
@@ -42,7 +46,7 @@ def tools(
         else:
             rows = [(spec.name, _effects(spec), _first_line(spec.description)) for spec in specs.values()]
             print(_table(("tool", "effects", "what it does"), rows) if rows else "no tools are declared")
-        return 0
+        return _report(servers, table=name is None and not json, check=check)
 
     return run_async(main)
 
@@ -71,6 +75,22 @@ def models(
         return 0
 
     return run_async(main)
+
+
+def _report(servers: Sequence[ServerState], *, table: bool, check: bool) -> int:
+    """Say how the MCP servers are, beside the table or on stderr, and return the exit code."""
+    down = [state for state in servers if not state.up]
+    if table and servers:
+        rows = [(state.name, "up" if state.up else "down", state.reason or _counted(state)) for state in servers]
+        print("\n" + _table(("server", "state", ""), rows))
+    else:
+        for state in down:
+            print(f"note: the MCP server '{state.name}' is not available: {one_line(state.reason)}", file=sys.stderr)
+    return ToolUnavailableError.exit_code if check and down else 0
+
+
+def _counted(state: ServerState) -> str:
+    return f"{len(state.tools)} tool{'' if len(state.tools) == 1 else 's'}"
 
 
 def _routes(gateway: Gateway, role: str) -> list[Route]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
+import structlog
+
 from engine.tools.builtin import BUILTIN_NAMES, builtin_tools, standard_names
 from engine.tools.function import FunctionTool, respec
 from engine.tools.loading import load_object
@@ -20,7 +22,7 @@ from schemas.tool import ToolSpec
 RESERVED = ("step", "answer", "ask", "emit_plan", "not_enough_information")
 """Names that mean something else where a model writes a plan."""
 
-_LATER = {"mcp": "MCP servers", "openapi": "OpenAPI documents"}
+_LATER = {"openapi": "OpenAPI documents"}
 _NOT_OF_SPEC = {"python", "builtin", "mcp", "openapi"}
 _SPEC_FIELDS = tuple(field for field in ToolSettings.model_fields if field not in _NOT_OF_SPEC)
 
@@ -38,6 +40,8 @@ class Registry:
     def __init__(self, tools: Iterable[Tool | Callable[..., Any]] = ()) -> None:
         self._entries: dict[str, _Entry] = {}
         self._specs: Mapping[str, ToolSpec] = MappingProxyType({})
+        self._down: dict[str, str] = {}
+        self._left_out: dict[str, set[str]] = {}
         for tool in tools:
             self.add(tool)
 
@@ -67,6 +71,44 @@ class Registry:
         self._entries[name] = _Entry(made, made.spec, origin)
         self._publish()
         return made
+
+    def replace(self, origin: str, tools: Iterable[Tool], *, unavailable: str = "") -> None:
+        """Declare the tools of one origin in place of those it had; one that was disabled stays so.
+
+        A tool whose name is reserved, or another origin's, is left out and logged.
+
+        Args:
+            origin: Where they come from.
+            tools: All of them.
+            unavailable: Why none of them can be called right now; empty when they can.
+        """
+        before = {name: entry for name, entry in self._entries.items() if entry.origin == origin}
+        for name in before:
+            del self._entries[name]
+        for tool in tools:
+            name = tool.spec.name
+            if name in RESERVED or name in self._entries:
+                by = "the engine" if name in RESERVED else self._entries[name].origin
+                if name not in self._left_out.get(origin, ()):
+                    structlog.get_logger().warning(
+                        f"{origin}: its tool '{name}' is left out: the name is taken by {by}"
+                    )
+                self._left_out.setdefault(origin, set()).add(name)
+                continue
+            enabled = tool.spec.enabled and (name not in before or before[name].spec.enabled)
+            self._entries[name] = _Entry(tool, tool.spec.model_copy(update={"enabled": enabled}), origin)
+        self._down.pop(origin, None)
+        if unavailable:
+            self._down[origin] = unavailable
+        self._publish()
+
+    def set_available(self) -> None:
+        """Forget what was not available: nobody watches any more."""
+        self._down.clear()
+
+    def unavailable(self) -> Mapping[str, str]:
+        """Return the declared tools that cannot be called right now, and why."""
+        return {name: self._down[entry.origin] for name, entry in self._entries.items() if entry.origin in self._down}
 
     def remove(self, name: str) -> None:
         """Forget a tool. A call that runs goes on.
@@ -171,7 +213,7 @@ class _Declared:
 
 
 def from_settings(settings: Settings, folder: Path) -> Registry:
-    """Return the tools a configuration declares; the standard built-in ones when it declares none.
+    """Return the tools a configuration declares; the standard built-in ones when it declares none; none of an MCP server.
 
     Args:
         settings: The configuration.
@@ -186,11 +228,18 @@ def from_settings(settings: Settings, folder: Path) -> Registry:
     named = {entry.builtin for entry in entries}
     registry = Registry()
     for index, entry in enumerate(entries):
+        if entry.mcp is not None and not _other_sources(entry):
+            continue  # its tools are there once the server is (engine.tools.mcp)
         origin = f"tools[{index}]"
         for tool in _tools_of(entry, place, origin, named):
             registry.add(_redeclared(tool, entry, origin), origin=f"{origin} ({_source(entry)})")
-    registry.check()
+    if all(entry.mcp is None for entry in entries):
+        registry.check()
     return registry
+
+
+def _other_sources(entry: ToolSettings) -> bool:
+    return any(getattr(entry, key) is not None for key in ("python", "builtin", "openapi"))
 
 
 def _workspace(settings: Settings, folder: Path) -> Path:

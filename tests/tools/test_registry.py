@@ -132,7 +132,6 @@ def test_any_object_with_spec_and_call_is_a_tool(tmp_path: Path) -> None:
     [
         ([{}], "has none of them"),
         ([{"python": "a:b", "builtin": "all"}], "has python and builtin"),
-        ([{"mcp": "server"}], "tools[0].mcp: tools from MCP servers come in a later release"),
         ([{"openapi": "x.yaml"}], "later release"),
         ([{"builtin": "calculat"}], "no built-in tool 'calculat'"),
         ([{"builtin": "all", "name": "x"}], "cannot have one name"),
