@@ -209,7 +209,7 @@ async def _end(process: Process) -> None:
     _signal(process, "SIGTERM")
     if not await _within(_TERMINATE_S, lambda: not _alive(process)):
         _signal(process, "SIGKILL")
-        await _within(_TERMINATE_S, lambda: process.returncode is not None)
+        await _within(_TERMINATE_S, lambda: not _alive(process))
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             with suppress(*_GONE):
