@@ -213,7 +213,7 @@ class _Declared:
 
 
 def from_settings(settings: Settings, folder: Path) -> Registry:
-    """Return the tools a configuration declares; the standard built-in ones when it declares none; none of an MCP server.
+    """Return the tools a configuration declares, without those of MCP servers; the standard ones when it declares none.
 
     Args:
         settings: The configuration.
