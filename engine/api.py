@@ -14,7 +14,8 @@ from engine.assembly import Assembly
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
-from engine.handle import Feed, Hook, RunHandle, call_hooks
+from engine.handle import Feed, RunHandle
+from engine.hooks import Hook, call_hooks
 from engine.loop import Loop
 from engine.metering import RunModel
 from engine.planner.formats.detect import Form
@@ -104,7 +105,7 @@ class Engine(Assembly):
     def on(self, kind: str = "*") -> Callable[[H], H]:
         """Register a hook for one kind of event (``*`` for all): called once an event, in order.
 
-        A hook may be sync or async; one that raises is logged and harms nothing.
+        A hook may be sync or async; one that raises, or does not return in ten seconds, is logged and harms nothing.
         """
 
         def register(hook: H) -> H:

@@ -18,7 +18,8 @@ from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
-from engine.handle import Hook, RunHandle
+from engine.handle import RunHandle
+from engine.hooks import Hook
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import RunModel

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import anyio
-import structlog
+import anyio.lowlevel
 
 from engine.dag.build import check_plan, plan_error
 from engine.dag.state import RunState
@@ -30,7 +29,6 @@ from schemas.plan import Plan
 from schemas.protocols import RunLog
 from schemas.result import RunResult, StepResult
 
-Hook = Callable[[LoggedRecord], Awaitable[None] | None]
 _TRIES = 50
 
 
@@ -65,24 +63,6 @@ class Feed:
                 return
             await self._more.wait()
             self._more = anyio.Event()
-
-
-async def call_hooks(feed: Feed, hooks: dict[str, list[Hook]]) -> None:
-    """Call the hooks of each record, one after another, in order; one that raises is logged and harms nothing."""
-    async with aclosing(feed.__aiter__()) as items:
-        async for item in items:
-            if isinstance(item, LoggedRecord):
-                for hook in (*hooks.get(item.event.kind, ()), *hooks.get("*", ())):
-                    await _call_hook(hook, item)
-
-
-async def _call_hook(hook: Hook, record: LoggedRecord) -> None:
-    try:
-        outcome = hook(record)
-        if outcome is not None:
-            await outcome
-    except Exception:
-        structlog.get_logger().exception("a hook raised", kind=record.event.kind, seq=record.seq)
 
 
 class RunHandle:
@@ -205,8 +185,8 @@ class RunHandle:
         """End the run: running steps are cancelled, a partial answer is given. Does nothing once it is over."""
         try:
             await self._signal(lambda _: CancelRequested(reason=reason, by=by))
-        except ConflictError:
-            if not self.ended:
+        except ConflictError as exc:
+            if "status" not in exc.details:
                 raise
 
     async def steer(self, task: str, *, by: str = "") -> None:
@@ -218,10 +198,12 @@ class RunHandle:
         await self._signal(lambda _: GoalChanged(task=task, by=by))
 
     async def _signal(self, event: Callable[[RunState], LoggedEvent]) -> None:
+        state = self._new_state()
         for _ in range(_TRIES):
-            state = await self._fold()
+            await self._fold(state)
             if state.ended is not None:
-                raise ConflictError(f"run {self.run_id} is over ({state.ended.status})")
+                status = state.ended.status
+                raise ConflictError(f"run {self.run_id} is over ({status})", details={"status": status})
             try:
                 await self._log.append(self.run_id, state.seq, [event(state)])
             except ConflictError as exc:
@@ -233,10 +215,11 @@ class RunHandle:
             return
         raise ConflictError(f"run {self.run_id} moves too fast to be answered", hint="try again")
 
-    async def _fold(self) -> RunState:
-        records = await self._log.load(self.run_id)
+    async def _fold(self, known: RunState | None = None) -> RunState:
+        """Fold the log, or what it holds beyond a state that is known."""
+        state = known or self._new_state()
+        records = await self._log.load(self.run_id, state.seq)
         await self._artifacts.fetch(records)
-        state = self._new_state()
         for record in records:
             state.apply(record.event)
         return state

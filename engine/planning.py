@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import anyio
+import structlog
 
 from engine.dag.build import dependencies
 from engine.dag.refs import find_references
@@ -16,7 +17,7 @@ from engine.dag.state import RunState
 from engine.replanner.history import past_steps, plan_history
 from engine.replanner.view import Rules
 from engine.telemetry import log_step, span
-from schemas.errors import EngineError, PlanParseError
+from schemas.errors import EngineError, PlanError, PlanParseError, described
 from schemas.events import PlanStarted, ReplanStarted, StepEnded
 from schemas.plan import Plan
 from schemas.planning import FillRequest, PlanDelta, PlanReady, PlanRequest, TurnAnswer
@@ -107,6 +108,9 @@ class Planning:
                     report(Planned(request.revision, PlanParseError("the planner ended without a plan")))
             except EngineError as exc:
                 report(Planned(request.revision, exc))
+            except Exception as exc:
+                structlog.get_logger().exception("the planner raised", revision=request.revision)
+                report(Planned(request.revision, PlanError(f"the planner raised {described(exc)}")))
 
     def _planner(self, request: PlanRequest) -> Planner:
         if self.given is not None and request.revision == 1:

@@ -9,9 +9,10 @@ from typing import cast
 
 import anyio
 import anyio.abc
+import structlog
 
 from engine.telemetry import span
-from schemas.errors import EngineError, ModelOutputError
+from schemas.errors import EngineError, ModelOutputError, described
 from schemas.events import LiveEvent, LiveReset, LiveText
 from schemas.planning import AnswerReady, AnswerRequest, PlanText
 from schemas.protocols import ModelClient, Synthesizer
@@ -97,3 +98,6 @@ class Writer:
                     raise ModelOutputError("the synthesizer ended without an answer")
             except EngineError as exc:
                 self._report(Wrote(scope, exc))
+            except Exception as exc:
+                structlog.get_logger().exception("the synthesizer raised")
+                self._report(Wrote(scope, ModelOutputError(f"the synthesizer raised {described(exc)}")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
@@ -17,7 +18,7 @@ from gateway.prices import Prices
 from gateway.providers.base import Provider
 from gateway.providers.replay import ReplayProvider
 from gateway.routing import Model
-from schemas.errors import CostBudgetError, EngineError, ModelUnavailableError
+from schemas.errors import CostBudgetError, EngineError, ModelError, ModelUnavailableError, described
 from schemas.events import BudgetWarning
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -122,6 +123,16 @@ class Attempt:
         Raises:
             ModelError: The attempt failed, or ended without a reply.
         """
+        try:
+            async with aclosing(self._asked(streamed=streamed, timeout_s=timeout_s)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except EngineError:
+            raise
+        except Exception as exc:  # a provider of the user's, or a library: one call fails, not the whole run
+            raise ModelError(f"the provider of {self._model.ref} raised {described(exc)}") from exc
+
+    async def _asked(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         provider, name = self._lane.provider, self._model.name
         if isinstance(provider, ReplayProvider):
             provider = provider.asked_by(self._context.role, self._context.step_id, self._context.revision)

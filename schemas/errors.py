@@ -330,6 +330,16 @@ class StoreError(EngineError):
     http_status = 503
 
 
+def described(exc: BaseException) -> str:
+    """Return somebody else's exception in one line, for a message of ours.
+
+    >>> described(KeyError("a"))
+    "KeyError: 'a'"
+    """
+    text = " ".join(str(exc).split())
+    return f"{type(exc).__name__}: {text[:300]}" if text else type(exc).__name__
+
+
 def error_classes() -> dict[str, type[EngineError]]:
     """Return every error class by its code."""
     found: dict[str, type[EngineError]] = {}

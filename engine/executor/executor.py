@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.abc
+import structlog
 
 from engine.executor.step import CallContext, ToolRunner
 from engine.telemetry import Span, log_step, span
-from schemas.errors import EngineError, StepError
+from schemas.errors import EngineError, StepError, StepInputError, described
 from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded
 from schemas.planning import FillRequest, StepCall
 from schemas.protocols import Filler, ModelClient
@@ -101,8 +102,7 @@ class Executor:
         while True:
             result: StepResult | None = None
             with scope:
-                while True:
-                    result = None
+                while not scope.cancel_called:  # else a tool would still run up to its first await
                     result = await self._one(context)
                     if scope.cancel_called:
                         break
@@ -110,6 +110,7 @@ class Executor:
                     if following is None:
                         return
                     self._scopes[following.step_id] = scope
+                    result = None
                     context = self._context(run_id, following)
             following = await self._end(context, result or _cancelled(context))
             if following is None:
@@ -164,6 +165,10 @@ class Executor:
             except EngineError as exc:
                 event = _failed_fill(request, exc)
                 _tell(current, event.result)
+            except Exception as exc:
+                structlog.get_logger().exception("the filler raised", step_id=step_id)
+                event = _failed_fill(request, StepInputError(f"the filler raised {described(exc)}"))
+                _tell(current, event.result)
             finally:
                 self._scopes.pop(step_id, None)
                 self._report(event)
@@ -185,8 +190,8 @@ def _cancelled(context: CallContext) -> StepResult:
     return StepResult(
         status="cancelled",
         reason="cancelled while it ran",
-        attempts=1,
-        in_doubt=bool(context.call.idempotency_key),
+        attempts=context.attempts,
+        in_doubt=bool(context.call.idempotency_key) and context.attempts > 0,
         abandoned=context.thread_done is not None,
     )
 

@@ -24,6 +24,7 @@ from schemas.errors import (
     ToolArgumentsError,
     ToolError,
     ToolFailedError,
+    described,
 )
 from schemas.events import StepRetried
 from schemas.planning import StepCall
@@ -37,7 +38,7 @@ _RETRY_AFTER = "retry_after_s"
 class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
-    __slots__ = ("_model", "_model_for", "_on_progress", "call", "replan", "thread_done")
+    __slots__ = ("_model", "_model_for", "_on_progress", "attempts", "call", "replan", "thread_done")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class CallContext:
         on_progress: Callable[[StepCall, str, float | None], None],
     ) -> None:
         self.call = call
+        self.attempts = 0
         self.replan = ""
         self.thread_done: anyio.Event | None = None
         self._model: ModelClient | None = None
@@ -142,6 +144,7 @@ class ToolRunner:
         attempt = call.attempts_made
         while True:
             attempt += 1
+            context.attempts = attempt
             try:
                 value = await _call_once(tool, call.input, context)
                 stored = await store_value(value, around.keep, around.result_bytes, around.max_result_bytes)
@@ -193,14 +196,9 @@ async def _call_once(tool: Tool, arguments: Mapping[str, Any], context: CallCont
             raise
         raise ToolFailedError(f"{tool.spec.name} raised a cancellation of its own ({type(exc).__name__})") from exc
     except (ConnectionError, TimeoutError) as exc:
-        raise StepTimeoutError(f"{tool.spec.name}: {_one_line(exc)}") from exc
+        raise StepTimeoutError(f"{tool.spec.name}: {described(exc)}") from exc
     except BaseException as exc:
-        raise ToolFailedError(f"{tool.spec.name} raised {_one_line(exc)}") from exc
-
-
-def _one_line(exc: BaseException) -> str:
-    text = " ".join(str(exc).split())
-    return f"{type(exc).__name__}: {text[:300]}" if text else type(exc).__name__
+        raise ToolFailedError(f"{tool.spec.name} raised {described(exc)}") from exc
 
 
 def _check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:

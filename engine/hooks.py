@@ -1,0 +1,53 @@
+"""Hooks: functions of the user's that see each event of a run, and can do it no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from inspect import isawaitable
+
+import anyio
+import structlog
+
+from engine.handle import Feed
+from schemas.events import LoggedRecord
+
+Hook = Callable[[LoggedRecord], Awaitable[None] | None]
+PATIENCE_S = 10.0  # a call of a hook that takes longer is broken off
+
+
+async def call_hooks(feed: Feed, hooks: Mapping[str, Sequence[Hook]]) -> None:
+    """Call the hooks of each record, one after another, in order, until the feed ends.
+
+    One that raises, whatever it raises, is logged and harms nothing. One that does not return in ``PATIENCE_S`` is
+    broken off, logged, and called no more in this run: it must not keep the run from returning.
+    """
+    stuck: list[Hook] = []
+    async with aclosing(feed.__aiter__()) as items:
+        async for item in items:
+            if not isinstance(item, LoggedRecord):
+                continue
+            for hook in (*hooks.get(item.event.kind, ()), *hooks.get("*", ())):
+                if hook not in stuck and not await _returned(hook, item):
+                    stuck.append(hook)
+
+
+async def _returned(hook: Hook, record: LoggedRecord) -> bool:
+    """Call a hook; False when it had to be broken off."""
+    log = structlog.get_logger().bind(hook=getattr(hook, "__qualname__", repr(hook)), kind=record.event.kind)
+    with anyio.move_on_after(PATIENCE_S) as scope:
+        try:
+            outcome = hook(record)
+            if isawaitable(outcome):
+                await outcome
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() == float("-inf"):
+                raise
+            log.exception("a hook raised a cancellation of its own", seq=record.seq)
+        except BaseException:  # SystemExit too: a hook does not decide when the process ends
+            log.exception("a hook raised", seq=record.seq)
+    if scope.cancelled_caught:
+        log.warning("a hook did not return; it is called no more in this run", seq=record.seq, timeout_s=PATIENCE_S)
+    return not scope.cancelled_caught
