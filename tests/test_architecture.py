@@ -53,6 +53,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "opentelemetry.sdk": ("engine.telemetry",),
     "opentelemetry.exporter": ("engine.telemetry",),
     "networkx": ("engine.dag",),
+    "regex": ("engine.dag.patterns",),
     "jmespath": ("engine.dag",),
     "anthropic": ("gateway.providers",),
     "openai": ("gateway.providers",),

@@ -10,6 +10,8 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
+from engine.dag.patterns import GUARDED, has_patterns, patience
+
 MAX_DEPTH = 64
 _MAX_BITS = 1024
 _KEPT = 4096
@@ -22,7 +24,8 @@ def _checker(schema: dict[str, Any]) -> tuple[Draft202012Validator, str]:
     if kept is None or kept[0] is not schema:
         if len(_validators) >= _KEPT:
             _validators.clear()
-        kept = _validators[id(schema)] = (schema, Draft202012Validator(schema), _outside(schema))
+        checker = GUARDED(schema) if has_patterns(schema) else Draft202012Validator(schema)
+        kept = _validators[id(schema)] = (schema, checker, _outside(schema))
     return kept[1], kept[2]
 
 
@@ -110,12 +113,21 @@ def faults(
     if unusable:
         return [("$", unusable)]
     try:
-        if checker.is_valid(value):
-            return ()
-        errors = cast("Iterator[ValidationError]", checker.iter_errors(value))  # pyright: ignore[reportUnknownMemberType]
-        return [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
-    except Exception as exc:  # a $ref to nowhere or to itself, a pattern that is none, a number out of range
+        if type(checker) is Draft202012Validator:
+            return _found(checker, value, skip)
+        with patience():
+            return _found(checker, value, skip)
+    except Exception as exc:  # a $ref to nowhere or to itself, a pattern that is none or never ends, an odd number
         return [("$", f"its schema cannot be applied: {type(exc).__name__}: {_shown(str(exc))}")]
+
+
+def _found(
+    checker: Draft202012Validator, value: Any, skip: Callable[[ValidationError], bool]
+) -> Sequence[tuple[str, str]]:
+    if checker.is_valid(value):
+        return ()
+    errors = cast("Iterator[ValidationError]", checker.iter_errors(value))  # pyright: ignore[reportUnknownMemberType]
+    return [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
