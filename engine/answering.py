@@ -9,6 +9,7 @@ from engine.dag.state import RunState
 from engine.dag.steps import StepState
 from engine.replanner.history import past_steps
 from engine.replanner.view import Rules
+from engine.replanner.policy import goal_changed
 from engine.synth.template import fill_answer, partial_answer
 from schemas.errors import (
     CostBudgetError,
@@ -77,6 +78,8 @@ def _missing(state: RunState, steps: list[StepState]) -> tuple[str, ...]:
         lines = [] if state.stop is None else [state.stop_reason]
     if not lines and state.stop is not None and state.answer is None:
         lines.append(state.stop_reason)
+    if state.mode == "plan" and goal_changed(state):
+        lines.append(f"the changed goal, which could not be planned for: {state.task}")
     return tuple(lines)
 
 
@@ -90,8 +93,9 @@ def _no_plan(state: RunState) -> tuple[str, ...]:
         return (state.stop_reason,)
     if state.plan_error is not None:
         return (state.plan_error.message,)
-    if state.triggers:
-        return (f"no plan was approved: {state.feedback or state.triggers[-1].message}",)
+    rejected = [trigger.message for trigger in state.triggers if trigger.kind == "rejected"]
+    if rejected:
+        return (f"no plan was approved: {state.feedback or rejected[-1]}",)
     return ()
 
 

@@ -30,7 +30,7 @@ from engine.drafting import Drafting
 from engine.durable.artifacts import Artifacts
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
-from engine.planning import Planned, Planning, as_ended, fill_request
+from engine.planning import Planned, Planning, as_ended, fill_request, wanted
 from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.replanner.view import Rules
 from engine.telemetry import log_ids, span
@@ -111,7 +111,6 @@ class Loop:
         self._drafting = Drafting(self._journal, parts.limits.similarity, parts.publish)
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, parts.publish)
         self._then: Callable[[], None] | None = None
-        self._stale = False
         self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None
         self._began = 0.0
@@ -163,6 +162,8 @@ class Loop:
                 while self.state.ended is None:
                     happenings = await self.inbox.take()
                     async with self._turn:
+                        if any(isinstance(happening, Moved) for happening in happenings):
+                            await self._catch_up()  # first: what people said is older than what came with it
                         for happening in happenings:
                             self._take(happening)
                         await self._advance()
@@ -194,9 +195,6 @@ class Loop:
     async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does."""
         while True:
-            if self._stale:
-                self._stale = False
-                await self._catch_up()
             decision = decide(self.state, self._journal.emit)
             decided = self.state.seq
             self._direct()
@@ -242,8 +240,7 @@ class Loop:
     def _direct(self) -> None:
         """Decide what the run as a whole does next."""
         state = self.state
-        if state.stop is not None or state.task != self._writer.task:
-            self._writer.break_off(state.stop_reason or "the goal changed")
+        self._writer.look(state)
         if state.ended is not None or self._writer.busy or undisturbed(self.state):
             return
         if state.answer is not None:
@@ -267,6 +264,7 @@ class Loop:
                 self._planning_scope.cancel()
                 self._ask(ReplanStarted(revision=state.revision + 1, triggers=move.triggers, asked_at=state.seq))
             case "turn":
+                self._planning_scope.cancel()
                 self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
             case "fallback":
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
@@ -291,14 +289,15 @@ class Loop:
         """Fold one happening in."""
         match happening:
             case Planned():
-                if happening.revision == self.state.revision and self.state.planning:
+                if wanted(self.state, happening):
                     self._drafting.take(happening.item)
             case Wrote():
+                self._writer.look(self.state)
                 written = self._writer.take(happening)
                 if written is not None:
                     self._wrote(written)
             case Moved():
-                self._stale = True
+                pass  # the log was read anew
             case StepEnded():
                 self._journal.fact(as_ended(self.state, happening))
             case StepFilled():

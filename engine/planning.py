@@ -16,6 +16,7 @@ from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
 from engine.replanner.history import past_steps, plan_history
 from engine.replanner.view import Rules
+from engine.replanner.policy import outdated
 from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanError, PlanParseError, described
 from schemas.events import PlanStarted, ReplanStarted, StepEnded
@@ -30,6 +31,13 @@ class Planned:
 
     revision: int
     item: PlanDelta | EngineError
+
+
+def wanted(state: RunState, planned: Planned) -> bool:
+    """Whether what a planner says is still of use: after a stop only why there is no plan."""
+    if planned.revision != state.revision or not state.planning or outdated(state):
+        return False
+    return state.stop is None or isinstance(planned.item, EngineError)
 
 
 class GivenPlan:

@@ -11,6 +11,7 @@ import anyio
 import anyio.abc
 import structlog
 
+from engine.dag.state import RunState
 from engine.telemetry import span
 from schemas.errors import EngineError, ModelOutputError, described
 from schemas.events import LiveEvent, LiveReset, LiveText
@@ -69,6 +70,11 @@ class Writer:
             self._scope.cancel()
             self._scope = None
             self._publish(LiveReset(stream="answer", reason=reason))
+
+    def look(self, state: RunState) -> None:
+        """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
+        if state.stop is not None or state.task != self.task:
+            self.break_off(state.stop_reason or "the goal changed")
 
     def take(self, wrote: Wrote) -> AnswerReady | EngineError | None:
         """Take a reported part in; return the end of the reply once it is there."""

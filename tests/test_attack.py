@@ -11,11 +11,22 @@ import anyio.lowlevel
 import pytest
 
 from engine.durable.memory import MemoryLog
+from engine.executor.executor import Executor
 from engine.testing import FakeTool, ScriptedProvider, scripted_engine
-from schemas.events import LoggedEvent, LoggedRecord, Warned
-from schemas.planning import FillRequest, PlanDelta, PlanRequest, Repairing, StepDraft, TurnAnswer
+from schemas.events import LoggedEvent, LoggedRecord, StepStarted, Warned
+from schemas.planning import (
+    AnswerReady,
+    AnswerRequest,
+    FillRequest,
+    PlanDelta,
+    PlanRequest,
+    PlanText,
+    Repairing,
+    StepDraft,
+    TurnAnswer,
+)
 from schemas.protocols import ModelClient
-from tests.runs import engine_of, plan_of, step
+from tests.runs import engine_of, plan_of, ran, step, watching
 
 NEEDS = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 
@@ -106,3 +117,95 @@ async def test_no_step_is_left_open_when_the_answer_comes_first() -> None:
     assert result.answer == "never mind"
     assert (kinds["step_started"], kinds["step_ended"], kinds["run_ended"]) == (1, 1, 1)
     assert result.steps["1"].status == "discarded"
+
+
+class Faulty:
+    """A planner, synthesizer and filler with a bug in it."""
+
+    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
+        """Write a step, and break."""
+        del request, model
+        yield StepDraft(step=step("1"))
+        raise KeyError("a bug")
+
+    async def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncIterator[PlanText | AnswerReady]:
+        """Write a word, and break."""
+        del request, model
+        yield PlanText(text="It ")
+        raise KeyError("a bug")
+
+    async def fill(self, request: FillRequest, model: ModelClient) -> dict[str, Any]:
+        """Break."""
+        raise KeyError("a bug")
+
+
+@pytest.mark.anyio
+async def test_a_planner_with_a_bug_gives_no_plan_and_the_run_still_ends() -> None:
+    """B35: an exception that nobody foresaw, in a planner of the user's, ends the run as failed, once, and says so."""
+    engine = engine_of()
+    engine._planner = Faulty()  # pyright: ignore[reportPrivateUsage]
+    run = await ran(engine)
+    assert (run.result.status, run.kinds("run_ended")) == ("failed", ["run_ended"])
+    assert "the planner raised KeyError: 'a bug'" in run.result.answer
+
+
+@pytest.mark.anyio
+async def test_a_synthesizer_with_a_bug_costs_its_words_and_no_result() -> None:
+    """B35: the answer is then written without it, from what the steps gave."""
+    engine = engine_of(FakeTool("look", "forty-two"))
+    engine._synthesizer = Faulty()  # pyright: ignore[reportPrivateUsage]
+    result = (await ran(engine, plan_of(step("1"), answer=None))).result
+    assert "forty-two" in result.answer
+    assert any("the synthesizer raised KeyError" in warning for warning in result.warnings)
+
+
+@pytest.mark.anyio
+async def test_a_filler_with_a_bug_fails_its_step_only() -> None:
+    """B35: the step fails and says why; its siblings are done."""
+    engine = engine_of(FakeTool("look", "x"), FakeTool("send", "sent", input_schema=NEEDS))
+    engine._filler = Faulty()  # pyright: ignore[reportPrivateUsage]
+    result = (await ran(engine, plan_of(step("1"), step("2", "send", tool_input=None)))).result
+    error = result.steps["2"].error
+    assert (result.steps["1"].status, result.steps["2"].status) == ("done", "failed")
+    assert error is not None
+    assert "the filler raised KeyError" in error.message
+
+
+@pytest.mark.anyio
+async def test_a_step_cancelled_before_it_began_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B38: a tool whose step was cancelled in the tick it started in is not called: its first lines may act."""
+    tool = FakeTool("send", "sent", effects="effectful")
+    begin = Executor.start
+
+    def begin_and_cancel(self: Executor, run_id: str, event: StepStarted) -> None:
+        begin(self, run_id, event)
+        self.cancel(event.step_id)
+
+    monkeypatch.setattr(Executor, "start", begin_and_cancel)
+    result = await engine_of(tool).apply(plan_of(step("1", "send")))
+    assert (tool.calls, result.steps["1"].status, result.steps["1"].attempts) == ([], "cancelled", 0)
+    assert not result.steps["1"].in_doubt
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_step_says_how_often_it_was_called() -> None:
+    """B35: a step that is cancelled between two attempts tells the attempts that were made."""
+    tool = FakeTool("look", ConnectionError("try again"))
+    async with watching(engine_of(tool), plan_of(step("1"))) as (run, over):
+        while len(tool.calls) < 2:
+            await anyio.sleep(0.01)
+        await run.cancel()
+    assert over[0].result.steps["1"].attempts == len(tool.calls)
+
+
+@pytest.mark.anyio
+async def test_a_cancel_that_comes_with_the_end_does_nothing() -> None:
+    """B47: between the run's last event and its caller's return, a cancel is not an error."""
+    engine = engine_of()
+    seen: list[str] = []
+    async with engine.start(plan=plan_of(step("1"))) as run:
+        async for item in run.events():
+            if isinstance(item, LoggedRecord) and item.event.kind == "run_ended":
+                await run.cancel()
+                seen.append(item.event.status)
+    assert seen == ["completed"]

@@ -159,8 +159,8 @@ class RunState:
 
     def _plan_started(self, event: PlanStarted) -> None:
         self.revision, self.planning = event.revision, True
-        if event.mode == "react":
-            self.turns, self.triggers = self.turns + 1, []
+        self.turns += event.mode == "react"
+        self.triggers = self.triggers if self.started.given and event.revision == 1 else []  # the planner is told
         self.graph.void_drafts(self.accepted)
 
     def _replan_started(self, event: ReplanStarted) -> None:
@@ -203,8 +203,7 @@ class RunState:
 
     def _mode_changed(self, event: ModeChanged) -> None:
         self.mode = event.mode
-        self.triggers = []
-        self.plan_error = None
+        self.triggers, self.plan_error = [], None
 
     def _cancel_requested(self, event: CancelRequested) -> None:
         self._stop("cancelled", event.reason or "cancelled")
@@ -214,7 +213,7 @@ class RunState:
         self._stop("budget", event.message)
 
     def _stop(self, stop: Stop, reason: str) -> None:
-        if self.stop is None:
+        if self.stop is None and self.answer is None:  # what comes after the answer stops nothing
             self.stop, self.stop_reason = stop, reason
 
     def _answered(self, event: Answer) -> None:

@@ -19,7 +19,7 @@ class Situation:
 
     Attributes:
         triggers: Why a replan is due, since the last one.
-        planning: Whether a planning call is under way.
+        planning: Whether a planning call is under way, for the goal as it is.
         settled: Whether nothing runs, is ready, or waits for a person.
         mode: The run's mode now.
         replans: Replans so far.
@@ -29,6 +29,7 @@ class Situation:
         error_rate: Share of failed steps from which a replan is due.
         plan_error: Why the last planning call gave no plan.
         react_fallback: Whether ReAct may take over after a cap.
+        outdated: Whether a call is under way for a goal that changed, and another will take its place.
     """
 
     triggers: tuple[Trigger, ...]
@@ -42,15 +43,16 @@ class Situation:
     error_rate: float = 0.5
     plan_error: ErrorInfo | None = None
     react_fallback: bool = False
+    outdated: bool = False
 
 
 def situation(state: RunState, limits: Limits) -> Situation:
     """Read off a run what the rules look at."""
     ended, failed = state.outcomes.get(state.revision, (0, 0))
-    goal_changed = any(trigger.kind == "goal_changed" for trigger in state.triggers)
     return Situation(
         triggers=tuple(state.triggers),
-        planning=state.planning and not goal_changed,
+        planning=state.planning and not goal_changed(state),
+        outdated=outdated(state),
         settled=state.settled(),
         mode=state.mode,
         replans=state.replans,
@@ -61,6 +63,21 @@ def situation(state: RunState, limits: Limits) -> Situation:
         plan_error=state.plan_error,
         react_fallback=limits.react_fallback,
     )
+
+
+def goal_changed(state: RunState) -> bool:
+    """Whether the goal changed and nobody planned for it yet."""
+    return any(trigger.kind == "goal_changed" for trigger in state.triggers)
+
+
+def outdated(state: RunState) -> bool:
+    """Whether the planning call under way is for a goal that changed, and another call will take its place.
+
+    What it still says must not become the run's plan: its steps with effects would start.
+    """
+    if not (state.planning and goal_changed(state)):
+        return False
+    return state.mode == "react" or (state.plan_error is None and state.replans < state.started.limits.max_replans)
 
 
 def undisturbed(state: RunState) -> bool:
@@ -95,7 +112,8 @@ def next_move(now: Situation) -> Move:
     if now.planning:
         return _WAIT
     if now.mode == "react":
-        return Move("turn") if now.settled and now.plan_error is None else _finish(now, "")
+        due = now.outdated or (now.settled and now.plan_error is None)
+        return Move("turn") if due else _finish(now, "")
     triggers = _due(now)
     if not triggers:
         return _finish(now, "")

@@ -12,6 +12,9 @@ from schemas.errors import StoreError
 from schemas.events import (
     Answer,
     ApprovalAnswered,
+    BudgetExhausted,
+    CancelRequested,
+    LoggedEvent,
     PlanAccepted,
     PlanStarted,
     ReplanStarted,
@@ -26,6 +29,8 @@ from schemas.plan import Plan, Step
 from schemas.result import ArtifactRef, ErrorInfo, StepResult
 from schemas.tool import ToolSpec
 from tests.dag.graphs import FAILED, TOOLS, World, done, step
+
+BUDGET = BudgetExhausted(scope="run:r", measure="seconds", spent=1, limit=1)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +58,15 @@ def test_nothing_follows_the_end() -> None:
     state.apply(RunEnded(status="completed"))
     with pytest.raises(StoreError, match="after run_ended"):
         state.apply(RunEnded(status="completed"))
+
+
+@pytest.mark.parametrize("late", [CancelRequested(), BUDGET])
+def test_what_stops_a_run_comes_too_late_once_it_is_answered(late: LoggedEvent) -> None:
+    """B45: a run that has its whole answer is complete, whatever says stop from then on."""
+    state = World([step(1)]).finish().state
+    state.apply(Answer(text="x"))
+    state.apply(late)
+    assert (state.stop, state.stop_reason) == (None, "")
 
 
 @pytest.mark.parametrize(

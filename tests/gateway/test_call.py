@@ -13,7 +13,7 @@ from schemas.errors import (
     ModelUnavailableError,
     RateLimitError,
 )
-from schemas.model import ImagePart, Message, ModelResponse, Restart
+from schemas.model import ImagePart, Message, ModelRequest, ModelResponse, Restart
 from schemas.result import Usage
 from schemas.settings import ModelSettings
 from tests.gateway.fakes import FAST, ScriptedProvider, chunks, gateway, request, settings, texts
@@ -191,3 +191,19 @@ async def test_images_go_to_models_that_see() -> None:
     picture = Message(role="user", parts=(ImagePart(url="https://example.org/a.png"),))
     asked = request().model_copy(update={"messages": (picture,)})
     assert (await gateway(provider, given=given).complete(asked)).model == "seeing"
+
+
+class Faulty(ScriptedProvider):
+    """A provider whose model ``big`` meets a bug."""
+
+    async def complete(self, model: str, request: ModelRequest, *, timeout_s: float) -> ModelResponse:
+        """Break."""
+        if model == "big":
+            raise KeyError("a bug")
+        return await super().complete(model, request, timeout_s=timeout_s)
+
+
+async def test_a_fault_in_a_provider_is_an_error_of_ours_and_the_next_model_answers() -> None:
+    """B76: what a provider, or the library under it, raises unforeseen fails one model's call, never the caller."""
+    response = await gateway(Faulty({"big": ["unused"], "small": ["hi"]})).complete(request())
+    assert (response.text, response.route) == ("hi", "role planner; p/big failed 1× (model)")

@@ -30,6 +30,10 @@ BROKEN = (
     "type",
     "question",
 )
+ACTS = (
+    *("steer", "approve", "approve", "reject", "edit", "bad_edit", "edit_plan", "same_plan", "bare", "twice"),
+    *("wrong_id", "stranger", "cancel", "peek", "leave", "stop_reading"),
+)
 GAPS_S = (0.0, 0.0, 0.01, 0.3, 2.0, 20.0)
 
 
@@ -113,10 +117,7 @@ _TEXTS = st.builds(Reply, broken=st.sampled_from(("", "", "", "blank")), fault=s
 _FILLS = st.sampled_from(("ok",) * 6 + ("lacks", "invalid", "slow", *FAULTS))
 _ACTS = st.builds(
     Act,
-    kind=st.sampled_from(
-        ("steer", "approve", "approve", "reject", "edit", "bad_edit", "edit_plan", "same_plan", "bare", "twice")
-        + ("wrong_id", "stranger", "cancel", "peek", "leave", "stop_reading")
-    ),
+    kind=st.sampled_from(ACTS),
     after_s=st.sampled_from(GAPS_S),
     which=st.integers(0, 2),
 )

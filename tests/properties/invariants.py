@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.handle import run_result
-from schemas.events import LiveReset, LiveText, LoggedRecord
+from schemas.events import (
+    ApprovalAnswered,
+    ApprovalRequested,
+    LiveReset,
+    LiveText,
+    LoggedEvent,
+    LoggedRecord,
+    StepEnded,
+    StepStarted,
+)
 from tests.properties.history import History
 from tests.properties.playing import GRACE_S, Played, Scene
 from tests.properties.world import SPECS
@@ -48,57 +58,74 @@ def _check_order(records: list[LoggedRecord]) -> None:
             assert accepted.get(event.revision, record.seq) < record.seq, f"{event.step_id} before its plan"
 
 
-def _check_steps(scene: Scene, played: Played) -> None:
-    """Each step starts at most once and ends exactly once; no finished one is called again; approvals are heeded."""
-    known: set[str] = set()
-    started: dict[str, Any] = {}
-    ended: dict[str, Any] = {}
-    agreed: dict[str, dict[str, Any] | None] = {}
-    asked: dict[str, Any] = {}
-    plan_agreed: set[int] = set()
-    asks = scene.world.history.approve
-    for record in played.records:
-        event = record.event
+@dataclass
+class Book:
+    """The steps of one run, event by event: each starts at most once, ends exactly once, runs as agreed."""
+
+    history: History
+    known: set[str] = field(default_factory=set[str])
+    started: dict[str, StepStarted] = field(default_factory=dict[str, StepStarted])
+    ended: dict[str, StepEnded] = field(default_factory=dict[str, StepEnded])
+    asked: dict[str, ApprovalRequested] = field(default_factory=dict[str, ApprovalRequested])
+    agreed: dict[str, dict[str, Any] | None] = field(default_factory=dict[str, dict[str, Any] | None])
+    plans_agreed: set[int] = field(default_factory=set[int])
+
+    def take(self, event: LoggedEvent) -> None:
+        """Take the next event in."""
         match event.kind:
             case "plan_step":
-                known.add(event.step.id)
+                self.known.add(event.step.id)
             case "plan_accepted":
-                known.update(step.id for step in event.plan.steps)
+                self.known.update(step.id for step in event.plan.steps)
             case "step_expanded":
-                known.update(f"{event.step_id}[{index}]" for index in range(event.count))
+                self.known.update(f"{event.step_id}[{index}]" for index in range(event.count))
             case "approval_requested":
-                asked[event.approval_id] = event
+                self.asked[event.approval_id] = event
             case "approval_answered":
-                request = asked.pop(event.approval_id)
-                if event.decision != "reject" and request.step_id is not None:
-                    agreed[request.step_id] = event.input if event.decision == "edit" else request.input
-                elif event.decision != "reject":
-                    plan_agreed.add(request.revision)
+                self._answered(self.asked.pop(event.approval_id), event)
             case "step_started":
-                assert event.step_id in known, f"{event.step_id} was never planned"
-                assert event.step_id not in started | ended, f"{event.step_id} started twice"
-                started[event.step_id] = event
-                gated = event.tool == "mail" or (scene.world.history.ask_all and SPECS[event.tool]["effects"] != "none")
-                if gated and asks != "all" and not (asks == "plan" and event.revision in plan_agreed):
-                    assert agreed.get(event.step_id) == event.input, f"{event.step_id} ran as nobody agreed to"
+                self._start(event)
             case "step_ended":
-                assert event.step_id in known, f"{event.step_id} was never planned"
-                assert event.step_id not in ended, f"{event.step_id} ended twice"
-                ended[event.step_id] = event
+                assert event.step_id in self.known, f"{event.step_id} was never planned"
+                assert event.step_id not in self.ended, f"{event.step_id} ended twice"
+                self.ended[event.step_id] = event
             case _:
                 pass
-    assert known == set(ended), f"left open: {known - set(ended)}"
-    calls = Counter((c.step_id, c.tool) for c in scene.world.calls if c.run_id == played.run_id)
-    for (step_id, tool), count in calls.items():
-        event = started[step_id]
-        if tool != event.tool:
-            continue  # its dry run
-        safe = SPECS[tool]["effects"] != "effectful" or event.input["does"] in ("limited",)
-        assert count <= (3 if safe else 1), f"{step_id} ({tool}) was called {count} times"
-        assert count <= max(1, ended[step_id].result.attempts), f"{step_id}: {count} calls"
-    for call in scene.world.calls:
-        if call.run_id == played.run_id and call.tool == started[call.step_id].tool:
-            assert dict(call.arguments) == started[call.step_id].input
+
+    def _answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
+        if event.decision != "reject" and asked.step_id is not None:
+            self.agreed[asked.step_id] = event.input if event.decision == "edit" else asked.input
+        elif event.decision != "reject":
+            self.plans_agreed.add(asked.revision)
+
+    def _start(self, event: StepStarted) -> None:
+        assert event.step_id in self.known, f"{event.step_id} was never planned"
+        assert event.step_id not in {*self.started, *self.ended}, f"{event.step_id} started twice"
+        self.started[event.step_id] = event
+        gated = event.tool == "mail" or (self.history.ask_all and SPECS[event.tool]["effects"] != "none")
+        covered = self.history.approve == "plan" and event.revision in self.plans_agreed
+        if gated and self.history.approve != "all" and not covered:
+            assert self.agreed.get(event.step_id) == event.input, f"{event.step_id} ran as nobody agreed to"
+
+
+def _check_steps(scene: Scene, played: Played) -> None:
+    """The log is consistent about each step, and what tools saw is what it says."""
+    book = Book(scene.world.history)
+    for record in played.records:
+        book.take(record.event)
+    assert book.known == set(book.ended), f"left open: {book.known - set(book.ended)}"
+    calls = [call for call in scene.world.calls if call.run_id == played.run_id]
+    counts: Counter[str] = Counter()
+    for call in calls:
+        event = book.started[call.step_id]
+        if call.tool == event.tool:  # else it is its dry run
+            assert call.arguments == event.input, f"{call.step_id} was called with something else"
+            counts[call.step_id] += 1
+    for step_id, count in counts.items():
+        tool, does = book.started[step_id].tool, book.started[step_id].input["does"]
+        assert count == book.ended[step_id].result.attempts, f"{step_id} says how often it was called"
+        once = SPECS[tool]["effects"] == "effectful" and does != "limited"
+        assert count <= (1 if once else 3), f"{step_id} ({tool}) was called {count} times"
 
 
 def _check_caps(scene: Scene, played: Played) -> None:
@@ -147,7 +174,8 @@ def _check_result(scene: Scene, played: Played) -> None:
     """The result says what the events say, and the events fold to the same."""
     ended = played.records[-1].event
     answer = next(r.event for r in played.records if r.event.kind == "answer")
-    assert ended.kind == "run_ended" and answer.kind == "answer"
+    assert ended.kind == "run_ended"
+    assert answer.kind == "answer"
     assert answer.text.strip(), "an empty answer"
     assert (ended.error is None) == (ended.status == "completed")
     assert answer.partial == bool(answer.missing)

@@ -6,9 +6,10 @@ import asyncio
 import json
 import threading
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio
@@ -19,7 +20,6 @@ from engine.testing import Calls, ScriptedProvider
 from engine.tools.threads import run_in_thread
 from gateway.providers.base import Dialect, PlanTier
 from schemas.errors import (
-    EngineError,
     ModelOutputError,
     ModelRefusalError,
     ModelRequestError,
@@ -53,11 +53,6 @@ SPECS: dict[str, dict[str, Any]] = {
     "page": {"effects": "effectful", "writes": ("page:{n}",), "timeout_s": 8.0},
     "rare": {"effects": "effectful", "simulate": "look", "max_parallel": 2, "timeout_s": 8.0},
 }
-LONG_S = 30.0
-
-
-class OutOfHand(BaseException):
-    """What no tool should raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,54 +115,51 @@ class ChaosTool:
 
     async def _do(self, does: str, called: Called, context: ToolContext) -> Any:
         attempt = sum(c.step_id == called.step_id and c.run_id == called.run_id for c in self._world.calls)
+        if does in _RAISED and attempt < _RAISED[does][0]:
+            raise _RAISED[does][1]()
+        if does in _WAITED_S:
+            context.progress("on it", 0.5)
+            await anyio.sleep(_WAITED_S[does])
         match does:
-            case "slow" | "long":
-                context.progress("on it", 0.5)
-                await anyio.sleep(0.05 if does == "slow" else LONG_S)
-            case "raise":
-                raise RuntimeError("no")
-            case "exit":
-                raise SystemExit(3)
-            case "cancel":
-                raise asyncio.CancelledError
-            case "out":
-                raise OutOfHand
-            case "hang":
-                await anyio.sleep_forever()
-            case "huge" | "vast":
-                return "x" * (5_000 if does == "huge" else 50_000)
-            case "no_json":
-                return object()
-            case "list":
-                return [{"n": n} for n in range(3)]
-            case "flaky" if attempt < 3:
-                raise ConnectionError("try again")
-            case "limited" if attempt < 2:
-                raise ToolUnavailableError("slow down", details={"retry_after_s": 1.5})
-            case "down":
-                raise ToolUnavailableError("down")
-            case "wrong":
-                raise ToolArgumentsError("no such thing")
             case "replan":
                 context.request_replan("there is more to do")
             case "asks":
-                assert context.model is not None
-                request = ModelRequest(model="executor", messages=(Message.user("what now?"),))
-                return (await context.model.complete(request, role="executor")).text
+                return await _asks(context)
             case "deaf":
                 with anyio.CancelScope(shield=True):
                     await anyio.sleep(0.2)
-            case "thread":
-                return await run_in_thread(lambda: {"n": 1}, abandoned=_abandon(context))
-            case "stuck":
-                return await run_in_thread(lambda: self._world.release.wait(60), abandoned=_abandon(context))
+            case "thread" | "stuck":
+                release = self._world.release
+                blocking = partial(release.wait, 60.0 if does == "stuck" else 0.0)
+                return await run_in_thread(blocking, abandoned=getattr(context, "abandoned", None))
             case _:
                 await anyio.lowlevel.checkpoint()
-        return {"n": len(self._world.calls), "by": called.step_id}
+        return _RETURNED[does]() if does in _RETURNED else {"n": attempt, "by": called.step_id}
 
 
-def _abandon(context: ToolContext) -> Any:
-    return getattr(context, "abandoned", None)
+async def _asks(context: ToolContext) -> str:
+    assert context.model is not None
+    request = ModelRequest(model="executor", messages=(Message.user("what now?"),))
+    return (await context.model.complete(request, role="executor")).text
+
+
+_ALWAYS = 99
+_RAISED: dict[str, tuple[int, Callable[[], BaseException]]] = {  # so many times, this
+    "raise": (_ALWAYS, lambda: RuntimeError("no")),
+    "exit": (_ALWAYS, lambda: SystemExit(3)),
+    "cancel": (_ALWAYS, asyncio.CancelledError),
+    "flaky": (3, lambda: ConnectionError("try again")),
+    "limited": (2, lambda: ToolUnavailableError("slow down", details={"retry_after_s": 1.5})),
+    "down": (_ALWAYS, lambda: ToolUnavailableError("down")),
+    "wrong": (_ALWAYS, lambda: ToolArgumentsError("no such thing")),
+}
+_WAITED_S = {"slow": 0.05, "long": 30.0, "hang": float("inf")}
+_RETURNED: dict[str, Callable[[], Any]] = {
+    "huge": lambda: "x" * 5_000,
+    "vast": lambda: "x" * 50_000,
+    "no_json": object,
+    "list": lambda: [{"n": n} for n in range(3)],
+}
 
 
 class ChaosProvider:
@@ -264,38 +256,27 @@ def plan_json(said: Said, first: int) -> Any:
     """Return a reply as a planner's model writes it, steps numbered from ``first``."""
     items = [_planned(step, first + place, first) for place, step in enumerate(said.steps)]
     last = first + len(items) - 1
-    body: dict[str, Any] = {"steps": [*items]}
-    if said.answers and items:
-        body["steps"].append({"answer": f"it is {{{{{last}}}}}"})
-    match said.broken:
-        case "truncated":
-            return json.dumps(body)[:-7]
-        case "prose":
-            return "I would rather {not} say."
-        case "array":
-            return json.dumps(body["steps"])
-        case "unknown":
-            body["steps"].insert(0, {"nothing": "x"})
-        case "forward":
-            body["steps"].insert(0, {"look": {"does": f"{{{{{last + 1}}}}}"}})
-        case "self":
-            body["steps"].insert(0, {"step": {"look": "ok"}, "depends_on": [first]})
-        case "many":
-            body["steps"] = [{"look": "ok"}] * 40
-        case "empty":
-            return {"steps": []}
-        case "blank":
-            return ""
-        case "missing":
-            body["steps"].insert(0, {"look": {"n": 1}})
-        case "type":
-            body["steps"].insert(0, {"look": {"does": 5}})
-        case "question":
-            return {"steps": [{"ask": "which one?"}]}
-        case _:
-            if not items:
-                return {"steps": [{"answer": "nothing more to do"}]}
-    return body
+    answer = {"answer": f"it is {{{{{last}}}}}"} if items else {"answer": "nothing more to do"}
+    steps = [*items, answer] if said.answers or not items else items
+    spoilt: dict[str, Any] = {
+        "unknown": {"nothing": "x"},
+        "forward": {"look": {"does": f"{{{{{last + 1}}}}}"}},
+        "self": {"step": {"look": "ok"}, "depends_on": [first]},
+        "missing": {"look": {"n": 1}},
+        "type": {"look": {"does": 5}},
+    }
+    whole: dict[str, Any] = {
+        "truncated": json.dumps({"steps": steps})[:-7],
+        "prose": "I would rather {not} say.",
+        "array": json.dumps(steps),
+        "many": {"steps": [{"look": "ok"}] * 40},
+        "empty": {"steps": []},
+        "blank": "",
+        "question": {"steps": [{"ask": "which one?"}]},
+    }
+    if said.broken in spoilt:
+        return {"steps": [spoilt[said.broken], *steps]}
+    return whole.get(said.broken, {"steps": steps})
 
 
 def _planned(step: PlannedStep, number: int, first: int) -> dict[str, Any]:
@@ -357,8 +338,3 @@ class Lagging(MemoryLog):
         for _ in range(self._lag):
             await anyio.lowlevel.checkpoint()
         return await super().load(run_id, after)
-
-
-def faulty(error: BaseException) -> bool:
-    """Whether an error is one of ours, so that a person would be shown one line."""
-    return isinstance(error, EngineError)
