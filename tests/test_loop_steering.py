@@ -56,6 +56,7 @@ class Interrupted:
 
 async def interrupted(mind: Interrupted, **options: Any) -> tuple[Run, FakeTool]:
     """Run with somebody who interrupts."""
+
     def sent(arguments: dict[str, Any]) -> str:
         return f"sent {arguments['what']}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,11 +133,12 @@ async def _live(engine: Engine, history: History, played: Played) -> None:
 
 async def _read(run: RunHandle, history: History, played: Played) -> None:
     stops = any(act.kind == "stop_reading" for act in history.people)
-    async for item in run.events():
-        played.read.append(item)
-        if stops and len(played.read) >= 5:
-            played.read_all = False
-            return
+    async with aclosing(run.events()) as items:
+        async for item in items:
+            played.read.append(item)
+            if stops and len(played.read) >= 5:
+                played.read_all = False
+                return
 
 
 async def _see_to_the_end(run: RunHandle, limits: RunLimits) -> None:
@@ -207,8 +208,3 @@ async def _answer(run: RunHandle, act: Act, asked: ApprovalRequested) -> None:
             assert await _try(run.reject(name, "I changed my mind")) is not None
         case _:
             await anyio.lowlevel.checkpoint()
-
-
-def threads() -> int:
-    """Return how many threads run tools."""
-    return sum(thread.name == "tool" for thread in threading.enumerate())
