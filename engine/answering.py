@@ -8,8 +8,8 @@ from engine.dag.analyze import run_timing
 from engine.dag.state import RunState
 from engine.dag.steps import StepState
 from engine.replanner.history import past_steps
-from engine.replanner.view import Rules
 from engine.replanner.policy import goal_changed
+from engine.replanner.view import Rules
 from engine.synth.template import fill_answer, partial_answer
 from schemas.errors import (
     CostBudgetError,

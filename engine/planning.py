@@ -15,8 +15,8 @@ from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
 from engine.replanner.history import past_steps, plan_history
-from engine.replanner.view import Rules
 from engine.replanner.policy import outdated
+from engine.replanner.view import Rules
 from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanError, PlanParseError, described
 from schemas.events import PlanStarted, ReplanStarted, StepEnded
