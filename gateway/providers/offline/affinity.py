@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.providers.offline.bounds import bounded
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.references import Link
 from gateway.providers.offline.values import Mention
@@ -106,6 +107,7 @@ def affinity(argument: Argument, mention: Mention, around: Context, common: froz
     if suits <= -1:
         return suits
     named = _named(argument, around, common) + _role(argument, around.role) + _agent(argument, around)
+    named += bounded(argument, mention, around.left, around.right)
     return suits + named + (_EXAMPLE if _is_example(argument, mention) else 0.0)
 
 
@@ -195,7 +197,7 @@ def _suits_text(argument: Argument, mention: Mention) -> float:
         return -1.0
     if mention.kind in _FITTING:
         return _fitting(argument, _FITTING[mention.kind])
-    if mention.kind == "list" or (mention.kind in ("name", "code") and typed(argument)):
+    if mention.kind in ("list", "json") or (mention.kind in ("name", "code") and typed(argument)):
         return -1.0
     if mention.numeric:
         return 0.1 if set(argument.name_stems) & _NUMBERED else -0.6
@@ -213,8 +215,15 @@ def _fitting(argument: Argument, marks: frozenset[str]) -> float:
 
 def _suits_result(argument: Argument, mention: Mention) -> float:
     links: tuple[Link, ...] = mention.value
+    if not argument.required and all(_another_kind(argument, link.part) for link in links):
+        return -1.0
     best = max((link.strength + suits_field(argument, link.part) for link in links), default=-1.0)
     return best - (0.6 if typed(argument) else 0.0)
+
+
+def _another_kind(argument: Argument, part: Argument | None) -> bool:
+    """Whether a field is known to be no number, where a number is wanted."""
+    return argument.kind in ("number", "integer") and part is not None and part.kind not in ("number", "integer", "any")
 
 
 def typed(argument: Argument) -> bool:

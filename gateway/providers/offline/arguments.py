@@ -8,32 +8,43 @@ from collections.abc import Sequence
 from gateway.providers.offline.affinity import role_of, suits_field, typed
 from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.filling import Filled, Work, best_link
-from gateway.providers.offline.gathering import arrays, explode, structures
+from gateway.providers.offline.gathering import arrays, explode, parted_moments, structures
 from gateway.providers.offline.pairing import options, pairs
+from gateway.providers.offline.parallel import regrouped
 from gateway.providers.offline.phrases import phrase, unknown_runs
 from gateway.providers.offline.references import Earlier, cues, links_to, pronouns
+from gateway.providers.offline.segments import segments
 from gateway.providers.offline.shapes import shape
 from gateway.providers.offline.values import Mention, mentions
 from gateway.providers.offline.words import is_cjk, likeness, stemmed, stems
 
 _CJK_AND = re.compile(r"[和与跟及、と]|(?<=[가-힣])[와과] ")
 _LONGEST_NAME = 6
+_STRAINED = 0.8  # what is left to a tool that takes apart what is written as one
+_ARTICLE = re.compile(r"^(?:the|a|an|my|our|der|die|das|le|la|les|el|los|las)\s+", re.IGNORECASE)
+_ASIDE = re.compile(r"\s+(?:in|with|for|at|on|from|using|by|via|to)\s.*$", re.IGNORECASE)
 _INSTRUCTION = stemmed("prompt instruction instructions")
 _MATERIAL = stemmed("data text context input content")
 
 
 def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: bool = False) -> Filled:
-    """Return the arguments a clause gives a tool.
+    """Return the arguments a clause gives a tool, further sets of them as repeats.
 
     Args:
         text: The clause.
         earlier: Steps whose results it may take, in order.
         linked: Whether the clause goes on from the one before, so that an open argument may take its result.
     """
+    return regrouped(tool, text, _read(tool, text, earlier, linked), _read)
+
+
+def _read(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: bool = False) -> Filled:
     filled = Filled()
     said = pronouns(text) if earlier else []
     explicit = [one for one in mentions(text) if not _vocabulary(one, tool, earlier) and not _within(one, said)]
-    found = sorted([*explicit, *cues(text, earlier, explicit, tool.stems)], key=lambda mention: mention.start)
+    explicit, strained = parted_moments(text, explicit, tool)
+    found = [*explicit, *cues(text, earlier, explicit, tool.stems)]
+    found = sorted([*found, *segments(text, tool, found)], key=lambda mention: mention.start)
     work = Work(text, tool, list(found), found, filled)
     if shape(work, earlier, linked):
         return filled
@@ -45,7 +56,7 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     structures(work)
     filled.typed = sum(a.name in filled.values and a.name not in filled.links for a in tool.required)
     _phrases(work)
-    _units(work)
+    _units(work, spread)
     filled.spans = work.spans
     if linked and earlier:
         _open_link(work, earlier)
@@ -53,6 +64,7 @@ def fill(tool: OfferedTool, text: str, earlier: Sequence[Earlier] = (), linked: 
     filled.missing = tuple(argument.name for argument in tool.required if argument.name not in filled.values)
     said = [mention for mention in work.all if mention.kind != "ref"]
     filled.used = 1 - sum(mention.kind != "ref" for mention in work.free) / len(said) if said else 1.0
+    filled.used *= _STRAINED if strained else 1.0
     return filled
 
 
@@ -115,7 +127,11 @@ def _instructions(work: Work) -> None:
     wanted = next((a for a in work.tool.required if a.textual and _INSTRUCTION & {*a.name_stems}), None)
     if wanted is None:
         return
-    work.filled.values[wanted.name] = work.text
+    quote = next((mention for mention in work.free if mention.kind == "quote"), None)
+    if quote is not None:
+        work.take(wanted, quote)
+    else:
+        work.filled.values[wanted.name] = work.text
     material = next((a for a in work.open() if _MATERIAL & {*a.name_stems}), None)
     said = next((mention for mention in work.free if mention.kind == "ref"), None)
     if material is not None and said is not None:
@@ -129,26 +145,32 @@ def _several(text: str) -> list[str]:
     return parts if listed else [text]
 
 
-def _units(work: Work) -> None:
-    """Let an open "from" argument take the unit written with a number."""
+def _units(work: Work, lists: Sequence[Mention]) -> None:
+    """Let an open "from" argument take the unit written with a number, in each call of a list of such numbers."""
     for argument in work.open():
         if argument.required and argument.textual and role_of(argument) == "from":
             unit = next((m.unit for m in work.all if m.numeric and m.unit not in ("", "%")), "")
-            if unit:
-                work.filled.values[argument.name] = unit
+            if not unit:
+                continue
+            work.filled.values[argument.name] = unit
+            row = next((one.parts for one in lists if all(part.numeric and part.unit for part in one.parts)), ())
+            for values, part in zip(work.filled.repeats, row[1:], strict=False):
+                values[argument.name] = part.unit
 
 
 def _listed(text: str) -> list[str]:
     for joint in (" and ", " or ", " und ", " et ", " y ", "、", "，", "和"):
         text = text.replace(joint, ",")
-    return [part.strip(" '\"") for part in text.split(",")]
+    return [_ARTICLE.sub("", _ASIDE.sub("", part.strip(" '\""))) for part in text.split(",")]
 
 
 def _open_link(work: Work, earlier: Sequence[Earlier]) -> None:
     """Let the one argument that is still open take the result of the step before."""
     open_required = [argument for argument in work.open() if argument.required and not argument.options]
-    if not open_required or work.filled.links or unknown_runs(work.text, work.tool, work.spans):
+    if not open_required or work.filled.links:
         return
+    if unknown_runs(work.text, work.tool, work.spans):  # a number can be none of these words
+        open_required = [argument for argument in open_required if argument.kind in ("number", "integer")]
     for argument in open_required if len(open_required) == 1 or not work.filled.values else ():
         step = earlier[-1]
         links = links_to(step, 0.5)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.providers.offline.glossary import widen
-from gateway.providers.offline.values import QUOTED
+from gateway.providers.offline.quotes import QUOTED
 from gateway.providers.offline.words import CJK, Word, stem, stemmed, word_set, words
 
 _HARD = re.compile(
@@ -46,7 +46,15 @@ _ASKS = word_set(
 )
 _ALONE = re.compile(r"[\w]+\s*(?:,|and\b|\.|$)")
 _GATHERS = re.compile(r"(?:the )?(?:sum|total|average|mean|product|difference|square root|median) of\b", re.IGNORECASE)
+_ANOTHER = re.compile(r"(?:(?:the|another|a second) one|another) (?:in|for|with|of|from|at|on|that)\b", re.IGNORECASE)
 _VERBS = stemmed("wait sleep delete remove rename send install download upload double triple halve")
+_ASKS_ON = re.compile(r"[并再且]")
+_CJK_OPENS = re.compile(
+    r"[^，。,]*[\u3040-\u30ff\uac00-\ud7af]"  # these two end in their verb
+    r"|(?:分别|同时|也|还)?(?:请|帮我|给|替我|把|将|为|从|查|搜|找|读|写|存[到入为进]|保存|发|寄|翻译|计算|算|换算|转换|兑换|生成|创建|建立|新建|提醒"
+    r"|总结|概括|摘要|打开|关闭|关掉|删除|订|预订|预定|买|购买|告诉|比较|统计|画|播放|列出|显示|展示|添加|加入|设置|设定|更新|修改|检查|分析|推荐|安排"
+    r"|记录|下载|上传|打印|获取|看看|取消|确认|启动|停止|运行|执行|合并|整理|评估|预测|识别|提取|压缩|导出|导入)",
+)
 _BRACKETS = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|https?://\S+")
 _JA_LINK = re.compile(r"(?<=[てで])[、,]|(?<=し)[、,]|(?<=고)[,\s]\s*|(?<=[서며])[,]\s*")
 _DOTTED = re.compile(
@@ -146,16 +154,21 @@ def _soft_pieces(masked: str, start: int, end: int, known: set[str]) -> list[tup
 def _verb_follows(rest: str, known: set[str], joint: str) -> bool:
     rest = _LEAD.sub("", rest, count=1)
     if re.match(rf"[{CJK}]", rest):
-        return len(rest) > 3 and joint.strip() not in ("、",)
+        return len(rest) > 3 and joint.strip() != "、" and bool(_ASKS_ON.search(joint) or _CJK_OPENS.match(rest))
     following = words(rest[:80])
     if not following or following[0].start:
         return False
-    first = following[0]
-    if _spoken_verb(first, known) or (joint.strip().startswith((",", "and")) and _GATHERS.match(rest)):
+    gathers = joint.strip().startswith((",", "and")) and bool(_GATHERS.match(rest))
+    if gathers or _ANOTHER.match(rest) or _spoken_verb(following[0], known):
         return True
-    if first.stem in known and first.text[:1] == rest[:1] and not _ALONE.match(rest):
-        return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
-    return _opens_like_a_request(rest, following)
+    return _known_verb(rest, following, known) or _opens_like_a_request(rest, following)
+
+
+def _known_verb(rest: str, following: Sequence[Word], known: set[str]) -> bool:
+    first = following[0]
+    if first.stem not in known or first.text[:1] != rest[:1] or _ALONE.match(rest):
+        return False
+    return len(following) < 2 or following[1].text not in ("of", "is", "as", "equal")
 
 
 def _spoken_verb(first: Word, known: set[str]) -> bool:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from gateway.providers.offline.affinity import affinity, context
-from gateway.providers.offline.catalogue import Argument
+from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.filling import Filled, Work
 from gateway.providers.offline.forms import coerce
 from gateway.providers.offline.pairing import LEAST, LEAST_OPTIONAL, options, pairs
 from gateway.providers.offline.values import Mention, text_list
+from gateway.providers.offline.words import stemmed
+
+_AS_ONE = re.compile(r"[\d/.-]+[ T][\d:]+")
+_CLOCK, _DAY = stemmed("time clock hour 时间 時刻 시간"), stemmed("date day 日期 日付 날짜")
 
 
 def arrays(work: Work) -> None:
@@ -35,10 +41,33 @@ def _array_affinity(work: Work, argument: Argument, mention: Mention) -> float:
         return affinity(argument, mention, around, work.tool.stems)
     item = argument.items
     first = mention.parts[0] if mention.parts else mention
+    if mention.kind == "json":
+        return -1.0
     if item is not None and item.kind == "object":
         return -1.0
     like = replace(argument, kind=item.kind if item is not None and item.kind != "any" else "any")
     return affinity(like, first, around, work.tool.stems) + (0.5 if text_list(mention) else 0.0)
+
+
+def parted_moments(text: str, found: Sequence[Mention], tool: OfferedTool) -> tuple[list[Mention], bool]:
+    """Return mentions with a day and its time apart, for a tool that takes the two in arguments of their own.
+
+    The second value is whether one of them was written as one ("2024-05-01 10:00").
+    """
+    clocks = [a for a in tool.arguments if _CLOCK & {*a.name_stems} and not _DAY & {*a.name_stems, *a.stems}]
+    if not clocks or not any(_DAY & {*a.name_stems} for a in tool.arguments):
+        return list(found), False
+    parted: list[Mention] = []
+    strained = False
+    for mention in found:
+        if mention.kind == "date" and mention.unit:
+            day, _, clock = str(mention.value).partition(" ")
+            parted.append(replace(mention, value=day, unit="", end=mention.start + 1))
+            parted.append(Mention("time", clock, mention.start + 1, mention.end))
+            strained = strained or bool(_AS_ONE.fullmatch(text[mention.start : mention.end]))
+        else:
+            parted.append(mention)
+    return parted, strained
 
 
 def explode(work: Work) -> list[Mention]:
@@ -64,6 +93,7 @@ def _whole(text: str, mention: Mention) -> Mention:
 
 def structures(work: Work) -> None:
     """Fill required arrays and objects out of the values that are left, each property like an argument."""
+    _literals(work)
     for argument in [a for a in work.open() if a.kind in ("array", "object") and a.required]:
         if argument.kind == "object":
             value: Any = _properties(work, argument)
@@ -73,6 +103,17 @@ def structures(work: Work) -> None:
             value = _scattered(work, argument)
         if value:
             work.filled.values[argument.name] = value
+
+
+def _literals(work: Work) -> None:
+    """Give the JSON a clause spells out to the first argument of its type."""
+    for mention in [one for one in work.free if one.kind == "json"]:
+        kind = "array" if isinstance(mention.value, list) else "object"
+        fitting = next((a for a in work.open() if a.kind == kind), None)
+        if fitting is not None:
+            work.filled.values[fitting.name] = mention.value
+            work.free.remove(mention)
+            work.spans.append((mention.start, mention.end))
 
 
 def _several(work: Work, item: Argument) -> list[dict[str, Any]]:

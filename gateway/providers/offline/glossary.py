@@ -1,4 +1,4 @@
-"""General words in other languages, so that a task finds tools that describe themselves in English."""
+"""General words in other European languages, so that a task finds tools that describe themselves in English."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from functools import lru_cache
 from gateway.providers.offline.words import word_set
 
 _CONCEPTS = {
-    "calculate": "计算 計算 算出 계산 berechne calcule calcula rechne",
-    "search": "搜索 查找 搜寻 検索 探し 검색 찾아 suche cherche busca",
-    "read": "读取 读出 读一 打开 阅读 読み 読ん 읽어 읽고 lies lis lee",
-    "write": "写入 写到 保存 書き 써서 저장 schreib schreibe schreiben écris écrire "
+    "calculate": "berechne calcule calcula rechne",
+    "search": "suche cherche busca",
+    "read": "lies lis lee",
+    "write": "schreib schreibe schreiben écris écrire "
     "escribe escríbelo escribir guarda guárdalo speichere speichern enregistre",
-    "list": "列出 列表 清单 一覧 리스트 목록 liste auflisten lista",
-    "file": "文件 档案 ファ イル 파일 datei dateien fichier fichiers archivo archivos",
-    "folder": "文件夹 目录 フォ ルダ 폴더 ordner verzeichnis dossier carpeta",
-    "table": "表格 数据表 テー ブル 테이블 tabelle tableau tabla",
-    "date": "日期 日付 날짜 datum fecha",
-    "time": "时间 時間 時刻 시간 uhrzeit zeit heure hora",
-    "day": "天数 日数 几天 何日 며칠 일수 tage tag jours jour días día",
-    "difference": "差异 之差 相差 差を 차이 unterschied differenz différence diferencia",
-    "text": "文本 文章 テキ スト 텍스 texte texto",
-    "number": "数字 数值 数を 숫자 zahl zahlen nombre número",
-    "sum": "总和 合计 求和 合計 합계 summe somme suma",
-    "average": "平均 평균 durchschnitt moyenne promedio",
-    "question": "问题 質問 질문 frage pregunta",
-    "summarize": "总结 概括 摘要 要約 요약 zusammen zusammenfassung résume résumé resume resumen",
-    "translate": "翻译 翻訳 번역 übersetze übersetzen übersetzung traduis traduire traduce traducir",
-    "convert": "转换 换算 変換 변환 konvertiere konvertieren umrechnen rechne convertis convertir convierte",
-    "send": "发送 发给 寄给 送信 送っ 送る 보내 전송 sende senden schicke schicken envoie envoyer envía enviar",
-    "create": "创建 建立 新建 作成 만들 생성 erstelle erstellen crée créer crea crear",
-    "compare": "比较 对比 比べ 비교 vergleiche vergleichen compare comparer compara comparar",
-    "count": "统计 计数 数え 개수 zähle zählen compte compter cuenta contar",
-    "delete": "删除 削除 삭제 lösche löschen supprime supprimer borra borrar elimina",
+    "list": "liste auflisten lista",
+    "file": "datei dateien fichier fichiers archivo archivos",
+    "folder": "ordner verzeichnis dossier carpeta",
+    "table": "tabelle tableau tabla",
+    "date": "datum fecha",
+    "time": "uhrzeit zeit heure hora",
+    "day": "tage tag jours jour días día",
+    "difference": "unterschied differenz différence diferencia",
+    "text": "texte texto",
+    "number": "zahl zahlen nombre número",
+    "sum": "summe somme suma",
+    "average": "durchschnitt moyenne promedio",
+    "question": "frage pregunta",
+    "summarize": "zusammen zusammenfassung résume résumé resume resumen",
+    "translate": "übersetze übersetzen übersetzung traduis traduire traduce traducir",
+    "convert": "konvertiere konvertieren umrechnen rechne convertis convertir convierte",
+    "send": "sende senden schicke schicken envoie envoyer envía enviar",
+    "create": "erstelle erstellen crée créer crea crear",
+    "compare": "vergleiche vergleichen compare comparer compara comparar",
+    "count": "zähle zählen compte compter cuenta contar",
+    "delete": "lösche löschen supprime supprimer borra borrar elimina",
 }
 
 
@@ -47,6 +47,52 @@ LANGUAGES = tuple(
             spanisch italienisch chinesisch japanisch koreanisch anglais allemand espagnol français chinois japonais
             coréen español inglés francés alemán"""
         )
+    )
+)
+_ALIKE = tuple(
+    word_set(group)
+    for group in (
+        "search find look lookup locate discover query",
+        "get fetch retrieve obtain",
+        "create make generate produce build add new",
+        "delete remove erase clear",
+        "update change modify edit adjust",
+        "send mail email message",
+        "buy purchase order",
+        "book reserve reservation booking",
+        "calculate compute determine evaluate estimate work",
+        "save store write record keep",
+        "summarize summary summarise shorten condense digest",
+        "transcribe transcript transcription speech recognize recognition",
+        "describe description caption captioning",
+        "speak spoken speech aloud voice read",
+        "picture photo image photograph",
+        "phone telephone mobile",
+        "price cost",
+        "film video",
+        "schedule plan arrange",
+        "remind reminder alert notify notification",
+        "start launch run begin",
+        "stop end halt",
+        "check verify validate",
+        "answer reply respond question",
+        "classify categorize label detect detection",
+        "detect find spot recognize identify",
+        "convert change transform turn",
+        "city town place location",
+        "person people contact",
+        "fast quick speed",
+        "far distance",
+        "old age",
+        "tall height high",
+        "heavy weight weigh",
+        "warm cold hot temperature weather rain sunny",
+        "worth value",
+        "trip journey travel",
+        "document file",
+        "note memo",
+        "sum total add",
+        "mean average",
     )
 )
 _MONEY = word_set(
@@ -84,6 +130,24 @@ _OPERATIONS: tuple[tuple[frozenset[str], re.Pattern[str]], ...] = tuple(
 
 
 @lru_cache(maxsize=1)
+def _alike() -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for group in _ALIKE:
+        for word in group:
+            found.setdefault(word, set()).update(group - {word})
+    return {word: tuple(sorted(others)) for word, others in found.items()}
+
+
+def alike(word: str) -> tuple[str, ...]:
+    """Return everyday words that may stand for an English word.
+
+    >>> alike("purchase")
+    ('buy', 'order')
+    """
+    return _alike().get(word, ())
+
+
+@lru_cache(maxsize=1)
 def _table() -> dict[str, str]:
     return {word: concept for concept, forms in _CONCEPTS.items() for word in forms.split()}
 
@@ -91,8 +155,8 @@ def _table() -> dict[str, str]:
 def widen(word: str) -> tuple[str, ...]:
     """Return general English words for a word of another language or the name of a currency.
 
-    >>> widen("计算"), widen("datei"), widen("house")
-    (('calculate',), ('file',), ())
+    >>> widen("datei"), widen("house")
+    (('file',), ())
     """
     if word in _MONEY:
         return ("currency",)

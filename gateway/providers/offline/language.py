@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gateway.providers.offline.values import QUOTED
+from gateway.providers.offline.quotes import QUOTED
 from gateway.providers.offline.words import word_set
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -10,9 +12,10 @@ from gateway.providers.offline.affinity import affinity, context
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.filling import Work, best_link
 from gateway.providers.offline.forms import coerce
-from gateway.providers.offline.phrases import choice, pattern_named, spoken_flag
+from gateway.providers.offline.phrases import choice, choices, pattern_named, spoken_flag
 from gateway.providers.offline.values import Mention
 
+_LISTS = re.compile(r"\s*(?:,|、|，)?\s*(?:and|und|et|y|和|与|と|와|과)?\s*(?:the\s+)?", re.IGNORECASE)
 LEAST = 0.15  # affinity below which a value is left unused
 _NONE_TAKEN: frozenset[int] = frozenset()
 LEAST_OPTIONAL = 1.3  # an optional argument has to be named
@@ -25,7 +28,7 @@ def options(work: Work) -> None:
         if argument.kind == "boolean":
             value = spoken_flag(argument, work.text, work.tool)
         elif argument.options or argument.hints:
-            value = choice(argument, work.text)
+            value = _chosen(work, argument)
         else:
             value = pattern_named(argument, work.text)
         if value is None:
@@ -33,6 +36,27 @@ def options(work: Work) -> None:
         work.filled.values[argument.name] = value
         for mention in [m for m in work.free if str(m.value).lower() == str(value).lower()]:
             work.free.remove(mention)
+
+
+def _chosen(work: Work, argument: Argument) -> Any:
+    """Return the option a clause names; further ones that stand beside it are further calls."""
+    chosen = choice(argument, work.text)
+    if chosen is None:
+        return None
+    several = choices(argument, work.text)
+    row = [chosen] if argument.kind == "array" or not argument.required else _beside(several, work.text) or [chosen]
+    work.spans += [place for _, place in row if place[1]]
+    if argument.kind == "array":
+        return [value for value, _ in several] or [chosen[0]]
+    if len(row) > 1 and not work.filled.repeats:
+        work.filled.repeats = [{argument.name: value} for value, _ in row[1:]]
+    return row[0][0]
+
+
+def _beside(row: Sequence[tuple[Any, tuple[int, int]]], text: str) -> list[tuple[Any, tuple[int, int]]]:
+    """Return the options when there are several, all joined as in a list."""
+    gaps = [text[one[1][1] : other[1][0]] for one, other in itertools.pairwise(row)]
+    return list(row) if len(row) > 1 and all(_LISTS.fullmatch(gap) for gap in gaps) else []
 
 
 def pairs(work: Work, lists: Sequence[Mention]) -> None:

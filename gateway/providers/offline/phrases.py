@@ -49,19 +49,44 @@ _CJK_OBJECT = re.compile(
 )
 
 
-def choice(argument: Argument, text: str) -> Any:
-    """Return the enum or example value that a text names, or None."""
+def choice(argument: Argument, text: str) -> tuple[Any, tuple[int, int]] | None:
+    """Return the enum or example value that a text names and its place (empty for one that is only meant), or None."""
     low = text.lower()
     options = [*argument.options, *argument.hints]
     for option in sorted(options, key=lambda one: -len(str(one))):
-        wanted = str(option).lower()
-        plain = re.escape(wanted.replace("_", " ").replace("-", " ")).replace(r"\ ", r"[\s_-]+")
-        edge = "" if re.search(f"[{CJK}]", wanted) else r"(?<![\w])"
-        if re.search(f"{edge}(?:{re.escape(wanted)}|{plain}){edge and r'(?![a-z0-9])'}", low):
-            return option
-    said = {word.stem for word in words(text) if word.content}
-    by_stem = next((o for o in argument.options if isinstance(o, str) and len(o) > 2 and said & {stem(o)}), None)
-    return by_stem or operation(argument.options, text)
+        if place := _spelled(str(option).lower(), low):
+            return option, place
+    by_stem = _by_stem(argument, text)
+    if by_stem is not None:
+        return by_stem
+    meant = operation(argument.options, text)
+    return None if meant is None else (meant, (0, 0))
+
+
+def choices(argument: Argument, text: str) -> list[tuple[Any, tuple[int, int]]]:
+    """Return all enum values that a text spells out, in its order, where no two share a place."""
+    found: list[tuple[Any, tuple[int, int]]] = []
+    low = text.lower()
+    for option in sorted(argument.options, key=lambda one: -len(str(one))):
+        place = _spelled(str(option).lower(), low)
+        if place and not _overlaps(*place, [taken for _, taken in found]):
+            found.append((option, place))
+    return sorted(found, key=lambda one: one[1])
+
+
+def _spelled(wanted: str, low: str) -> tuple[int, int] | None:
+    plain = re.escape(wanted.replace("_", " ").replace("-", " ")).replace(r"\ ", r"[\s_-]+")
+    edge = "" if re.search(f"[{CJK}]", wanted) else r"(?<![\w])"
+    match = re.search(f"{edge}(?:{re.escape(wanted)}|{plain}){edge and r'(?![a-z0-9])'}", low) if wanted else None
+    return match.span() if match else None
+
+
+def _by_stem(argument: Argument, text: str) -> tuple[Any, tuple[int, int]] | None:
+    said = {word.stem: (word.start, word.end) for word in words(text) if word.content}
+    for option in argument.options:
+        if isinstance(option, str) and len(option) > 2 and stem(option) in said:
+            return option, said[stem(option)]
+    return None
 
 
 def pattern_named(argument: Argument, text: str) -> str | None:
@@ -78,12 +103,15 @@ def pattern_named(argument: Argument, text: str) -> str | None:
 
 def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None:
     """Return whether a clause turns a boolean argument on or off; None when it does not speak of it."""
+    told = _told_flag(argument, text)
+    if told is not None:
+        return told
     telling = [one for one in argument.name_stems if one not in tool.stems and len(one) > 2 and one not in _SWITCH]
     spoken = words(text)
     spots = [w for w in spoken if any(likeness(one, w.stem) for one in telling)]
     hit = {one for one in telling for w in spots if likeness(one, w.stem)}
     if not telling or len(hit) < len(telling):
-        return None
+        return _switched(text) if argument.required else None
     before = text[max(0, spots[0].start - 18) : spots[0].start]
     after = text[spots[-1].end : spots[-1].end + 12]
     if re.match(r"\W*(?:to |is |as |= ?)?(?:false|off|no)\b", after, re.IGNORECASE):
@@ -91,6 +119,36 @@ def spoken_flag(argument: Argument, text: str, tool: OfferedTool) -> bool | None
     return not (_NEGATED.search(before.rsplit(",", 1)[-1]))
 
 
+def _told_flag(argument: Argument, text: str) -> bool | None:
+    """Return the flag whose verb a text holds, where the description says so: "true to lock it, false to unlock it"."""
+    said = {word.text: word.start for word in words(text)}
+    found = [
+        (said[word.text], match["flag"].lower() == "true")
+        for match in _FLAGS.finditer(argument.description)
+        for word in words(match["what"])[:3]
+        if word.content and word.text in said
+    ]
+    return min(found)[1] if found and len({flag for _, flag in found}) == 1 else None
+
+
+def _switched(text: str) -> bool | None:
+    if _OFF.search(text):
+        return False
+    return True if _ON.search(text) else None
+
+
+_FLAGS = re.compile(
+    r"\b(?P<flag>true|false)\b(?: means| when| if| to|:| =| -| for|,)*\s*"
+    r"(?P<what>[^,.;]*?)(?=[,.;]|\bfalse\b|\btrue\b|$)",
+    re.IGNORECASE,
+)
+_ON = re.compile(
+    r"\b(?:on|enabled?|activated?|yes|true|with|einschalten|activer?|activar?)\b|打开|开启|启用|是", re.IGNORECASE
+)
+_OFF = re.compile(
+    r"\b(?:off|disabled?|deactivated?|no|false|without|not|ausschalten|désactiver?|desactivar?)\b|关闭|关掉|禁用|不|否",
+    re.IGNORECASE,
+)
 _VAGUE = word_set(
     "asked given required requested needed mentioned provided specified wanted above below following same"
 )

@@ -18,6 +18,7 @@ _ONE = re.compile(
     r"|total|list|information|response)\b(?! of\b)"
     r"|das ergebnis|die ergebnisse|daraus|davon|le résultat|les résultats|el resultado"
     r"|los resultados)\b(?! [a-z]+ing\b)"
+    r"|\bwhat (?:was|is|were|has been) [a-z]+(?:ed|id|ld|en|wn|nd)\b"
     r"|结果|結果|它们?|其(?=[中余他实]|$)|これ|それ|그것|그 결과|결과",
     re.IGNORECASE,
 )
@@ -48,6 +49,7 @@ _OWNED = re.compile(
     r"\b(?:the|this|that|these|those|its|their|his|her|each|das|die|der|den|le|la|les|el|los)\b|[把将該该]|その|그",
     re.IGNORECASE,
 )
+_OBJECT = re.compile(r"[を을를]")
 _PREPOSITION = re.compile(
     r"\b(?:of|for|on|in|at|to|from|by|with|using|based|between|von|für|mit|de|para|pour)\b", re.IGNORECASE
 )
@@ -151,6 +153,7 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
             key=lambda link: (-link.strength, -link.earlier.id),
         )
         owned = bool(_OWNED.search(text[max(0, phrase[0].start - 8) : phrase[0].start + 1]))
+        owned = owned or bool(_OBJECT.search(text[phrase[0].start : phrase[-1].end + 1]))
         if links and links[0].strength >= (0.5 if owned else 0.85):
             found.append(Mention("ref", tuple(links[:8]), phrase[0].start, phrase[-1].end))
     return found
@@ -158,7 +161,7 @@ def _named(text: str, earlier: Sequence[Earlier], explicit: Sequence[Mention], o
 
 def _announces(text: str, end: int, explicit: Sequence[Mention]) -> bool:
     """Whether a phrase up to ``end`` stands right before a value and is no more than its label."""
-    towards = text[:end].endswith(("给", "給", "到", "向", "至"))
+    towards = text[:end].endswith(("给", "給", "到", "向", "至", "入", "进", "成", "为"))
     return not towards and any(m.start >= end and _EXPLICIT.fullmatch(text[end : m.start]) for m in explicit)
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.providers.offline.catalogue import Argument, OfferedTool
-from gateway.providers.offline.glossary import widen
-from gateway.providers.offline.values import ADDRESS, QUOTED
+from gateway.providers.offline.glossary import alike, widen
+from gateway.providers.offline.quotes import QUOTED
+from gateway.providers.offline.values import ADDRESS
 from gateway.providers.offline.words import Word, is_cjk, likeness, name_stems, stem, stems, words
 
+_ALIKE = 0.3  # worth of a word that may stand for one of the clause
 _NAME, _DESCRIPTION, _ARGUMENT, _ARGUMENT_TEXT, _OPTION, _RETURN = 1.5, 2.0, 1.0, 0.4, 1.0, 0.5
 _FIRST_WORD, _FIRST, _COVER, _ALREADY, _VERB, _NAMED = 1.4, 1.35, 1.0, 0.45, 1.5, 0.3
 
@@ -60,24 +62,24 @@ class Index:
         score, evidence, covered = 0.0, 0, 0.0
         core = {key: self._idf[key] for key in tool.stems if key in self._idf}
         for one, place in query.items():
-            match, like = one, 1.0
-            if one not in weights:
-                match, like = self._relative(one, weights)
+            match, like = (one, 1.0) if one in weights else self._relative(one, weights)
             if not like:
                 continue
-            gain = place * like * self._idf[match] * weights[match]
-            score += (
-                gain
-                * (_ALREADY if one in known else 1.0)
-                * (_VERB if place == _FIRST_WORD and match == tool.verb else 1.0)
-            )
-            evidence += self._idf[match] > math.log(2.2) or len(self.tools) < 4
-            covered += like * core.get(match, 0.0) * (_ALREADY if one in known else 1.0)
+            seen = _ALREADY if one in known else 1.0
+            verb = _VERB if place == _FIRST_WORD and match == tool.verb else 1.0
+            score += place * like * self._idf[match] * weights[match] * seen * verb
+            if place > _ALIKE:
+                evidence += self._tells(match)
+                covered += like * core.get(match, 0.0) * seen
         whole = sum(core.values()) or 1.0
         named = name_stems(tool.name)
         if any(one in query for one in named):
             score *= 1 - _NAMED + _NAMED * sum(one in query for one in named) / len(named)
         return score * (1 - _COVER / 2 + _COVER * covered / whole), evidence
+
+    def _tells(self, key: str) -> bool:
+        """Whether a word tells tools apart."""
+        return self._idf[key] > math.log(2.2) or len(self.tools) < 4
 
     def _relative(self, one: str, weights: dict[str, float]) -> tuple[str, float]:
         best, like = "", 0.0
@@ -124,6 +126,9 @@ def _query(text: str) -> dict[str, float]:
         query[word.stem] = max(query.get(word.stem, 0.0), weight)
         for other in widen(word.text):
             query.setdefault(stem(other), 0.8)
+    for word in content:
+        for other in alike(word.text):
+            query.setdefault(stem(other), _ALIKE)
     return query
 
 

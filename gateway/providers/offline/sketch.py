@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,12 +17,23 @@ from gateway.providers.offline.conditions import opens, read_condition, trailing
 from gateway.providers.offline.guards import asks_deed, counts_last, forbids
 from gateway.providers.offline.joined import joined
 from gateway.providers.offline.nested import produce, unnest
+from gateway.providers.offline.numerals import in_figures
+from gateway.providers.offline.parallel import shared
 from gateway.providers.offline.queries import amended, one_cell, query_argument, write_query
 from gateway.providers.offline.querying import data_file
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import name_stems, stemmed, stems, word_set, words
 
+_ANOTHER = re.compile(
+    r"\W*(?:(?:the|another|a second) one|another|one) (?:in|for|with|of|from|at|on|that|to)\b", re.IGNORECASE
+)
+_TELLING = re.compile(
+    r"\W*(?:i(?:'ve| have)(?: got)?(?! to)|here(?:'s| is| are)|there(?:'s| is| are)|given|consider|suppose"
+    r"|assume|take|we have|my \w+ is"
+    r"|ich habe|j'ai|tengo|我有|这是|这里有)\b(?!.*\?)",
+    re.IGNORECASE,
+)
 _STANDS_IN = 0.35  # share of the best score from which another tool may stand in for one that failed
 _MOST_LOOKED_UP = 6
 _QUESTION = stemmed("query question entity topic term keyword phrase")
@@ -54,7 +66,7 @@ def sketch(task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Seq
         first_id: Number of the first new call.
         past: Calls already made; the ones that answer a clause are taken as they are.
     """
-    return _Sketcher(Index(tools), Calls(first_id, past)).run(task)
+    return _Sketcher(Index(tools), Calls(first_id, past)).run(in_figures(task))
 
 
 class _Sketcher:
@@ -68,13 +80,20 @@ class _Sketcher:
 
     def run(self, task: str) -> Sketch:
         """Go through the clauses."""
-        condition = ""
+        condition, told = "", ""
         for clause in (self._with_table(clause, task) for clause in split(task, self._verbs)):
+            if not self._calls.made and _TELLING.match(clause.text) and mentions(clause.text):
+                told = clause.text
+                continue
+            if told:
+                clause, told = replace(clause, text=f"{clause.text}, {told}"), ""
             if opens(clause.text):
                 condition = clause.text
                 continue
             self._serve_if(clause, condition)
             condition = ""
+        if told:
+            self._serve(Clause(told, 0))
         if not self._calls.made:
             self._look_up(task)
         return Sketch([call for call in self._calls.made if not call.dead], self._requests, self._failed)
@@ -113,17 +132,28 @@ class _Sketcher:
     def _serve(self, clause: Clause) -> None:
         if forbids(clause.text) or (self._calls.made and counts_last(clause.text, self._calls.made[-1])):
             return
-        choices = choose(self._index, clause.text, self._calls.earlier(), clause.linked)
-        if not choices:
-            if not self._adds_to_last(clause) and self._is_request(clause):
-                self._requests.append(clause.text)
-            return
+        choices = self._once_more(clause) or choose(self._index, clause.text, self._calls.earlier(), clause.linked)
+        if choices:
+            self._take(choices, clause)
+        elif not self._adds_to_last(clause) and self._is_request(clause):
+            self._requests.append(clause.text)
+
+    def _take(self, choices: Sequence[Choice], clause: Clause) -> None:
+        """Plan the best choice, or the next one that was not tried and failed."""
         best, *others = choices
         if self._belongs_to(best, clause) or (self._tells(clause) and self._adds_to_last(clause)):
             return
         failed = self._add(unnest(best, clause.text, self._index, self._calls), clause)
         if failed is not None and not self._stand_in(best, others, clause):
             self._give_up(best, clause, failed)
+
+    def _once_more(self, clause: Clause) -> list[Choice]:
+        """Return the last call's tool for "the one in the …" and "another with …"."""
+        if not self._calls.made or not _ANOTHER.match(clause.text):
+            return []
+        tool = self._calls.made[-1].tool
+        filled = fill(tool, clause.text)
+        return [Choice(tool, filled, 1.0, 1.0)] if filled.values else []
 
     def _stand_in(self, best: Choice, others: Sequence[Choice], clause: Clause) -> bool:
         """Plan the next best tool that was not tried; return whether there is one."""
@@ -158,9 +188,14 @@ class _Sketcher:
             of_it = {name for name, link in best.filled.links.items() if link.earlier.id == call.id}
             given = [a.name for a in best.tool.required if a.name in best.filled.values and a.name not in of_it]
             weak = not given if of_it else best.filled.missing or not best.filled.typed
-            if weak and len(of_it) == len(best.filled.links) and self._extend(call, clause):
+            if weak and len(of_it) == len(best.filled.links) and self._takes_in(call, clause):
                 return True
         return False
+
+    def _takes_in(self, call: Call, clause: Clause) -> bool:
+        """Add a clause to a call, or leave it out when it only asks for what the values before it are for."""
+        told = not call.missing and not mentions(clause.text) and not self._is_request(Clause(call.text, 1))
+        return self._extend(call, clause) or told
 
     def _adds_to_last(self, clause: Clause) -> bool:
         return bool(self._calls.made) and self._extend(self._calls.made[-1], clause)
@@ -180,28 +215,34 @@ class _Sketcher:
         values = dict(filled.values)
         if filled.first is not None:
             values[filled.first[1]] = self._ahead(best.tool, filled.first[0], clause)
+        missing = self._complete(values, best, clause)
+        after = tuple(call.id for call in calls.made[-1:]) if missing and clause.linked else ()
+        call = Call(calls.next_id, best.tool, values, clause.text, missing, after, clause.linked, links=filled.links)
+        further = filled.repeats or shared(call, calls.made)
+        several = not further and joined(call, calls.made)
+        for more in ({}, *further):
+            one = call if not more else replace(call, id=calls.next_id, values={**call.values, **more})
+            one.tool = _known_result(one)
+            failed = calls.failed_before(one)
+            if failed and not self._amend(one, failed.error):
+                return failed
+            calls.append(one)
+            if several:
+                break
+        return None
+
+    def _complete(self, values: dict[str, Any], best: Choice, clause: Clause) -> tuple[str, ...]:
+        """Take required arguments that are open from earlier results; return those that nothing gives."""
         missing: list[str] = []
         for argument in best.tool.required:
             if argument.name in values:
                 continue
-            reference = self._same_name(argument) or produce(argument, best, clause.text, self._index, calls)
+            reference = self._same_name(argument) or produce(argument, best, clause.text, self._index, self._calls)
             if reference:
                 values[argument.name] = reference
             else:
                 missing.append(argument.name)
-        after = tuple(call.id for call in calls.made[-1:]) if missing and clause.linked else ()
-        for more in ({}, *filled.repeats):
-            call = Call(calls.next_id, best.tool, {**values, **more}, clause.text, tuple(missing), after, clause.linked)
-            call.links = filled.links
-            call.tool = _known_result(call)
-            several = joined(call, calls.made)
-            failed = calls.failed_before(call)
-            if failed and not self._amend(call, failed.error):
-                return failed
-            calls.append(call)
-            if several:
-                break
-        return None
+        return tuple(missing)
 
     def _ahead(self, tool: OfferedTool, values: dict[str, Any], clause: Clause) -> str:
         """Plan the call whose result another one starts from; return a reference to it."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from gateway.providers.offline.lexicon import translated
+
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u3005"
 _WORD = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:'[a-z]+)?", re.IGNORECASE)
 _CJK = re.compile(rf"[{CJK}]")
@@ -90,7 +92,10 @@ def stemmed(text: str) -> frozenset[str]:
 
 
 def words(text: str) -> list[Word]:
-    """Return the words of a text in order; a run of Chinese, Japanese or Korean gives its character bigrams."""
+    """Return the words of a text in order.
+
+    A run of Chinese, Japanese or Korean gives its character bigrams, and its everyday words in English beside them.
+    """
     found: list[Word] = []
     for match in _WORD.finditer(text):
         token, start = match[0].lower(), match.start()
@@ -99,10 +104,14 @@ def words(text: str) -> list[Word]:
         elif len(token) == 1:
             found.append(Word(token, token, start, match.end()))
         else:
-            found.extend(
-                Word(token[i : i + 2], token[i : i + 2], start + i, start + i + 2) for i in range(len(token) - 1)
-            )
+            found.extend(_unspaced(token, start))
     return found
+
+
+def _unspaced(run: str, start: int) -> list[Word]:
+    pairs = [Word(run[i : i + 2], run[i : i + 2], start + i, start + i + 2) for i in range(len(run) - 1)]
+    known = [Word(word, stem(word), start + begin, start + end) for begin, end, word in translated(run)]
+    return sorted([*pairs, *known], key=lambda word: word.start) if known else pairs
 
 
 def stems(text: str) -> list[str]:
