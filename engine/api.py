@@ -20,6 +20,7 @@ from engine.loop import Loop
 from engine.metering import RunModel
 from engine.planner.formats.detect import Form
 from engine.planner.formats.loading import load_plan
+from engine.planner.triage import Triage
 from engine.planning import Planned, Planning
 from engine.replaying import replay
 from engine.tools.judge import ask_judge
@@ -171,13 +172,14 @@ class Engine(Assembly):
             await self.servers.ready(run_id)
             if plan is not None:
                 self._require(plan)
-            started = self.started(task, plan, mode, approve, limits, user)
-            handle, loop = self.assemble(run_id, plan)
+            chosen = await self.chosen(run_id, task, plan, mode, limits)
+            started = self.started(task, plan, chosen.triage, approve, limits, user)
+            handle, loop = self.assemble(run_id, plan, chosen.calls)
             hooks = Feed()
             if self.hooks:
                 handle.also(hooks)
             await loop.begin(started)
-            await self.open_budget(run_id, started.limits)
+            await self.open_budget(run_id, started.limits, chosen.usage)
             async with self._driven(loop, handle, hooks):
                 yield handle
 
@@ -225,7 +227,8 @@ class Engine(Assembly):
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
         async with self.servers.hosting(run_id):
             await self.servers.ready(run_id)
-            return await self._planned(run_id, self.started(task, None, "plan", None, limits, ""))
+            triage = Triage("plan", "asked for")
+            return await self._planned(run_id, self.started(task, None, triage, None, limits, ""))
 
     async def _planned(self, run_id: str, started: RunStarted) -> PlanPreview:
         await self.open_budget(run_id, started.limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import RunModel
 from engine.planner.llm import LLMPlanner
-from engine.planner.triage import choose_mode
+from engine.planner.triage import Triage
 from engine.planning import Planning
 from engine.react.llm import ReactPlanner
 from engine.replanner.view import BYTES_PER_TOKEN, Rules
@@ -34,6 +34,7 @@ from engine.telemetry import quiet_by_default, tracer
 from engine.telling import Summaries, TellingFiller, TellingPlanner, TellingSynthesizer
 from engine.tools.mcp.servers import mcp_servers
 from engine.tools.registry import Registry, from_settings
+from engine.triaging import Chosen, choose
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
 from schemas.errors import ToolUnavailableError
@@ -41,6 +42,7 @@ from schemas.events import (
     ApproveMode,
     LiveProgress,
     Mode,
+    ModelCalled,
     RunLimits,
     RunStarted,
     Warned,
@@ -48,6 +50,7 @@ from schemas.events import (
 from schemas.plan import Plan
 from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
+from schemas.result import Usage
 from schemas.settings import Settings
 
 Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None
@@ -144,22 +147,17 @@ class Assembly:
         self,
         task: str,
         plan: Plan | None,
-        mode: Mode,
+        chosen: Triage,
         approve: ApproveMode | None,
         limits: RunLimits | None,
         user: str,
     ) -> RunStarted:
         """Return a run's first event: the mode chosen, the caps, the models and tools as they are now."""
-        down = self.tools.unavailable()
-        visible = [s for n, s in self.tools.specs().items() if s.enabled and not s.hidden and n not in down]
-        chosen, reason = (mode, "asked for") if mode != "auto" else choose_mode(task, visible)
-        if plan is not None:
-            chosen, reason = "plan", "the plan was given"
         dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
         return RunStarted(
             task=task or (plan.goal if plan is not None else ""),
-            mode=chosen,
-            mode_reason=reason,
+            mode=chosen.mode,
+            mode_reason=chosen.reason,
             limits=limits or self.limits(max_replans=0 if plan is not None else None),
             approve=approve or self.settings.approvals.mode,
             on_failure=self.settings.limits.on_failure,
@@ -175,8 +173,20 @@ class Assembly:
         """The first model of each role."""
         return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
 
-    async def open_budget(self, run_id: str, limits: RunLimits) -> None:
-        """Set a run's budget in the ledger."""
+    async def chosen(self, run_id: str, task: str, plan: Plan | None, mode: Mode, limits: RunLimits | None) -> Chosen:
+        """Return the mode a run will have: the one asked for, or what its task calls for."""
+        if plan is not None:
+            return Chosen(Triage("plan", "the plan was given"))
+        if mode != "auto":
+            return Chosen(Triage(mode, "asked for"))
+        down = self.tools.unavailable()
+        visible = [s for n, s in self.tools.specs().items() if s.enabled and not s.hidden and n not in down]
+        return await choose(task, visible, self.gateway, self.ledger, run_id, limits or self.limits())
+
+    async def open_budget(self, run_id: str, limits: RunLimits, used: Usage | None = None) -> None:
+        """Set a run's budget in the ledger, with what was used of it before the run began."""
+        if used is not None and used.calls:
+            await self.ledger.settle(await self.ledger.reserve([f"run:{run_id}"], usd=0.0, tokens=0), used)
         await self.ledger.open(
             f"run:{run_id}",
             limit_usd=limits.budget_usd,
@@ -189,8 +199,14 @@ class Assembly:
         ask = self.settings.approvals.effectful
         return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
 
-    def assemble(self, run_id: str, plan: Plan | None) -> tuple[RunHandle, Loop]:
-        """Put a run together: the handle its caller holds and the loop that drives it."""
+    def assemble(self, run_id: str, plan: Plan | None, made: Sequence[ModelCalled] = ()) -> tuple[RunHandle, Loop]:
+        """Put a run together: the handle its caller holds and the loop that drives it.
+
+        Args:
+            run_id: Its id.
+            plan: The plan to apply; None to ask for one.
+            made: The model calls that were made for it before it began.
+        """
         inbox: Inbox[Happening] = Inbox()
         artifacts = Artifacts(self.log)
 
@@ -243,13 +259,17 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
-            notices=(
-                *(Warned(code="roles", message=text) for text in self.gateway.role_warnings()),
-                *(Warned(code=ToolUnavailableError.code, message=text) for text in self.servers.down()),
-            ),
+            prelude=(*made, *self._warnings()),
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop
+
+    def _warnings(self) -> Iterator[Warned]:
+        """What a person should know before a run begins."""
+        for text in self.gateway.role_warnings():
+            yield Warned(code="roles", message=text)
+        for text in self.servers.down():
+            yield Warned(code=ToolUnavailableError.code, message=text)
 
 
 def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:

@@ -43,6 +43,7 @@ from schemas.events import (
     LoggedEvent,
     LoggedRecord,
     ModeChanged,
+    ModelCalled,
     PlanStarted,
     ReplanStarted,
     RunStarted,
@@ -81,7 +82,7 @@ class Parts:
         new_executor: Makes the executor, given the run's task group and the loop it reports to.
         limits: Caps that are not part of the run's own limits.
         publish: Takes every record and live event, in order; never waits.
-        notices: What the person should know before the run begins.
+        prelude: What happened before the run began: calls that chose its mode, warnings.
     """
 
     log: RunLog
@@ -92,7 +93,7 @@ class Parts:
     new_executor: Callable[[anyio.abc.TaskGroup, Loop], Executor]
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
-    notices: tuple[Warned, ...] = ()
+    prelude: tuple[ModelCalled | Warned, ...] = ()
 
     @property
     def rules(self) -> Rules:
@@ -134,7 +135,7 @@ class Loop:
             StoreError: The log cannot be written.
         """
         self._began = anyio.current_time()
-        for event in (started, *self._parts.notices):
+        for event in (started, *self._parts.prelude):
             self._journal.emit(event)
         records = await self._journal.flush()
         if records is None:

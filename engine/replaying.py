@@ -18,6 +18,7 @@ from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
+from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
 from engine.replanner.view import Rules
 from engine.telling import WARNING, RecordedSummaries, TellingPlanner, TellingSynthesizer
@@ -122,7 +123,7 @@ async def replay(
         new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
-        notices=_notices(records),
+        prelude=_prelude(records),
     )
     loop = Loop(run_id, parts, inbox)
     await _driven(loop, started)
@@ -413,13 +414,14 @@ def _given(records: Sequence[LoggedRecord], started: RunStarted) -> Plan | None:
     return None
 
 
-def _notices(records: Sequence[LoggedRecord]) -> tuple[Warned, ...]:
-    """The warnings the run began with."""
-    found: list[Warned] = []
+def _prelude(records: Sequence[LoggedRecord]) -> tuple[ModelCalled | Warned, ...]:
+    """The calls that chose the run's mode, and the warnings it began with."""
+    found: list[ModelCalled | Warned] = []
     for record in records[1:]:
-        if not isinstance(record.event, Warned):
+        event = record.event
+        if not (isinstance(event, Warned) or (isinstance(event, ModelCalled) and event.role == TRIAGE_ROLE)):
             break
-        found.append(record.event)
+        found.append(event)
     return tuple(found)
 
 

@@ -91,13 +91,15 @@ class Rounds:
 
     async def run(self) -> None:
         """Run every system as often as asked, each round beginning with another one."""
-        for number in range(1, self._options.rounds + 1):
-            shift = (number - 1) % len(self._systems)
-            for system in (*self._systems[shift:], *self._systems[:shift]):
-                self._options.on_run(system.name, number, None)
-                run = await self._one(system, number)
-                self._runs.append(run)
-                self._options.on_run(system.name, number, run)
+        async with self._engine.servers.hosting():
+            for number in range(1, self._options.rounds + 1):
+                shift = (number - 1) % len(self._systems)
+                for system in (*self._systems[shift:], *self._systems[:shift]):
+                    self._options.on_run(system.name, number, None)
+                    await self._engine.servers.ready()
+                    run = await self._one(system, number)
+                    self._runs.append(run)
+                    self._options.on_run(system.name, number, run)
 
     async def judge(self) -> None:
         """Ask the judge about every two different answers; without one, or when it fails, a note says so."""

@@ -55,8 +55,9 @@ class Stage:
     def registry(self) -> Registry:
         """Return the tools for one run."""
         seen: Counter[str] = Counter()
-        enabled = [spec for spec in self.tools.specs().values() if spec.enabled]
-        return Registry(self._staged(spec, seen) for spec in enabled)
+        down = self.tools.unavailable()
+        there = [spec for spec in self.tools.specs().values() if spec.enabled and spec.name not in down]
+        return Registry(self._staged(spec, seen) for spec in there)
 
     def _staged(self, spec: ToolSpec, seen: Counter[str]) -> Tool:
         tool = self.tools.get(spec.name)

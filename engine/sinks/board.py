@@ -15,6 +15,7 @@ from engine.sinks.words import count, fit, input_text, one_line, seconds, usd
 
 NARROW = 60
 TIME_WIDTH = 7
+SHORTEST_REASON = 20
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 ASCII_SPINNER = "|/-\\"
 ICONS: dict[RowState, str] = {
@@ -215,7 +216,11 @@ def _bar(row: StepRow, width: int, span: tuple[float, float], *, unicode: bool) 
 
 
 def _title(run: RunProgress, screen: Screen) -> Text:
-    return Text(fit(one_line(run.task), screen.width).rstrip() or " ", style="bold", no_wrap=True)
+    title = Text(fit(one_line(run.task), screen.width).rstrip() or " ", style="bold", no_wrap=True)
+    room = screen.width - title.cell_len - 2
+    if run.chosen and room >= min(cell_len(run.chosen), SHORTEST_REASON):
+        title.append("  " + fit(one_line(run.chosen), room).rstrip(), style="not bold dim")
+    return title
 
 
 def _planning(run: RunProgress, screen: Screen, frame: int) -> list[Text]:

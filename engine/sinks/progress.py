@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from engine.sinks.sentences import triggers_text
+from engine.sinks.sentences import chosen_text, triggers_text
 from schemas import events
 from schemas.events import LiveEvent, LoggedRecord
 from schemas.plan import Step
@@ -57,6 +57,7 @@ class RunProgress:
         recent: Ids of ended steps, the latest last.
         failed: Ids of failed steps.
         plan_characters: How much of the plan has been written, while it streams.
+        chosen: The mode and why, where nobody asked for it.
         open: Ids of steps and instances that began and have not ended.
         busy_s: Seconds during which at least one step ran.
     """
@@ -64,6 +65,7 @@ class RunProgress:
     run_id: str = ""
     task: str = ""
     mode: str = ""
+    chosen: str = ""
     revision: int = 0
     planning: bool = False
     plan_characters: int = 0
@@ -190,6 +192,7 @@ _Handler = Callable[[RunProgress, Any, float], None]
 
 def _run_started(run: RunProgress, event: events.RunStarted, at: float) -> None:
     run.task, run.mode, run.started_at = event.task, event.mode, at
+    run.chosen = chosen_text(event)
 
 
 def _plan_started(run: RunProgress, event: events.PlanStarted, _at: float) -> None:

@@ -36,8 +36,14 @@ def triggers_text(triggers: Iterable[events.Trigger]) -> str:
     return "; ".join(parts)
 
 
+def chosen_text(event: events.RunStarted) -> str:
+    """Return the mode that was chosen and why; empty where it was asked for."""
+    asked = event.given or event.mode_reason in ("", "asked for")
+    return "" if asked else f"{event.mode}: {event.mode_reason}"
+
+
 def _run_started(event: events.RunStarted) -> str:
-    return f"run started ({event.mode}): {shortened(event.task, WIDTH)}"
+    return f"run started ({chosen_text(event) or event.mode}): {shortened(event.task, WIDTH)}"
 
 
 def _plan_started(event: events.PlanStarted) -> str:

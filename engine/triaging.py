@@ -1,0 +1,66 @@
+"""Chooses a run's mode before its first event: by rules, and where they are not sure by one short model call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from engine.metering import RunModel
+from engine.planner.opinion import DEADLINE_S, second_opinion
+from engine.planner.triage import Triage, triage
+from gateway.gateway import Gateway
+from schemas.errors import EngineError, ModelTimeoutError
+from schemas.events import LoggedEvent, ModelCalled, RunLimits
+from schemas.protocols import Ledger
+from schemas.result import Usage
+from schemas.tool import ToolSpec
+
+_GRACE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A mode, and the model calls it took, which belong to the run."""
+
+    triage: Triage
+    calls: tuple[ModelCalled, ...] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """What the calls used."""
+        return sum((call.usage for call in self.calls), Usage())
+
+
+async def choose(
+    task: str, tools: Sequence[ToolSpec], gateway: Gateway, ledger: Ledger, run_id: str, limits: RunLimits
+) -> Chosen:
+    """Return the mode for a task; never fails: without an opinion in time it is a plan.
+
+    Args:
+        task: What the person asked for.
+        tools: The declared tools.
+        gateway: Where a small model may be.
+        ledger: Bounds the call by the run's own limits.
+        run_id: The run to be.
+        limits: Its caps.
+    """
+    found = triage(task, tools)
+    if found.sure or not gateway.reasons("executor"):
+        return Chosen(found)
+    scope = f"{run_id}.triage"
+    events: list[LoggedEvent] = []
+    await ledger.open(f"run:{scope}", limit_usd=limits.budget_usd, limit_tokens=limits.max_tokens)
+    try:
+        with anyio.fail_after(DEADLINE_S + _GRACE_S):
+            found = await second_opinion(task, tools, RunModel(gateway, scope, events.append))
+    except TimeoutError:
+        found = _planned(ModelTimeoutError("no answer in time"))
+    except EngineError as exc:
+        found = _planned(exc)
+    return Chosen(found, tuple(event for event in events if isinstance(event, ModelCalled)))
+
+
+def _planned(exc: EngineError) -> Triage:
+    return Triage("plan", f"the triage failed ({exc.message}), and a plan can do everything")
