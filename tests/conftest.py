@@ -13,6 +13,7 @@ import pytest
 
 SECRETS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ENGINE_CONFIG")
 NO_DATA = "ENGINE_BENCH_DATA is not set: tests on public data are skipped"
+NO_SERVERS = "the MCP servers cannot be installed"
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 hypothesis.settings.register_profile("fast", max_examples=100, derandomize=True, deadline=None, database=None)
@@ -83,7 +84,9 @@ def count_tokens(bench_data: Path) -> Callable[[str], int]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was left out for want of the data sets, also under -q."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", ()) if NO_DATA in str(report.longrepr)]
-    if skipped:
-        terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests. {NO_DATA}.", yellow=True, bold=True)
+    """Say how much was left out for want of the data sets or of MCP servers, also under -q."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    for why in (NO_DATA, NO_SERVERS):
+        count = sum(why in text for text in skipped)
+        if count:
+            terminalreporter.write_line(f"NOT RUN: {count} tests. {why}.", yellow=True, bold=True)

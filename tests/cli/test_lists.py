@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from tests.cli.command import clean_environ, engine, one_error_line
 from tests.cli.desk import desk
+from tests.source import ROOT
 
 
 def test_tools(tmp_path: Path) -> None:
@@ -45,3 +47,18 @@ def test_models_json(tmp_path: Path) -> None:
     body = json.loads(engine("models", "--json", cwd=desk(tmp_path)).stdout)
     assert body["models"][0]["ref"] == "offline/offline"
     assert body["roles"]["planner"] == ["offline/offline"]
+
+
+def test_servers(tmp_path: Path) -> None:
+    """B56: tools lists each MCP server with its state, and with --check fails where one is not available."""
+    script = ROOT / "tests/tools/mcp/wild_server.py"
+    servers = "".join(
+        f"  - {{name: {name}, mcp: {{command: {sys.executable}, args: ['{script}', {kind}]}}}}\n"
+        for name, kind in (("good", "good"), ("broken", "broken"))
+    )
+    (tmp_path / "engine.yaml").write_text(f"tools:\n{servers}")
+    done = engine("tools", cwd=tmp_path)
+    assert "good_echo" in done.stdout
+    assert [line.split()[:2] for line in done.stdout.splitlines()[-2:]] == [["good", "up"], ["broken", "down"]]
+    assert "No module named 'ticketing'" in done.stdout
+    assert (done.returncode, engine("tools", "--check", "--json", cwd=tmp_path).returncode) == (0, 7)
