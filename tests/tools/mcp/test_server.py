@@ -199,7 +199,7 @@ async def test_a_tool_that_is_down_is_not_planned_and_used_again_when_it_is_back
 
 
 async def test_events_say_which_tools_were_down(tmp_path: Path) -> None:
-    """B56: the event of a plan names the tools that were down, and the run replays event for event without any server."""
+    """B56: the event of a plan names the tools that were down; the run replays event for event without any server."""
     script = [{"steps": [{"wild_die": {}}, {"answer": "{{1}}"}]}, {"steps": [{"answer": "it is down"}]}]
     engine = engine_of(wild("once", tmp_path / "log", **READING), script=script, limits={"max_replans": 1})
     async with engine, engine.start("use it", mode="plan") as run:
