@@ -255,6 +255,8 @@ def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str,
 def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
     if asked.subject != "plan":
         raise PlanSchemaError(f"approval {asked.approval_id} is about a step, not a plan")
+    if plan == asked.plan:
+        return  # nothing was edited: what it refers to may since have been replaced
     known = {past.step.id: past for past in past_steps(state, None) if past.step.id not in {s.id for s in plan.steps}}
     problems = check_plan(plan, state.graph.tools, known=known)
     if problems:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from gateway.gateway import CallContext, Gateway
 from schemas.errors import BudgetError, EngineError
 from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta, TextPart, ToolCallDelta
+from schemas.result import Usage
 
 _OPTIONAL = frozenset({"summarizer", "judge"})
 """Roles that a run can do without: a call of theirs that the budget does not cover is not made, and ends nothing."""
@@ -61,14 +62,16 @@ class RunModel:
             BudgetError: The run's budget does not cover it; nothing was sent.
         """
         caller = _Caller(role, step_id or self._step_id, revision)
+        written: list[str] = []
         try:
             async with aclosing(self._gateway.stream(request, self._context(caller))) as chunks:
                 async for chunk in chunks:
                     if isinstance(chunk, Done):
                         self._made(caller, chunk.response)
+                    _note(chunk, written)
                     yield chunk
         except EngineError as exc:
-            self._failed(caller, request, exc)
+            self._failed(caller, request, exc, "".join(written))
             raise
 
     async def complete(
@@ -113,7 +116,7 @@ class RunModel:
             )
         )
 
-    def _failed(self, caller: _Caller, request: ModelRequest, exc: EngineError) -> None:
+    def _failed(self, caller: _Caller, request: ModelRequest, exc: EngineError, written: str = "") -> None:
         if not isinstance(exc, BudgetError):
             self._report(
                 ModelCalled(
@@ -123,6 +126,8 @@ class RunModel:
                     step_id=caller.step_id,
                     revision=caller.revision,
                     attempts=int(exc.details.get("attempts", 1)),
+                    parts=(TextPart(text=written),) if written else (),
+                    usage=Usage.model_validate(exc.details.get("usage", {})),
                     error=exc.to_info(),
                 )
             )
@@ -139,3 +144,13 @@ class RunModel:
                 message=exc.message,
             )
         )
+
+
+def _note(chunk: ModelChunk, written: list[str]) -> None:
+    """Keep what a reply wrote since it last began, for the record if it breaks off."""
+    if isinstance(chunk, Restart):
+        written.clear()
+    elif isinstance(chunk, TextDelta):
+        written.append(chunk.text)
+    elif isinstance(chunk, ToolCallDelta):
+        written.append(chunk.arguments)

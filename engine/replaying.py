@@ -7,8 +7,9 @@ not ends the replay, so a replay is also a proof that the decisions follow from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from itertools import takewhile
 from typing import cast
 
 import anyio
@@ -18,19 +19,30 @@ from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
+from engine.planner.llm import BEGAN_ANEW
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
 from engine.replanner.view import Rules
 from engine.telling import WARNING, RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
 from gateway.providers.replay import Recording, ReplayProvider
-from schemas.errors import CostBudgetError, EngineError, NotFoundError, StoreError, ToolNotFoundError
+from schemas.errors import (
+    ConflictError,
+    CostBudgetError,
+    EngineError,
+    NotFoundError,
+    StoreError,
+    ToolNotFoundError,
+    from_info,
+)
 from schemas.events import (
     BudgetExhausted,
     LoggedEvent,
     LoggedRecord,
     ModelCalled,
     PlanAccepted,
+    PlanRejected,
+    PlanRepair,
     PlanStarted,
     ReplanStarted,
     ResultSummarized,
@@ -39,7 +51,7 @@ from schemas.events import (
     StepStarted,
     Warned,
 )
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
 from schemas.plan import Plan
 from schemas.planning import AnswerReady, FillRequest, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 from schemas.protocols import Planner, RunLog, Synthesizer, Tool
@@ -60,6 +72,7 @@ _FROM_RECORD = frozenset(
         "budget_exhausted",
     }
 )
+_BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"})
 _OWN_CALLS = frozenset({"planner", "synthesizer"})
 _LIVE_KINDS: dict[type, frozenset[str]] = {
     StepDraft: frozenset({"plan_step"}),
@@ -162,9 +175,13 @@ class _CheckedLog(MemoryLog):
         """Compare with the record and return its lines.
 
         Raises:
+            ConflictError: A person had spoken before this could be written; ``load`` gives what they said.
             StoreError: An event differs from the recorded one.
         """
         del run_id
+        if events and events[0].kind not in _BY_PEOPLE and self._said(expected_seq):
+            self.head = expected_seq + self._said(expected_seq)
+            raise ConflictError("somebody was first", details={"head": self.head})
         for offset, event in enumerate(events):
             place = expected_seq + offset
             recorded = self._records[place].event if place < len(self._records) else None
@@ -177,6 +194,15 @@ class _CheckedLog(MemoryLog):
                 )
         self.head = expected_seq + len(events)
         return list(self._records[expected_seq : self.head])
+
+    def _said(self, place: int) -> int:
+        """How many events of people stand in the record from a place on, one after another."""
+        return sum(1 for _ in takewhile(lambda record: record.event.kind in _BY_PEOPLE, self._records[place:]))
+
+    async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
+        """Return what was written, or said by people, beyond an event."""
+        del run_id
+        return list(self._records[after : self.head])
 
     async def wait(self, run_id: str, after: int) -> None:
         """Wait for ever: nobody else writes to a recorded run."""
@@ -312,6 +338,12 @@ class _RecordedModel:
         self._started = started
         self._inbox = inbox
         self._spent = next((r.event for r in records if isinstance(r.event, BudgetExhausted)), None)
+        self._refused = {
+            record.event.revision: record.event.error
+            for record in records
+            if isinstance(record.event, PlanRejected) and record.event.error.code.startswith("budget.")
+        }
+        self._anew = _begun_anew(records)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return what the recorded run's planner spoke."""
@@ -329,9 +361,13 @@ class _RecordedModel:
         try:
             call = self._provider.recording.take(role, step_id, revision)
         except EngineError as exc:
+            if revision in self._refused:
+                raise from_info(self._refused[revision]) from exc
             if self._spent is not None:
                 raise CostBudgetError(self._spent.message) from exc
             raise
+        for chunk in _cut_off(call, self._anew.get(id(call), ())):
+            yield chunk
         asked = ReplayProvider(Recording([call]), role=role, step_id=step_id, revision=revision)
         try:
             replying = cast("AsyncGenerator[ModelChunk]", asked.stream("", request, timeout_s=_PATIENCE_S))
@@ -354,6 +390,28 @@ class _RecordedModel:
         raise StoreError("a recorded reply has no end")
 
 
+def _begun_anew(records: Sequence[LoggedRecord]) -> dict[int, list[tuple[str, str]]]:
+    """What each planner's call (by its identity) wrote before it began anew, and why, as plan_repair events say."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    waiting: list[tuple[str, str]] = []
+    for record in records:
+        event = record.event
+        if isinstance(event, PlanRepair) and event.errors and event.errors[0].startswith(BEGAN_ANEW):
+            waiting.append((event.raw, event.errors[0].removeprefix(BEGAN_ANEW)))
+        elif isinstance(event, ModelCalled) and event.role == "planner":
+            found[id(event)], waiting = waiting, []
+    return found
+
+
+def _cut_off(call: ModelCalled, anew: Sequence[tuple[str, str]]) -> Iterator[ModelChunk]:
+    """What a recorded call streamed before its reply, or before it failed for good."""
+    for raw, reason in anew:
+        yield TextDelta(text=raw)
+        yield Restart(reason=reason)
+    if call.error is not None:
+        yield from (TextDelta(text=part.text) for part in call.parts if part.kind == "text")
+
+
 class _IdleExecutor:
     """Calls no tool: what became of each step is in the record. It notes only which steps were begun."""
 
@@ -369,6 +427,7 @@ class _IdleExecutor:
     def fill(self, request: FillRequest) -> None:
         """Ask nothing."""
         self._begun.add(request.step.id)
+        self.filling.add(request.step.id)
 
     def cancel(self, step_id: str) -> None:
         """Cancel nothing."""

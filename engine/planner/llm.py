@@ -30,6 +30,7 @@ from schemas.planning import PastStep, PlanDelta, PlanReady, PlanRequest, PlanTe
 from schemas.protocols import ModelClient
 from schemas.tool import ToolSpec
 
+BEGAN_ANEW = "the reply began anew: "  # of the error that a repair after a broken-off reply tells
 _ROLE = "planner"
 _MOST_DETAILS = 2
 _SCHEMA_REFUSED = (400, 422)
@@ -222,7 +223,7 @@ class _Reply:
     def _restart(self, reason: str) -> Iterator[PlanDelta]:
         if self._handed:
             self.voids += 1
-            errors = (f"the reply began anew: {reason}",)
+            errors = (f"{BEGAN_ANEW}{reason}",)
             yield Repairing(attempt=self.voids, errors=errors, raw=self._reader.raw)
         if self._fed:
             yield PlanText(text="", restart=True)
