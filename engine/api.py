@@ -25,7 +25,7 @@ from engine.planning import Planned, Planning
 from engine.replaying import replay
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
-from schemas.errors import EngineError, PlanParseError, RunCancelledError
+from schemas.errors import EngineError, PlanParseError, RunCancelledError, StoreError
 from schemas.events import (
     ApproveMode,
     LiveEvent,
@@ -208,12 +208,25 @@ class Engine(Assembly):
 
     async def _drive(self, loop: Loop, handle: RunHandle) -> None:
         try:
-            handle.finish(await loop.drive())
+            state = await loop.drive()
+            await self._learn(loop.run_id)
+            handle.finish(state)
         except Exception as exc:
             handle.finish(None, _only(exc))
         except BaseException:
             handle.finish(None, RunCancelledError(f"run {loop.run_id} was broken off; its log has no end"))
             raise
+
+    async def _learn(self, run_id: str) -> None:
+        """Keep what the run's tools took, for estimates and the order of steps in later runs."""
+        if self.settings.statistics is False:
+            return
+        try:
+            self.statistics.learn(await self.log.load(run_id))
+        except StoreError:
+            return  # the run is over and whole; that it taught nothing is no fault of it
+        if self.statistics.unsaved:
+            await anyio.to_thread.run_sync(self.statistics.save)
 
     # ------------------------------------------------------------------ planning only
 
@@ -232,7 +245,7 @@ class Engine(Assembly):
 
     async def _planned(self, run_id: str, started: RunStarted) -> PlanPreview:
         await self.open_budget(run_id, started.limits)
-        state = self.state(run_id, Artifacts(self.log))
+        state = self.state(run_id, Artifacts(self.log), self.expecting())
         state.apply(started)
         model = RunModel(self.gateway, run_id, lambda _: None)
         planning = Planning(self._planner, self._react, self.tools, model)
@@ -291,7 +304,7 @@ class Engine(Assembly):
 
     def estimate(self, plan: Plan) -> Estimate:
         """Return what running a plan would take."""
-        return estimate_plan(plan, self.tools.specs(), self.gateway)
+        return estimate_plan(plan, self.tools.specs(), self.gateway, self.statistics.observed)
 
     def _require(self, plan: Plan) -> None:
         problems = self.check(plan)

@@ -14,6 +14,7 @@ from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
+from engine.durable.statistics import ToolStatistics
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.step import CallContext, Surroundings, ToolRunner
@@ -52,6 +53,7 @@ from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
 from schemas.result import Usage
 from schemas.settings import Settings
+from schemas.tool import ToolSpec
 
 Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None
 
@@ -85,6 +87,7 @@ class Assembly:
         react: Planner | None = None,
         synthesizer: Synthesizer | None = None,
         filler: Filler | None = None,
+        statistics: ToolStatistics | None = None,
     ) -> None:
         given = tuple(tools)
         self.loaded = _load(config, os.environ if environ is None else environ)
@@ -95,6 +98,7 @@ class Assembly:
         self.log: RunLog = log or MemoryLog()
         self.ledger: Ledger = ledger or MemoryLedger()
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
+        self.statistics = statistics or _statistics(self.loaded)
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
         self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
@@ -164,10 +168,14 @@ class Assembly:
             models=self._models(),
             dialect=dialect,
             tier=tier,
-            tools=tuple(spec for _, spec in sorted(self.tools.specs().items())),
+            tools=tuple(spec for _, spec in sorted(self.expecting().items())),
             given=plan is not None,
             user=user,
         )
+
+    def expecting(self) -> dict[str, ToolSpec]:
+        """The declared tools, with the seconds a call is expected to take as they were observed."""
+        return self.statistics.expecting(self.tools.specs())
 
     def _models(self) -> dict[str, str]:
         """The first model of each role."""
@@ -194,10 +202,10 @@ class Assembly:
             keep_share=self.settings.budget.synthesizer_share,
         )
 
-    def state(self, run_id: str, artifacts: Artifacts) -> RunState:
-        """Return an empty state of a run."""
+    def state(self, run_id: str, artifacts: Artifacts, specs: Mapping[str, ToolSpec]) -> RunState:
+        """Return an empty state of a run over these tools."""
         ask = self.settings.approvals.effectful
-        return RunState(run_id, self.tools.specs(), load=artifacts.value, ask_effectful=ask)
+        return RunState(run_id, specs, load=artifacts.value, ask_effectful=ask)
 
     def assemble(self, run_id: str, plan: Plan | None, made: Sequence[ModelCalled] = ()) -> tuple[RunHandle, Loop]:
         """Put a run together: the handle its caller holds and the loop that drives it.
@@ -210,8 +218,10 @@ class Assembly:
         inbox: Inbox[Happening] = Inbox()
         artifacts = Artifacts(self.log)
 
+        specs = self.expecting()  # once: a state folded anew must come out the same
+
         def new_state() -> RunState:
-            return self.state(run_id, artifacts)
+            return self.state(run_id, artifacts, specs)
 
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
         model = RunModel(self.gateway, run_id, inbox.put)
@@ -275,6 +285,11 @@ class Assembly:
 def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
     step = state.graph.steps.get(step_id)
     return None if step is None or step.parent is not None else step.step.expected_output
+
+
+def _statistics(loaded: LoadedSettings) -> ToolStatistics:
+    kept = loaded.settings.statistics
+    return ToolStatistics(loaded.folder / Path(kept).expanduser() if isinstance(kept, str) else None)
 
 
 def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:

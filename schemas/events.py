@@ -369,7 +369,9 @@ LoggedEvent = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class LoggedRecord:
-    """One line of the log. No model: the store makes it from what it knows, one or two for every step.
+    """One line of the log.
+
+    A plain dataclass: a store makes it from what it knows, one or two for every step.
 
     Attributes:
         run_id: The run.

@@ -299,6 +299,7 @@ class Settings(Record):
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
+    statistics: bool | str = True
     run_python: PythonSettings = PythonSettings()
     fetch_url: FetchSettings | None = None
     store: str | None = None

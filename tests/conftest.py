@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ SECRETS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ENGINE_CON
 NO_DATA = "ENGINE_BENCH_DATA is not set: tests on public data are skipped"
 NO_SERVERS = "the MCP servers cannot be installed"
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="engine-tests-")  # what earlier runs of a tool took is no input
 
 hypothesis.settings.register_profile("fast", max_examples=100, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("full", max_examples=2000, derandomize=True, deadline=None, database=None)

@@ -65,6 +65,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "click": ("engine.cli",),
     "rich": ("engine.cli", "engine.sinks"),
     "yaml": ("engine.config",),
+    "platformdirs": ("engine.cli",),
     "duckdb": ("engine.tools.builtin",),
     "pydantic_monty": ("engine.tools.builtin.python",),
     "mcp": ("engine.tools.mcp",),

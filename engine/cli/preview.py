@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.dag.render import to_text
-from engine.estimate import Estimate
+from engine.estimate import Estimate, StepEstimate
 from engine.sinks.words import count, input_text, seconds, shortened, usd
 from schemas.plan import Plan
 from schemas.tool import ToolSpec
@@ -18,10 +18,15 @@ def estimate_line(estimate: Estimate) -> str:
     parts = (
         count(estimate.calls, "model call"),
         f"{estimate.tokens:,} tokens",
-        usd(estimate.usd),
-        f"about {seconds(estimate.seconds)}",
+        _between(usd(estimate.usd), usd(estimate.p95_usd)),
+        f"about {_between(seconds(estimate.seconds), seconds(estimate.p95_s))}",
     )
     return f"estimate: {' · '.join(parts)}"
+
+
+def _between(middle: str, slow: str) -> str:
+    """Write a median, and what 95 % stay below where that is another."""
+    return middle if middle == slow else f"{middle} (95 %: {slow})"
 
 
 def preview(plan: Plan, tools: Mapping[str, ToolSpec], estimate: Estimate | None = None) -> str:
@@ -30,7 +35,7 @@ def preview(plan: Plan, tools: Mapping[str, ToolSpec], estimate: Estimate | None
         return f"the planner asks: {plan.question}"
     if not plan.steps:
         return plan.answer or "the plan has no steps"
-    parts = [to_text(plan).rstrip(), "", *_table(plan, tools)]
+    parts = [to_text(plan).rstrip(), "", *_table(plan, tools, estimate)]
     if plan.answer is not None:
         parts += ["", f"answer: {plan.answer}"]
     if estimate is not None:
@@ -38,12 +43,25 @@ def preview(plan: Plan, tools: Mapping[str, ToolSpec], estimate: Estimate | None
     return "\n".join(parts)
 
 
-def _table(plan: Plan, tools: Mapping[str, ToolSpec]) -> list[str]:
-    rows = [("step", "tool", "effects", "input")]
+def _table(plan: Plan, tools: Mapping[str, ToolSpec], estimate: Estimate | None) -> list[str]:
+    rows = [("step", "tool", "effects", "time", "input")]
     for step in plan.steps:
-        rows.append((step.id, step.tool, _effects(tools.get(step.tool)), _input(step.tool_input)))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])).rstrip() for row in rows]
+        took = _time(estimate.steps.get(step.id) if estimate is not None else None)
+        rows.append((step.id, step.tool, _effects(tools.get(step.tool)), took, _input(step.tool_input)))
+    if estimate is None:
+        rows = [(*row[:3], row[4]) for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1])).rstrip() for row in rows]
+
+
+def _time(step: StepEstimate | None) -> str:
+    """Median and 95th percentile of the calls seen, and how many; a guess where none was seen."""
+    if step is None:
+        return ""
+    if not step.calls:
+        return f"{seconds(step.seconds)} {'declared' if step.declared else 'guessed'}"
+    cost = f", {_between(usd(step.usd), usd(step.p95_usd))}" if step.usd != 0 else ""
+    return f"{_between(seconds(step.seconds), seconds(step.p95_s))}{cost}, {count(step.calls, 'call')} seen"
 
 
 def _effects(spec: ToolSpec | None) -> str:

@@ -8,14 +8,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+from platformdirs import user_state_path
 
 from engine.api import Engine
 from engine.cli.failure import error_line
 from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
+from engine.durable.statistics import ToolStatistics
 from engine.telemetry import setup_logging, setup_tracing
 from schemas.errors import ConfigError
-from schemas.settings import Telemetry
+from schemas.settings import Settings, Telemetry
 
 
 def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bool = False) -> LoadedSettings:
@@ -47,13 +49,20 @@ async def session(found: LoadedSettings) -> AsyncGenerator[Engine]:
     stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
     try:
         try:
-            engine = Engine(found)
+            engine = Engine(found, statistics=_statistics(found.settings))
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:
             yield engine
     finally:
         stop_tracing()
+
+
+def _statistics(settings: Settings) -> ToolStatistics | None:
+    """What tools took, kept in the state folder of the platform unless the settings say otherwise."""
+    if settings.statistics is not True:
+        return None
+    return ToolStatistics(user_state_path("plan-engine", appauthor=False) / "tools.jsonl")
 
 
 def run_async(main: Callable[[], Awaitable[int]]) -> int:
