@@ -217,7 +217,6 @@ class Assembly:
         """
         inbox: Inbox[Happening] = Inbox()
         artifacts = Artifacts(self.log)
-
         specs = self.expecting()  # once: a state folded anew must come out the same
 
         def new_state() -> RunState:

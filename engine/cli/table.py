@@ -21,7 +21,7 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
     "show": Entry("pictures", "show", "Draw the plan of a plan file or of a recorded run."),
     "replay": Entry("run", "replay", "Play a recorded run (--json) again, with no model and no tool."),
-    "tools": Entry("lists", "tools", "List the declared tools, or show one."),
+    "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
     "init": Entry("files", "init", "Write a commented engine.yaml."),
     "schema": Entry("files", "schema", "Print the JSON Schema of a plan, of engine.yaml, or of the events."),
