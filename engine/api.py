@@ -209,24 +209,13 @@ class Engine(Assembly):
     async def _drive(self, loop: Loop, handle: RunHandle) -> None:
         try:
             state = await loop.drive()
-            await self._learn(loop.run_id)
+            await _learn(self, loop.run_id)
             handle.finish(state)
         except Exception as exc:
             handle.finish(None, _only(exc))
         except BaseException:
             handle.finish(None, RunCancelledError(f"run {loop.run_id} was broken off; its log has no end"))
             raise
-
-    async def _learn(self, run_id: str) -> None:
-        """Keep what the run's tools took, for estimates and the order of steps in later runs."""
-        if self.settings.statistics is False:
-            return
-        try:
-            self.statistics.learn(await self.log.load(run_id))
-        except StoreError:
-            return  # the run is over and whole; that it taught nothing is no fault of it
-        if self.statistics.unsaved:
-            await anyio.to_thread.run_sync(self.statistics.save)
 
     # ------------------------------------------------------------------ planning only
 
@@ -312,6 +301,18 @@ class Engine(Assembly):
             error = plan_error(problems)
             error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
             raise error
+
+
+async def _learn(engine: Engine, run_id: str) -> None:
+    """Keep what a run's tools took, for estimates and the order of steps in later runs."""
+    if engine.settings.statistics is False:
+        return
+    try:
+        engine.statistics.learn(await engine.log.load(run_id))
+    except StoreError:
+        return  # the run is over and whole; that it taught nothing is no fault of it
+    if engine.statistics.unsaved:
+        await anyio.to_thread.run_sync(engine.statistics.save)
 
 
 def _only(exc: BaseException) -> Exception:
