@@ -23,6 +23,7 @@ from engine.planner.formats.loading import load_plan
 from engine.planner.triage import Triage
 from engine.planning import Planned, Planning
 from engine.replaying import replay
+from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import EngineError, PlanParseError, RunCancelledError, StoreError
@@ -277,9 +278,8 @@ class Engine(Assembly):
         Raises:
             PlanError: As ``load_plan``.
         """
-        judge = ask_judge.spec.name if self.has_judge else ""
-        specs = {**self.tools.specs(), **({judge: ask_judge.spec} if judge else {})}
-        return load_plan(text, form, tools=specs, judge=judge, checked=checked)
+        judge = ask_judge.spec if self.has_judge else None
+        return load_plan(text, form, tools=self.tools.specs(), judge=judge, checked=checked)
 
     def check(self, plan: Plan) -> list[Problem]:
         """Return everything wrong with a plan; an empty list means it may run.
@@ -290,6 +290,10 @@ class Engine(Assembly):
         if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
             self.tools.add(ask_judge, origin="the plan")
         return check_plan(plan, self.tools.specs())
+
+    def script(self, plan: Plan) -> str:
+        """Return a plan as a stand-alone Python script that needs no engine."""
+        return to_python(plan, self.tools.specs(), self.tools.functions())
 
     def estimate(self, plan: Plan) -> Estimate:
         """Return what running a plan would take."""

@@ -38,7 +38,7 @@ from engine.tools.registry import Registry, from_settings
 from engine.triaging import Chosen, choose
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
-from schemas.errors import ToolUnavailableError
+from schemas.errors import NoRouteError, ToolUnavailableError
 from schemas.events import (
     ApproveMode,
     LiveProgress,
@@ -130,9 +130,10 @@ class Assembly:
     @property
     def has_judge(self) -> bool:
         """Whether a model is configured that can decide what only words say; the offline rules cannot."""
-        if self.settings.roles.judge:
-            return True
-        return any(provider.kind != "offline" for provider in self.settings.model_providers)
+        try:
+            return any(route.model.provider.kind != "offline" for route in self.gateway.resolve("judge"))
+        except NoRouteError:
+            return False
 
     def limits(self, **changes: Any) -> RunLimits:
         """Return the configured caps of a run, changed where an argument is not None."""

@@ -83,6 +83,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
 ASYNCIO_ONLY = (
     "benchmarks",
     "engine.serve",
+    "engine.standalone",  # the text of exported scripts, which need nothing but Python
     "engine.durable.postgres",
     "engine.durable.dispatch",
     "gateway.server",

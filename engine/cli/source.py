@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, get_args
 
 import typer
 
 from engine.api import Engine
-from engine.planner.formats.detect import Form
+from engine.planner.formats.detect import Form, detect
 from schemas.errors import PlanError
 from schemas.plan import Plan
 
@@ -50,11 +51,26 @@ def read_plan(engine: Engine, text: str, source: str, form: str, *, checked: boo
         PlanError: It is none, or not of that format; names the file.
     """
     given: Any = None if form == "auto" else form
-    try:
+    with named(source):
         return engine.load(text, given, checked=checked)
+
+
+@contextmanager
+def named(source: str) -> Generator[None]:
+    """Put the file's name before what is wrong with its plan."""
+    try:
+        yield
     except PlanError as exc:
         name = "stdin" if source == "-" else source
         raise type(exc)(f"{name}: {exc.message}", hint=exc.hint, details=exc.details) from None
+
+
+def detected(text: str) -> str:
+    """Return the format of a text by its structure; empty where it may be several: reading it says which."""
+    try:
+        return detect(text)
+    except PlanError:
+        return ""
 
 
 def say_problems(exc: PlanError, source: str) -> None:

@@ -19,7 +19,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("plans", "check", "Check a plan file against the declared tools."),
     "apply": Entry("run", "apply", "Run a saved or edited plan, or one of another planner."),
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
-    "show": Entry("pictures", "show", "Draw the plan of a plan file or of a recorded run."),
+    "show": Entry("pictures", "show", "Show the plan of a plan file or of a recorded run, drawn or as a script."),
     "replay": Entry("run", "replay", "Play a recorded run (--json) again, with no model and no tool."),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),

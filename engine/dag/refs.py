@@ -129,7 +129,7 @@ def _reference(body: str) -> Reference:
     plain = _plain_path(path)
     if plain is None:
         try:
-            jmespath.compile(_expression(path))
+            jmespath.compile(expression(path))
         except Exception as exc:  # jmespath lets Python's own errors through: depth, digits of a number
             return Reference(match[1], path, (), f"its path cannot be read: {_reason(exc)}")
     return Reference(match[1], path, plain)
@@ -153,7 +153,8 @@ def _plain_path(path: str) -> tuple[str | int, ...] | None:
     return tuple(parts)
 
 
-def _expression(path: str) -> str:
+def expression(path: str) -> str:
+    """Return the JMESPath expression of a path that is no plain one."""
     return path[1:] if path.startswith(".") else path if path.startswith("[") else "@" + path
 
 
@@ -216,7 +217,7 @@ def follow(reference: Reference, value: Any) -> Any:
     if reference.steps is not None:
         return _walk(reference, value)
     try:
-        return jmespath.search(_expression(reference.path), value)
+        return jmespath.search(expression(reference.path), value)
     except Exception as exc:  # jmespath lets Python's own errors through: a step of 0, text against number, depth
         raise StepInputError(f"reference {short(reference)}: {_reason(exc)}") from exc
 

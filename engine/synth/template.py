@@ -41,7 +41,7 @@ def fill_answer(template: str, results: Mapping[str, Any]) -> str:
             written.append(segment)
             continue
         value = follow(segment, _result(segment, results))
-        written.append(block(value, phrases) if _stands_alone(segments, index) else inline(value, phrases))
+        written.append(block(value, phrases) if stands_alone(segments, index) else inline(value, phrases))
     return _never_empty("".join(written), words, phrases)
 
 
@@ -88,7 +88,8 @@ def _result(reference: Reference, results: Mapping[str, Any]) -> Any:
     return results.get(reference.step_id)
 
 
-def _stands_alone(segments: tuple[str | Reference, ...], index: int) -> bool:
+def stands_alone(segments: tuple[str | Reference, ...], index: int) -> bool:
+    """Whether a reference of an answer has a line to itself, so that its value may take several."""
     before = segments[index - 1] if index else "\n"
     after = segments[index + 1] if index + 1 < len(segments) else "\n"
     return (

@@ -74,6 +74,11 @@ class FunctionTool(Generic[P, R]):
         """The function itself."""
         return self._function
 
+    @property
+    def needs_run(self) -> bool:
+        """Whether it takes a ToolContext, so that it can be called by a run only."""
+        return self._signature.context is not None
+
     def with_spec(self, spec: ToolSpec) -> FunctionTool[P, R]:
         """Return the same function under another spec."""
         copy = cast("FunctionTool[P, R]", object.__new__(type(self)))

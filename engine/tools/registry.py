@@ -45,12 +45,13 @@ class Registry:
         for tool in tools:
             self.add(tool)
 
-    def add(self, tool: Tool | Callable[..., Any], *, origin: str = "code") -> Tool:
+    def add(self, tool: Tool | Callable[..., Any], *, origin: str = "code", python: str = "") -> Tool:
         """Declare a tool (or a function, read as by ``@tool``) and return it.
 
         Args:
             tool: What to declare.
             origin: Where it comes from, for messages.
+            python: ``module:function``, where a configuration took it from there.
 
         Raises:
             ConfigError: Its name is taken or reserved, or the function cannot be a tool.
@@ -68,7 +69,7 @@ class Registry:
                 f"{origin}: the tool '{name}' is already declared by {self._entries[name].origin}",
                 hint="give one of them another name, or remove the other first",
             )
-        self._entries[name] = _Entry(made, made.spec, origin)
+        self._entries[name] = _Entry(made, made.spec, origin, python)
         self._publish()
         return made
 
@@ -151,6 +152,10 @@ class Registry:
             raise ToolNotFoundError(f"the tool '{name}' is disabled")
         return entry.tool
 
+    def functions(self) -> Mapping[str, str]:
+        """Return ``module:function`` by name, of the tools a configuration takes from Python and that need no run."""
+        return {name: entry.python for name, entry in self._entries.items() if entry.python}
+
     def check(self) -> None:
         """Check what tools say of each other.
 
@@ -190,6 +195,7 @@ class _Entry:
     tool: Tool
     spec: ToolSpec
     origin: str
+    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +238,9 @@ def from_settings(settings: Settings, folder: Path) -> Registry:
             continue  # its tools are there once the server is (engine.tools.mcp)
         origin = f"tools[{index}]"
         for tool in _tools_of(entry, place, origin, named):
-            registry.add(_redeclared(tool, entry, origin), origin=f"{origin} ({_source(entry)})")
+            alone = not getattr(tool, "needs_run", True)
+            python = entry.python if alone else None
+            registry.add(_redeclared(tool, entry, origin), origin=f"{origin} ({_source(entry)})", python=python or "")
     if all(entry.mcp is None for entry in entries):
         registry.check()
     return registry

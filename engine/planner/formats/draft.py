@@ -55,13 +55,13 @@ class Draft:
 
     Attributes:
         tools: The declared tools; None when they are not known, then nothing is checked against them.
-        judge: Name of the tool that decides a condition in words; empty when no model is configured.
+        judge: The tool that decides a condition in words; None when no model is configured.
         checked: Whether what the plan names must be declared.
         head: The plan's own fields.
     """
 
     tools: Mapping[str, ToolSpec] | None = None
-    judge: str = ""
+    judge: ToolSpec | None = None
     checked: bool = True
     head: dict[str, str] = field(default_factory=dict[str, str])
     notes: Notes = field(default_factory=Notes)
@@ -98,7 +98,7 @@ class Draft:
         if self._guesses >= _MOST_GUESSES or len(known) > _MOST_WORDS:
             return otherwise
         self._guesses += 1
-        close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+        close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
         return f"did you mean {close[0]!r}?" if close else otherwise
 
     def parameters(self, tool: str) -> tuple[str, ...] | None:
@@ -122,10 +122,15 @@ class Draft:
         if made is not None:
             made = made.model_copy(update={"steps": tuple(self.steps)})
             if self.tools is not None and self.checked:
-                self.notes.problems += [self._placed(found) for found in check_plan(made, self.tools)]
+                self.notes.problems += [self._placed(found) for found in check_plan(made, self._allowed())]
         if made is None or self.notes.problems:
             raise plan_error(self.notes.problems)
         return made
+
+    def _allowed(self) -> Mapping[str, ToolSpec]:
+        """The declared tools, and the judge where a condition needs it."""
+        asked = self.judge is not None and any(step.tool == self.judge.name for step in self.steps)
+        return {**(self.tools or {}), self.judge.name: self.judge} if asked and self.judge else self.tools or {}
 
     def rewritten(self, value: Any, place: Place, mark: re.Pattern[str], reading: Reading) -> Any:
         """Return a value with the source's references written as ``{{…}}`` and every literal ``{{`` escaped."""

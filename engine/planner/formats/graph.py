@@ -215,7 +215,7 @@ def _meaning(edge: Edge, nodes: Mapping[str, Node], draft: Draft) -> tuple[Condi
     plain = read_condition(edge.condition, lambda path, alone: _reference(path, alone, source, nodes, draft))
     if plain is not None:
         return plain
-    if not draft.judge:
+    if draft.judge is None:
         draft.problem(
             f"{edge.where}.condition",
             f"{edge.condition!r} cannot be decided without a model",
@@ -223,7 +223,7 @@ def _meaning(edge: Edge, nodes: Mapping[str, Node], draft: Draft) -> tuple[Condi
             "condition",
         )
         return ()
-    return (Condition(value=f"{{{{{_judged(edge, source, draft)}.holds}}}}", op="eq", to=True),)
+    return (Condition(value=f"{{{{{_judged(edge, source, draft.judge.name, draft)}.holds}}}}", op="eq", to=True),)
 
 
 def _otherwise(edge: Edge, source: Node, nodes: Mapping[str, Node], draft: Draft) -> tuple[Condition, ...]:
@@ -237,12 +237,12 @@ def _otherwise(edge: Edge, source: Node, nodes: Mapping[str, Node], draft: Draft
     return found
 
 
-def _judged(edge: Edge, source: Node, draft: Draft) -> str:
+def _judged(edge: Edge, source: Node, judge: str, draft: Draft) -> str:
     """Return the step that asks the judge model about a node's result; edges of the same condition share it."""
     question = escaped(edge.condition.strip())
     data = f"{{{{{source.step_id}}}}}"
     for step in draft.steps:
-        if step.tool == draft.judge and step.tool_input == {"question": question, "data": data}:
+        if step.tool == judge and step.tool_input == {"question": question, "data": data}:
             return step.id
     taken = {step.id for step in draft.steps}
     number = 1
@@ -252,7 +252,7 @@ def _judged(edge: Edge, source: Node, draft: Draft) -> str:
     draft.add(
         Place(f"{edge.where}.condition", {}),
         id=step_id,
-        tool=draft.judge,
+        tool=judge,
         tool_input={"question": question, "data": data},
     )
     return step_id

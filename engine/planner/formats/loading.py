@@ -39,7 +39,7 @@ def load_plan(
     form: Form | None = None,
     *,
     tools: Mapping[str, ToolSpec] | Sequence[ToolSpec] | None = None,
-    judge: str = "",
+    judge: ToolSpec | None = None,
     checked: bool = True,
 ) -> tuple[Plan, list[str]]:
     """Read a plan file, in our own format or another's.
@@ -49,7 +49,7 @@ def load_plan(
         form: The format; by its structure when left out.
         tools: The declared tools. Positional arguments need them for their names, and another's plan is checked
             against them at once, so that what is wrong is named by its place in the source.
-        judge: Name of the tool that decides a condition in words; without one such a condition is refused.
+        judge: The tool that decides a condition in words; without one such a condition is refused.
         checked: Whether another's plan must name declared tools only; a picture of it need not.
 
     Returns:

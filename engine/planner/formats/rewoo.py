@@ -94,8 +94,8 @@ def _arguments(text: str, tool: str, draft: Draft, place: Place) -> dict[str, An
     if written is not None:
         return written
     spec = (draft.tools or {})[tool]
-    wanted = spec.required or parameters
-    if len(wanted) < 2 and not _has_keywords(text, parameters):
+    wanted = tuple(spec.required or parameters)
+    if len(wanted) == 1 and not _has_keywords(text, parameters):
         return {wanted[0]: _typed(_bare(text), spec.input_schema, wanted[0])}
     return _several(text, wanted, parameters, place, draft)
 
