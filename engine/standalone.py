@@ -87,7 +87,11 @@ async def call(tool: Callable[..., Any], /, **arguments: Any) -> Any:
 
 
 async def for_each(items: Any, most: int, act: Callable[[Any], Awaitable[Any]]) -> list[Any]:
-    """Do the same for every item, side by side; the results come in the order of the items."""
+    """Do the same for every item, side by side; the results come in the order of the items.
+
+    Raises:
+        TypeError, ValueError: It is no list, or too long a one.
+    """
     if not isinstance(items, (list, tuple)):
         raise TypeError(f"foreach takes a list, not {type(items).__name__}")
     listed = cast("Sequence[Any]", items)
@@ -97,10 +101,15 @@ async def for_each(items: Any, most: int, act: Callable[[Any], Awaitable[Any]]) 
 
 
 def dig(value: Any, *path: str | int) -> Any:
-    """Return what stands at a path inside a result."""
+    """Return what stands at a path inside a result.
+
+    Raises:
+        KeyError, TypeError: Nothing does.
+    """
     if value is SKIPPED:
         return None
     for part in path:
+        found: Any = value
         if isinstance(value, dict):
             members = cast("dict[str, Any]", value)
             if str(part) not in members:
@@ -109,7 +118,7 @@ def dig(value: Any, *path: str | int) -> Any:
         elif isinstance(value, list) and isinstance(part, int):
             value = cast("list[Any]", value)[part]
         else:
-            raise TypeError(f"there is no {part!r} in a {kind(value)}")
+            raise TypeError(f"there is no {part!r} in a {kind(found)}")
     return value
 
 
@@ -127,7 +136,11 @@ def there(found: Callable[[], Any], value: Any, *, null_counts: bool = True) -> 
 
 
 def holds(value: Any, op: str, to: Any) -> bool:
-    """Compare as a plan's condition does: true is no 1, and only like is ordered."""
+    """Compare as a plan's condition does: true is no 1, and only like is ordered.
+
+    Raises:
+        TypeError: The two cannot be compared.
+    """
     if op in ("eq", "ne"):
         return (isinstance(value, bool) is isinstance(to, bool) and value == to) is (op == "eq")
     if op in ("in", "contains"):
@@ -136,7 +149,7 @@ def holds(value: Any, op: str, to: Any) -> bool:
             return any(holds(item, "eq", part) for item in cast("list[Any]", whole))
         if isinstance(whole, (dict, str)) and isinstance(part, str):
             return part in whole
-        raise TypeError(f"a {kind(whole)} cannot contain a {kind(part)}")
+        raise TypeError(f"{op} takes a list, an object or a text, and for the last two a text")
     numbers = all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in (value, to))
     if not numbers and not (isinstance(value, str) and isinstance(to, str)):
         raise TypeError(f"{value!r} and {to!r} cannot be compared with {op}")
@@ -154,7 +167,7 @@ def joined(*parts: Any) -> str:
 
 
 def fill_in(what: str) -> Any:
-    """Stand for a value that the plan leaves to a model."""
+    """Stand for a value that the plan leaves to a model. Raises NotImplementedError."""
     raise NotImplementedError(f"{what}: write it into the script")
 
 

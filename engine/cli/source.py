@@ -57,7 +57,7 @@ def read_plan(engine: Engine, text: str, source: str, form: str, *, checked: boo
 
 @contextmanager
 def named(source: str) -> Generator[None]:
-    """Put the file's name before what is wrong with its plan."""
+    """Put the file's name before what is wrong with its plan. Raises PlanError, as what is inside does."""
     try:
         yield
     except PlanError as exc:
