@@ -17,11 +17,13 @@ from engine.durable.memory import MemoryLog
 from engine.durable.statistics import ToolStatistics
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
+from engine.executor.judge import LLMJudge
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
 from engine.handle import RunHandle
 from engine.hooks import Hook
 from engine.journal import Inbox
+from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import RunModel
 from engine.planner.llm import LLMPlanner
@@ -107,6 +109,7 @@ class Assembly:
         self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer(
             max_chars=results.prompt_tokens * BYTES_PER_TOKEN
         )
+        self._judge = LLMJudge()
         self._summarizer = LLMSummarizer(max_tokens=results.summary_tokens)
         self._filler: Filler = filler or LLMFiller()
         self.hooks: dict[str, list[Hook]] = {}
@@ -226,14 +229,8 @@ class Assembly:
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
         model = RunModel(self.gateway, run_id, inbox.put)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
-        planning = Planning(
-            TellingPlanner(self._planner, summaries),
-            TellingPlanner(self._react, summaries),
-            self.tools,
-            model,
-            plan,
-            self.rules,
-        )
+        planning = self._planning(model, plan, summaries)
+        judging = Judging(lambda: loop.state, model, inbox.put, self._judge)
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
@@ -246,6 +243,7 @@ class Assembly:
                 on_progress=on_progress,
                 on_retry=loop.report,
                 expected=lambda step_id: _expected(loop.state, step_id),
+                contradiction=judging.contradiction if self.settings.judge.expected_output == "ask" else None,
                 result_bytes=self.settings.limits.result_bytes,
                 max_result_bytes=self.settings.limits.max_result_bytes,
                 clock=anyio.current_time,
@@ -273,6 +271,11 @@ class Assembly:
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop
+
+    def _planning(self, model: RunModel, plan: Plan | None, summaries: Summaries) -> Planning:
+        """Return the planners of one run, told its summaries."""
+        planner, react = TellingPlanner(self._planner, summaries), TellingPlanner(self._react, summaries)
+        return Planning(planner, react, self.tools, model, plan, self.rules)
 
     def _warnings(self) -> Iterator[Warned]:
         """What a person should know before a run begins."""

@@ -101,6 +101,11 @@ class Inbox(Generic[T]):
         self._items: deque[T] = deque()
         self._filled = anyio.Event()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something was not looked at yet."""
+        return bool(self._items)
+
     def put(self, item: T) -> None:
         """Add an item; never waits."""
         self._items.append(item)

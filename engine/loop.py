@@ -177,9 +177,9 @@ class Loop:
         """Take a step's end in its own task, and return one step that may start now for that task to go on with.
 
         Saves a chain the way through the inbox. Where other steps run the event waits there, for they may end in the
-        same tick and are then written as one batch.
+        same tick and are then written as one batch; likewise behind what the step itself reported (a model call).
         """
-        if len(self.state.graph.active) > 1 or self._turn.locked():
+        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting:
             self.report(event)
             return None
         self._turn.acquire_nowait()

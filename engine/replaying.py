@@ -17,13 +17,15 @@ import anyio
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
+from engine.executor.judge import WARNING as JUDGE_WARNING
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.planner.llm import BEGAN_ANEW
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
 from engine.replanner.view import Rules
-from engine.telling import WARNING, RecordedSummaries, TellingPlanner, TellingSynthesizer
+from engine.telling import WARNING as SUMMARY_WARNING
+from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
 from gateway.providers.replay import Recording, ReplayProvider
 from schemas.errors import (
@@ -64,6 +66,7 @@ _FROM_RECORD = frozenset(
         "step_filled",
         "step_retried",
         "result_summarized",
+        "step_judged",
         "thread_ended",
         "approval_answered",
         "cancel_requested",
@@ -73,6 +76,7 @@ _FROM_RECORD = frozenset(
     }
 )
 _BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"})
+_OF_HELPERS = frozenset({SUMMARY_WARNING, JUDGE_WARNING})
 _OWN_CALLS = frozenset({"planner", "synthesizer"})
 _LIVE_KINDS: dict[type, frozenset[str]] = {
     StepDraft: frozenset({"plan_step"}),
@@ -295,7 +299,7 @@ class _RecordedOrder(Inbox[Happening]):
             return event.role not in _OWN_CALLS or event.step_id is not None
         if event.kind == "step_ended":
             return event.step_id in self.begun and event.result.status != "skipped"
-        return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code == WARNING)
+        return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code in _OF_HELPERS)
 
     async def _reply(self, event: LoggedEvent, place: int, *, silent: bool = False) -> Happening:
         """Wait for the happening that leads to an event (or, when silent, to none)."""

@@ -217,6 +217,15 @@ class StepEnded(Record):
     result: StepResult
 
 
+class StepJudged(Record):
+    """The judge decided whether a step's result is what the plan expects in words; a contradiction fails the step."""
+
+    kind: Literal["step_judged"] = "step_judged"
+    step_id: str
+    fits: bool
+    reason: str
+
+
 class ResultSummarized(Record):
     """A small model summarized a step's result for the prompts that come after it; made once, when one needs it."""
 
@@ -350,6 +359,7 @@ LoggedEvent = Annotated[
     | StepExpanded
     | StepStarted
     | StepRetried
+    | StepJudged
     | StepEnded
     | ResultSummarized
     | ThreadEnded

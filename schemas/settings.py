@@ -257,6 +257,18 @@ class Results(Record):
     prompt_tokens: int = Field(default=15_000, ge=100)
 
 
+class Judge(Record):
+    """What the judge's model is asked; off costs nothing.
+
+    Attributes:
+        expected_output: Whether a result is held to an ``expected_output`` in words: ask makes one call of the judge
+            for each such step (a contradiction fails the step, which leads to a new plan), off leaves the words to
+            readers. An ``expected_output`` that is a JSON Schema is always checked, without a model.
+    """
+
+    expected_output: Literal["ask", "off"] = "off"
+
+
 class Approvals(Record):
     """Who is asked before a step with effects.
 
@@ -296,6 +308,7 @@ class Settings(Record):
     budget: Budget = Budget()
     limits: Limits = Limits()
     results: Results = Results()
+    judge: Judge = Judge()
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None

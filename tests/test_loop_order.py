@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.graphs import Graph, TimedStep, bound_s, critical_path_s, layered
 from engine.testing import ScriptedProvider
+from engine.tools.model import ask_model
 from schemas.model import ModelChunk, ModelRequest
 from schemas.plan import Plan, Step
 from tests.runs import Calls, FakeTool, Run, engine_of, plan_of, ran, step, virtually
@@ -243,3 +244,12 @@ async def test_foreach_over_no_list_fails_that_step() -> None:
     assert run.result.status == "failed"
     assert "is no list but dict" in str(run.result.error)
     assert tool.calls == []
+
+
+@pytest.mark.anyio
+async def test_what_the_last_step_reported_is_in_the_record() -> None:
+    """B60: a model call of the last step stands before that step's end, and counts."""
+    engine = engine_of(ask_model, script=["a haiku"])
+    run = await ran(engine, plan_of(step("1", "ask_model", tool_input={"prompt": "write"}), answer="{{1}}"))
+    assert run.kinds("model_called", "step_ended") == ["model_called", "step_ended"]
+    assert run.result.usage.calls == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ from schemas.result import ErrorInfo, StepResult
 from schemas.tool import RetryPolicy, ToolSpec
 
 _RETRY_AFTER = "retry_after_s"
+Contradiction = Callable[[StepCall, str, Any], Awaitable[str]]
+"""(call, expected in words, value) → why they contradict each other, or empty."""
 
 
 class CallContext:
@@ -85,6 +87,7 @@ class Surroundings:
         on_progress: Takes (call, message, fraction).
         on_retry: Takes the event of an attempt that failed and will be repeated.
         expected: Gives a step's expected_output by its id.
+        contradiction: Asks the judge why a result contradicts what is expected in words; None asks nobody.
         result_bytes: Results beyond this become artifacts.
         max_result_bytes: Results beyond this fail the step.
         clock: Monotonic seconds.
@@ -97,6 +100,7 @@ class Surroundings:
     on_progress: Callable[[StepCall, str, float | None], None]
     on_retry: Callable[[StepRetried], None]
     expected: Callable[[str], dict[str, Any] | str | None]
+    contradiction: Contradiction | None = None
     result_bytes: int = 65_536
     max_result_bytes: int = 100_000_000
     clock: Callable[[], float] = time.monotonic
@@ -148,8 +152,11 @@ class ToolRunner:
             try:
                 value = await _call_once(tool, call.input, context)
                 stored = await store_value(value, around.keep, around.result_bytes, around.max_result_bytes)
-                _check_output(around.expected(call.step_id), stored)
-                return _done(stored, attempt, around.clock() - started, context.replan)
+                duration_s = around.clock() - started
+                expected = around.expected(call.step_id)
+                if expected is not None:
+                    await self._check_output(expected, call, stored)
+                return _done(stored, attempt, duration_s, context.replan)
             except EngineError as exc:
                 error = exc
             doubtful = _ambiguous(error) and spec.effects == "effectful"
@@ -160,6 +167,24 @@ class ToolRunner:
             delay_s = backoff_s(spec.retry, attempt, error.details.get(_RETRY_AFTER), around.jitter)
             around.on_retry(StepRetried(step_id=call.step_id, attempt=attempt, delay_s=delay_s, error=error.to_info()))
             await anyio.sleep(delay_s)
+
+    async def _check_output(self, expected: dict[str, Any] | str, call: StepCall, stored: Stored) -> None:
+        """Hold a result to what the plan expects: by its schema, or by the judge where one is asked.
+
+        Raises:
+            StepOutputError: The result contradicts it.
+        """
+        if isinstance(expected, dict):
+            found = next((f"{path}: {message}" for path, message in faults(expected, stored.value)), "")
+        elif self._around.contradiction is not None:
+            found = await self._around.contradiction(call, expected, stored.value)
+        else:
+            return
+        if found:
+            raise StepOutputError(
+                f"the result contradicts expected_output: {found}",
+                details={"contradicts": True, "preview": stored.preview},
+            )
 
 
 def backoff_s(policy: RetryPolicy, attempt: int, retry_after_s: float | None, jitter: Callable[[], float]) -> float:
@@ -207,16 +232,6 @@ def _check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:
         found = [f"{path}: {message}" for path, message in broken]
         raise ToolArgumentsError(
             f"{spec.name}: {'; '.join(found[:5])}", details={"arguments": sorted(arguments), "faults": found}
-        )
-
-
-def _check_output(expected: dict[str, Any] | str | None, stored: Stored) -> None:
-    if not isinstance(expected, dict):
-        return
-    for path, message in faults(expected, stored.value):
-        raise StepOutputError(
-            f"the result contradicts expected_output: {path}: {message}",
-            details={"contradicts": True, "preview": stored.preview},
         )
 
 

@@ -113,6 +113,12 @@ def _step_ended(event: events.StepEnded) -> str:
     return f"{head} in {seconds(result.duration_s)}: {shortened(value, WIDTH)}"
 
 
+def _step_judged(event: events.StepJudged) -> str:
+    return (
+        f"step {event.step_id}: the judge finds its result {'as expected' if event.fits else 'wrong'}: {event.reason}"
+    )
+
+
 def _result_summarized(event: events.ResultSummarized) -> str:
     return f"step {event.step_id}: its result was summarized ({len(event.text):,} characters)"
 
@@ -182,6 +188,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "step_started": _step_started,
     "step_retried": _step_retried,
     "step_ended": _step_ended,
+    "step_judged": _step_judged,
     "result_summarized": _result_summarized,
     "thread_ended": _thread_ended,
     "approval_requested": _approval_requested,

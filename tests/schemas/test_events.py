@@ -60,6 +60,7 @@ EXAMPLES: list[LoggedEvent] = [
     events.StepStarted(step_id="1[0]", tool="look", input={"a": None}, idempotency_key="r:1"),
     events.StepRetried(step_id="1", attempt=1, delay_s=0.5, error=ERROR),
     events.StepEnded(step_id="1", tool="look", result=RESULT),
+    events.StepJudged(step_id="1", fits=False, reason="too short"),
     events.ResultSummarized(step_id="1", text="short"),
     events.ThreadEnded(step_id="1"),
     events.ApprovalRequested(approval_id="a1", subject="plan", plan=PLAN, input={"a": 1}),
