@@ -81,7 +81,12 @@ def test_every_comment_is_valid_too() -> None:
 def _uncommented(line: str) -> str:
     """Take the comment sign from a line that is an example: one with a key or a list entry after it."""
     head, sign, rest = line.partition("# ")
-    is_example = sign and not head.strip() and (":" in rest or rest.lstrip().startswith("-")) and (rest[0] in " -" or rest[0].islower())
+    is_example = (
+        sign
+        and not head.strip()
+        and (":" in rest or rest.lstrip().startswith("-"))
+        and (rest[0] in " -" or rest[0].islower())
+    )
     words = rest.partition(":")[0].strip().lstrip("- ").split()
     return head + rest if is_example and len(words) == 1 else line
 

@@ -55,9 +55,9 @@ def test_a_missing_step_is_named_with_its_path() -> None:
 @pytest.mark.parametrize("size", [2, 3, 1000])
 def test_a_cycle_is_printed(size: int) -> None:
     """B17: A ring of steps is rejected with the cycle written out, in under a second."""
-    began = time.perf_counter()
+    began = time.process_time()
     (problem,) = check_plan(plan(*(step(i, "look", (i + 1) % size) for i in range(size))), TOOLS)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert problem.code == "cycle"
     assert len(problem.message.split(": ")[1].split(" → ")) == size + 1
 
@@ -244,9 +244,9 @@ def test_an_expected_output_that_is_no_schema(schema: dict[str, Any]) -> None:
 def test_many_wrong_names_are_answered_at_once() -> None:
     """A thousand unknown tools among two hundred are told in under a second."""
     tools = {f"tool_{i}_name": ToolSpec(name=f"tool_{i}_name") for i in range(200)}
-    began = time.perf_counter()
+    began = time.process_time()
     problems = check_plan(plan(*(step(i, f"tol_{i}_nam") for i in range(1000))), tools)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(problems) == 1000
 
 
@@ -348,7 +348,7 @@ def test_checking_a_thousand_steps_is_quick() -> None:
     ]
     took: list[float] = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         assert check_plan(plan(first, *rest), TOOLS) == []
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) <= 0.060

@@ -1,0 +1,74 @@
+"""The gateway as a run sees it: each call is an event of the run, also one that broke off or was refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
+
+import pytest
+
+from engine.metering import RunModel
+from engine.testing import ScriptedProvider, scripted_engine
+from schemas.errors import ModelRequestError, TokenBudgetError
+from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
+from schemas.model import Message, ModelChunk, ModelRequest, TextPart
+from tests.gateway.fakes import ScriptedProvider as Wire
+from tests.gateway.fakes import gateway
+
+pytestmark = pytest.mark.anyio
+ASKED = ModelRequest(model="planner", messages=(Message.user("hello"),))
+
+
+async def drained(model: RunModel) -> None:
+    """Stream one call of the planner to its end."""
+    stream = cast("AsyncGenerator[ModelChunk]", model.stream(ASKED, role="planner", revision=1))
+    async with aclosing(stream) as chunks:
+        async for _ in chunks:
+            pass
+
+
+async def test_a_call_that_broke_off_is_in_the_record_with_what_it_wrote() -> None:
+    """B7: what a model wrote before its reply broke off for good is kept in the run's record, with what it used."""
+    seen: list[LoggedEvent] = []
+    broken = ModelRequestError("no", details={"status": 400})
+    model = RunModel(gateway(Wire({"big": [["half a ", "plan", broken]]})), "r", seen.append)
+    with pytest.raises(ModelRequestError):
+        await drained(model)
+    (event,) = [event for event in seen if isinstance(event, ModelCalled)]
+    assert event.parts == (TextPart(text="half a plan"),)
+    assert event.error is not None
+    assert event.usage.output_tokens > 0
+
+
+async def test_a_refused_call_is_no_call_but_the_end_of_the_budget() -> None:
+    """B45: a call the budget does not cover is told as the budget's end, with scope and limit, and counted nowhere."""
+    seen: list[LoggedEvent] = []
+    engine = scripted_engine(ScriptedProvider(["never"]))
+    await engine.ledger.open("run:r", limit_usd=None, limit_tokens=10)
+    with pytest.raises(TokenBudgetError):
+        await RunModel(engine.gateway, "r", seen.append).complete(ASKED, role="planner")
+    (event,) = seen
+    assert isinstance(event, BudgetExhausted)
+    assert (event.scope, event.measure, event.limit) == ("run:r", "tokens", 10)
+
+
+async def test_only_the_synthesizer_may_use_what_is_kept_for_it() -> None:
+    """B45: the share that is kept for the answer is refused to the planner and given to the synthesizer."""
+    engine = scripted_engine(ScriptedProvider(["done"]))
+    await engine.ledger.open("run:r", limit_usd=None, limit_tokens=1_200, keep_share=0.9)
+    model = RunModel(engine.gateway, "r", lambda _: None)
+    with pytest.raises(TokenBudgetError):
+        await model.complete(ASKED, role="planner")
+    reply = await model.complete(ASKED.model_copy(update={"model": "synthesizer"}), role="synthesizer")
+    assert reply.text == "done"
+
+
+async def test_a_steps_calls_count_to_the_step() -> None:
+    """B71: what a tool asks of a model is recorded for its step, unless the call names another."""
+    seen: list[LoggedEvent] = []
+    engine = scripted_engine(ScriptedProvider(["one", "two"]))
+    model = RunModel(engine.gateway, "r", seen.append).for_step("3")
+    await model.complete(ASKED, role="executor")
+    await model.complete(ASKED, role="executor", step_id="4")
+    assert [event.step_id for event in seen if isinstance(event, ModelCalled)] == ["3", "4"]
