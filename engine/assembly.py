@@ -95,7 +95,7 @@ class Assembly:
         self.loaded = _load(config, os.environ if environ is None else environ)
         self.settings = self.loaded.settings
         known = os.environ if environ is None else environ
-        self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given)
+        self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given, known)
         self.servers = mcp_servers(self.settings, self.loaded.folder, self.tools, known)
         self.log: RunLog = log or MemoryLog()
         self.ledger: Ledger = ledger or MemoryLedger()
@@ -312,8 +312,13 @@ def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
     return loaded.source != "environment"
 
 
-def _registry(loaded: LoadedSettings, declared: bool, given: tuple[Tool | Callable[..., Any], ...]) -> Registry:
-    registry = from_settings(loaded.settings, loaded.folder) if declared or not given else Registry()
+def _registry(
+    loaded: LoadedSettings,
+    declared: bool,
+    given: tuple[Tool | Callable[..., Any], ...],
+    environ: Mapping[str, str] | None,
+) -> Registry:
+    registry = from_settings(loaded.settings, loaded.folder, environ) if declared or not given else Registry()
     for tool in given:
         registry.add(tool)
     return registry

@@ -142,12 +142,26 @@ class ToolSettings(Record):
         mcp: An MCP server: its settings, or in short its command line or the path of a JSON file. The other keys of
             the entry then hold for every tool of the server.
         name: Another name for it; for an MCP server, the server's.
+        openapi: An OpenAPI 3 document: a path beside the configuration file, or an address.
+        include: Which of its operations: operationIds, tags or paths, ``*`` for any text; all when left out.
+        exclude: Which of these not.
+        prefix: Stands before the name of each of its tools.
+        base_url: Where the API is, when not where its document says.
+        auth: The secret, such as ``$TOKEN``; or one by name of the document's security schemes. ``user:password``
+            for basic authentication.
+        headers: Sent with every call.
     """
 
     python: str | None = None
     builtin: str | None = None
     mcp: McpSettings | str | None = None
     openapi: str | None = None
+    include: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = None
+    prefix: str | None = None
+    base_url: str | None = None
+    auth: str | dict[str, str] | None = None
+    headers: dict[str, str] | None = None
     name: str | None = None
     description: str | None = None
     effects: Effects | None = None

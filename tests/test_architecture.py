@@ -64,7 +64,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "typer": ("engine.cli",),
     "click": ("engine.cli",),
     "rich": ("engine.cli", "engine.sinks"),
-    "yaml": ("engine.config",),
+    "yaml": ("engine.config", "engine.tools.openapi"),
     "platformdirs": ("engine.cli",),
     "duckdb": ("engine.tools.builtin",),
     "pydantic_monty": ("engine.tools.builtin.python",),

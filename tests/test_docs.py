@@ -29,7 +29,7 @@ from schemas.settings import (
 )
 from tests.source import ROOT
 
-LATER = {"store", "agents", "assistants", "listeners", "filters", "openapi"}
+LATER = {"store", "agents", "assistants", "listeners", "filters"}
 
 
 def blocks(name: str, language: str) -> list[str]:

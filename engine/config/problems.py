@@ -14,7 +14,7 @@ from engine.config.reader import KeyPath, Reader, kind_of
 from schemas.settings import Settings
 
 _TOOL_SOURCES = ("python", "builtin", "mcp", "openapi")
-_SECRET_KEYS = ("api_key", "headers")
+_SECRET_KEYS = ("api_key", "headers", "auth")
 _WORDS = re.compile(r"'([^']*)'")
 _EXPECTED = {
     "string_type": "text",

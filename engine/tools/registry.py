@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import structlog
 from engine.tools.builtin import BUILTIN_NAMES, builtin_tools, standard_names
 from engine.tools.function import FunctionTool, respec
 from engine.tools.loading import load_object
+from engine.tools.openapi.tool import openapi_tools
 from schemas.errors import ConfigError, ToolNotFoundError
 from schemas.protocols import Tool, ToolContext
 from schemas.settings import Settings, ToolSettings
@@ -22,8 +24,8 @@ from schemas.tool import ToolSpec
 RESERVED = ("step", "answer", "ask", "emit_plan", "not_enough_information")
 """Names that mean something else where a model writes a plan."""
 
-_LATER = {"openapi": "OpenAPI documents"}
-_NOT_OF_SPEC = {"python", "builtin", "mcp", "openapi"}
+_OF_OPENAPI = ("include", "exclude", "prefix", "base_url", "auth", "headers")
+_NOT_OF_SPEC = {"python", "builtin", "mcp", "openapi", *_OF_OPENAPI}
 _SPEC_FIELDS = tuple(field for field in ToolSettings.model_fields if field not in _NOT_OF_SPEC)
 
 
@@ -205,6 +207,7 @@ class _Place:
     settings: Settings
     folder: Path
     workspace: Path
+    environ: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,26 +221,34 @@ class _Declared:
         return await self.tool.call(arguments, context)
 
 
-def from_settings(settings: Settings, folder: Path) -> Registry:
+def from_settings(settings: Settings, folder: Path, environ: Mapping[str, str] | None = None) -> Registry:
     """Return the tools a configuration declares, without those of MCP servers; the standard ones when it declares none.
 
     Args:
         settings: The configuration.
         folder: Its folder: user modules are imported from there, and ``workspace`` is relative to it. The workspace
             is the folder itself when the configuration names none.
+        environ: Where tools look up secrets (``$NAME``), when they are called; the process's environment by default.
 
     Raises:
         ConfigError: An entry is wrong; names it (``tools[2]``) and what would be right.
     """
-    place = _Place(settings, folder, _workspace(settings, folder))
+    place = _Place(settings, folder, _workspace(settings, folder), os.environ if environ is None else environ)
     entries = settings.tools or (ToolSettings(builtin="all"),)
     named = {entry.builtin for entry in entries}
     registry = Registry()
     for index, entry in enumerate(entries):
+        origin = f"tools[{index}]"
+        _check_keys(entry, origin)
         if entry.mcp is not None and not _other_sources(entry):
             continue  # its tools are there once the server is (engine.tools.mcp)
-        origin = f"tools[{index}]"
-        for tool in _tools_of(entry, place, origin, named):
+        tools = list(_tools_of(entry, place, origin, named))
+        if len(tools) != 1 and entry.name is not None:
+            raise ConfigError(
+                f"{origin}.name: the {len(tools)} tools of this entry cannot have one name",
+                hint="name each built-in tool by itself; tools of a document can have a prefix",
+            )
+        for tool in tools:
             alone = not getattr(tool, "needs_run", True)
             python = entry.python if alone else None
             registry.add(_redeclared(tool, entry, origin), origin=f"{origin} ({_source(entry)})", python=python or "")
@@ -259,21 +270,26 @@ def _workspace(settings: Settings, folder: Path) -> Path:
     return workspace
 
 
-def _tools_of(entry: ToolSettings, place: _Place, origin: str, named: set[str | None]) -> Iterable[Tool]:
+def _check_source(entry: ToolSettings, origin: str) -> None:
     sources = [key for key in ("python", "builtin", "mcp", "openapi") if getattr(entry, key) is not None]
     if len(sources) != 1:
         given = " and ".join(sources) or "none of them"
         raise ConfigError(f"{origin}: has {given}", hint="give exactly one of python, builtin, mcp and openapi")
-    if sources[0] in _LATER:
-        raise ConfigError(
-            f"{origin}.{sources[0]}: tools from {_LATER[sources[0]]} come in a later release",
-            hint="wrap what you need in a Python function (python: module:function)",
-        )
+
+
+def _check_keys(entry: ToolSettings, origin: str) -> None:
+    stray = [key for key in _OF_OPENAPI if getattr(entry, key) is not None and entry.openapi is None]
+    if stray:
+        raise ConfigError(f"{origin}.{stray[0]}: belongs to tools from an OpenAPI document", hint="leave it out")
+
+
+def _tools_of(entry: ToolSettings, place: _Place, origin: str, named: set[str | None]) -> Iterable[Tool]:
+    _check_source(entry, origin)
+    if entry.openapi is not None:
+        return openapi_tools(entry, place.folder, origin, RESERVED, place.environ)
     if entry.python is not None:
         return [_python_tool(entry.python, place.folder, origin)]
     if entry.builtin == "all":
-        if entry.name is not None:
-            raise ConfigError(f"{origin}.name: 'all' cannot have one name", hint="name each built-in tool by itself")
         names = [name for name in standard_names(place.settings) if name not in named]
         return builtin_tools(names, place.workspace, place.settings)
     if entry.builtin not in BUILTIN_NAMES:
@@ -315,4 +331,4 @@ def _redeclared(tool: Tool, entry: ToolSettings, origin: str) -> Tool:
 
 
 def _source(entry: ToolSettings) -> str:
-    return entry.python or f"built-in {entry.builtin}"
+    return entry.python or entry.openapi or f"built-in {entry.builtin}"

@@ -132,7 +132,7 @@ def test_any_object_with_spec_and_call_is_a_tool(tmp_path: Path) -> None:
     [
         ([{}], "has none of them"),
         ([{"python": "a:b", "builtin": "all"}], "has python and builtin"),
-        ([{"openapi": "x.yaml"}], "later release"),
+        ([{"openapi": "x.yaml"}], "tools[0].openapi: x.yaml: cannot be read"),
         ([{"builtin": "calculat"}], "no built-in tool 'calculat'"),
         ([{"builtin": "all", "name": "x"}], "cannot have one name"),
         ([{"builtin": "calculate", "name": "no spaces"}], "tools[0]: tool 'calculate': name"),

@@ -1,0 +1,1 @@
+"""Tools from OpenAPI documents: each operation of a web API is one."""
