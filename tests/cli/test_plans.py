@@ -67,3 +67,41 @@ def test_show_a_run(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert len(lines) == 2
     assert lines[0] != lines[0].lstrip("✓")
+
+
+@pytest.mark.parametrize("command", ["check", "apply", "show", "replay"])
+def test_missing_file(tmp_path: Path, command: str) -> None:
+    """A file that is not there exits with 4, as the table of exit codes says, and names the nearest one."""
+    done = engine(command, "plam.json", cwd=desk(tmp_path, call("double", number=4)))
+    assert done.returncode == 4
+    assert "plam.json: no such file or directory (did you mean plan.json?)" in one_error_line(done)
+
+
+def test_other_planners_plans(tmp_path: Path) -> None:
+    """A plan of another planner is applied as it is; what is wrong is named by file and line."""
+    folder = desk(tmp_path)
+    (folder / "good.txt").write_text('1. double(21)\n2. double("$1")\n3. join()', encoding="utf-8")
+    (folder / "bad.txt").write_text('1. duble(21)\n2. double("$1", 3)', encoding="utf-8")
+    assert json.loads(engine("show", "good.txt", "-f", "json", cwd=folder).stdout)["steps"][1]["tool_input"] == {
+        "number": "{{1}}"
+    }
+    assert engine("apply", "good.txt", "-q", "--format", "llmcompiler", cwd=folder).returncode == 0
+    done = engine("apply", "bad.txt", cwd=folder)
+    assert (done.returncode, "bad.txt: line 2: double takes 1 argument (number)" in one_error_line(done)) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("show", "plan.json", "--format", "mermiad"), "there is no format 'mermiad'; did you mean 'mermaid'?"),
+        (("show", "plan.json", "--format", "rewoo"), "--from rewoo"),
+        (("apply", "plan.json", "--format", "rewo"), "did you mean 'rewoo'?"),
+        (
+            ("plan", "double 2", "-o", "no/x.json"),
+            "no/x.json: cannot be written: there is no folder no (create",
+        ),
+    ],
+)
+def test_wrong_words(tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    """A wrong format, or a file in a folder that is not there, is one line with what was meant."""
+    assert said in one_error_line(engine(*args, cwd=desk(tmp_path, call("double", number=4))))

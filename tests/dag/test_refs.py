@@ -196,3 +196,8 @@ def test_long_names_are_shortened() -> None:
     """A message never holds more than 80 characters of a name."""
     assert shortened("x" * 80) == "x" * 80
     assert shortened("x" * 81) == "x" * 79 + "…"
+
+
+def test_a_brace_around_a_reference() -> None:
+    """A brace right before a reference is text, so that an object can be written around it."""
+    assert resolve('{"n": {{{1.n}}}}', lambda _: {"n": 3}) == '{"n": {3}}'

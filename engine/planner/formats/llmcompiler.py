@@ -105,7 +105,7 @@ def _named(call: Call, tool: str, place: Place, draft: Draft) -> dict[str, Any] 
             draft.notes.warnings.append(f"{place.where}: the arguments of {tool} have no names; {names}")
         parameters = tuple(f"arg{index}" for index in range(1, len(positional) + 1))
     elif len(positional) > len(parameters):
-        if len(parameters) == 1 and len(positional) == len(call.arguments) and not all(a.quoted for a in positional):
+        if len(parameters) == 1 and len(positional) == len(call.arguments) and not any(a.quoted for a in positional):
             return {parameters[0]: call.source}  # prose with commas
         takes = ", ".join(parameters) or "none"
         message = f"{tool} takes {_count(len(parameters))} ({takes}), {len(positional)} are given"
