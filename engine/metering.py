@@ -67,7 +67,7 @@ class RunModel:
             async with aclosing(self._gateway.stream(request, self._context(caller))) as chunks:
                 async for chunk in chunks:
                     if isinstance(chunk, Done):
-                        self._made(caller, chunk.response)
+                        self._made(caller, request, chunk.response)
                     _note(chunk, written)
                     yield chunk
         except EngineError as exc:
@@ -81,7 +81,7 @@ class RunModel:
         caller = _Caller(role, step_id or self._step_id, revision)
         try:
             response = await self._gateway.complete(request, self._context(caller))
-            self._made(caller, response)
+            self._made(caller, request, response)
         except EngineError as exc:
             self._failed(caller, request, exc)
             raise
@@ -98,13 +98,14 @@ class RunModel:
             warn=self._report,
         )
 
-    def _made(self, caller: _Caller, response: ModelResponse) -> None:
+    def _made(self, caller: _Caller, request: ModelRequest, response: ModelResponse) -> None:
         self._report(
             ModelCalled(
                 role=caller.role,
                 model=response.model,
                 provider=response.provider,
                 route=response.route,
+                form=request.form,
                 step_id=caller.step_id,
                 revision=caller.revision,
                 attempts=response.attempts,
@@ -123,6 +124,7 @@ class RunModel:
                     role=caller.role,
                     model=str(exc.details.get("model", request.model)),
                     provider=str(exc.details.get("provider", "")),
+                    form=request.form,
                     step_id=caller.step_id,
                     revision=caller.revision,
                     attempts=int(exc.details.get("attempts", 1)),

@@ -51,7 +51,7 @@ class RunStarted(Record):
         task: What the person asked for.
         mode: The mode chosen, and ``mode_reason`` why.
         models: The first model of each role.
-        dialect: What the planner's provider reads plans in (``unions`` or ``strings``), and ``tier`` how.
+        dialect: How plans are written to the planner's provider, as it declares, and ``tier`` its best way.
         tools: The declared tools, as they were.
         given: Whether the plan was given instead of asked for.
         user: Whose run it is.
@@ -153,13 +153,17 @@ class PlanRejected(Record):
 
 
 class ModelCalled(Record):
-    """One model call, retries included: the record of what was asked of whom, what came back, what it cost."""
+    """One model call, retries included: the record of what was asked of whom, what came back, what it cost.
+
+    ``form`` says in which form a plan was asked for, and why not in a better one.
+    """
 
     kind: Literal["model_called"] = "model_called"
     role: str
     model: str
     provider: str = ""
     route: str = ""
+    form: str = ""
     step_id: str | None = None
     revision: int | None = None
     attempts: int = 1

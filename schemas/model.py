@@ -120,6 +120,7 @@ class ModelRequest(Record):
         max_output_tokens: Most tokens written; None for the model's own limit.
         cache_prefix: How many leading messages (with the tools) are a stable prefix worth caching.
         deadline_s: Seconds this call may take in all, retries included.
+        form: For the record: in which form a plan is asked for, and why not in a better one. Never sent.
     """
 
     messages: tuple[Message, ...]
@@ -133,6 +134,7 @@ class ModelRequest(Record):
     stop: tuple[str, ...] = ()
     cache_prefix: int = 0
     deadline_s: float | None = None
+    form: str = ""
 
 
 class ModelResponse(Record):

@@ -88,7 +88,8 @@ class ModelClient(Protocol):
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to.
 
-        dialect: ``unions`` or ``strings``; tier: ``schema`` (constrained output), ``tool`` (forced call) or ``text``.
+        dialect: ``unions``, ``strings``, or a service whose published limits decide.
+        tier: ``schema`` (constrained output), ``tool`` (forced call) or ``text``.
         """
         ...
 

@@ -16,9 +16,10 @@ from engine.planner.jsontext import loads
 from schemas.errors import PlanParseError
 
 Schema = dict[str, Any]
-Dialect = Literal["unions", "strings"]
+Dialect = Literal["unions", "strings", "filled"]
 
 REFERENCE = r"^\{\{.+\}\}$"
+REFERENCE_REF: Schema = {"$ref": "#/$defs/reference"}
 _SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
 _NOTED = ("format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "default")
 _DEPTH = 6
@@ -31,6 +32,21 @@ def nullable(schema: Schema) -> Schema:
     plain = {key: value for key, value in schema.items() if key != "description"}
     branches = cast("list[Schema]", plain["anyOf"]) if "anyOf" in plain else [plain]
     return {**described, "anyOf": [*branches, {"type": "null"}]}
+
+
+def without_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a schema without its branch for null: an argument that may be left out needs none."""
+    kind = cast("str | list[str] | None", schema.get("type"))
+    if isinstance(kind, list):
+        left = [one for one in kind if one != "null"]
+        return {**schema, "type": left[0] if len(left) == 1 else left}
+    for key in ("anyOf", "oneOf"):
+        branches = cast("list[Schema]", schema.get(key) or [])
+        left = [branch for branch in branches if branch.get("type") != "null"]
+        if left and len(left) < len(branches):
+            rest = {name: value for name, value in schema.items() if name != key}
+            return {**rest, **left[0]} if len(left) == 1 else {**rest, key: left}
+    return schema
 
 
 def without_nulls(value: object, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> object:
@@ -56,7 +72,7 @@ def argument_schema(schema: Mapping[str, Any], dialect: Dialect, defs: Mapping[s
 
     Args:
         schema: The argument's own schema.
-        dialect: ``unions`` writes a value or a reference; ``strings`` writes everything but strings as text.
+        dialect: ``unions`` writes a value or a reference; ``strings`` and ``filled`` write all but strings as text.
         defs: The ``$defs`` of the tool's input schema.
     """
     described = _described(schema)
@@ -65,12 +81,12 @@ def argument_schema(schema: Mapping[str, Any], dialect: Dialect, defs: Mapping[s
         return {**_as_text(described, "JSON"), "type": "string"}
     if plain.get("type") == "string" and "enum" not in plain:
         return {**described, "type": "string"}
-    if dialect == "strings":
+    if dialect != "unions":
         return {**_as_text(described, _named(plain)), "type": "string"}
     plain.pop("description", None)
     branches = cast("list[Schema]", plain["anyOf"]) if "anyOf" in plain else [plain]
     free = any(branch.get("type") == "string" and "enum" not in branch for branch in branches)
-    return {**described, "anyOf": [*branches, *([] if free else [{"type": "string", "pattern": REFERENCE}])]}
+    return {**described, "anyOf": [*branches, *([] if free else [REFERENCE_REF])]}
 
 
 def written_as_text(schema: Mapping[str, Any], dialect: Dialect, defs: Mapping[str, Any]) -> bool:
@@ -78,7 +94,7 @@ def written_as_text(schema: Mapping[str, Any], dialect: Dialect, defs: Mapping[s
     plain = portable(schema, defs)
     if plain is None:
         return True
-    return dialect == "strings" and not _accepts_text(plain)
+    return dialect != "unions" and not _accepts_text(plain)
 
 
 def from_text(text: str) -> Any:

@@ -8,6 +8,7 @@ Every token a model writes is 20-40 ms: ids are positions, a call is one propert
 required string stands bare. The schema keeps to what constrained decoding takes: no two branches of an ``anyOf`` share
 a first key, calls stand once in ``$defs``, nothing is recursive. Dialect ``unions`` lets an argument be a value or a
 reference; ``strings`` is for providers that cap union types: there such arguments are strings, read back by us.
+``filled`` is ``strings`` for those that cap optional properties as well: all are written, "" stands for "left out".
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
-from engine.planner.arguments import REFERENCE, Dialect, Schema, argument_schema, nullable
+from engine.planner.arguments import REFERENCE, REFERENCE_REF, Dialect, Schema, argument_schema, nullable
 from engine.planner.items import Answer, Ask, compact, expand
 from schemas.errors import ConfigError
 from schemas.plan import Operator
@@ -29,12 +30,14 @@ _SKETCH_DEPTH = 4
 _SKETCH_LENGTH = 600
 
 
-def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect) -> Schema:
+def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect, *, described: bool = False) -> Schema:
     """Return the JSON Schema of the plans over these tools; the same tools give the same bytes.
 
     Args:
         tools: What the planner may call; their order does not matter.
         dialect: What the provider's constrained decoding can take.
+        described: Whether it also says what everything means, for a reader that has nothing but the grammar. A model
+            is told by the catalogue (``catalogue.py``); twice would cost it another 2,000 tokens.
 
     Raises:
         ConfigError: A tool has one of the names the grammar keeps for itself.
@@ -48,29 +51,26 @@ def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect) -> Schema:
             )
         defs[f"call_{tool.name}"] = _call(tool, dialect, _bare(tool) or _body(tool, dialect, optional=False))
     names = [key.removeprefix("call_") for key in defs]
+    whole = {tool.name: f"call_{tool.name}" for tool in tools}
     for tool in sorted(tools, key=lambda spec: spec.name):
-        defs[f"full_{tool.name}"] = _call(tool, dialect, _body(tool, dialect, optional=True), described=False)
+        if not tool.input_schema.get("properties", {}).keys() <= set(tool.required):
+            whole[tool.name] = f"full_{tool.name}"
+            defs[whole[tool.name]] = _call(tool, dialect, _body(tool, dialect, optional=True), full=True)
+    if names and dialect == "unions":
+        defs["reference"] = {"type": "string", "pattern": REFERENCE}
     if names:
-        defs["step"] = _step(names, dialect)
+        defs["step"] = _step([whole[name] for name in names], dialect)
     defs["answer"] = _text("answer", "The answer, as text with {{id.path}} where results belong. The last item.")
     defs["ask"] = _text("ask", "A question to the person, and the only item: no plan is possible without its answer.")
     branches = [*(f"call_{name}" for name in names), *(["step"] if names else []), "answer", "ask"]
-    return {
+    grammar: Schema = {
         "type": "object",
         "properties": {"steps": {"type": "array", "items": {"anyOf": [_ref(name) for name in branches]}}},
         "required": ["steps"],
         "additionalProperties": False,
         "$defs": defs,
     }
-
-
-def optional_count(schema: Mapping[str, Any]) -> int:
-    """Return how many properties of a grammar may be left out, all definitions together."""
-    inner = [*cast("dict[str, Any]", schema.get("properties", {})).values(), *schema.get("$defs", {}).values()]
-    inner += cast("list[Any]", schema.get("anyOf", []))
-    inner += [schema["items"]] if "items" in schema else []
-    own = len(schema.get("properties", {})) - len(schema.get("required", ())) if "properties" in schema else 0
-    return own + sum(optional_count(part) for part in inner)
+    return grammar if described else _undescribed(grammar)
 
 
 def output_sketch(schema: Mapping[str, Any] | None) -> str:
@@ -84,14 +84,14 @@ def output_sketch(schema: Mapping[str, Any] | None) -> str:
     return '{"type":"object"}' if schema.get("type") == "object" else ""
 
 
-def _call(tool: ToolSpec, dialect: Dialect, body: Schema, *, described: bool = True) -> Schema:
+def _call(tool: ToolSpec, dialect: Dialect, body: Schema, *, full: bool = False) -> Schema:
     returns = output_sketch(tool.output_schema)
     text = "\n".join(part for part in (tool.description.strip(), f"Returns: {returns}" if returns else "") if part)
-    if _bare(tool) and described and dialect == "unions":
+    if _bare(tool) and not full and dialect == "unions":
         body = {"anyOf": [body, _body(tool, dialect, optional=False)]}
     return {
         "type": "object",
-        **({"description": text} if text and described else {}),
+        **({"description": text} if text and not full else {}),
         "properties": {tool.name: body},
         "required": [tool.name],
         "additionalProperties": False,
@@ -119,13 +119,10 @@ def _body(tool: ToolSpec, dialect: Dialect, *, optional: bool) -> Schema:
 
 
 def _closed(properties: Schema, required: Sequence[str], dialect: Dialect) -> Schema:
-    """Return an object schema. Where unions are free, every property is required and null says "left out".
-
-    Source: OpenAI, "Structured outputs": all fields must be required; Anthropic, "Structured outputs": at most 16
-    union types and 24 optional properties.
-    """
+    """Return an object schema; where every property is required, null or an empty text says "left out"."""
     if dialect == "unions":
         properties = {name: value if name in required else nullable(value) for name, value in properties.items()}
+    if dialect != "strings":
         required = list(properties)
     return {
         "type": "object",
@@ -135,7 +132,7 @@ def _closed(properties: Schema, required: Sequence[str], dialect: Dialect) -> Sc
     }
 
 
-def _step(names: Sequence[str], dialect: Dialect) -> Schema:
+def _step(calls: Sequence[str], dialect: Dialect) -> Schema:
     to: Schema = {"type": "string", "description": "What to compare with: a number, true, false, text or a reference."}
     if dialect == "unions":
         to = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
@@ -149,20 +146,17 @@ def _step(names: Sequence[str], dialect: Dialect) -> Schema:
         "required": ["value", "op", "to"],
         "additionalProperties": False,
     }
-    pattern = {"pattern": REFERENCE} if dialect == "unions" else {}
     properties: Schema = {
-        "step": {"anyOf": [_ref(f"full_{name}") for name in names]},
+        "step": {"anyOf": [_ref(name) for name in calls]},
         "depends_on": {
             "type": "array",
             "items": {"type": "integer"},
             "description": "Steps that must be done first although no {{reference}} says so.",
         },
         "when": {"type": "array", "items": condition, "description": "All must hold, else the step is skipped."},
-        "foreach": {
-            "type": "string",
-            **pattern,
-            "description": "A reference to a list: one call an item, {{item}} in the arguments.",
-        },
+        "foreach": REFERENCE_REF
+        if dialect == "unions"
+        else {"type": "string", "description": "A reference to a list: one call an item, {{item}} in the arguments."},
         "rationale": {"type": "string", "description": "Why, in a few words; only where it is not plain."},
     }
     return {
@@ -182,6 +176,19 @@ def _text(name: str, description: str) -> Schema:
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
+
+
+def _undescribed(schema: Schema) -> Schema:
+    """Return a schema without its descriptions; a property may be called so."""
+    kept: Schema = {key: value for key, value in schema.items() if key != "description"}
+    for key in ("properties", "$defs"):
+        if key in kept:
+            kept[key] = {name: _undescribed(inner) for name, inner in kept[key].items()}
+    if "anyOf" in kept:
+        kept["anyOf"] = [_undescribed(branch) for branch in kept["anyOf"]]
+    if "items" in kept:
+        kept["items"] = _undescribed(kept["items"])
+    return kept
 
 
 def _sketch(schema: Mapping[str, Any], depth: int) -> Schema:

@@ -98,7 +98,7 @@ def read_item(
         return None
     name, value, said = call
     extras = {key: value for key, value in said.items() if value not in (None, "", [])}
-    if "when" in extras and dialect == "strings":
+    if "when" in extras and dialect != "unions":
         extras["when"] = _conditions_from_text(extras["when"])
     arguments = _arguments(name, value, tools, dialect, f"{path}.{name}", notes)
     return (
@@ -214,6 +214,8 @@ def _arguments(
             return _NONE
         value = {only[0]: value}
     given = cast("dict[str, Any]", value)
+    if dialect == "filled":
+        given = {key: item for key, item in given.items() if item != "" or key in tool.required}
     defs = cast("dict[str, Any]", tool.input_schema.get("$defs", {}))
     read = {key: _value(item, properties.get(key), dialect, defs) for key, item in given.items()}
     return cast("dict[str, Any]", without_nulls(read, tool.input_schema, defs))
@@ -287,7 +289,7 @@ def _written_extras(step: Step, dialect: Dialect) -> dict[str, Any]:
         implied |= {reference.step_id for reference in find_references([condition.value, condition.to])}
     fields = step.model_dump(mode="json", exclude_defaults=True, include=set(_WRITTEN))
     fields["depends_on"] = [_number(needed) for needed in step.depends_on if needed not in implied]
-    if dialect == "strings":
+    if dialect != "unions":
         for condition in fields.get("when") or ():
             condition.update({key: to_text(value) for key, value in condition.items() if key != "op"})
     return {key: fields[key] for key in _WRITTEN if key in fields and fields[key] != []}

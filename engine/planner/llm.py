@@ -9,9 +9,10 @@ from typing import cast
 
 from engine.dag.build import Problem, check_plan, check_step
 from engine.planner.arguments import Dialect
+from engine.planner.limits import Form, Tier, choose_form
 from engine.planner.read import PlanReader
 from engine.planner.repair import Attempt, give_up, repair_messages
-from engine.planner.request import Tier, model_request, system_prompt, tail
+from engine.planner.request import model_request, system_prompt, tail
 from engine.planner.shortlist import MOST_SHOWN, named_tools, shortlist
 from schemas.errors import ModelRefusalError, ModelRequestError
 from schemas.model import (
@@ -72,8 +73,8 @@ class LLMPlanner:
         task = _Task(request, self._model, self._max_shown, *model.planner_dialect(_ROLE))
         failed: list[Attempt] = []
         while True:
-            reply = _Reply(request, task.dialect, task.voids)
-            asked = task.request(failed[-1] if failed else None)
+            asked, form = task.request(failed[-1] if failed else None)
+            reply = _Reply(request, form.dialect, task.voids)
             try:
                 stream = model.stream(asked, role=_ROLE, revision=request.revision)
                 async with aclosing(cast("AsyncGenerator[ModelChunk]", stream)) as chunks:
@@ -106,9 +107,10 @@ class LLMPlanner:
 class _Task:
     """What is asked for one plan, and how, over its repairs."""
 
-    def __init__(self, request: PlanRequest, model: str, max_shown: int, dialect: str, tier: str) -> None:
-        self.dialect: Dialect = cast("Dialect", dialect)
+    def __init__(self, request: PlanRequest, model: str, max_shown: int, declared: str, tier: str) -> None:
         self.voids = 0
+        self._declared = declared
+        self._refused = ""
         self._tier: Tier = cast("Tier", tier)
         self._request = request
         self._model = model
@@ -117,13 +119,14 @@ class _Task:
         self._always = [step.step.tool for step in past]
         self._details = 0
 
-    def request(self, failed: Attempt | None) -> ModelRequest:
-        """Return the call to make, after a failed attempt or as the first."""
+    def request(self, failed: Attempt | None) -> tuple[ModelRequest, Form]:
+        """Return the call to make, after a failed attempt or as the first, and how its reply is written."""
         shown, others = self._split()
-        messages = [Message.system(system_prompt(shown, others)), Message.user(tail(self._request))]
+        form = choose_form(shown, self._declared, self._tier, self._refused)
+        messages = [Message.system(system_prompt(shown, others, form.dialect)), Message.user(tail(self._request))]
         if failed is not None:
             messages += repair_messages(failed)
-        return model_request(messages, shown, self._model, self.dialect, self._tier)
+        return model_request(messages, form, self._model), form
 
     def details_wanted(self, plan: Plan) -> list[str]:
         """Return the tools whose details a reply asks for instead of being a plan."""
@@ -139,7 +142,7 @@ class _Task:
         """Whether to ask again with a forced tool call, since the provider would not take the schema."""
         if asked.output is None or error.details.get("status") not in _SCHEMA_REFUSED:
             return False
-        self._tier = "tool"
+        self._refused = f"the provider refused the schema: {error.message}"
         return True
 
     def _split(self) -> tuple[list[ToolSpec], list[ToolSpec]]:

@@ -5,70 +5,50 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, assert_never
 
 from engine.planner.arguments import Dialect
-from engine.planner.grammar import compact, compile_grammar, optional_count, output_sketch
+from engine.planner.catalogue import catalogue_lines
+from engine.planner.grammar import compact
 from engine.planner.jsontext import loads
+from engine.planner.limits import Form
 from schemas.errors import PlanParseError
 from schemas.fence import fence
 from schemas.model import Message, ModelRequest, OutputSchema, ToolDefinition
 from schemas.planning import PastStep, PlanHistory, PlanRequest
 from schemas.tool import ToolSpec
 
-Tier = Literal["schema", "tool", "text"]
-
 EMIT = "emit_plan"
 _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
-_MOST_OPTIONAL = 24  # Anthropic, "Structured outputs": optional parameters of all strict schemas together
 _OTHER_TOOLS = (
     "There are more tools, of which you only see the names. If you need one of them, write only"
     ' {"ask": "details: name, name"}; you are then shown what they take.'
 )
+_WRITTEN: Mapping[str, str] = {
+    "strings": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text.\n',
+    "filled": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text; '
+    '"" for an optional argument that is left out.\n',
+}
 _INPUT_CHARS = 1_000
 _TRIED_PLANS = 3
 
 
-def system_prompt(shown: Sequence[ToolSpec], others: Sequence[ToolSpec] = ()) -> str:
+def system_prompt(shown: Sequence[ToolSpec], others: Sequence[ToolSpec] = (), dialect: Dialect = "unions") -> str:
     """Return the instructions with the tools, sorted by name: the same for every request over these tools.
 
     Args:
         shown: Tools described in full.
         others: Tools named only.
+        dialect: How arguments are written.
     """
-    parts = [_PROMPT.rstrip(), "", "# Tools", ""]
-    parts += [catalogue_line(tool) for tool in sorted(shown, key=lambda tool: tool.name)]
+    written = [_WRITTEN[dialect]] if dialect in _WRITTEN else []
+    parts = [_PROMPT.rstrip(), "", *written, "# Tools", "", *catalogue_lines(shown)]
     if not shown:
         parts.append("There are none: answer, or ask.")
     if others:
         names = ", ".join(sorted(tool.name for tool in others))
         parts += ["", _OTHER_TOOLS, names]
     return "\n".join(parts) + "\n"
-
-
-def catalogue_line(tool: ToolSpec) -> str:
-    """Return one tool as the planner reads it.
-
-    >>> print(catalogue_line(ToolSpec(name="now", description="The time.", effects="none")))
-    - now(): The time.
-    """
-    properties = cast("dict[str, dict[str, Any]]", tool.input_schema.get("properties", {}))
-    required = [_argument(name, properties.get(name, {})) for name in tool.required]
-    optional = [_argument(name, schema) for name, schema in properties.items() if name not in tool.required]
-    effects = "" if tool.effects == "none" else " [effects]"
-    approval = " [a person approves each call]" if tool.needs_approval else ""
-    lines = [f"- {tool.name}({', '.join(required)}){effects}{approval}: {_indented(tool.description)}".rstrip(": ")]
-    lines += [
-        f"  {name}: {_indented(str(schema['description']))}"
-        for name, schema in properties.items()
-        if schema.get("description")
-    ]
-    if optional:
-        lines.append(f"  optional: {', '.join(optional)}")
-    returns = output_sketch(tool.output_schema)
-    if returns:
-        lines.append(f"  returns: {returns}")
-    return "\n".join(lines)
 
 
 def tail(request: PlanRequest) -> str:
@@ -81,41 +61,19 @@ def tail(request: PlanRequest) -> str:
     return "\n\n".join(parts)
 
 
-def model_request(
-    messages: Sequence[Message], tools: Sequence[ToolSpec], model: str, dialect: Dialect, tier: Tier
-) -> ModelRequest:
-    """Return the call that makes a model write a plan over these tools, the way its tier allows.
-
-    Raises:
-        ConfigError: A tool has a name that plans keep for themselves.
-    """
-    grammar = compile_grammar(tools, dialect)
-    asked = ModelRequest(messages=tuple(messages), model=model, cache_prefix=1)
-    if tier == "schema" and not (dialect == "strings" and optional_count(grammar) > _MOST_OPTIONAL):
-        return asked.model_copy(update={"output": OutputSchema(name="plan", json_schema=grammar)})
-    if tier == "text":
-        schema = json.dumps(grammar, ensure_ascii=False, separators=(",", ":"))
-        first, *rest = messages
-        system = Message.system(f"{first.text}\n# JSON Schema of your reply\n\n{schema}\n")
-        return asked.model_copy(update={"messages": (system, *rest)})
-    emit = ToolDefinition(name=EMIT, description="Hand in the plan.", input_schema=grammar)
-    return asked.model_copy(update={"tools": (emit,), "tool_choice": EMIT, "parallel_tool_calls": False})
-
-
-def _argument(name: str, schema: Mapping[str, Any]) -> str:
-    if "enum" in schema:
-        return f"{name}: {' | '.join(json.dumps(value, ensure_ascii=False) for value in schema['enum'])}"
-    kind = schema.get("type")
-    shown = "|".join(cast("list[str]", kind)) if isinstance(kind, list) else str(kind or "any")
-    items = schema.get("items")
-    if kind == "array" and isinstance(items, dict) and "type" in items:
-        shown = f"{cast('dict[str, Any]', items)['type']}[]"
-    default = f" = {json.dumps(schema['default'], ensure_ascii=False)}" if schema.get("default") is not None else ""
-    return f"{name}: {shown}{default}"
-
-
-def _indented(text: str) -> str:
-    return "\n  ".join(line.strip() for line in text.strip().splitlines() if line.strip())
+def model_request(messages: Sequence[Message], form: Form, model: str) -> ModelRequest:
+    """Return the call that makes a model write a plan in this form."""
+    asked = ModelRequest(messages=tuple(messages), model=model, cache_prefix=1, form=str(form))
+    match form.tier:
+        case "schema":
+            return asked.model_copy(update={"output": OutputSchema(name="plan", json_schema=form.grammar)})
+        case "tool":
+            emit = ToolDefinition(name=EMIT, description="Hand in the plan.", input_schema=form.grammar)
+            return asked.model_copy(update={"tools": (emit,), "tool_choice": EMIT, "parallel_tool_calls": False})
+        case "text":
+            return asked
+        case _:
+            assert_never(form.tier)
 
 
 def _history(history: PlanHistory | None, tools: Sequence[ToolSpec]) -> list[str]:

@@ -1,7 +1,4 @@
-"""Anthropic's Messages API over the official SDK, and servers that speak it.
-
-The plan grammar's dialect is ``strings``: the API refuses schemas with more than 16 union-typed parameters.
-"""
+"""Anthropic's Messages API over the official SDK, and servers that speak it."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ class AnthropicProvider(SdkProvider):
     """One provider of kind ``anthropic``."""
 
     kind: ProviderKind = "anthropic"
-    dialect: Dialect = "strings"
+    dialect: Dialect = "anthropic"
     status_error = anthropic.APIStatusError
 
     def __init__(self, settings: ModelProvider, environ: Mapping[str, str]) -> None:

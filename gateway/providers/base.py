@@ -16,7 +16,7 @@ from schemas.errors import ConfigError, ModelError, ModelOutputError, ModelReque
 from schemas.model import ModelChunk, ModelRequest, ModelResponse, ToolCallPart
 from schemas.settings import ModelProvider, ProviderKind
 
-Dialect = Literal["unions", "strings"]
+Dialect = Literal["unions", "strings", "offline", "openai", "anthropic"]
 PlanTier = Literal["schema", "tool", "text"]
 
 _REFERENCE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<plain>[A-Za-z_]\w*))")
@@ -39,7 +39,9 @@ class Provider(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """How a plan's non-string arguments are written: their type or a reference (unions), or strings only."""
+        """How plans are written: a non-string argument as its type or a reference (``unions``), or as text
+        (``strings``), or by the published limits of a service, which the planner knows (``engine.planner.limits``).
+        """
         ...
 
     def plan_tier(self, model: str) -> PlanTier:

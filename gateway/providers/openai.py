@@ -25,7 +25,6 @@ class OpenAIProvider(SdkProvider):
     """One provider of kind ``openai``."""
 
     kind: ProviderKind = "openai"
-    dialect: Dialect = "unions"
     status_error = openai.APIStatusError
 
     def __init__(self, settings: ModelProvider, environ: Mapping[str, str]) -> None:
@@ -33,6 +32,8 @@ class OpenAIProvider(SdkProvider):
         self._client: openai.AsyncOpenAI | None = None
         self._key: str | None = None
         self._call_headers: dict[str, Any] = {}
+        url = settings.base_url or environ.get("OPENAI_BASE_URL") or _OFFICIAL
+        self.dialect: Dialect = "openai" if _is_official(url) else "unions"
 
     def body(self, model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
         """Return the request in the chat completions format."""

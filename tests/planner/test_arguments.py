@@ -23,7 +23,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-REFERENCE = {"type": "string", "pattern": r"^\{\{.+\}\}$"}
+REFERENCE = {"$ref": "#/$defs/reference"}
 TREE: dict[str, Any] = {"type": "object", "properties": {"next": {"$ref": "#/$defs/tree"}}}
 
 

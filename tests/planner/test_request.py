@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import get_args
 
-from engine.planner.request import catalogue_line, model_request, system_prompt, tail
+from engine.planner.limits import Tier, choose_form
+from engine.planner.request import model_request, system_prompt, tail
 from schemas.events import Trigger
 from schemas.fence import read_fences
 from schemas.model import Message
 from schemas.plan import Plan, Step
 from schemas.planning import PastStep, PlanHistory
 from schemas.result import ErrorInfo
-from tests.planner.doubles import CONVERT, SEARCH, TOOLS, asked, tool
+from tests.planner.catalogues import builtin_catalogue
+from tests.planner.doubles import CONVERT, SEARCH, TOOLS, asked
 
 STEP = Step(id="1", tool="search", tool_input={"query": "x"})
 
@@ -20,25 +24,6 @@ def test_stable_prefix() -> None:
     """Instructions and tools are the same for every task and any order of the tools, and hold no fence."""
     assert system_prompt(TOOLS) == system_prompt(tuple(reversed(TOOLS)))
     assert read_fences(system_prompt(TOOLS)) == []
-
-
-def test_catalogue() -> None:
-    """A tool is shown with its arguments, defaults, effects and result."""
-    output = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
-    spec = tool(
-        "send",
-        ["to"],
-        to={"type": "array", "items": {"type": "string"}},
-        copies={"type": "integer", "default": 1, "description": "How many."},
-    )
-    spec = spec.model_copy(update={"effects": "effectful", "needs_approval": True, "output_schema": output})
-    assert catalogue_line(spec).splitlines() == [
-        "- send(to: string[]) [effects] [a person approves each call]: The send tool.",
-        "  copies: How many.",
-        "  optional: copies: integer = 1",
-        '  returns: {"type":"object","properties":{"ok":{"type":"boolean"}}}',
-    ]
-    assert catalogue_line(CONVERT).startswith('- convert(value: number, to: "ft" | "m"): ')
 
 
 def test_names_only() -> None:
@@ -89,19 +74,29 @@ def test_cut_results() -> None:
 def test_prompt_cache() -> None:
     """The system message is marked as the prefix worth caching, whatever the tier."""
     messages = [Message.system("s"), Message.user("u")]
-    for tier in ("schema", "tool", "text"):
-        assert model_request(messages, TOOLS, "planner", "unions", tier).cache_prefix == 1
-
-
-def test_too_many_optional() -> None:
-    """A provider that caps optional properties is asked by a forced tool call instead."""
-    wide = [tool(f"t{number}", [], **{f"a{index}": "string" for index in range(9)}) for number in range(3)]
-    assert model_request([Message.system("s")], wide, "planner", "strings", "schema").output is None
-    assert model_request([Message.system("s")], wide, "planner", "unions", "schema").output is not None
+    for tier in get_args(Tier):
+        assert model_request(messages, choose_form(TOOLS, "unions", tier), "planner").cache_prefix == 1
 
 
 def test_text_tier() -> None:
-    """Where nothing constrains the reply, the schema stands in the prompt."""
-    request = model_request([Message.system("s"), Message.user("u")], TOOLS, "planner", "unions", "text")
-    assert '"call_search"' in request.messages[0].text
-    assert (request.output, request.tools) == (None, ())
+    """Where nothing constrains the reply, the instructions are enough: they show the form and every argument."""
+    form = choose_form(TOOLS, "unions", "text")
+    request = model_request([Message.system(system_prompt(TOOLS)), Message.user("u")], form, "planner")
+    assert (request.output, request.tools, request.form) == (None, (), "text, unions")
+    assert '{"steps": [item' in request.messages[0].text
+
+
+def test_how_arguments_are_written() -> None:
+    """A model that writes every argument as text is told so, and how to leave one out."""
+    assert "as a text" not in system_prompt(TOOLS)
+    assert '"5" for a number' in system_prompt(TOOLS, dialect="strings")
+    assert '"" for an optional argument' in system_prompt(TOOLS, dialect="filled")
+
+
+def test_prompt_size(count_tokens: Callable[[str], int]) -> None:
+    """The built-in tools cost a model at most 4,600 tokens: instructions, catalogue and grammar."""
+    tools = builtin_catalogue()
+    form = choose_form(tools, "openai", "schema")
+    grammar = json.dumps(form.grammar, ensure_ascii=False, separators=(",", ":"))
+    assert count_tokens(system_prompt(tools)) + count_tokens(grammar) <= 4_600
+    assert count_tokens(system_prompt(tools)) <= 2_500

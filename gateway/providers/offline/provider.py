@@ -41,7 +41,7 @@ class OfflineProvider:
     """
 
     kind: ProviderKind = "offline"
-    dialect: Dialect = "unions"
+    dialect: Dialect = "offline"
 
     def __init__(self, settings: ModelProvider | None = None) -> None:
         self._settings = settings or ModelProvider(name="offline", kind="offline", local=True)

@@ -114,7 +114,7 @@ def test_what_a_provider_says_is_cut_to_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "dialect", "tier"), [("anthropic", "strings", "schema"), ("openai", "unions", "schema")]
+    ("kind", "dialect", "tier"), [("anthropic", "anthropic", "schema"), ("openai", "openai", "schema")]
 )
 def test_each_kind_has_its_dialect_and_tier(kind: str, dialect: str, tier: str) -> None:
     """Dialect and tier follow from the kind; a model's configured tier wins."""
