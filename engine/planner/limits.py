@@ -107,13 +107,14 @@ class Form:
         return f"{self.tier}, {self.dialect}" + (f": {self.reason}" if self.reason else "")
 
 
-def choose_form(tools: Sequence[ToolSpec], declared: str, tier: Tier, refused: str = "") -> Form:
+def choose_form(tools: Sequence[ToolSpec], declared: str, tier: str, refused: str = "") -> Form:
     """Return the best form that a provider's published rules allow over these tools.
 
     Args:
         tools: What the planner may call.
         declared: A name of ``LIMITS``, as the provider declares it.
-        tier: The best tier its model has: constrained output, a forced tool call, or JSON in text.
+        tier: The best tier its model has: constrained output, a forced tool call (also where none is known: a run
+            whose plan was given names none), or JSON in text.
         refused: What the provider said when it would not take the schema, if it did.
 
     Raises:
@@ -131,7 +132,7 @@ def choose_form(tools: Sequence[ToolSpec], declared: str, tier: Tier, refused: s
                 return Form(dialect, "schema", grammar, reason)
             reason = reason or str(broken)
     dialect, grammar = found[0]
-    return Form(dialect, "tool" if tier == "schema" else tier, grammar, reason)
+    return Form(dialect, "text" if tier == "text" else "tool", grammar, reason)
 
 
 def broken_rules(schema: Mapping[str, Any], limits: Limits) -> Iterator[Broken]:

@@ -9,7 +9,7 @@ from typing import cast
 
 from engine.dag.build import Problem, check_plan, check_step
 from engine.planner.arguments import Dialect
-from engine.planner.limits import Form, Tier, choose_form
+from engine.planner.limits import Form, choose_form
 from engine.planner.read import PlanReader
 from engine.planner.repair import Attempt, give_up, repair_messages
 from engine.planner.request import model_request, system_prompt, tail
@@ -111,7 +111,7 @@ class _Task:
         self.voids = 0
         self._declared = declared
         self._refused = ""
-        self._tier: Tier = cast("Tier", tier)
+        self._tier = tier
         self._request = request
         self._model = model
         self._max_shown = max_shown
