@@ -165,9 +165,22 @@ def _output_schema(annotation: Any, text: Docstring) -> dict[str, Any] | None:
         schema = _tidy(TypeAdapter[Any](annotation).json_schema(mode="serialization"))
     except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError):
         return None  # a result of such a type is refused when it comes, with its path
+    schema = _one_type(schema)
     if text.result:
         schema.setdefault("description", text.result)
     return schema
+
+
+def _one_type(schema: dict[str, Any]) -> dict[str, Any]:
+    """Write a choice between plain types as one list of types, which is how a catalogue shows a result.
+
+    >>> _one_type({"anyOf": [{"type": "integer"}, {"type": "number"}]})
+    {'type': ['integer', 'number']}
+    """
+    choices = cast("list[dict[str, Any]]", schema.get("anyOf", []))
+    if not choices or any(choice.keys() != {"type"} or not isinstance(choice["type"], str) for choice in choices):
+        return schema
+    return {"type": [choice["type"] for choice in choices], **{k: v for k, v in schema.items() if k != "anyOf"}}
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:

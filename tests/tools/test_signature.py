@@ -10,6 +10,9 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, Field
 
+from engine.planner.grammar import output_sketch
+from engine.tools.builtin.arithmetic import calculate
+from engine.tools.builtin.dates import date_time
 from engine.tools.signature import read_signature
 from schemas.errors import ConfigError
 
@@ -145,3 +148,10 @@ def test_a_hint_that_cannot_be_found_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="Missing"):
         read_signature(bad)
+
+
+def test_a_choice_of_plain_results_is_shown_to_the_planner() -> None:
+    """A tool that returns a number or a text says so in the catalogue."""
+    for tool, types in ((calculate, ["integer", "number", "boolean"]), (date_time, ["string", "integer", "number"])):
+        assert (tool.spec.output_schema or {})["type"] == types
+        assert "integer" in output_sketch(tool.spec.output_schema)

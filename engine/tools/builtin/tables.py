@@ -185,7 +185,9 @@ def _cell(value: Any) -> Any:
 
 def _refusal(exc: Exception, paths: list[str]) -> ToolArgumentsError | ToolFailedError:
     name = type(exc).__name__
-    message = str(exc).partition("\n")[0]
+    first, *rest = str(exc).splitlines() or [""]
+    candidates = next((line for line in rest if line.startswith(("Candidate", "Did you mean"))), "")
+    message = f"{first.rstrip('.')}. {candidates}" if candidates else first
     message = re.sub(rf"{_DESCRIPTORS}/\d+", "the file", message)
     if name == "InterruptException":
         return ToolFailedError(f"the query took more than {LONGEST_QUERY_S:g} s", hint="select fewer rows or columns")

@@ -192,3 +192,12 @@ async def test_a_broken_database_is_an_error(folder: Path, data: bytes) -> None:
     (folder / "bad.db").write_bytes(data)
     with pytest.raises(ToolFailedError):
         await query(folder, "SELECT * FROM bad", files=["bad.db"])
+
+
+async def test_a_wrong_column_names_the_near_ones(folder: Path) -> None:
+    """The columns that DuckDB proposes for a wrong name are in the error, on one line."""
+    with pytest.raises(ToolArgumentsError) as caught:
+        await query(folder, "SELECT amuont FROM sales")
+    assert "amuont" in caught.value.message
+    assert '"amount"' in caught.value.message
+    assert "\n" not in caught.value.message
