@@ -143,7 +143,7 @@ class Pipes:
         self._noted += 1
         self._noise = self._noise or _printable(line)[:200]
         if self._noted <= _MOST_NOTED:
-            self._log.warning("an MCP server wrote what is no message to its stdout", line=_printable(line))
+            self._log.info("an MCP server wrote what is no message to its stdout", line=_printable(line))
 
     async def _heard(self, line: bytes | None) -> None:
         text = _printable(line or b"")
