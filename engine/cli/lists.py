@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli import options as given
-from engine.cli.session import loaded, run_async, session
+from engine.cli.session import connected, loaded, run_async, session
 from engine.sinks.words import fit, one_line, shortened
 from engine.tools.mcp.servers import ServerState
 from gateway.gateway import Gateway, ModelInfo
@@ -37,7 +37,7 @@ def tools(
 
     async def main() -> int:
         async with session(found) as engine:
-            servers = await engine.ready()
+            servers = await connected(engine)
             specs = dict(sorted(engine.tools.specs().items()))
         if name is not None:
             print(_json(_one(specs, name)) if json else _shown(_one(specs, name)))

@@ -11,7 +11,7 @@ from engine.cli import options as given
 from engine.cli import source
 from engine.cli.approve import plan_json
 from engine.cli.preview import preview
-from engine.cli.session import loaded, run_async, session
+from engine.cli.session import connected, loaded, run_async, session
 from schemas.errors import PlanError
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +34,7 @@ def plan(
 
     async def main() -> int:
         async with session(found) as engine:
+            await connected(engine)
             made = await engine.plan(text, limits=engine.limits(max_steps=max_steps))
             given.say_warnings(made.warnings)
             if output is not None:
@@ -61,6 +62,9 @@ def check(
 
     async def main() -> int:
         async with session(found) as engine:
+            await connected(engine)
+            for line in engine.servers.down():
+                print(f"note: {line}", file=sys.stderr)
             try:
                 read, warnings = source.read_plan(engine, text, plan_file, form)
             except PlanError as exc:

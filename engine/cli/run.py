@@ -15,7 +15,7 @@ from engine.cli import source
 from engine.cli.drive import drive, exit_code_of_end, make_sink
 from engine.cli.preview import preview
 from engine.cli.recording import read_records
-from engine.cli.session import loaded, run_async, say_notice, session
+from engine.cli.session import connected, loaded, run_async, say_notice, session
 from schemas.plan import Plan
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,6 +43,7 @@ def run(
 
     async def main() -> int:
         async with session(found) as engine:
+            await connected(engine)
             limits = engine.limits(
                 budget_usd=budget_usd,
                 max_tokens=max_tokens,
@@ -78,6 +79,7 @@ def apply(
 
     async def main() -> int:
         async with session(found) as engine:
+            await connected(engine)
             plan, warnings = source.read_plan(engine, text, plan_file, form)
             if not quiet:
                 given.say_warnings(warnings)

@@ -16,8 +16,11 @@ from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
 from engine.durable.statistics import ToolStatistics
 from engine.telemetry import setup_logging, setup_tracing
+from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError
 from schemas.settings import Settings, Telemetry
+
+_PATIENCE_S = 3.0
 
 
 def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bool = False) -> LoadedSettings:
@@ -63,6 +66,21 @@ def _statistics(settings: Settings) -> ToolStatistics | None:
     if settings.statistics is not True:
         return None
     return ToolStatistics(user_state_path("plan-engine", appauthor=False) / "tools.jsonl")
+
+
+async def connected(engine: Engine) -> list[ServerState]:
+    """Start the MCP servers and return how each is; when that takes its time, say on stderr what is waited for."""
+
+    async def say() -> None:
+        await anyio.sleep(_PATIENCE_S)
+        names = ", ".join(state.name for state in engine.servers.states() if not state.up)
+        print(f"note: waiting for MCP servers: {names}", file=sys.stderr)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(say)
+        await engine.ready()
+        group.cancel_scope.cancel()
+    return engine.servers.states()
 
 
 def run_async(main: Callable[[], Awaitable[int]]) -> int:
