@@ -26,7 +26,7 @@ from engine.replaying import replay
 from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
-from schemas.errors import EngineError, PlanParseError, RunCancelledError, StoreError
+from schemas.errors import ConfigError, EngineError, PlanParseError, RunCancelledError, StoreError
 from schemas.events import (
     ApproveMode,
     LiveEvent,
@@ -168,6 +168,8 @@ class Engine(Assembly):
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be begun.
         """
+        if plan is None:
+            _require_task(task)
         run_id = run_id or uuid.uuid4().hex[:12]
         async with self.servers.hosting(run_id):
             await self.servers.ready(run_id)
@@ -227,6 +229,7 @@ class Engine(Assembly):
             PlanError: No valid plan after the repair cap.
             ModelError, BudgetError: The planner could not be asked.
         """
+        _require_task(task)
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
         async with self.servers.hosting(run_id):
             await self.servers.ready(run_id)
@@ -317,6 +320,14 @@ async def _learn(engine: Engine, run_id: str) -> None:
         return  # the run is over and whole; that it taught nothing is no fault of it
     if engine.statistics.unsaved:
         await anyio.to_thread.run_sync(engine.statistics.save)
+
+
+def _require_task(task: object) -> None:
+    """Raise ConfigError for a task that is no text, or empty."""
+    if not isinstance(task, str):
+        raise ConfigError(f"the task must be text, not {type(task).__name__}", hint='such as engine.run("…")')
+    if not task.strip():
+        raise ConfigError("the task is empty", hint="say what is wanted")
 
 
 def _only(exc: BaseException) -> Exception:

@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import anyio
 
@@ -40,7 +40,7 @@ from engine.tools.registry import Registry, from_settings
 from engine.triaging import Chosen, choose
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
-from schemas.errors import NoRouteError, ToolUnavailableError
+from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
 from schemas.events import (
     ApproveMode,
     LiveProgress,
@@ -91,7 +91,7 @@ class Assembly:
         filler: Filler | None = None,
         statistics: ToolStatistics | None = None,
     ) -> None:
-        given = tuple(tools)
+        given = _listed(tools)
         self.loaded = _load(config, os.environ if environ is None else environ)
         self.settings = self.loaded.settings
         known = os.environ if environ is None else environ
@@ -310,6 +310,19 @@ def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
     if isinstance(config, Mapping):
         return "tools" in config
     return loaded.source != "environment"
+
+
+def _listed(tools: Iterable[Tool | Callable[..., Any]]) -> tuple[Tool | Callable[..., Any], ...]:
+    """Return the tools given in code. Raises ConfigError for what is no list of tools or functions."""
+    told: object = tools
+    if isinstance(told, Iterable) and not isinstance(told, (str, bytes, Mapping)):
+        listed = tuple(tools)
+        if all(callable(tool) or callable(getattr(tool, "call", None)) for tool in listed):
+            return listed
+    shown = repr(cast("object", tools))[:80]
+    raise ConfigError(
+        f"tools: expected a list of tools or functions, not {shown}", hint="such as Engine(tools=[my_function])"
+    )
 
 
 def _registry(

@@ -402,6 +402,8 @@ class LoggedRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the flat form of ``engine run --json``: seq, kind, at, run_id and the event's own fields."""
         body = self.event.model_dump(mode="json")
+        if isinstance(self.event, RunStarted):  # every tool stands in it: without what is the default anyway
+            body["tools"] = [tool.model_dump(mode="json", exclude_defaults=True) for tool in self.event.tools]
         return {"seq": self.seq, "kind": body.pop("kind"), "at": self.at, "run_id": self.run_id, **body}
 
     @classmethod

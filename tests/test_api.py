@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine.api import Engine
 from engine.durable.memory import MemoryLog
 from engine.testing import ScriptedProvider
-from schemas.errors import ConflictError, ModelRequestError, NotFoundError, PlanError, StoreError
+from schemas.errors import ConfigError, ConflictError, ModelRequestError, NotFoundError, PlanError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord
 from tests.runs import FakeTool, engine_of, plan_of, ran, step
 from tests.test_loop_replan import steps
@@ -112,3 +113,22 @@ async def test_limits_change_only_what_is_named() -> None:
     """Limits start from the configuration; None leaves a cap as it is."""
     limits = engine_of(budget={"run_tokens": 500}).limits(max_replans=1, max_tokens=None)
     assert (limits.max_replans, limits.max_tokens) == (1, 500)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("task", "said"), [(None, "must be text, not NoneType"), (7, "not int"), ("  ", "is empty")])
+async def test_a_task_that_is_none(task: Any, said: str) -> None:
+    """A task that is no text, or empty, is one clear error, and no run is begun."""
+    engine = engine_of(FakeTool("look"))
+    for asking in (engine.run, engine.plan):
+        with pytest.raises(ConfigError, match=said):
+            await asking(task)
+    assert await engine.log.runs() == []
+
+
+@pytest.mark.parametrize("tools", ["abc", 7, {"look": len}, ["look"], len])
+def test_tools_that_are_none(tools: Any) -> None:
+    """What is no list of tools or functions is one clear error that says what to write."""
+    with pytest.raises(ConfigError, match="expected a list of tools") as caught:
+        Engine({}, tools=tools)
+    assert "tools=[" in caught.value.hint

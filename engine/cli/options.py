@@ -82,18 +82,18 @@ def with_models(settings: Settings, choices: Sequence[str]) -> Settings:
     """Return the settings with the models of ``--model role=name`` in their roles.
 
     Raises:
-        ConfigError: A choice is no ``role=name``, or names no role.
+        typer.BadParameter: A choice is no ``role=name``, or names no role; the nearest one is named.
     """
     known = list(Roles.model_fields)
     chosen: dict[str, str] = {}
     for choice in choices:
         role, equals, name = (part.strip() for part in choice.partition("="))
         if not equals or not name:
-            raise ConfigError(f"--model {choice}: expected role=name", hint=f"such as --model planner={role or 'NAME'}")
+            raise typer.BadParameter(f"--model {choice}: expected role=name, such as --model planner={role or 'NAME'}")
         if role not in known:
             near = difflib.get_close_matches(role, known, 1)
             guess = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"--model {choice}: there is no role {role!r}", hint=f"{guess}roles: {', '.join(known)}")
+            raise typer.BadParameter(f"--model {choice}: there is no role {role!r}; {guess}roles: {', '.join(known)}")
         chosen[role] = name
     return settings.model_copy(update={"roles": settings.roles.model_copy(update=chosen)})
 
@@ -149,10 +149,10 @@ def write_text(path: str, text: str) -> None:
 
 
 def task_text(task: str) -> str:
-    """Return the task, read from stdin for ``-``. Raises ConfigError when there is none."""
+    """Return the task, read from stdin for ``-``. Raises typer.BadParameter when there is none."""
     text = read_text("-", "stdin") if task == "-" else task
     if not text.strip():
-        raise ConfigError("the task is empty", hint='say what you want: engine run "…"')
+        raise typer.BadParameter('the task is empty; say what you want: engine run "…"')
     return text.strip()
 
 

@@ -30,8 +30,8 @@ def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bo
         ConfigError: The file, or an option, is wrong.
     """
     found = load_settings(config, os.environ)
-    say_notice(found, unless=quiet)
     settings = with_models(found.settings, models or ())
+    say_notice(found, unless=quiet)
     return LoadedSettings(settings, found.folder, found.source, found.notice, found.lines)
 
 

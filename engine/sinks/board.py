@@ -171,6 +171,7 @@ def _row(row: StepRow, columns: _Columns, screen: Screen, span: tuple[float, flo
     if columns.bar:
         line.append("  ")
         line.append(_bar(row, columns.bar, span, unicode=screen.unicode), style)
+    line.truncate(max(0, screen.width - TIME_WIDTH))
     line.append(_time(row, span[1]).rjust(TIME_WIDTH), "" if row.state in ACTIVE else "dim")
     line.truncate(screen.width)
     if not _has_note(row):

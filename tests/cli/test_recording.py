@@ -8,7 +8,7 @@ import pytest
 
 from engine.cli.recording import plan_of, read_records
 from engine.sinks.json_lines import json_line
-from schemas.errors import ConfigError
+from schemas.errors import StoreError
 from tests.sinks import story
 
 
@@ -36,7 +36,7 @@ def test_records_read_back() -> None:
 )
 def test_no_recording(text: str, said: str) -> None:
     """What is no recording of one whole run is an error that names the line."""
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(StoreError) as caught:
         read_records(text, "f")
     assert caught.value.message.startswith(said)
 

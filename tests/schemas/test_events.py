@@ -97,3 +97,12 @@ def test_a_line_that_is_no_event_is_refused(change: dict[str, Any]) -> None:
     line = LoggedRecord(run_id="r", seq=1, at=0.0, event=EXAMPLES[0]).to_json()
     with pytest.raises(ValidationError):
         LoggedRecord.from_json({**line, **change})
+
+
+def test_the_first_line_is_slim() -> None:
+    """The tools of run_started stand there without their defaults, and are read back whole."""
+    tool = ToolSpec(name="a", description="d", effects="none", timeout_s=3.0)
+    record = LoggedRecord(run_id="r", seq=1, at=0.0, event=events.RunStarted(task="t", mode="plan", tools=(tool,)))
+    line = record.to_json()
+    assert "retry" not in line["tools"][0]
+    assert LoggedRecord.from_json(json.loads(json.dumps(line))) == record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import get_args
 
 import pytest
@@ -148,6 +149,12 @@ def test_board_keeps_to_its_screen(width: int, height: int) -> None:
     lines = board(run, Screen(width, height), story.START + 3)
     assert len(lines) <= height
     assert max(cell_len(line.plain) for line in lines) <= width
+
+
+def test_a_narrow_board_keeps_its_times() -> None:
+    """However narrow the terminal, a duration is shown whole."""
+    lines = board(progress(story.comparison()), Screen(20, 20), story.START + 5)
+    assert all(re.search(r"[\d.]+m?s$", line.plain) for line in lines if line.plain.startswith("✓"))
 
 
 def test_large_board_shows_what_matters() -> None:
