@@ -31,6 +31,12 @@ _BUDGETS: dict[str, type[EngineError]] = {
     "seconds": TimeBudgetError,
 }
 
+_RAISE = {
+    "usd": "raise it by --budget-usd (budget.run_usd), or ask for less",
+    "tokens": "raise it by --max-tokens (budget.run_tokens), or ask for less",
+    "seconds": "raise it by --time-limit (budget.run_seconds), or ask for less",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -124,7 +130,7 @@ def _error(state: RunState, steps: list[StepState], missing: tuple[str, ...], ca
     if state.exhausted is not None and state.stop == "budget":
         spent = state.exhausted
         details = {"scope": spent.scope, "measure": spent.measure, "spent": spent.spent, "limit": spent.limit}
-        return _BUDGETS[spent.measure](spent.message, details=details).to_info()
+        return _BUDGETS[spent.measure](spent.message, hint=_RAISE[spent.measure], details=details).to_info()
     if state.answer is not None and state.answer.partial and state.mode == "react":
         return ReplanLimitError(state.answer.missing[0] if state.answer.missing else "no full answer").to_info()
     if not missing:

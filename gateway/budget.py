@@ -142,7 +142,7 @@ class MemoryLedger:
         account = self._account(scope)
         if nano_usd is None and account.usd.limit is not None:
             raise CostBudgetError(
-                f"{scope} has a USD limit, and no price is known for the call",
+                f"{_named(scope)} has a USD limit, and no price is known for the call",
                 hint="set the model's price, or drop the USD limit",
                 details={"scope": scope, "measure": "usd", "limit": account.usd.limit / NANO, "unpriced": True}
                 | {"spent": account.usd.spent / NANO},
@@ -166,8 +166,13 @@ def _refusal(
     if kept:
         words.append(f"{kept:.6g} are kept for the answer")
     return error(
-        f"the budget of {scope} does not cover a call of about {wanted:.6g} {measure}: {', '.join(words)}",
+        f"the budget of {_named(scope)} does not cover a call of about {wanted:.6g} {measure}: {', '.join(words)}",
         hint="raise the budget, or ask for less",
         details={"scope": scope, "measure": measure, "limit": limit, "spent": spent}
         | {"reserved": reserved, "kept": kept, "asked": wanted},
     )
+
+
+def _named(scope: str) -> str:
+    """Return a scope as a person knows it: their run needs no id."""
+    return "this run" if scope.startswith("run:") else scope

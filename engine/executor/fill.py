@@ -65,7 +65,7 @@ class LLMFiller:
             response = await model.complete(self._request(request, talk), role=_ROLE, step_id=request.step.id)
             call = _call(request, response)
             if call is not None and call.name == LACKS_TOOL:
-                raise _lacks(request, call)
+                raise _lacks(call)
             filled, lost = _with_parts(call.arguments if call else {}, request.handles)
             filled = {**filled, **request.given}
             problems = lost or list(_problems(request.tool, call, filled))
@@ -73,7 +73,7 @@ class LLMFiller:
                 return filled
             talk.extend(_feedback(response, problems))
         raise StepInputError(
-            f"step {request.step.id}: the executor model wrote no valid input for {request.tool.name}: {problems[0]}",
+            f"the executor model wrote no valid input for {request.tool.name}: {problems[0]}",
             hint="give the step's arguments in the plan, or use a stronger executor model",
             details={"lacks": False, "problems": problems},
         )
@@ -170,10 +170,10 @@ def _feedback(response: ModelResponse, problems: list[str]) -> Iterator[Message]
     yield Message(role="user", parts=results or (TextPart(text=fence("problems", told)),))
 
 
-def _lacks(request: FillRequest, call: ToolCallPart) -> StepInputError:
+def _lacks(call: ToolCallPart) -> StepInputError:
     missing = str(call.arguments.get("missing") or "").strip() or "the model did not say what"
     return StepInputError(
-        f"step {request.step.id} ({request.tool.name}): not enough information: {missing}",
-        hint="the planner is told what is missing",
+        f"its arguments cannot be completed, not enough information: {missing}",
+        hint="say it in the task, or give the step's arguments in the plan",
         details={"lacks": True, "missing": missing},
     )

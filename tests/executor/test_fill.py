@@ -79,7 +79,9 @@ async def test_lacking_information_says_what_is_missing() -> None:
     """B41: the model's word that the information is not enough is a typed failure that triggers a replan."""
     lacks = call(LACKS_TOOL, {"missing": "the day"})
 
-    with pytest.raises(StepInputError, match=r"step 2 \(price\): not enough information: the day") as caught:
+    with pytest.raises(
+        StepInputError, match=r"^its arguments cannot be completed, not enough information: the day"
+    ) as caught:
         await fill(asked(), reply("", lacks))
 
     assert caught.value.details == {"lacks": True, "missing": "the day"}
