@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -28,6 +30,7 @@ from schemas.planning import (
 from schemas.protocols import ModelClient
 from tests.runs import engine_of, plan_of, ran, step, watching
 
+LOOK = {"steps": [{"look": {}}, {"answer": "{{1}}"}]}
 NEEDS = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 
 
@@ -209,3 +212,23 @@ async def test_a_cancel_that_comes_with_the_end_does_nothing() -> None:
                 await run.cancel()
                 seen.append(item.event.status)
     assert seen == ["completed"]
+
+
+def test_one_engine_serves_event_loops_one_after_another_and_at_once() -> None:
+    """An engine is not bound to the loop, or the thread, in which it was first used."""
+    engine = scripted_engine(ScriptedProvider(lambda _: LOOK), tools=[FakeTool("look", "x", seconds=0.005)])
+    ended: list[str] = []
+
+    async def use() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(engine.run, "do 5 things")
+            ended.append((await engine.run("do 5 things", mode="plan")).status)
+
+    anyio.run(use)
+    anyio.run(use, backend="trio")
+    threads = [threading.Thread(target=partial(anyio.run, use, backend=name)) for name in ("asyncio", "trio")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert ended == ["completed"] * 4

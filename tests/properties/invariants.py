@@ -188,7 +188,7 @@ def _check_result(scene: Scene, played: Played) -> None:
         return
     result = played.result
     assert (result.status, result.answer, result.error) == (ended.status, answer.text, ended.error)
-    state = scene.engine.state(played.run_id, scene.artifacts)
+    state = scene.engine.state(played.run_id, scene.artifacts, scene.engine.tools.specs())
     for record in played.records:
         state.apply(record.event)
     assert run_result(state) == result
