@@ -315,11 +315,11 @@ def _declares_tools(config: Config, loaded: LoadedSettings) -> bool:
 def _listed(tools: Iterable[Tool | Callable[..., Any]]) -> tuple[Tool | Callable[..., Any], ...]:
     """Return the tools given in code. Raises ConfigError for what is no list of tools or functions."""
     told = cast("object", tools)
+    shown = repr(told)[:80]
     if isinstance(told, Iterable) and not isinstance(told, (str, bytes, Mapping)):
         listed = tuple(tools)
         if all(callable(tool) or callable(getattr(tool, "call", None)) for tool in listed):
             return listed
-    shown = repr(told)[:80]
     raise ConfigError(
         f"tools: expected a list of tools or functions, not {shown}", hint="such as Engine(tools=[my_function])"
     )
