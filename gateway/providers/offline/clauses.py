@@ -44,6 +44,7 @@ _OBJECT = word_set(
 _ASKS = word_set(
     "what how which who where when whose was wie welche welcher wer wo wann quel quelle combien qué cuál cuánto"
 )
+_AHEAD = 200  # characters behind a joint that tell whether a request follows
 _ALONE = re.compile(r"[\w]+\s*(?:,|and\b|\.|$)")
 _GATHERS = re.compile(r"(?:the )?(?:sum|total|average|mean|product|difference|square root|median) of\b", re.IGNORECASE)
 _ANOTHER = re.compile(r"(?:(?:the|another|a second) one|another) (?:in|for|with|of|from|at|on|that)\b", re.IGNORECASE)
@@ -138,14 +139,20 @@ def _list_marks(masked: str) -> list[re.Match[str]]:
 
 
 def _abbreviation(masked: str, match: re.Match[str]) -> bool:
-    return match[0].startswith(".") and bool(_DOTTED.search(masked[: match.start() + 1])) and match.end() < len(masked)
+    return (
+        match[0].startswith(".")
+        and bool(_DOTTED.search(masked[max(0, match.start() - 12) : match.start() + 1]))
+        and match.end() < len(masked)
+    )
 
 
 def _soft_pieces(masked: str, start: int, end: int, known: set[str]) -> list[tuple[int, int, bool]]:
     pieces: list[tuple[int, int, bool]] = []
     begin = start
     for match in _SOFT.finditer(masked, start, end):
-        if match.start() > begin and _verb_follows(masked[match.end() : end], known, match[0]):
+        if match.start() > begin and _verb_follows(
+            masked[match.end() : min(end, match.end() + _AHEAD)], known, match[0]
+        ):
             pieces.append((begin, match.start(), begin > start))
             begin = match.end()
     return [*pieces, (begin, end, begin > start)]

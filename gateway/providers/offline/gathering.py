@@ -15,6 +15,7 @@ from gateway.providers.offline.pairing import LEAST, LEAST_OPTIONAL, options, pa
 from gateway.providers.offline.values import Mention, text_list
 from gateway.providers.offline.words import stemmed
 
+_MOST_LISTS = 20
 _AS_ONE = re.compile(r"[\d/.-]+[ T][\d:]+")
 _CLOCK, _DAY = stemmed("time clock hour 时间 時刻 시간"), stemmed("date day 日期 日付 날짜")
 
@@ -72,7 +73,7 @@ def parted_moments(text: str, found: Sequence[Mention], tool: OfferedTool) -> tu
 
 def explode(work: Work) -> list[Mention]:
     """Break the lists that no array took into their parts; return the lists."""
-    lists = [mention for mention in work.free if mention.kind == "list" and mention.parts]
+    lists = [mention for mention in work.free if mention.kind == "list" and mention.parts][:_MOST_LISTS]
     for mention in lists:
         parts = mention.parts if not _one_place(work.text, mention) else (_whole(work.text, mention),)
         for row in (work.free, work.all):

@@ -17,6 +17,7 @@ class Phrases:
     no_tools: str
     no_tool: str
     no_task: str
+    left: str
     needed: str
     failed: str
     stuck: str
@@ -35,6 +36,7 @@ _PHRASES = {
         no_tools="Without tools I cannot answer this.",
         no_tool="No tool here fits: “{what}”.",
         no_task="What should be done? The task is empty.",
+        left="The task asks for more calls than one plan may hold; not planned from here on: “{what}”.",
         needed="For “{what}” I need: {missing}.",
         failed="This did not work and no other tool fits: {what}. How should it go on?",
         stuck="I could not write a valid plan: {what}. Could you put the task in other words?",
@@ -51,6 +53,7 @@ _PHRASES = {
         no_tools="没有工具，我无法回答这个问题。",
         no_tool="这里没有适合“{what}”的工具。",
         no_task="要做什么？任务是空的。",
+        left="任务需要的调用超过了一个计划的上限；从这里开始没有计划：“{what}”。",
         needed="对于“{what}”，我还需要：{missing}。",
         failed="以下步骤失败，也没有其他适合的工具：{what}。接下来该怎么做？",
         stuck="我没能写出有效的计划：{what}。能换一种说法吗？",
@@ -67,6 +70,7 @@ _PHRASES = {
         no_tools="ツールがないため、これには答えられません。",
         no_tool="「{what}」に合うツールがありません。",
         no_task="何をしますか？タスクが空です。",
+        left="1つの計画に入る呼び出しの数を超えています。ここから先は計画されていません：「{what}」。",
         needed="「{what}」には次の情報が必要です：{missing}。",
         failed="うまくいかず、ほかに合うツールもありません：{what}。どのように進めますか？",
         stuck="有効な計画を書けませんでした：{what}。別の言い方で書いてもらえますか？",
@@ -83,6 +87,7 @@ _PHRASES = {
         no_tools="도구가 없어서 대답할 수 없습니다.",
         no_tool="“{what}”에 맞는 도구가 없습니다.",
         no_task="무엇을 할까요? 작업이 비어 있습니다.",
+        left="한 계획에 담을 수 있는 호출보다 많습니다. 여기부터는 계획하지 않았습니다: “{what}”.",
         needed="“{what}”에는 다음이 필요합니다: {missing}.",
         failed="실패했고 맞는 다른 도구도 없습니다: {what}. 어떻게 할까요?",
         stuck="올바른 계획을 쓰지 못했습니다: {what}. 다르게 표현해 주시겠어요?",
@@ -99,6 +104,7 @@ _PHRASES = {
         no_tools="Ohne Werkzeuge kann ich das nicht beantworten.",
         no_tool="Kein Werkzeug passt zu: „{what}“.",
         no_task="Was soll getan werden? Die Aufgabe ist leer.",
+        left="Die Aufgabe verlangt mehr Aufrufe, als ein Plan fassen darf; nicht geplant ab hier: „{what}“.",
         needed="Für „{what}“ brauche ich: {missing}.",
         failed="Das ist gescheitert, und kein anderes Werkzeug passt: {what}. Wie soll es weitergehen?",
         stuck="Ich konnte keinen gültigen Plan schreiben: {what}. Können Sie die Aufgabe anders formulieren?",
@@ -115,6 +121,7 @@ _PHRASES = {
         no_tools="Sans outils, je ne peux pas répondre à cela.",
         no_tool="Aucun outil ne convient à : « {what} ».",
         no_task="Que faut-il faire ? La tâche est vide.",
+        left="La tâche demande plus d'appels qu'un plan n'en admet ; non planifié à partir d'ici : « {what} ».",
         needed="Pour « {what} », il me faut : {missing}.",
         failed="Cela a échoué et aucun autre outil ne convient : {what}. Comment continuer ?",
         stuck="Je n'ai pas pu écrire de plan valide : {what}. Pouvez-vous reformuler la tâche ?",
@@ -131,6 +138,7 @@ _PHRASES = {
         no_tools="Sin herramientas no puedo responder a esto.",
         no_tool="Ninguna herramienta sirve para: «{what}».",
         no_task="¿Qué hay que hacer? La tarea está vacía.",
+        left="La tarea pide más llamadas de las que admite un plan; sin planificar desde aquí: «{what}».",
         needed="Para «{what}» necesito: {missing}.",
         failed="Esto falló y ninguna otra herramienta sirve: {what}. ¿Cómo seguir?",
         stuck="No pude escribir un plan válido: {what}. ¿Puede formular la tarea de otra manera?",
@@ -144,6 +152,7 @@ _PHRASES = {
     ),
 }
 
+_BRIEF = 200
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -178,3 +187,13 @@ def language_of(text: str) -> str:
 def phrases_for(text: str) -> Phrases:
     """Return the sentences in the language of a text."""
     return _PHRASES[language_of(text)]
+
+
+def brief(text: str) -> str:
+    """Return a text short enough to be named in a sentence, with nothing in it that is read as a reference.
+
+    >>> brief("Read {{1}}")
+    'Read { {1}}'
+    """
+    plain = text.replace("{{", "{ {")
+    return plain if len(plain) <= _BRIEF else f"{plain[:_BRIEF]}…"

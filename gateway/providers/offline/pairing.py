@@ -16,6 +16,8 @@ from gateway.providers.offline.phrases import choice, choices, pattern_named, sp
 from gateway.providers.offline.values import Mention
 
 _LISTS = re.compile(r"\s*(?:,|、|，)?\s*(?:and|und|et|y|和|与|と|와|과)?\s*(?:the\s+)?", re.IGNORECASE)
+_MOST_VALUES = 200  # values of one clause that are looked at
+_FEW_ROWS, _FEW_COLUMNS = 6, 3
 LEAST = 0.15  # affinity below which a value is left unused
 _NONE_TAKEN: frozenset[int] = frozenset()
 LEAST_OPTIONAL = 1.3  # an optional argument has to be named
@@ -64,14 +66,14 @@ def pairs(work: Work, lists: Sequence[Mention]) -> None:
     arguments = [a for a in work.open() if a.kind not in ("boolean", "object", "array")]
     explicit = [mention for mention in work.all if mention.kind != "ref"]
     scores: dict[tuple[int, int], float] = {}
+    free = work.free[:_MOST_VALUES]
+    around = [context(work.text, one, work.all if one.kind == "ref" else explicit) for one in free]
     for place, argument in enumerate(arguments):
         least = LEAST if argument.required else LEAST_OPTIONAL
-        for order, mention in enumerate(work.free):
-            beside = work.all if mention.kind == "ref" else explicit
-            score = affinity(argument, mention, context(work.text, mention, beside), work.tool.stems)
+        for order, mention in enumerate(free):
+            score = affinity(argument, mention, around[order], work.tool.stems)
             if score >= least:
                 scores[place, order] = round(score, 2) + (0.2 if argument.required else 0)
-    free = list(work.free)
     chosen = [(arguments[place], free[order]) for place, order in sorted(best_pairs(scores).items())]
     for argument, mention in chosen:
         work.take(argument, mention)
@@ -81,12 +83,17 @@ def pairs(work: Work, lists: Sequence[Mention]) -> None:
 
 
 def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
-    """Return the pairing of rows and columns with the highest sum. Cost: exponential in the rows, which are few.
+    """Return the pairing of rows and columns with the highest sum.
+
+    Of each row only its best columns count, as many as there are rows: the best pairing needs no other.
+
+    Cost: exponential in the rows, which are few; of more than a handful, fewer columns are looked at.
 
     >>> best_pairs({(0, 0): 4.4, (0, 1): 4.1, (1, 0): 1.7, (1, 1): 0.9})
     {0: 1, 1: 0}
     """
     rows = sorted({row for row, _ in scores})
+    scores = _foremost(scores, rows)
 
     @cache
     def best(place: int, taken: frozenset[int]) -> tuple[float, tuple[tuple[int, int], ...]]:
@@ -101,6 +108,16 @@ def best_pairs(scores: Mapping[tuple[int, int], float]) -> dict[int, int]:
         return found
 
     return dict(best(0, _NONE_TAKEN)[1])
+
+
+def _foremost(scores: Mapping[tuple[int, int], float], rows: Sequence[int]) -> dict[tuple[int, int], float]:
+    """Return of each row its best columns, in the order of the columns."""
+    most = len(rows) if len(rows) <= _FEW_ROWS else _FEW_COLUMNS
+    kept: set[tuple[int, int]] = set()
+    for row in rows:
+        mine = sorted((one for one in scores if one[0] == row), key=lambda one: (-scores[one], one))
+        kept.update(mine[:most])
+    return {one: score for one, score in scores.items() if one in kept}
 
 
 def repeat(work: Work, argument: Argument, mention: Mention, lists: Sequence[Mention]) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 from gateway.providers.offline.affinity import suits_field
 from gateway.providers.offline.calls import Call
 from gateway.providers.offline.catalogue import Argument
-from gateway.providers.offline.language import Phrases, phrases_for
+from gateway.providers.offline.language import Phrases, brief, phrases_for
 from gateway.providers.offline.read import PlanAsked
 from gateway.providers.offline.results import REFERENCE, ids_in
 from gateway.providers.offline.sketch import Sketch, sketch
 
 _EACH = re.compile(r"\b(?:each|every|jede[nmrs]?|chaque|cada)\b|每[个個一]?|各|それぞれ|각각|마다", re.IGNORECASE)
+
+
+_MOST_TOLD = 20
 
 
 def write_plan(asked: PlanAsked) -> str:
@@ -26,7 +29,7 @@ def write_plan(asked: PlanAsked) -> str:
     phrases = phrases_for(asked.task)
     if asked.repairs > 1:
         return _written([{"ask": phrases.stuck.format(what=asked.problems.splitlines()[0])}])
-    made = sketch(asked.task, asked.tools, asked.first_id, asked.past)
+    made = sketch(asked.task, asked.tools, asked.first_id, asked.past, asked.most)
     new = [call for call in made.calls if not call.done][: asked.most]
     if asked.repairs:
         new = [_bared(call) for call in new]
@@ -51,7 +54,7 @@ def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases)
     if made.failed and not new:
         return phrases.failed.format(what="; ".join(made.failed))
     if not made.calls:
-        return f"{phrases.identity} {phrases.no_tool.format(what=asked.task)}"
+        return f"{phrases.identity} {phrases.no_tool.format(what=brief(asked.task))}"
     return _needed(made, new, phrases)
 
 
@@ -88,7 +91,7 @@ def _item(call: Call) -> dict[str, Any]:
     if call.when:
         item["when"] = list(call.when)
     if call.missing:
-        item["rationale"] = call.text
+        item["rationale"] = brief(call.text)
     return item
 
 
@@ -112,9 +115,10 @@ def _item_of(argument: Argument, rows: Argument) -> str:
 
 def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:
     """Return the answer as a template: one plain value, all done, or a clause without a tool; else nothing."""
-    if made.requests or (made.calls and not new):
-        lines = [f"{call.text}: {{{{{call.id}}}}}" for call in made.calls]
-        lines += [phrases.no_tool.format(what=text) for text in made.requests]
+    if made.requests or made.left or (made.calls and not new):
+        lines = [f"{brief(call.text)}: {{{{{call.id}}}}}" for call in made.calls]
+        lines += [phrases.no_tool.format(what=brief(text)) for text in made.requests[:_MOST_TOLD]]
+        lines += [phrases.left.format(what=brief(made.left))] if made.left else []
         return "\n".join(lines)
     if len(new) == 1 and len(made.calls) == 1 and not new[0].missing and not new[0].when:
         return _plain_value(new[0])

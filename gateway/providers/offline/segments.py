@@ -45,9 +45,7 @@ def segments(text: str, tool: OfferedTool, taken: Sequence[Mention]) -> list[Men
     free = list(text)
     for start, end in [*((one.start, one.end) for one in taken), *_known(text, tool)]:
         free[start:end] = "\x01" * (end - start)
-    left = "".join(free)
-    for match in _SMALL[_script(text)].finditer(left):
-        left = left[: match.start()] + "\x01" * (match.end() - match.start()) + left[match.end() :]
+    left = _SMALL[_script(text)].sub(lambda match: "\x01" * len(match[0]), "".join(free))
     found = [Mention("name", match[0], match.start(), match.end()) for match in _RUN.finditer(left)]
     return joined_lists(text, [one for one in found if one.end - one.start > 1])
 

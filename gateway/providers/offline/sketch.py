@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from gateway.providers.offline.numerals import in_figures
 from gateway.providers.offline.parallel import shared
 from gateway.providers.offline.queries import amended, one_cell, query_argument, write_query
 from gateway.providers.offline.querying import data_file
+from gateway.providers.offline.quotes import QUOTED
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import name_stems, stemmed, stems, word_set, words
@@ -34,6 +36,9 @@ _TELLING = re.compile(
     r"|ich habe|j'ai|tengo|我有|这是|这里有)\b(?!.*\?)",
     re.IGNORECASE,
 )
+_MOST_CALLS = 500
+_MOST_TEXT = 20_000  # characters outside quotes that are read
+_LEFT = 200  # characters that say where reading was broken off
 _STANDS_IN = 0.35  # share of the best score from which another tool may stand in for one that failed
 _MOST_LOOKED_UP = 6
 _QUESTION = stemmed("query question entity topic term keyword phrase")
@@ -50,14 +55,18 @@ class Sketch:
         calls: In order; ids count up.
         requests: Clauses that ask for something no tool fits, or whose condition can't be checked.
         failed: Clauses whose calls failed, with the error, where no other tool fits.
+        left: Where in the task it was broken off, for the calls or the text were too many; empty when all was read.
     """
 
     calls: list[Call] = field(default_factory=list[Call])
     requests: list[str] = field(default_factory=list[str])
     failed: list[str] = field(default_factory=list[str])
+    left: str = ""
 
 
-def sketch(task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Sequence[Past] = ()) -> Sketch:
+def sketch(
+    task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Sequence[Past] = (), most: int | None = None
+) -> Sketch:
     """Return the calls a task asks for.
 
     Args:
@@ -65,12 +74,20 @@ def sketch(task: str, tools: Sequence[OfferedTool], first_id: int = 1, past: Seq
         tools: What may be called.
         first_id: Number of the first new call.
         past: Calls already made; the ones that answer a clause are taken as they are.
+        most: Most new calls.
+
+    Cost: O(tools × words) a clause; of a task without end no more is read than ``most`` calls need.
     """
-    return _Sketcher(Index(tools), Calls(first_id, past)).run(in_figures(task))
+    told, rest = _readable(in_figures(task))
+    made = _Sketcher(Index(tools), Calls(first_id, past), most).run(told)
+    made.left = made.left or rest
+    return made
 
 
 class _Sketcher:
-    def __init__(self, index: Index, calls: Calls) -> None:
+    def __init__(self, index: Index, calls: Calls, most: int | None) -> None:
+        self._most = most if most is not None else _MOST_CALLS
+        self._left = ""
         self._index = index
         self._calls = calls
         self._requests: list[str] = []
@@ -82,6 +99,9 @@ class _Sketcher:
         """Go through the clauses."""
         condition, told = "", ""
         for clause in (self._with_table(clause, task) for clause in split(task, self._verbs)):
+            if self._full():
+                self._left = self._left or clause.text
+                break
             if not self._calls.made and _TELLING.match(clause.text) and mentions(clause.text):
                 told = clause.text
                 continue
@@ -96,7 +116,12 @@ class _Sketcher:
             self._serve(Clause(told, 0))
         if not self._calls.made:
             self._look_up(task)
-        return Sketch([call for call in self._calls.made if not call.dead], self._requests, self._failed)
+        living = [call for call in self._calls.made if not call.dead]
+        return Sketch(living, self._requests, self._failed, self._left[:_LEFT])
+
+    def _full(self) -> bool:
+        """Whether there are as many new calls as there may be."""
+        return sum(not (call.done or call.dead) for call in self._calls.made) >= self._most
 
     def _with_table(self, clause: Clause, task: str) -> Clause:
         """Name the task's one table in a clause that asks for something of a table and names none."""
@@ -220,15 +245,20 @@ class _Sketcher:
         call = Call(calls.next_id, best.tool, values, clause.text, missing, after, clause.linked, links=filled.links)
         further = filled.repeats or shared(call, calls.made)
         several = not further and joined(call, calls.made)
+        return self._make(call, [] if several else further)
+
+    def _make(self, call: Call, further: Sequence[dict[str, Any]]) -> Past | None:
+        """Add a call and those that differ from it in some arguments; return the failed one that would be repeated."""
         for more in ({}, *further):
-            one = call if not more else replace(call, id=calls.next_id, values={**call.values, **more})
+            if self._full():
+                self._left = self._left or call.text
+                return None
+            one = replace(call, id=self._calls.next_id, values={**call.values, **more}) if more else call
             one.tool = _known_result(one)
-            failed = calls.failed_before(one)
+            failed = self._calls.failed_before(one)
             if failed and not self._amend(one, failed.error):
                 return failed
-            calls.append(one)
-            if several:
-                break
+            self._calls.append(one)
         return None
 
     def _complete(self, values: dict[str, Any], best: Choice, clause: Clause) -> tuple[str, ...]:
@@ -279,6 +309,18 @@ class _Sketcher:
             call = Call(self._calls.next_id, asking, {asking.required[0].name: text}, text)
             if not self._calls.failed_before(call):
                 self._calls.append(call)
+
+
+def _readable(task: str) -> tuple[str, str]:
+    """Return what is read of a task, and the beginning of the rest; quotes may be of any length."""
+    outside = 0
+    for start, end in itertools.pairwise([0, *(at for m in QUOTED.finditer(task) for at in m.span()), len(task)]):
+        quoted = bool(task[start:end]) and QUOTED.fullmatch(task[start:end])
+        outside += 0 if quoted else end - start
+        if outside > _MOST_TEXT:
+            cut = end - (outside - _MOST_TEXT)
+            return task[:cut], task[cut : cut + _LEFT]
+    return task, ""
 
 
 def _known_result(call: Call) -> OfferedTool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.providers.offline.answer import write_answer
 from gateway.providers.offline.calls import Call
-from gateway.providers.offline.language import phrases_for
+from gateway.providers.offline.language import brief, phrases_for
 from gateway.providers.offline.read import AnswerAsked, Result, TurnAsked
 from gateway.providers.offline.results import ids_in, resolve
 from gateway.providers.offline.sketch import sketch
@@ -40,8 +40,8 @@ def take_turn(asked: TurnAsked) -> tuple[list[tuple[str, dict[str, Any]]], str]:
         return ready, ""
     phrases = phrases_for(asked.task)
     if not asked.past and not lacking and not made.calls:
-        return [], f"{phrases.identity} {phrases.no_tool.format(what=asked.task)}"
-    open_ones = [phrases.no_tool.format(what=text) for text in made.requests]
+        return [], f"{phrases.identity} {phrases.no_tool.format(what=brief(asked.task))}"
+    open_ones = [phrases.no_tool.format(what=brief(text)) for text in made.requests]
     return [], _answer(asked, [*lacking, *made.failed, *open_ones])
 
 

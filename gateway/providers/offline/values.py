@@ -20,11 +20,11 @@ _OPENING = re.compile(r"\[(?=\s*[\[{])|\{(?=\s*\")")
 _MOST_LITERALS = 50
 _DECODER = json.JSONDecoder()
 _BRACKETS = re.compile(r"\[[^\[\]]*\]")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 _URL = re.compile(r"(?:https?|ftp)://[^\s'\"<>，。、]+|www\.[^\s'\"<>，。、]+", re.ASCII)
 _PATH = re.compile(
     r"(?<![\w)])(?:[A-Za-z]:\\|~?/|\.{1,2}/)[\w.\-/\\]*\w"
-    r"|(?<![\w.@])[\w\-/]*[A-Za-z_][\w\-/]*\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
+    r"|(?<![\w.@/-])(?=[\w/-]*[A-Za-z_])[\w/-]{1,200}\.[A-Za-z][A-Za-z0-9]{1,4}(?![\w.])",
     re.ASCII,
 )
 ADDRESS = re.compile("|".join(pattern.pattern for pattern in (_EMAIL, _URL, _PATH)), re.ASCII)
@@ -158,7 +158,7 @@ def _literals(text: str) -> list[Mention]:
 
 def _name(text: str, mention: Mention) -> Mention | None:
     """Return a name without the word that only opens the sentence; None when nothing else is there."""
-    before = text[: mention.start].rstrip()
+    before = text[max(0, mention.start - 20) : mention.start].rstrip()
     if before and before[-1] not in ".!?:;。！？\n":
         return mention
     first, _, rest = str(mention.value).partition(" ")
