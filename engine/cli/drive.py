@@ -24,6 +24,7 @@ from schemas.plan import Plan
 from schemas.result import RunResult
 
 CANCELLED = 130
+ASKED = 11
 
 
 def make_sink(*, json: bool, quiet: bool) -> Sink:
@@ -39,26 +40,34 @@ def make_sink(*, json: bool, quiet: bool) -> Sink:
 
 
 async def drive(opening: AbstractAsyncContextManager[RunHandle], sink: Sink, preview: Callable[[Plan], str]) -> int:
-    """Run to the end and return the exit code.
+    """Run to the end and return the exit code: 0 for an answer, 11 where the planner asks something instead.
 
     Cancellation: Ctrl-C once cancels the run, which then ends with a partial answer; twice ends the program at once.
     """
     async with opening as run:
         try:
-            await _watch(run, sink, preview)
+            asked = await _watch(run, sink, preview)
         finally:
             sink.close()
-        return exit_code_of(await run.result())
+        return exit_code_of(await run.result(), asked=asked)
 
 
-async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> None:
+async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> bool:
+    """Show a run to its end; return whether its answer is a question."""
+    asked = False
     async with anyio.create_task_group() as group:
         approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
         group.start_soon(heed_signals, run.cancel)
         group.start_soon(approver.serve)
         async for item in run.events():
             _hand_on(item, sink, approver)
+            asked = asked or (isinstance(item, LoggedRecord) and _asks(item))
         group.cancel_scope.cancel()
+    return asked
+
+
+def _asks(record: LoggedRecord) -> bool:
+    return record.event.kind == "answer" and record.event.source == "question"
 
 
 def _hand_on(item: LoggedRecord | LiveEvent, sink: Sink, approver: Approver) -> None:
@@ -77,13 +86,19 @@ def exit_code_of_end(records: Sequence[LoggedRecord]) -> int:
     end = records[-1].event
     if end.kind != "run_ended":
         return 1
-    return exit_code_of(RunResult(run_id=records[-1].run_id, status=end.status, answer="", error=end.error))
+    ended = RunResult(run_id=records[-1].run_id, status=end.status, answer="", error=end.error)
+    return exit_code_of(ended, asked=any(map(_asks, records)))
 
 
-def exit_code_of(result: RunResult) -> int:
-    """Return the exit code of a run that ended, and say on stderr why it failed."""
+def exit_code_of(result: RunResult, *, asked: bool = False) -> int:
+    """Return the exit code of a run that ended, and say on stderr why it failed.
+
+    Args:
+        result: How it ended.
+        asked: Whether its answer is the planner's question: nothing was answered, and a script must know.
+    """
     if result.status == "completed":
-        return 0
+        return ASKED if asked else 0
     if result.status == "cancelled":
         return CANCELLED
     if result.error is None:

@@ -42,6 +42,16 @@ def test_failed_step(tmp_path: Path) -> None:
     assert "cannot fly" in one_error_line(done)
 
 
+def test_a_question_back_has_its_own_code(tmp_path: Path) -> None:
+    """A task that no tool fits ends with 11, its words on stdout; played again from its record, with 11 too."""
+    folder = desk(tmp_path)
+    done = engine("run", "paint the fence", "--mode", "plan", "--json", cwd=folder)
+    assert done.returncode == 11, done.stderr
+    assert '"source":"question"' in done.stdout.replace(" ", "")
+    (folder / "run.jsonl").write_text(done.stdout, encoding="utf-8")
+    assert engine("replay", "run.jsonl", "-q", cwd=folder).returncode == 11
+
+
 def test_run_offline(tmp_path: Path) -> None:
     """A task runs to its answer with the offline model."""
     done = engine("run", "double 21", cwd=desk(tmp_path))

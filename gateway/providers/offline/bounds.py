@@ -20,7 +20,7 @@ _AT_LEAST = re.compile(
 )
 _WITHIN = re.compile(r"\s*(?:以内|以下|之内|以内の|以下の|이하|이내)")
 _MOST, _LEAST = (
-    stemmed("max maximum most limit upper highest 最高 最大 最多 上限"),
+    stemmed("max maximum most upper highest 最高 最大 最多 上限"),
     stemmed("min minimum least lowest 最低 最小 最少 下限"),
 )
 _COUNTING = stemmed("limit count max number num top n size results k amount")
@@ -29,7 +29,7 @@ _SHOWN = re.compile(
     r"(?: me| us)?(?: the| only)?(?: top| first| last| latest| best)?\s*$|前\s*$",
     re.IGNORECASE,
 )
-_NAMED, _AGAINST, _COUNTED, _UNIT = 1.4, -0.8, 1.4, 0.7
+_NAMED, _AGAINST, _COUNTED, _LIMITED, _UNIT = 1.4, -0.8, 1.4, 1.2, 0.7
 
 
 def bounded(argument: Argument, mention: Mention, left: str, right: str) -> float:
@@ -45,13 +45,17 @@ def bounded(argument: Argument, mention: Mention, left: str, right: str) -> floa
         return 0.0
     names = {*argument.name_stems, *argument.stems[:3]}
     if _AT_MOST.search(left) or _WITHIN.match(right):
-        return _of_side(names, _MOST, _LEAST)
+        return _of_side(names, _MOST, _LEAST) or (_LIMITED if _COUNTING & {*argument.name_stems} else 0.0)
     if _AT_LEAST.search(left):
         return _of_side(names, _LEAST, _MOST)
-    if not argument.required and _COUNTING & {*argument.name_stems} and _SHOWN.search(left):
-        return _COUNTED
-    counter = len(mention.unit) <= 2 and mention.unit.strip() and not mention.unit.isascii()
-    return _UNIT if counter and mention.unit in argument.description else 0.0
+    counting = not argument.required and bool(_COUNTING & {*argument.name_stems})
+    return _COUNTED if counting and _SHOWN.search(left) else _by_unit(argument, mention.unit.strip())
+
+
+def _by_unit(argument: Argument, unit: str) -> float:
+    """Return what it is worth that a description names the counter written behind a number (页, 字, 年)."""
+    counter = 0 < len(unit) <= 2 and not unit.isascii()
+    return _UNIT if counter and unit in argument.description else 0.0
 
 
 def _of_side(names: set[str], side: frozenset[str], other: frozenset[str]) -> float:

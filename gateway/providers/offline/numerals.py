@@ -80,6 +80,8 @@ def number_of(text: str) -> int | float:
             digit = digit * 10 + _DIGITS[sign] if digit and not section else _DIGITS[sign]
         elif sign in _TENS:
             section, digit = section + (digit or 1) * _TENS[sign], 0
+        elif sign in "万萬":
+            total, section, digit = total + (section + digit) * _MYRIADS[sign], 0, 0
         else:
             total, section, digit = (total + section + digit) * _MYRIADS[sign], 0, 0
     value = total + section + digit

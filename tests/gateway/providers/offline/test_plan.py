@@ -185,10 +185,12 @@ def test_repair_is_simpler_then_asks() -> None:
 
 
 def test_down_tools_and_caps_are_kept() -> None:
-    """A tool that is down is not used, and there are no more calls than allowed."""
+    """A tool that is down is not used, there are no more calls than allowed, and what is left out is said."""
     tail = "Not available right now, do not use: read_file.\n\nAt most 1 call."
     assert plan("Read a.txt, then summarize it", ALL, tail)[0] != {"read_file": "a.txt"}
-    assert len(plan("Read a.txt, then read b.txt", ALL, "At most 1 call.")) == 1
+    first, said = plan("Read a.txt, then read b.txt", ALL, "At most 1 call.")
+    assert first == {"read_file": "a.txt"}
+    assert said["answer"].endswith("not planned from here on: “read b.txt”.")
 
 
 def test_forced_tool() -> None:

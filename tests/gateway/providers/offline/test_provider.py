@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
+import anyio
 import pytest
 
 from gateway.providers.offline import OfflineProvider
 from schemas.fence import fence
 from schemas.model import Done, Message, ModelRequest, TextDelta, ToolCallDelta
 from schemas.settings import ModelProvider, ModelSettings
-from tests.gateway.providers.offline.asking import Offered, plan_request, text
+from tests.gateway.providers.offline.asking import Offered, plan, plan_request, text
 from tests.gateway.providers.offline.test_plan import ALL
 
 DIRECT = ModelRequest(messages=(Message.user(fence("task", "Who wrote Faust?")),), model="rules")
@@ -87,3 +88,20 @@ def test_seventy_tools_are_read_fast() -> None:
     for _ in range(5):
         provider.answer("rules", request)
     assert (time.process_time() - begin) / 5 < 0.05
+
+
+@pytest.mark.anyio
+async def test_a_task_without_end_leaves_the_event_loop_free() -> None:
+    """A long task can be given up: it is read in a thread, and no more of it than a plan may hold."""
+    task = " ".join(f"Read a{number}.txt, then summarize it." for number in range(2_000))
+    with anyio.move_on_after(0.01) as scope:
+        await OfflineProvider().complete("rules", plan_request(task, ALL), timeout_s=1)
+    assert scope.cancelled_caught
+
+
+def test_what_a_plan_cannot_hold_is_said() -> None:
+    """The first part of a task that is not planned is named, and the work is bounded by the calls allowed."""
+    task = " ".join(f"Read a{number}.txt." for number in range(2_000))
+    steps = plan(task, ALL, "At most 12 calls.")
+    assert len(steps) == 13
+    assert "“Read a12.txt”" in steps[-1]["answer"]
