@@ -16,6 +16,7 @@ from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
 from engine.handle import Feed, RunHandle
 from engine.hooks import Hook, call_hooks
+from engine.learning import learn
 from engine.loop import Loop
 from engine.metering import RunModel
 from engine.planner.formats.detect import Form
@@ -26,7 +27,7 @@ from engine.replaying import replay
 from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
-from schemas.errors import ConfigError, EngineError, PlanParseError, RunCancelledError, StoreError
+from schemas.errors import ConfigError, EngineError, PlanParseError, RunCancelledError
 from schemas.events import (
     ApproveMode,
     LiveEvent,
@@ -212,7 +213,7 @@ class Engine(Assembly):
     async def _drive(self, loop: Loop, handle: RunHandle) -> None:
         try:
             state = await loop.drive()
-            await _learn(self, loop.run_id)
+            await learn(self.log, loop.run_id, self.statistics if self.settings.statistics else None, self.plan_cache)
             handle.finish(state)
         except Exception as exc:
             handle.finish(None, _only(exc))
@@ -241,7 +242,7 @@ class Engine(Assembly):
         state = self.state(run_id, Artifacts(self.log), self.expecting())
         state.apply(started)
         model = RunModel(self.gateway, run_id, lambda _: None)
-        planning = Planning(self._planner, self._react, self.tools, model)
+        planning = Planning(self.planner, self._react, self.tools, model)
         found: list[Planned] = []
         _, request = planning.ask(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)
@@ -308,18 +309,6 @@ class Engine(Assembly):
             error = plan_error(problems)
             error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
             raise error
-
-
-async def _learn(engine: Engine, run_id: str) -> None:
-    """Keep what a run's tools took, for estimates and the order of steps in later runs."""
-    if engine.settings.statistics is False:
-        return
-    try:
-        engine.statistics.learn(await engine.log.load(run_id))
-    except StoreError:
-        return  # the run is over and whole; that it taught nothing is no fault of it
-    if engine.statistics.unsaved:
-        await anyio.to_thread.run_sync(engine.statistics.save)
 
 
 def _require_task(task: object) -> None:

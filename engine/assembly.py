@@ -26,6 +26,7 @@ from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import RunModel
+from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
 from engine.planner.triage import Triage
 from engine.planning import Planning
@@ -90,6 +91,7 @@ class Assembly:
         synthesizer: Synthesizer | None = None,
         filler: Filler | None = None,
         statistics: ToolStatistics | None = None,
+        plan_cache: PlanCache | None = None,
     ) -> None:
         given = _listed(tools)
         self.loaded = _load(config, os.environ if environ is None else environ)
@@ -101,6 +103,7 @@ class Assembly:
         self.ledger: Ledger = ledger or MemoryLedger()
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
         self.statistics = statistics or _statistics(self.loaded)
+        self.plan_cache = plan_cache or _plan_cache(self.loaded)
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
         self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
@@ -176,6 +179,11 @@ class Assembly:
             given=plan is not None,
             user=user,
         )
+
+    @property
+    def planner(self) -> Planner:
+        """Writes plans; looks a first one up where plans are kept."""
+        return self._planner if self.plan_cache is None else CachingPlanner(self._planner, self.plan_cache)
 
     def expecting(self) -> dict[str, ToolSpec]:
         """The declared tools, with the seconds a call is expected to take as they were observed."""
@@ -274,7 +282,7 @@ class Assembly:
 
     def _planning(self, model: RunModel, plan: Plan | None, summaries: Summaries) -> Planning:
         """Return the planners of one run, told its summaries."""
-        planner, react = TellingPlanner(self._planner, summaries), TellingPlanner(self._react, summaries)
+        planner, react = TellingPlanner(self.planner, summaries), TellingPlanner(self._react, summaries)
         return Planning(planner, react, self.tools, model, plan, self.rules)
 
     def _warnings(self) -> Iterator[Warned]:
@@ -293,6 +301,13 @@ def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
 def _statistics(loaded: LoadedSettings) -> ToolStatistics:
     kept = loaded.settings.statistics
     return ToolStatistics(loaded.folder / Path(kept).expanduser() if isinstance(kept, str) else None)
+
+
+def _plan_cache(loaded: LoadedSettings) -> PlanCache | None:
+    kept = loaded.settings.plan_cache
+    if kept is False:
+        return None
+    return PlanCache(loaded.folder / Path(kept).expanduser() if isinstance(kept, str) else None)
 
 
 def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:

@@ -16,11 +16,12 @@ from schemas.events import (
     LiveReset,
     LiveText,
     PlanAccepted,
+    PlanLookedUp,
     PlanRejected,
     PlanRepair,
     PlanStep,
 )
-from schemas.planning import PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 
 
 class Drafting:
@@ -49,6 +50,8 @@ class Drafting:
         match item:
             case StepDraft():
                 self._draft(item)
+            case CacheLookup():
+                self._looked_up(item)
             case PlanText():
                 self._text(item)
             case Repairing():
@@ -72,6 +75,17 @@ class Drafting:
     def _draft(self, draft: StepDraft) -> None:
         step = self._renumbering.step(draft.step, self._journal.state)
         self._journal.fact(PlanStep(revision=self._journal.state.revision, step=step))
+
+    def _looked_up(self, found: CacheLookup) -> None:
+        self._journal.fact(
+            PlanLookedUp(
+                revision=self._journal.state.revision,
+                plan=found.plan,
+                reason=found.reason,
+                saved=found.saved,
+                saved_s=found.saved_s,
+            )
+        )
 
     def _repairing(self, item: Repairing) -> None:
         self._journal.fact(

@@ -7,8 +7,7 @@ not ends the replay, so a replay is also a proof that the decisions follow from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from itertools import takewhile
 from typing import cast
 
@@ -20,31 +19,25 @@ from engine.durable.memory import MemoryLog
 from engine.executor.judge import WARNING as JUDGE_WARNING
 from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
-from engine.planner.llm import BEGAN_ANEW
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
+from engine.recorded import PATIENCE_S, RecordedLookup, RecordedModel
 from engine.replanner.view import Rules
 from engine.telling import WARNING as SUMMARY_WARNING
 from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
-from gateway.providers.replay import Recording, ReplayProvider
 from schemas.errors import (
     ConflictError,
-    CostBudgetError,
     EngineError,
     NotFoundError,
     StoreError,
     ToolNotFoundError,
-    from_info,
 )
 from schemas.events import (
-    BudgetExhausted,
     LoggedEvent,
     LoggedRecord,
     ModelCalled,
     PlanAccepted,
-    PlanRejected,
-    PlanRepair,
     PlanStarted,
     ReplanStarted,
     ResultSummarized,
@@ -53,14 +46,21 @@ from schemas.events import (
     StepStarted,
     Warned,
 )
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
 from schemas.plan import Plan
-from schemas.planning import AnswerReady, FillRequest, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+from schemas.planning import (
+    AnswerReady,
+    CacheLookup,
+    FillRequest,
+    PlanReady,
+    PlanText,
+    Repairing,
+    StepDraft,
+    TurnAnswer,
+)
 from schemas.protocols import Planner, RunLog, Synthesizer, Tool
 from schemas.settings import Limits
 from schemas.tool import ToolSpec
 
-_PATIENCE_S = 5.0
 _FROM_RECORD = frozenset(
     {
         "step_filled",
@@ -79,6 +79,7 @@ _BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"}
 _OF_HELPERS = frozenset({SUMMARY_WARNING, JUDGE_WARNING})
 _OWN_CALLS = frozenset({"planner", "synthesizer"})
 _LIVE_KINDS: dict[type, frozenset[str]] = {
+    CacheLookup: frozenset({"plan_looked_up"}),
     StepDraft: frozenset({"plan_step"}),
     Repairing: frozenset({"plan_repair"}),
     PlanReady: frozenset({"plan_accepted", "plan_rejected", "approval_requested"}),
@@ -120,11 +121,11 @@ async def replay(
     specs = {spec.name: spec for spec in started.tools}
     written = _CheckedLog(records)
     inbox = _RecordedOrder(records, written)
-    model = _RecordedModel(records, started, inbox)
+    model = RecordedModel(records, started, inbox)
     summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
     told = RecordedSummaries(lambda: loop.state, summaries)
     planning = Planning(
-        TellingPlanner(planner, told),
+        TellingPlanner(RecordedLookup(planner, records), told),
         TellingPlanner(react, told),
         _Declared(specs, records, written),
         model,
@@ -273,7 +274,9 @@ class _RecordedOrder(Inbox[Happening]):
         if self._recorded(event):
             return True
         match event.kind:
-            case "plan_step" | "plan_repair" | "plan_accepted" | "plan_rejected" | "model_called" | "warning":
+            case "plan_looked_up" | "plan_step" | "plan_repair" | "plan_rejected" | "model_called" | "warning":
+                return True
+            case "plan_accepted":
                 return not self._approved(event)
             case "approval_requested":
                 return event.subject == "plan"
@@ -303,7 +306,7 @@ class _RecordedOrder(Inbox[Happening]):
 
     async def _reply(self, event: LoggedEvent, place: int, *, silent: bool = False) -> Happening:
         """Wait for the happening that leads to an event (or, when silent, to none)."""
-        with anyio.move_on_after(_PATIENCE_S):
+        with anyio.move_on_after(PATIENCE_S):
             while True:
                 for index, happening in enumerate(self._waiting):
                     if self._silent(happening) if silent else self._leads_to(happening, event):
@@ -331,89 +334,6 @@ class _RecordedOrder(Inbox[Happening]):
 def _of_answer(event: LoggedEvent) -> bool:
     """Whether an event comes of writing the answer, which begins without an event of its own."""
     return event.kind in ("answer", "warning") or (event.kind == "model_called" and event.role == "synthesizer")
-
-
-class _RecordedModel:
-    """Gives each caller the replies recorded for it (implements ``schemas.protocols.ModelClient``)."""
-
-    def __init__(self, records: Sequence[LoggedRecord], started: RunStarted, inbox: Inbox[Happening]) -> None:
-        calls = [record.event for record in records if isinstance(record.event, ModelCalled)]
-        self._provider = ReplayProvider(Recording(calls))
-        self._started = started
-        self._inbox = inbox
-        self._spent = next((r.event for r in records if isinstance(r.event, BudgetExhausted)), None)
-        self._refused = {
-            record.event.revision: record.event.error
-            for record in records
-            if isinstance(record.event, PlanRejected) and record.event.error.code.startswith("budget.")
-        }
-        self._anew = _begun_anew(records)
-
-    def planner_dialect(self, role: str) -> tuple[str, str]:
-        """Return what the recorded run's planner spoke."""
-        del role
-        return self._started.dialect, self._started.tier
-
-    async def stream(
-        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
-    ) -> AsyncIterator[ModelChunk]:
-        """Stream the recorded reply and report the recorded call.
-
-        Raises:
-            EngineError: As recorded; CostBudgetError where the run had no budget left.
-        """
-        try:
-            call = self._provider.recording.take(role, step_id, revision)
-        except EngineError as exc:
-            if revision in self._refused:
-                raise from_info(self._refused[revision]) from exc
-            if self._spent is not None:
-                raise CostBudgetError(self._spent.message) from exc
-            raise
-        for chunk in _cut_off(call, self._anew.get(id(call), ())):
-            yield chunk
-        asked = ReplayProvider(Recording([call]), role=role, step_id=step_id, revision=revision)
-        try:
-            replying = cast("AsyncGenerator[ModelChunk]", asked.stream("", request, timeout_s=_PATIENCE_S))
-            async with aclosing(replying) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, Done):
-                        self._inbox.put(call)
-                    yield chunk
-        except EngineError:
-            self._inbox.put(call)
-            raise
-
-    async def complete(
-        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
-    ) -> ModelResponse:
-        """Return the recorded reply whole. Raises as ``stream``."""
-        async for chunk in self.stream(request, role=role, step_id=step_id, revision=revision):
-            if isinstance(chunk, Done):
-                return chunk.response
-        raise StoreError("a recorded reply has no end")
-
-
-def _begun_anew(records: Sequence[LoggedRecord]) -> dict[int, list[tuple[str, str]]]:
-    """What each planner's call (by its identity) wrote before it began anew, and why, as plan_repair events say."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    waiting: list[tuple[str, str]] = []
-    for record in records:
-        event = record.event
-        if isinstance(event, PlanRepair) and event.errors and event.errors[0].startswith(BEGAN_ANEW):
-            waiting.append((event.raw, event.errors[0].removeprefix(BEGAN_ANEW)))
-        elif isinstance(event, ModelCalled) and event.role == "planner":
-            found[id(event)], waiting = waiting, []
-    return found
-
-
-def _cut_off(call: ModelCalled, anew: Sequence[tuple[str, str]]) -> Iterator[ModelChunk]:
-    """What a recorded call streamed before its reply, or before it failed for good."""
-    for raw, reason in anew:
-        yield TextDelta(text=raw)
-        yield Restart(reason=reason)
-    if call.error is not None:
-        yield from (TextDelta(text=part.text) for part in call.parts if part.kind == "text")
 
 
 class _IdleExecutor:

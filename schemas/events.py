@@ -107,6 +107,22 @@ class ReplanStarted(Record):
     unavailable: tuple[str, ...] = ()
 
 
+class PlanLookedUp(Record):
+    """The plan cache was asked for a plan of a task of this kind.
+
+    Attributes:
+        plan: The plan that is used again, no planner being asked; None is a miss, and ``reason`` why.
+        saved: What its planner had used to write it, in ``saved_s`` seconds.
+    """
+
+    kind: Literal["plan_looked_up"] = "plan_looked_up"
+    revision: int
+    plan: Plan | None = None
+    reason: str = ""
+    saved: Usage = Usage()
+    saved_s: float = 0.0
+
+
 class PlanStep(Record):
     """One step of a plan that is still streaming."""
 
@@ -355,6 +371,7 @@ LoggedEvent = Annotated[
     | PlanStarted
     | ReplanStarted
     | PlanStep
+    | PlanLookedUp
     | PlanRepair
     | PlanAccepted
     | PlanRejected

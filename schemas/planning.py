@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.events import Mode, Trigger
 from schemas.plan import Plan, Step
-from schemas.result import ErrorInfo, Record
+from schemas.result import ErrorInfo, Record, Usage
 from schemas.tool import ToolSpec
 
 
@@ -78,6 +78,21 @@ class PlanRequest(Record):
     mode: Mode = "plan"
 
 
+class CacheLookup(Record):
+    """What the plan cache said, before anything else of a first plan.
+
+    Attributes:
+        plan: The plan that is used again; None where there is none, and ``reason`` why.
+        saved: What its planner had used to write it, in ``saved_s`` seconds.
+    """
+
+    kind: Literal["cache"] = "cache"
+    plan: Plan | None = None
+    reason: str = ""
+    saved: Usage = Usage()
+    saved_s: float = 0.0
+
+
 class StepDraft(Record):
     """A step is complete in the reply; it may be replaced by a repair."""
 
@@ -128,7 +143,7 @@ class TurnAnswer(Record):
     reason: str = ""
 
 
-PlanDelta = StepDraft | PlanText | Repairing | PlanReady | TurnAnswer
+PlanDelta = CacheLookup | StepDraft | PlanText | Repairing | PlanReady | TurnAnswer
 
 
 class AnswerRequest(Record):

@@ -327,6 +327,7 @@ class Settings(Record):
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
     statistics: bool | str = True
+    plan_cache: bool | str = False
     run_python: PythonSettings = PythonSettings()
     fetch_url: FetchSettings | None = None
     store: str | None = None

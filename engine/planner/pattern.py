@@ -23,13 +23,15 @@ _SLOT = "\x00{}\x00"
 _MARK = re.compile(r"\x00(\d+)(=?)\x00")
 _REFERENCE = re.compile(r"\\?\{\{.*?\}\}", re.DOTALL)
 _WORD = re.compile(r"\w+")
+_BIG = r"[A-ZÀ-ÖØ-Þ](?:[\w.&-]|['’](?!s\b))*\w"  # a word written large, without its 's
 _ENTITY = re.compile(
-    r"""
+    rf"""
       (?P<text>"[^"\n]+"|“[^”\n]+”|「[^」\n]+」|『[^』\n]+』|«[^»\n]+»|`[^`\n]+`|(?<!\w)'[^'\n]+'(?!\w))
-    | (?P<address>https?://[^\s<>"'，。、）)]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[\w./\\~-]*[\w-]\.[A-Za-z][A-Za-z0-9]{0,4}(?![\w.]))
-    | (?P<date>\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d{1,2}:\d{2}(?::\d{2})?)
-    | (?P<number>(?<![\w.])[-+]?\d+(?:[,_]\d{3})*(?:\.\d+)?(?![\w]))
-    | (?P<name>[A-ZÀ-ÖØ-Þ](?:[\w.&-]|['’](?!s\b))*\w(?:\s+(?:(?:of|de|von|van)\s+)?[A-ZÀ-ÖØ-Þ](?:[\w.&-]|['’](?!s\b))*\w)*)
+    | (?P<address>https?://[^\s<>"'，。、）)]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+
+                |[\w./\\~-]*[\w-]\.[A-Za-z][A-Za-z0-9]{{0,4}}(?![\w.]))
+    | (?P<date>\d{{4}}-\d{{2}}-\d{{2}}(?:[T\ ]\d{{2}}:\d{{2}}(?::\d{{2}})?)?|\d{{1,2}}:\d{{2}}(?::\d{{2}})?)
+    | (?P<number>(?<![\w.])[-+]?\d+(?:[,_]\d{{3}})*(?:\.\d+)?(?![\w]))
+    | (?P<name>{_BIG}(?:\s+(?:(?:of|de|von|van)\s+)?{_BIG})*)
     """,
     re.VERBOSE,
 )
@@ -102,8 +104,9 @@ def template_of(plan: Plan, pattern: Pattern, tools: Mapping[str, ToolSpec]) -> 
     for step in cast("list[dict[str, Any]]", body.get("steps", [])):
         spec = tools.get(str(step["tool"]))
         properties: dict[str, Any] = spec.input_schema.get("properties", {}) if spec is not None else {}
-        for name, value in (step.get("tool_input") or {}).items():
-            step["tool_input"][name] = making.literal(value, _listed(properties.get(name)))
+        arguments = cast("dict[str, Any]", step.get("tool_input") or {})
+        for name, value in arguments.items():
+            arguments[name] = making.literal(value, _listed(properties.get(name)))
         for condition in step.get("when") or ():
             condition["to"] = making.literal(condition.get("to"), ())
         for key in ("description", "rationale"):  # for people: a stale word there is wrong, but harms nothing
@@ -129,7 +132,10 @@ def alike(old: Sequence[Slot], new: Sequence[Slot], fixed: frozenset[int]) -> bo
     if len(old) != len(new) or any(old[index] != new[index] for index in fixed):
         return False
     by_old: dict[Slot, Slot] = {}
-    return all(before.kind == after.kind and by_old.setdefault(before, after) == after for before, after in zip(old, new, strict=True))
+    return all(
+        before.kind == after.kind and by_old.setdefault(before, after) == after
+        for before, after in zip(old, new, strict=True)
+    )
 
 
 class _Making:
@@ -216,5 +222,3 @@ def _written(slot: Slot, *, plain: bool) -> str:
     if "{{" in slot.value:
         raise ValueError("a reference is no value")
     return re.sub("[,_]", "", slot.value) if plain else slot.value
-
-

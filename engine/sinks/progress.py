@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from engine.sinks.sentences import chosen_text, triggers_text
+from engine.sinks.sentences import chosen_text, looked_up_text, triggers_text
 from schemas import events
 from schemas.events import LiveEvent, LoggedRecord
 from schemas.plan import Step
@@ -209,6 +209,11 @@ def _plan_step(run: RunProgress, event: events.PlanStep, _at: float) -> None:
     run.add(event.step, event.revision)
 
 
+def _plan_looked_up(run: RunProgress, event: events.PlanLookedUp, _at: float) -> None:
+    if event.plan is not None:
+        run.notes.append(looked_up_text(event))
+
+
 def _plan_repair(run: RunProgress, event: events.PlanRepair, _at: float) -> None:
     run.drop_planned(frozenset(), event.revision)
     run.plan_characters = 0
@@ -302,6 +307,7 @@ _HANDLERS: dict[str, _Handler] = {
     "plan_started": _plan_started,
     "replan_started": _replan_started,
     "plan_step": _plan_step,
+    "plan_looked_up": _plan_looked_up,
     "plan_repair": _plan_repair,
     "plan_accepted": _plan_accepted,
     "plan_rejected": _plan_rejected,

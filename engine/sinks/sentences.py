@@ -60,6 +60,14 @@ def _plan_step(event: events.PlanStep) -> str:
     return f"planned step {step.id}: {step.tool} {shortened(input_text(step.tool_input), WIDTH)}{after}"
 
 
+def looked_up_text(event: events.PlanLookedUp) -> str:
+    """Return what the plan cache said."""
+    if event.plan is None:
+        return f"no plan to use again: {event.reason}"
+    saved = f"{event.saved.total_tokens:,} tokens, {usd(event.saved.cost_usd)}, {seconds(event.saved_s)}"
+    return f"a plan is used again: the planner is not asked, which saves {saved}"
+
+
 def _plan_repair(event: events.PlanRepair) -> str:
     return f"the plan cannot be used, asking again: {'; '.join(event.errors)}"
 
@@ -179,6 +187,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "plan_started": _plan_started,
     "replan_started": _replan_started,
     "plan_step": _plan_step,
+    "plan_looked_up": looked_up_text,
     "plan_repair": _plan_repair,
     "plan_accepted": _plan_accepted,
     "plan_rejected": _plan_rejected,

@@ -1,0 +1,86 @@
+"""What a run that is over teaches later ones: what its tools took, and a plan that worked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+
+from engine.durable.statistics import ToolStatistics
+from engine.planner.cache import PlanCache
+from schemas.errors import StoreError
+from schemas.events import (
+    ApprovalAnswered,
+    GoalChanged,
+    LoggedEvent,
+    LoggedRecord,
+    ModelCalled,
+    PlanAccepted,
+    PlanLookedUp,
+    PlanStarted,
+    ReplanStarted,
+    RunEnded,
+    RunStarted,
+)
+from schemas.protocols import RunLog
+from schemas.result import Usage
+from schemas.tool import ToolSpec
+
+
+async def learn(log: RunLog, run_id: str, statistics: ToolStatistics | None, cache: PlanCache | None) -> None:
+    """Take in what an ended run teaches. That it could not be read again is no fault of the run."""
+    if statistics is None and cache is None:
+        return
+    try:
+        records = await log.load(run_id)
+    except StoreError:
+        return
+    if statistics is not None:
+        statistics.learn(records)
+        if statistics.unsaved:
+            await anyio.to_thread.run_sync(statistics.save)
+    if cache is not None:
+        await anyio.to_thread.run_sync(_keep_plan, cache, records)
+
+
+def _keep_plan(cache: PlanCache, records: Sequence[LoggedRecord]) -> None:
+    """Keep the plan of a run that came out whole with its first plan; forget one that did not serve again."""
+    events = [record.event for record in records]
+    started, ended = events[0], events[-1]
+    first = next((event for event in events if isinstance(event, PlanStarted)), None)
+    if not isinstance(started, RunStarted) or not isinstance(ended, RunEnded) or first is None or started.given:
+        return
+    whole = ended.status == "completed" and not any(map(_changed, events))
+    tools = _shown(started, first)
+    if not any(map(_used_again, events)):
+        _keep_whole(cache, started.task, tools, events if whole else ())
+    elif not whole and ended.status != "cancelled":
+        cache.drop(started.task, tools)
+
+
+def _keep_whole(cache: PlanCache, task: str, tools: Sequence[ToolSpec], events: Sequence[LoggedEvent]) -> None:
+    plan = next((event.plan for event in events if isinstance(event, PlanAccepted)), None)
+    if plan is not None and plan.steps:
+        cache.keep(task, plan, tools, *_planned_for(events))
+
+
+def _used_again(event: LoggedEvent) -> bool:
+    return isinstance(event, PlanLookedUp) and event.plan is not None
+
+
+def _changed(event: LoggedEvent) -> bool:
+    """Whether the run left its first plan, or a person edited it or one of its calls: it is the planner's no more."""
+    if isinstance(event, ApprovalAnswered):
+        return event.decision == "edit"
+    return isinstance(event, (ReplanStarted, GoalChanged))
+
+
+def _planned_for(events: Sequence[LoggedEvent]) -> tuple[Usage, float]:
+    """What the planner used, and its seconds."""
+    calls = [event for event in events if isinstance(event, ModelCalled) and event.role == "planner"]
+    return sum((call.usage for call in calls), Usage()), sum(call.latency_s for call in calls)
+
+
+def _shown(started: RunStarted, first: PlanStarted) -> list[ToolSpec]:
+    """The tools that the planner saw."""
+    return [t for t in started.tools if t.enabled and not t.hidden and t.name not in first.unavailable]
