@@ -51,6 +51,7 @@ EXAMPLES: list[LoggedEvent] = [
     events.PlanStarted(mode="react"),
     events.ReplanStarted(revision=2, triggers=(events.Trigger(kind="error_rate"),), asked_at=9),
     events.PlanStep(revision=1, step=STEP),
+    events.PlanLookedUp(revision=1, plan=PLAN, saved=Usage(calls=1), saved_s=0.5),
     events.PlanRepair(revision=1, attempt=1, errors=("e",), raw="{"),
     events.PlanAccepted(revision=1, plan=PLAN, keeps=("0",), similarity=0.5, warnings=("w",)),
     events.PlanRejected(revision=1, error=ERROR, attempts=({"raw": "x", "errors": ["e"]},)),
