@@ -67,6 +67,7 @@ _FROM_RECORD = frozenset(
         "step_retried",
         "result_summarized",
         "step_judged",
+        "thread_stuck",
         "thread_ended",
         "approval_answered",
         "cancel_requested",

@@ -254,6 +254,17 @@ class ResultSummarized(Record):
     text: str
 
 
+class ThreadStuck(Record):
+    """A blocking call did not come back in the grace after its step ended.
+
+    The run's cap counts it no longer; the cap of its own tool still does, until ``thread_ended``.
+    """
+
+    kind: Literal["thread_stuck"] = "thread_stuck"
+    step_id: str
+    grace_s: float
+
+
 class ThreadEnded(Record):
     """A blocking call whose step had already ended gave its thread, and its cap slot, back."""
 
@@ -383,6 +394,7 @@ LoggedEvent = Annotated[
     | StepJudged
     | StepEnded
     | ResultSummarized
+    | ThreadStuck
     | ThreadEnded
     | ApprovalRequested
     | ApprovalAnswered

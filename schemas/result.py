@@ -97,7 +97,7 @@ class StepResult(Record):
         duration_s: Seconds from the first call to the end, back-off included.
         usage: What the step's own model calls used, if the tool reports them.
         in_doubt: An effectful call broke off and may or may not have happened; it is never retried by itself.
-        abandoned: A blocking thread still runs after the step's deadline; it keeps its cap slot.
+        abandoned: A blocking thread still runs after the step's deadline; it keeps its cap slot for a grace.
         replan: Why the tool asks for a new plan; empty when it does not.
         warnings: What the person should know though the step did not fail.
     """

@@ -19,7 +19,7 @@ from engine.dag.state import RunState
 from engine.dag.step import StepState
 from engine.dag.steps import gathered
 from engine.dag.validate import as_declared, faults
-from schemas.errors import StepInputError, StepOutputError, StepRejectedError
+from schemas.errors import StepInputError, StepOutputError, StepRejectedError, ToolUnavailableError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
 
@@ -132,6 +132,9 @@ def _expand(state: RunState, step: StepState, emit: Emit) -> None:
 
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
+    if state.graph.queue.hopeless(step.step.tool):
+        emit(_end(step, StepResult(status="failed", error=_no_slot(state, step).to_info())))
+        return
     if step.rejected is not None:
         error = StepRejectedError(f"rejected: {step.rejected}")
         emit(_end(step, StepResult(status="failed", error=error.to_info())))
@@ -156,6 +159,17 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
                 idempotency_key=key,
             )
         )
+
+
+def _no_slot(state: RunState, step: StepState) -> ToolUnavailableError:
+    tool, cap = step.step.tool, step.spec.max_parallel or 1
+    stuck = sorted(state.graph.queue.stuck[tool], key=lambda step_id: state.graph.steps[step_id].order)
+    slots = "its one slot" if cap == 1 else f"each of its {cap} slots"
+    return ToolUnavailableError(
+        f"{tool} was not called: {slots} (max_parallel) is held by a call that never came back,"
+        f" of step{'s' if len(stuck) > 1 else ''} {', '.join(stuck)}",
+        hint='give the tool isolate="process", so that a call is killed at its time limit, or a higher max_parallel',
+    )
 
 
 def _can_reduce(step: StepState) -> bool:

@@ -16,6 +16,9 @@ Entry = tuple[float, tuple[int, int], str]
 class ReadyQueue:
     """Ready steps by priority, under one cap for the run and one for each tool that has its own.
 
+    ``stuck`` holds, by tool, the steps whose blocking calls never came back: they count against their tool's own cap
+    (whatever it protects is still in use) and no longer against the run's.
+
     Cost: O(log n) to add; to take, O(log n + tools with a cap of their own).
     """
 
@@ -24,6 +27,7 @@ class ReadyQueue:
         self._heaps: dict[str, list[Entry]] = {_SHARED: []}
         self._caps: dict[str, int] = {}
         self._busy: dict[str, int] = {}
+        self.stuck: dict[str, list[str]] = {}
         self._total_busy = 0
         self._size = 0
 
@@ -54,12 +58,12 @@ class ReadyQueue:
         self._size += 1
 
     def take(self) -> str | None:
-        """Remove and return the next step that a free slot allows, or None."""
+        """Remove and return the next step that a free slot allows, or that no slot will ever be free for, or None."""
         if self._max_parallel is not None and self._total_busy >= self._max_parallel:
             return None
         best: list[Entry] | None = None
         for tool, heap in self._heaps.items():
-            free = tool == _SHARED or self._busy.get(tool, 0) < self._caps[tool]
+            free = tool == _SHARED or self._busy.get(tool, 0) < self._caps[tool] or self.hopeless(tool)
             if heap and free and (best is None or heap[0] < best[0]):
                 best = heap
         if best is None:
@@ -76,6 +80,25 @@ class ReadyQueue:
         """Give a slot back."""
         self._total_busy -= 1
         self._busy[tool] -= 1
+
+    def get_stuck(self, tool: str, step_id: str) -> None:
+        """Count a call that does not come back no longer against the run's cap."""
+        self._total_busy -= 1
+        self.stuck.setdefault(tool, []).append(step_id)
+
+    def come_back(self, tool: str, step_id: str) -> None:
+        """Give the slot of an abandoned call back, stuck or not."""
+        held = self.stuck.get(tool, ())
+        if step_id in held:
+            self.stuck[tool].remove(step_id)
+            self._total_busy += 1
+        self.free(tool)
+
+    def hopeless(self, tool: str) -> bool:
+        """Whether every slot of a tool's own cap is held by a call that does not come back."""
+        if not self.stuck:
+            return False
+        return tool in self._caps and len(self.stuck.get(tool, ())) >= self._caps[tool]
 
     def rerank(self, rank: Callable[[str], float]) -> None:
         """Order everything anew."""

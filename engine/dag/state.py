@@ -37,6 +37,7 @@ from schemas.events import (
     StepFilled,
     StepStarted,
     ThreadEnded,
+    ThreadStuck,
     Trigger,
 )
 from schemas.plan import Plan
@@ -109,6 +110,7 @@ class RunState:
             "step_started": self._step_started,
             "step_ended": self._step_ended,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
+            "thread_stuck": self._thread_stuck,
             "thread_ended": self._thread_ended,
             "approval_requested": self._approval_requested,
             "approval_answered": self._approval_answered,
@@ -257,7 +259,10 @@ class RunState:
             self.triggers.append(Trigger(kind="requested", step_id=step.id, message=result.replan))
 
     def _thread_ended(self, event: ThreadEnded) -> None:
-        self.graph.queue.free(self.graph.steps[event.step_id].step.tool)
+        self.graph.queue.come_back(self.graph.steps[event.step_id].step.tool, event.step_id)
+
+    def _thread_stuck(self, event: ThreadStuck) -> None:
+        self.graph.queue.get_stuck(self.graph.steps[event.step_id].step.tool, event.step_id)
 
     def _approval_requested(self, event: ApprovalRequested) -> None:
         self.approvals_asked += 1

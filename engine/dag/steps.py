@@ -74,7 +74,7 @@ class StepGraph:
         self.queue.occupy(step.step.tool)
 
     def deactivate(self, step: StepState, *, free: bool = True) -> None:
-        """Take a step out of those that run; an abandoned thread keeps its slot."""
+        """Take a step out of those that run; an abandoned thread keeps its slot for now."""
         if step.id in self.active:
             self.active.discard(step.id)
             if free:

@@ -12,7 +12,7 @@ import structlog
 from engine.executor.step import CallContext, ToolRunner
 from engine.telemetry import Span, log_step, span
 from schemas.errors import EngineError, StepError, StepInputError, described
-from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded
+from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded, ThreadStuck
 from schemas.planning import FillRequest, StepCall
 from schemas.protocols import Filler, ModelClient
 from schemas.result import StepResult
@@ -143,14 +143,22 @@ class Executor:
 
     async def _end(self, context: CallContext, result: StepResult) -> StepStarted | None:
         call = context.call
+        if context.thread_done is not None and not result.abandoned:  # its dry run's, or one that a tool caught
+            result = result.model_copy(update={"abandoned": True})
         following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
         if context.thread_done is not None:
-            self._group.start_soon(self._watch_thread, call.step_id, context.thread_done)
+            self._group.start_soon(self._watch_thread, call, context.thread_done)
         return following
 
-    async def _watch_thread(self, step_id: str, thread_done: anyio.Event) -> None:
-        await thread_done.wait()
-        self._report(ThreadEnded(step_id=step_id))
+    async def _watch_thread(self, call: StepCall, thread_done: anyio.Event) -> None:
+        """Report when an abandoned call comes back, and before, when it does not in its grace."""
+        grace_s = self._runner.grace_s(call.tool)
+        with anyio.move_on_after(grace_s):
+            await thread_done.wait()
+        if not thread_done.is_set():
+            self._report(ThreadStuck(step_id=call.step_id, grace_s=grace_s))
+            await thread_done.wait()
+        self._report(ThreadEnded(step_id=call.step_id))
 
     async def _fill(self, request: FillRequest, scope: anyio.CancelScope) -> None:
         step_id = request.step.id

@@ -33,6 +33,8 @@ from schemas.result import ErrorInfo, StepResult
 from schemas.tool import RetryPolicy, ToolSpec
 
 _RETRY_AFTER = "retry_after_s"
+_SHORTEST_GRACE_S = 1.0
+_LONGEST_GRACE_S = 30.0
 Contradiction = Callable[[StepCall, str, Any], Awaitable[str]]
 """(call, expected in words, value) → why they contradict each other, or empty."""
 
@@ -129,6 +131,12 @@ class ToolRunner:
         except EngineError as exc:
             return _failed(exc.to_info(), 0, around.clock() - started)
         return await self._attempts(tool, call, context, started)
+
+    def grace_s(self, tool: str) -> float:
+        """Seconds an abandoned call of a tool may take to come back: its time limit again, 1 at least, at most 30."""
+        spec = self._around.tools.specs().get(tool)
+        limit_s = spec.timeout_s if spec is not None else None
+        return _LONGEST_GRACE_S if limit_s is None else min(max(limit_s, _SHORTEST_GRACE_S), _LONGEST_GRACE_S)
 
     async def _simulate(self, spec: ToolSpec, simulate: str, call: StepCall, context: CallContext) -> None:
         """Call the declared dry run first; its failure keeps the real call from being made."""

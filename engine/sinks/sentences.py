@@ -131,6 +131,10 @@ def _result_summarized(event: events.ResultSummarized) -> str:
     return f"step {event.step_id}: its result was summarized ({len(event.text):,} characters)"
 
 
+def _thread_stuck(event: events.ThreadStuck) -> str:
+    return f"the abandoned call of step {event.step_id} has not come back in {seconds(event.grace_s)}"
+
+
 def _thread_ended(event: events.ThreadEnded) -> str:
     return f"the abandoned call of step {event.step_id} has come back"
 
@@ -199,6 +203,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "step_ended": _step_ended,
     "step_judged": _step_judged,
     "result_summarized": _result_summarized,
+    "thread_stuck": _thread_stuck,
     "thread_ended": _thread_ended,
     "approval_requested": _approval_requested,
     "approval_answered": _approval_answered,

@@ -48,6 +48,30 @@ def test_no_cap_is_exceeded(steps: list[tuple[str, float]], cap: int) -> None:
     assert taken == len(steps)
 
 
+def test_a_stuck_call_holds_its_tool_and_not_the_run() -> None:
+    """A call that never comes back counts against its tool's own cap only; one that does after all frees it, once."""
+    queue = ReadyQueue(1)
+    queue.add("a", "x", 1, 1.0, (1, 0))
+    queue.add("b", "look", None, 1.0, (1, 1))
+    queue.occupy("x")
+    queue.get_stuck("x", "0")
+    assert (queue.busy, queue.hopeless("x"), queue.hopeless("look")) == (0, True, False)
+    queue.come_back("x", "0")
+    assert (queue.busy, queue.hopeless("x"), queue.take()) == (0, False, "a")
+
+
+def test_a_step_no_slot_will_be_free_for_is_taken() -> None:
+    """A step waits behind a stuck call while another slot of its tool may come free, and no longer."""
+    queue = ReadyQueue(None)
+    queue.add("a", "x", 2, 1.0, (1, 0))
+    queue.occupy("x")
+    queue.occupy("x")
+    queue.get_stuck("x", "0")
+    assert queue.take() is None
+    queue.get_stuck("x", "1")
+    assert queue.take() == "a"
+
+
 def test_a_tool_is_ranked_anew_as_it_is_seen() -> None:
     """The mean of what was seen replaces the prior; ranking is worth it after 1, 2, 4, 8 … observations."""
     durations = Durations()

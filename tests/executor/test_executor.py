@@ -1,0 +1,60 @@
+"""The executor: what it performs, and that nothing a tool leaves behind reaches another step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engine.tools.function import FunctionTool, tool
+from tests.runs import FakeTool, engine_of, plan_of, ran, step, virtually
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """An event that blocking calls wait for; set when the test is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def blocking(gate: threading.Event, **options: Any) -> FunctionTool[..., int]:
+    """Return a tool whose calls come back only when the gate opens."""
+
+    @tool(effects="none", timeout_s=0.3, **options)
+    def block() -> int:
+        """Block."""
+        gate.wait(60)
+        return 1
+
+    return block
+
+
+@pytest.mark.anyio
+async def test_stuck_threads_give_the_slots_of_the_run_back(gate: threading.Event) -> None:
+    """B38: calls that never come back hold the run's slots for a grace only: what waits for one runs, the run ends."""
+    engine = engine_of(FakeTool("look"), blocking(gate))
+    limits = engine.limits().model_copy(update={"max_parallel": 2, "max_replans": 0, "time_limit_s": 20.0})
+    plan = plan_of(step("1", "block"), step("2", "block"), step("3"), step("4"))
+    run = await ran(engine, plan, limits=limits)
+    assert {key: end.status for key, end in run.ends().items()} == dict(
+        zip("1234", ["failed", "failed", "done", "done"], strict=True)
+    )
+    assert {event.step_id: event.grace_s for event in run.events("thread_stuck")} == {"1": 1.0, "2": 1.0}
+
+
+def test_steps_of_a_tool_whose_slots_are_all_stuck_fail(gate: threading.Event) -> None:
+    """B40: a tool's own cap is never broken: once stuck calls hold all of it, its steps fail and name them."""
+    engine = engine_of(FakeTool("look"), blocking(gate, max_parallel=2))
+    steps = step("1", "block"), step("2", "block"), step("3", "block"), step("4"), step("5", "block", "4")
+    run = virtually(lambda: ran(engine, plan_of(*steps)))
+    assert sorted(run.starts()) == ["1", "2", "4"]
+    for step_id in ("3", "5"):
+        error = run.ends()[step_id].error
+        assert error is not None
+        assert error.message == (
+            "block was not called: each of its 2 slots (max_parallel) is held by a call that never came back,"
+            " of steps 1, 2"
+        )
