@@ -61,7 +61,7 @@ def test_a_stuck_call_holds_its_tool_and_not_the_run() -> None:
 
 
 def test_a_step_no_slot_will_be_free_for_is_taken() -> None:
-    """A step waits behind a stuck call while another slot of its tool may come free, and no longer."""
+    """B29: a step waits behind a stuck call while another slot of its tool may come free, and no longer."""
     queue = ReadyQueue(None)
     queue.add("a", "x", 2, 1.0, (1, 0))
     queue.occupy("x")

@@ -63,6 +63,7 @@ EXAMPLES: list[LoggedEvent] = [
     events.StepEnded(step_id="1", tool="look", result=RESULT),
     events.StepJudged(step_id="1", fits=False, reason="too short"),
     events.ResultSummarized(step_id="1", text="short"),
+    events.ThreadStuck(step_id="1", grace_s=1.5),
     events.ThreadEnded(step_id="1"),
     events.ApprovalRequested(approval_id="a1", subject="plan", plan=PLAN, input={"a": 1}),
     events.ApprovalAnswered(approval_id="a1", decision="edit", plan=PLAN, input={"a": 2}, by="me"),
