@@ -26,11 +26,11 @@ async def test_a_broken_off_stream_is_charged_by_estimate() -> None:
 
 
 async def test_no_budget_no_call() -> None:
-    """B45: a call that the run's budget doesn't cover is never sent, and the error says scope, limit and spent."""
+    """B45: a call that the run's budget doesn't cover is never sent, and the error says whose budget, limit and spent."""
     provider = ScriptedProvider({"big": ["hi"]})
     made = gateway(provider)
     await made.ledger.open("run:1", limit_usd=None, limit_tokens=1000)
-    with pytest.raises(TokenBudgetError, match="run:1") as caught:
+    with pytest.raises(TokenBudgetError, match="this run") as caught:
         await made.complete(request(), CallContext(scopes=("run:1",)))
     assert provider.asked == []
     assert (caught.value.details["limit"], caught.value.details["spent"]) == (1000, 0)

@@ -100,6 +100,6 @@ def test_a_needed_tool_is_never_left_out_surely() -> None:
     ],
 )
 def test_doubts(task: str, mode: str, sure: bool) -> None:
-    """Rules that only guess say so; a name or a word like now speaks for a tool."""
+    """B53: rules that only guess say so; a name or a word like now speaks for a tool."""
     assert triage(task, [WEATHER, FILES]) == Triage(triage(task, [WEATHER, FILES]).mode, ANY, sure)
     assert triage(task, [WEATHER, FILES]).mode == mode
