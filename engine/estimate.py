@@ -53,6 +53,7 @@ class Estimate:
         seconds: Along the critical path, model calls included.
         p95_s: The same, if every tool took as long as 95 % of its calls at most did.
         steps: By step id.
+        model_calls_guessed: Whether the seconds hold calls of a model that answered none yet.
     """
 
     calls: int
@@ -62,6 +63,12 @@ class Estimate:
     seconds: float
     p95_s: float
     steps: Mapping[str, StepEstimate]
+    model_calls_guessed: bool = False
+
+    @property
+    def steps_guessed(self) -> int:
+        """How many steps call a tool that was not seen at work and declares no time of its own."""
+        return sum(not step.calls and not step.declared for step in self.steps.values())
 
 
 def estimate_plan(
@@ -75,7 +82,7 @@ def estimate_plan(
     Args:
         plan: A checked plan.
         tools: Declared tools; ``expected_s`` is used where no call was seen, 1 s a step where it says nothing.
-        gateway: For prices.
+        gateway: For prices, and for how fast its models were so far.
         observed: What calls of a tool took so far.
     """
     fills = {step.id for step in plan.steps if _needs_fill(step, tools)}
@@ -87,12 +94,13 @@ def estimate_plan(
         read = _ANSWER.input_tokens + _PER_RESULT_TOKENS * len(plan.steps)
         usage = usage + gateway.price("synthesizer", _ANSWER.model_copy(update={"input_tokens": read}))
     steps = {step.id: _step(step, tools, observed) for step in plan.steps}
-    filling = {step_id: _call_s(_FILL.output_tokens) for step_id in fills}
-    answer_s = _call_s(_ANSWER.output_tokens) if written else 0.0
+    fill_s = gateway.expected_s("executor", _FILL.output_tokens) if fills else 0.0
+    answer_s = gateway.expected_s("synthesizer", _ANSWER.output_tokens) if written else 0.0
 
     def along(seconds: Mapping[str, float]) -> float:
-        whole = {step_id: one + filling.get(step_id, 0.0) for step_id, one in seconds.items()}
-        return plan_timing(plan.steps, whole).critical_path_s + answer_s
+        filling_s = _or_guess(fill_s, _FILL)
+        whole = {step_id: one + (filling_s if step_id in fills else 0.0) for step_id, one in seconds.items()}
+        return plan_timing(plan.steps, whole).critical_path_s + _or_guess(answer_s, _ANSWER)
 
     return Estimate(
         calls=usage.calls,
@@ -102,6 +110,7 @@ def estimate_plan(
         seconds=along({step_id: step.seconds for step_id, step in steps.items()}),
         p95_s=along({step_id: step.p95_s for step_id, step in steps.items()}),
         steps=steps,
+        model_calls_guessed=fill_s is None or answer_s is None,
     )
 
 
@@ -125,5 +134,5 @@ def _needs_fill(step: Step, tools: Mapping[str, ToolSpec]) -> bool:
     return spec is not None and any(name not in (step.tool_input or {}) for name in spec.required)
 
 
-def _call_s(output_tokens: int) -> float:
-    return _FIRST_TOKEN_S + _TOKEN_S * output_tokens
+def _or_guess(seconds: float | None, usage: Usage) -> float:
+    return _FIRST_TOKEN_S + _TOKEN_S * usage.output_tokens if seconds is None else seconds

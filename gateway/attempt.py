@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, cast
 
@@ -26,6 +26,7 @@ from schemas.result import Usage
 from schemas.tool import RetryPolicy
 
 _CLEANUP_S = 5.0
+_NEWEST_WEIGHT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,45 @@ class CallContext:
 
 
 @dataclass(slots=True)
-class Lane:
-    """What is held for one model between calls.
+class Pace:
+    """How fast a model answered: moving averages over its calls, each None until one told it.
 
     Attributes:
-        latency_s: Moving average of what answered calls took; None before the first.
+        latency_s: Whole calls.
+        first_token_s: Until the first text or tool call, of streamed calls.
+        token_s: For each output token after that.
     """
+
+    latency_s: float | None = None
+    first_token_s: float | None = None
+    token_s: float | None = None
+
+    def note(self, took_s: float, first_token_s: float | None, output_tokens: int) -> None:
+        """Take what an answered call needed."""
+        self.latency_s = _moved(self.latency_s, took_s)
+        if first_token_s is not None and output_tokens > 0:
+            self.first_token_s = _moved(self.first_token_s, first_token_s)
+            self.token_s = _moved(self.token_s, (took_s - first_token_s) / output_tokens)
+
+    def expected_s(self, output_tokens: int) -> float | None:
+        """Return what a call that writes so much would take; None before a streamed call was answered."""
+        if self.first_token_s is None or self.token_s is None:
+            return None
+        return self.first_token_s + self.token_s * output_tokens
+
+
+def _moved(average: float | None, newest: float) -> float:
+    return newest if average is None else average + _NEWEST_WEIGHT * (newest - average)
+
+
+@dataclass(slots=True)
+class Lane:
+    """What is held for one model between calls."""
 
     provider: Provider
     limiter: ModelLimiter
     breaker: Breaker
-    latency_s: float | None = None
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)

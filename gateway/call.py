@@ -28,8 +28,6 @@ from schemas.errors import (
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart
 from schemas.result import Usage
 
-_NEWEST_WEIGHT = 0.3
-
 
 class Call:
     """One call; ``chunks`` is run once.
@@ -192,9 +190,8 @@ class Call:
             return response
         now = anyio.current_time()
         took = now - attempt.began
-        lane = self._lane
-        lane.latency_s = took if lane.latency_s is None else lane.latency_s + _NEWEST_WEIGHT * (took - lane.latency_s)
         first = None if attempt.first_token is None else attempt.first_token - attempt.began
+        self._lane.pace.note(took, first, response.usage.output_tokens)
         facts = {
             "model": response.model or self._route.model.name,
             "provider": self._route.model.provider.name,

@@ -192,6 +192,19 @@ class Gateway:
         cost = self._prices.cost_usd(self.resolve(name)[0].model, usage)
         return usage.model_copy(update={"calls": usage.calls or 1, "cost_usd": cost})
 
+    def expected_s(self, name: str, output_tokens: int) -> float | None:
+        """Return the seconds of a call that writes so much, as the first model of a name was so far; 0 for rules.
+
+        None where no streamed call of it was answered yet.
+
+        Raises:
+            NoRouteError: No model has that name.
+        """
+        if not self.reasons(name):
+            return 0.0
+        lane = self._lanes.get(self.resolve(name)[0].model.ref)
+        return None if lane is None else lane.pace.expected_s(output_tokens)
+
     def role_warnings(self) -> list[str]:
         """Return what is unwise about the roles: a planner model weaker (cheaper) than the executor's."""
         try:
@@ -231,7 +244,7 @@ class Gateway:
 
     def _latency(self, model: Model) -> float | None:
         lane = self._lanes.get(model.ref)
-        return None if lane is None else lane.latency_s
+        return None if lane is None else lane.pace.latency_s
 
     def _compared_price(self, model: Model) -> float | None:
         """Input and output price added, USD per million tokens of each: one number to compare models by."""

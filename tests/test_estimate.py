@@ -40,6 +40,27 @@ def test_model_calls_are_counted() -> None:
     assert open_one.seconds > filled.seconds > 1.0
 
 
+async def test_models_take_what_they_took() -> None:
+    """Model calls are guessed, and said to be, until the model has answered one; then they take what that one took."""
+    plan = plan_of(Step(id="1", tool="a"), answer=None)
+    model = ScriptedProvider([{"steps": [{"id": "1", "tool": "a", "tool_input": {}}]}, "fine"])
+    engine = scripted_engine(model, tools=[FakeTool("a", 1)])
+    before = engine.estimate(plan)
+    await engine.run("do a", mode="plan")
+    after = engine.estimate(plan)
+    assert (before.model_calls_guessed, after.model_calls_guessed) == (True, False)
+    assert (before.steps_guessed, after.steps_guessed) == (1, 0)
+    assert after.seconds < before.seconds
+
+
+def test_rules_take_no_time() -> None:
+    """The offline model's calls count as calls but take no seconds, which is no guess."""
+    engine = Engine({"model_providers": [{"name": "offline", "kind": "offline"}]})
+    found = engine.estimate(plan_of(Step(id="1", tool="calculate", tool_input={"expression": "1"}), answer=None))
+    assert (found.calls, found.model_calls_guessed) == (1, False)
+    assert found.seconds < 0.1
+
+
 async def test_what_was_seen_is_used() -> None:
     """After a run the estimate rests on what the calls took: the median, and what 95 % stay below."""
     waits = [0.01, 0.02, 0.2]

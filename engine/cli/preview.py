@@ -19,9 +19,16 @@ def estimate_line(estimate: Estimate) -> str:
         count(estimate.calls, "model call"),
         f"{estimate.tokens:,} tokens",
         _between(usd(estimate.usd), usd(estimate.p95_usd)),
-        f"about {_between(seconds(estimate.seconds), seconds(estimate.p95_s))}",
+        f"about {_between(seconds(estimate.seconds), seconds(estimate.p95_s))}{_guessed(estimate)}",
     )
     return f"estimate: {' · '.join(parts)}"
+
+
+def _guessed(estimate: Estimate) -> str:
+    """Say which part of the time rests on nothing that was seen."""
+    steps = count(estimate.steps_guessed, "step") if estimate.steps_guessed else ""
+    parts = [part for part in (steps, "model calls" if estimate.model_calls_guessed else "") if part]
+    return f" (guessed: {', '.join(parts)})" if parts else ""
 
 
 def _between(middle: str, slow: str) -> str:

@@ -185,10 +185,12 @@ class Rounds:
 
 
 def _variant(engine: Engine, system: System, stage: Stage) -> Engine:
-    """Return the engine that works as the system says."""
+    """Return the engine that works as the system says, without plans kept from before: they would be a head start."""
     max_calls = system.max_calls
-    return engine.varied(
+    made = engine.varied(
         tools=stage.registry(),
         planner=None if system.streams else Whole,
         react=None if max_calls is None else lambda planner: Capped(planner, max_calls),
     )
+    made.plan_cache = None
+    return made

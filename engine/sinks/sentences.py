@@ -31,8 +31,10 @@ def triggers_text(triggers: Iterable[events.Trigger]) -> str:
     for trigger in triggers:
         where = f"step {trigger.step_id}"
         told = trigger.step_id is None or where in trigger.message
-        said = f": {trigger.message}" if trigger.message else ""
-        parts.append(f"{'' if told else where + ': '}{trigger.kind.replace('_', ' ')}{said}")
+        kind = trigger.kind.replace("_", " ")
+        said = f"{kind}: {trigger.message}" if trigger.message else kind
+        said = trigger.message if trigger.message.startswith(kind) else said
+        parts.append(f"{'' if told else where + ': '}{said}")
     return "; ".join(parts)
 
 

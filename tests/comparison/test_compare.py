@@ -184,3 +184,9 @@ async def test_wrong_comparisons(task: str, systems: list[str]) -> None:
     with pytest.raises(ConfigError):
         await compare(engine, task, systems)
     assert await engine.log.runs() == []
+
+
+def test_no_plan_is_used_again() -> None:
+    """Plans kept from earlier runs stay out of a comparison: every round of a planning system asks the planner."""
+    found = compared("plan", rounds=2, fields={"plan_cache": True})
+    assert [run.usage.calls for run in found.systems[0].runs] == [2, 2]

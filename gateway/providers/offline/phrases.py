@@ -25,8 +25,8 @@ _KINDS = (
     "csv|tsv|txt|md|json|jsonl|xml|ya?ml|html?|pdf|py|js|ts|log|parquet|sqlite|db|png|jpe?g|docx?|xlsx?|toml|ini|sql"
 )
 _LINK = re.compile(
-    r"\s*(?:is|are|as|of|be|being|to|:|=|-|named|called|named as|equal to|like|include|including)?\s*(?:the"
-    r"|a|an)?\s*",
+    r"\s*(?:(?:is|are|as|of|being|be|to|named as|named|called|equal to|like|including|include)(?![A-Za-z])|[:=-])?"
+    r"\s*(?:(?:the|an|a)(?![A-Za-z]))?\s*",
     re.IGNORECASE,
 )
 _CALLED = re.compile(r"\b(?:named|called|titled|entitled|labelled|namens|appelée?|llamad[oa])\s+", re.IGNORECASE)

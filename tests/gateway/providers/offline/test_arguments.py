@@ -13,6 +13,7 @@ BOX = Offered(
     "box", "Pack a box.", {"width": number("Width"), "height": number("Height"), "label": text("Label of the box")}
 )
 TRIP = Offered("trip", "Plan a trip.", {"origin": text("Starting place"), "destination": text("Final place")})
+PICK = Offered("pick", "Pick something.", {"item": text("The item's name")})
 TAGS = Offered(
     "tag", "Tag a note.", {"tags": {"type": "array", "items": {"type": "string"}, "description": "The tags"}}
 )
@@ -34,6 +35,9 @@ FLAG = Offered("make", "Make a key.", {"include_digits": {"type": "boolean"}, "i
         ),
         (TRIP, "plan a trip from Oslo to Rome", {"origin": "Oslo", "destination": "Rome"}),
         (TRIP, "plan a trip to Rome from Oslo", {"origin": "Oslo", "destination": "Rome"}),
+        (PICK, "pick the item android", {"item": "android"}),
+        (PICK, "pick item assets", {"item": "assets"}),
+        (PICK, "pick the item called toast", {"item": "toast"}),
         (TAGS, "tag a note with the tags 'a', 'b', and 'c'", {"tags": ["a", "b", "c"]}),
         (SPAN, "mark a span from 2024-01-01 to 2024-02-01", {"range": {"start": "2024-01-01", "end": "2024-02-01"}}),
         (FLAG, "make a key with digits but without signs", {"include_digits": True, "include_signs": False}),
