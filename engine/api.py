@@ -191,7 +191,7 @@ class Engine(Assembly):
     async def _driven(self, loop: Loop, handle: RunHandle, hooks: Feed) -> AsyncGenerator[None]:
         """Drive a run that has begun, until its end or until the block is left."""
         failure: BaseException | None = None
-        async with anyio.create_task_group() as group:
+        async with _ctrl_c_as_it_is(), anyio.create_task_group() as group:
             if self.hooks:
                 group.start_soon(call_hooks, hooks, self.hooks)
             group.start_soon(self._drive, loop, handle)
@@ -309,6 +309,17 @@ class Engine(Assembly):
             error = plan_error(problems)
             error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
             raise error
+
+
+@asynccontextmanager
+async def _ctrl_c_as_it_is() -> AsyncGenerator[None]:
+    """Let the user's Ctrl-C out of the groups of tasks it came through."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is not None:
+            raise KeyboardInterrupt from group
+        raise
 
 
 def _require_task(task: object) -> None:

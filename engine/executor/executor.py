@@ -9,6 +9,7 @@ import anyio
 import anyio.abc
 import structlog
 
+from engine.executor.footing import Footing
 from engine.executor.step import CallContext, ToolRunner
 from engine.telemetry import Span, log_step, span
 from schemas.errors import EngineError, StepError, StepInputError, described
@@ -102,7 +103,9 @@ class Executor:
         while True:
             result: StepResult | None = None
             with scope:
+                footing = Footing()  # once: the steps of a chain all stand like this
                 while not scope.cancel_called:  # else a tool would still run up to its first await
+                    context.footing = footing
                     result = await self._one(context)
                     if scope.cancel_called:
                         break

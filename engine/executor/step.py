@@ -16,7 +16,9 @@ from typing import Any
 import anyio
 
 from engine.dag.validate import faults
+from engine.executor.footing import Footing
 from engine.executor.outcome import Keep, Stored, store_value
+from engine.tools.failures import interrupted
 from schemas.errors import (
     EngineError,
     StepOutputError,
@@ -42,7 +44,7 @@ Contradiction = Callable[[StepCall, str, Any], Awaitable[str]]
 class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
-    __slots__ = ("_model", "_model_for", "_on_progress", "attempts", "call", "replan", "thread_done")
+    __slots__ = ("_model", "_model_for", "_on_progress", "attempts", "call", "footing", "replan", "thread_done")
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class CallContext:
         self.attempts = 0
         self.replan = ""
         self.thread_done: anyio.Event | None = None
+        self.footing: Footing | None = None
         self._model: ModelClient | None = None
         self._model_for = model_for
         self._on_progress = on_progress
@@ -207,31 +210,55 @@ def backoff_s(policy: RetryPolicy, attempt: int, retry_after_s: float | None, ji
     return max(ceiling * (0.5 + 0.5 * jitter()), retry_after_s or 0.0)
 
 
-async def _call_once(tool: Tool, arguments: Mapping[str, Any], context: CallContext) -> Any:
+def _call_once(tool: Tool, arguments: Mapping[str, Any], context: CallContext) -> Awaitable[Any]:
     """Make one attempt under the tool's deadline.
 
     Raises:
         EngineError: Whatever went wrong, in our terms; a real cancellation passes through.
     """
     timeout_s = tool.spec.timeout_s
+    if timeout_s is None:
+        return _guarded(tool, arguments, context, context.footing or Footing())
+    return _limited(tool, arguments, context, timeout_s)
+
+
+async def _limited(tool: Tool, arguments: Mapping[str, Any], context: CallContext, timeout_s: float) -> Any:
+    with anyio.move_on_after(timeout_s):
+        return await _guarded(tool, arguments, context, Footing())
+    raise StepTimeoutError(f"{tool.spec.name} took longer than {timeout_s:g} s", details={"timeout_s": timeout_s})
+
+
+async def _guarded(tool: Tool, arguments: Mapping[str, Any], context: CallContext, footing: Footing) -> Any:
+    """Call the tool so that whatever it raises, or leaves behind in this task, is its own failure only."""
     try:
-        if timeout_s is None:
-            return await tool.call(arguments, context)
-        with anyio.move_on_after(timeout_s) as scope:
-            return await tool.call(arguments, context)
-        if not scope.cancelled_caught:
-            raise ToolFailedError(f"{tool.spec.name} ended without a result")
-        raise StepTimeoutError(f"{tool.spec.name} took longer than {timeout_s:g} s", details={"timeout_s": timeout_s})
-    except EngineError:
-        raise
-    except anyio.get_cancelled_exc_class() as exc:
-        if anyio.current_effective_deadline() == float("-inf"):
-            raise
-        raise ToolFailedError(f"{tool.spec.name} raised a cancellation of its own ({type(exc).__name__})") from exc
-    except (ConnectionError, TimeoutError) as exc:
-        raise StepTimeoutError(f"{tool.spec.name}: {described(exc)}") from exc
+        value = await tool.call(arguments, context)
+    except EngineError as exc:
+        if footing.lost:
+            await footing.regain()
+        raise exc
     except BaseException as exc:
-        raise ToolFailedError(f"{tool.spec.name} raised {described(exc)}") from exc
+        error = _meaning(tool.spec.name, exc, await footing.regain() if footing.lost else "")
+        if error is exc:
+            raise
+        raise error from exc
+    if footing.lost:
+        did = await footing.regain()
+        if did:
+            raise ToolFailedError(f"{tool.spec.name} {did}")
+    return value
+
+
+def _meaning(name: str, exc: BaseException, did: str) -> BaseException:
+    """What an exception of a tool is to the engine: itself, where it is a real cancellation or the user's Ctrl-C."""
+    if interrupted(exc):
+        return exc
+    if isinstance(exc, anyio.get_cancelled_exc_class()):
+        if anyio.current_effective_deadline() == float("-inf"):
+            return exc
+        return ToolFailedError(f"{name} {did or f'raised a cancellation of its own ({type(exc).__name__})'}")
+    if isinstance(exc, (ConnectionError, TimeoutError)):
+        return StepTimeoutError(f"{name}: {described(exc)}")
+    return ToolFailedError(f"{name} raised {described(exc)}")
 
 
 def _check_arguments(spec: ToolSpec, arguments: Mapping[str, Any]) -> None:

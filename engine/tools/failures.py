@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dis
 import errno
+import functools
 import math
+import signal
 import socket
 import sys
+import threading
+import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
@@ -32,6 +37,7 @@ _NETWORK = frozenset(
 )
 _BUSY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504, 529})
 _LONGEST_MESSAGE = 500
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def tool_failure(name: str, exc: BaseException) -> EngineError:
@@ -106,6 +112,35 @@ def cancelled_from_outside() -> bool:
     except RuntimeError:
         return False
     return task is not None and task.cancelling() > 0
+
+
+def interrupted(exc: BaseException) -> bool:
+    """Tell whether an exception is the user's Ctrl-C, as against a KeyboardInterrupt that a tool raised itself.
+
+    Signals arrive in the main thread only. Python's own handler raises between two instructions, any other (trio's,
+    asyncio's) in a frame of its own; what a tool raises comes from a ``raise`` in the tool.
+    """
+    if not isinstance(exc, KeyboardInterrupt) or threading.current_thread() is not threading.main_thread():
+        return False
+    frames = [*traceback.walk_tb(exc.__traceback__)]
+    if not frames:
+        return True
+    handler: Any = signal.getsignal(signal.SIGINT)
+    while isinstance(handler, functools.partial):
+        handler = cast("Any", handler).func
+    code = getattr(handler, "__code__", None)
+    if any(frame.f_code is code for frame, _ in frames):
+        return True
+    place = frames[-1][0].f_code.co_code[_last(exc)]
+    return place != _RAISE
+
+
+def _last(exc: BaseException) -> int:
+    """Where in its innermost frame an exception was raised."""
+    at = exc.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return at.tb_lasti if at is not None else 0
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

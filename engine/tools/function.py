@@ -18,7 +18,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import EventLoopToken, current_token
 
-from engine.tools.failures import cancelled_from_outside, tool_failure
+from engine.tools.failures import cancelled_from_outside, interrupted, tool_failure
 from engine.tools.process import Isolated, importable
 from engine.tools.signature import read_signature
 from engine.tools.stdout import ToolOutput
@@ -109,7 +109,7 @@ class FunctionTool(Generic[P, R]):
         except Exception as exc:
             raise self._failure(exc) from exc
         except BaseException as exc:
-            if not isinstance(exc, (SystemExit, KeyboardInterrupt)) and cancelled_from_outside():
+            if interrupted(exc) or (not isinstance(exc, (SystemExit, KeyboardInterrupt)) and cancelled_from_outside()):
                 raise
             raise self._failure(exc) from exc
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 
 from engine.tools.function import FunctionTool, tool
+from schemas.events import LoggedRecord, StepEnded
 from tests.runs import FakeTool, engine_of, plan_of, ran, step, virtually
 
 
@@ -58,3 +61,30 @@ def test_steps_of_a_tool_whose_slots_are_all_stuck_fail(gate: threading.Event) -
             "block was not called: each of its 2 slots (max_parallel) is held by a call that never came back,"
             " of steps 1, 2"
         )
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_ctrl_c_while_a_tool_runs_is_no_failure_of_the_tool(backend: str) -> None:
+    """B38: the user's Ctrl-C ends the run and arrives as it is, not as a failed step nor wrapped in a group."""
+    seen: list[str] = []
+
+    @tool(effects="none")
+    async def work() -> int:
+        """Work until somebody presses Ctrl-C."""
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep(5)
+        return 1
+
+    async def go() -> None:
+        engine = engine_of(work, FakeTool("look", seconds=30.0))
+
+        @engine.on("step_ended")
+        def hear(record: LoggedRecord) -> None:
+            assert isinstance(record.event, StepEnded)
+            seen.append(record.event.result.status)
+
+        await engine.apply(plan_of(step("1", "work"), step("2")))
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(go, backend=backend)
+    assert "failed" not in seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 from email.message import Message
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from engine.tools.failures import describe, tool_failure
+from engine.tools.failures import describe, interrupted, tool_failure
 from schemas.errors import CostBudgetError, ToolFailedError, ToolUnavailableError
 
 
@@ -80,3 +81,16 @@ def test_a_message_is_one_line() -> None:
     assert describe(ValueError("a\n  b")) == "ValueError: a b"
     assert len(describe(ValueError("x" * 9999))) < 600
     assert "cannot be read" in describe(BrokenError())
+
+
+def test_ctrl_c_is_told_from_what_a_tool_raises() -> None:
+    """A KeyboardInterrupt that a signal caused is the user's; one that a tool raised is the tool's."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt) as pressed:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        raise KeyboardInterrupt
+    assert (interrupted(pressed.value), interrupted(raised.value)) == (True, False)
