@@ -206,9 +206,10 @@ def without_model(state: RunState, found: Verdict) -> Answer:
 
 def written(state: RunState, found: Verdict, ready: AnswerReady) -> Answer:
     """Return the answer that the synthesizer wrote."""
+    direct = "refusal" if ready.refused else "direct"
     return Answer(
         text=ready.text,
-        source="direct" if state.mode == "direct" else "model",
+        source=direct if state.mode == "direct" else "model",
         steps_used=ready.steps_used,
         partial=bool(found.missing),
         missing=found.missing,

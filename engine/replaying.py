@@ -282,7 +282,7 @@ class _RecordedOrder(Inbox[Happening]):
             case "approval_requested":
                 return event.subject == "plan"
             case "answer":
-                return event.source in ("model", "direct", "react")
+                return event.source in ("model", "direct", "react", "refusal")
             case _:
                 return False
 

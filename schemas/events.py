@@ -357,7 +357,7 @@ class Answer(Record):
 
     kind: Literal["answer"] = "answer"
     text: str
-    source: Literal["model", "template", "question", "react", "direct", "agent"] = "model"
+    source: Literal["model", "template", "question", "react", "direct", "refusal", "agent"] = "model"
     steps_used: tuple[str, ...] = ()
     partial: bool = False
     missing: tuple[str, ...] = ()

@@ -165,11 +165,18 @@ class AnswerRequest(Record):
 
 
 class AnswerReady(Record):
-    """The whole answer; always the last item of a synthesizer's stream."""
+    """The whole answer; always the last item of a synthesizer's stream.
+
+    Attributes:
+        text: What the person reads.
+        steps_used: The steps it rests on.
+        refused: The model would not, or could not, answer a task given to it directly; the text says so.
+    """
 
     kind: Literal["ready"] = "ready"
     text: str
     steps_used: tuple[str, ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

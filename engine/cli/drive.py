@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -67,7 +68,7 @@ async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> 
 
 
 def _asks(record: LoggedRecord) -> bool:
-    return record.event.kind == "answer" and record.event.source == "question"
+    return record.event.kind == "answer" and record.event.source in ("question", "refusal")
 
 
 def _hand_on(item: LoggedRecord | LiveEvent, sink: Sink, approver: Approver) -> None:
@@ -138,10 +139,17 @@ def _leave_at_second(
     def handle(number: int, frame: FrameType | None) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, _leave)
+        atexit.register(_heed_no_more)
         if callable(receive):
             receive(number, frame)
 
     return handle
+
+
+def _heed_no_more() -> None:
+    """Let nothing change the exit code while the interpreter takes itself down: it gives signals their default back."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _in_main_thread() -> bool:

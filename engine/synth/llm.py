@@ -115,12 +115,16 @@ def _finish(request: AnswerRequest, text: MarkedText, response: ModelResponse | 
         fallback = partial_answer(request, _why_empty(response))
         return AnswerReady(text=fallback, steps_used=_done(request)), fallback
     added = "".join(f"\n\n{note}" for note in _notes(request, text.text, response))
-    return AnswerReady(text=text.text + added, steps_used=_used(request, names)), rest + added
+    refused = request.mode == "direct" and _refused(response)
+    return AnswerReady(text=text.text + added, steps_used=_used(request, names), refused=refused), rest + added
 
 
 def _why_empty(response: ModelResponse | None) -> str:
-    refused = response is not None and response.stop_reason == "refusal"
-    return "the model refused to write the answer" if refused else "the model gave an empty reply"
+    return "the model refused to write the answer" if _refused(response) else "the model gave an empty reply"
+
+
+def _refused(response: ModelResponse | None) -> bool:
+    return response is not None and response.stop_reason == "refusal"
 
 
 def _notes(request: AnswerRequest, text: str, response: ModelResponse | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from engine.tools.function import tool
-from schemas.errors import ToolFailedError
+from schemas.errors import ModelRefusalError, ToolFailedError
 from schemas.fence import fence
 from schemas.model import Message, ModelRequest
 from schemas.protocols import ToolContext
@@ -38,6 +38,9 @@ async def ask_model(prompt: str, context: ToolContext, data: Any = None) -> str:
         messages=(Message.system(_SYSTEM), Message.user("\n".join(parts))), model="executor", cache_prefix=1
     )
     reply = await context.model.complete(request, role="executor", step_id=context.call.step_id)
+    if reply.stop_reason == "refusal":
+        said = " ".join(reply.text.split())[:300]
+        raise ModelRefusalError(f"the model {reply.model} refused{f': {said}' if said else ''}")
     if not reply.text.strip():
         raise ToolFailedError(f"the model {reply.model} answered with no text (stop reason: {reply.stop_reason})")
     return reply.text

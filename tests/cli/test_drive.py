@@ -52,6 +52,14 @@ def test_a_question_back_has_its_own_code(tmp_path: Path) -> None:
     assert engine("replay", "run.jsonl", "-q", cwd=folder).returncode == 11
 
 
+def test_a_refusal_has_that_code_too(tmp_path: Path) -> None:
+    """A model that says it cannot do a task given to it directly has answered nothing."""
+    done = engine("run", "write a poem", "--mode", "direct", "--json", cwd=desk(tmp_path))
+    assert (done.returncode, '"source":"refusal"' in done.stdout.replace(" ", "")) == (11, True)
+    (tmp_path / "run.jsonl").write_text(done.stdout, encoding="utf-8")
+    assert engine("replay", str(tmp_path / "run.jsonl"), "-q", cwd=tmp_path).returncode == 11
+
+
 def test_run_offline(tmp_path: Path) -> None:
     """A task runs to its answer with the offline model."""
     done = engine("run", "double 21", cwd=desk(tmp_path))

@@ -26,7 +26,7 @@ async def test_a_broken_off_stream_is_charged_by_estimate() -> None:
 
 
 async def test_no_budget_no_call() -> None:
-    """B45: a call that the run's budget doesn't cover is never sent, and the error says whose budget, limit and spent."""
+    """B45: a call that the run's budget doesn't cover is never sent; the error says whose budget, limit and spent."""
     provider = ScriptedProvider({"big": ["hi"]})
     made = gateway(provider)
     await made.ledger.open("run:1", limit_usd=None, limit_tokens=1000)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.tools.model import ask_model
-from schemas.errors import CostBudgetError, EngineError, ToolFailedError
+from schemas.errors import CostBudgetError, EngineError, ModelRefusalError, ToolFailedError
 from schemas.fence import read_fences
-from schemas.model import ModelChunk, ModelRequest, ModelResponse, TextPart
+from schemas.model import ModelChunk, ModelRequest, ModelResponse, StopReason, TextPart
 from tests.tools.context import Context
 
 pytestmark = pytest.mark.anyio
@@ -22,6 +22,7 @@ class Model:
     """Answers with one text, or fails."""
 
     text: str = "done"
+    stop_reason: StopReason = "end"
     error: EngineError | None = None
     asked: list[tuple[ModelRequest, str, str | None]] = field(default_factory=list[Any])
 
@@ -32,7 +33,7 @@ class Model:
         self.asked.append((request, role, step_id))
         if self.error:
             raise self.error
-        return ModelResponse(model="m", parts=(TextPart(text=self.text),))
+        return ModelResponse(model="m", parts=(TextPart(text=self.text),), stop_reason=self.stop_reason)
 
     def stream(self, request: ModelRequest, **_: Any) -> AsyncIterator[ModelChunk]:
         """Not used."""
@@ -57,6 +58,12 @@ async def test_an_empty_reply_is_a_failure() -> None:
     """No text is never passed on as a result."""
     with pytest.raises(ToolFailedError, match="no text"):
         await ask_model.call({"prompt": "x"}, Context(model=Model(text=" ")))
+
+
+async def test_a_refusal_is_a_failure() -> None:
+    """What a model says instead of doing it is no result: the step fails with its words."""
+    with pytest.raises(ModelRefusalError, match="I will not"):
+        await ask_model.call({"prompt": "x"}, Context(model=Model(text="I will not.", stop_reason="refusal")))
 
 
 async def test_a_budget_error_stays_one() -> None:

@@ -14,7 +14,7 @@ from gateway.providers.base import Dialect, PlanTier, configured_tier, tool_call
 from gateway.providers.offline.answer import write_answer
 from gateway.providers.offline.fill import fill_call
 from gateway.providers.offline.plan import write_plan
-from gateway.providers.offline.read import LACKS_TOOL, AnswerAsked, ArgumentsAsked, PlanAsked, TurnAsked, read
+from gateway.providers.offline.read import LACKS_TOOL, AnswerAsked, ArgumentsAsked, Asked, PlanAsked, TurnAsked, read
 from gateway.providers.offline.turn import take_turn
 from schemas.model import (
     Done,
@@ -83,20 +83,21 @@ class OfflineProvider:
 
     def answer(self, model: str, request: ModelRequest) -> ModelResponse:
         """Return the reply at once: rules wait for nothing. Cost: O(tools × words), some 10 ms over 70 tools."""
-        parts, cut = _capped(tuple(_parts(request)), request.max_output_tokens)
+        asked = read(request)
+        parts, cut = _capped(tuple(_parts(request, asked)), request.max_output_tokens)
+        refused = isinstance(asked, AnswerAsked) and not asked.worked
         calls = any(isinstance(part, ToolCallPart) for part in parts)
         read_tokens = math.ceil(len(request.model_dump_json(exclude_defaults=True)) / _TOKEN)
         return ModelResponse(
             model=model,
             provider=self.name,
             parts=parts,
-            stop_reason="length" if cut else "tool_calls" if calls else "end",
+            stop_reason="length" if cut else "refusal" if refused else "tool_calls" if calls else "end",
             usage=Usage(calls=1, input_tokens=read_tokens, output_tokens=_tokens(parts), cost_usd=0.0),
         )
 
 
-def _parts(request: ModelRequest) -> Iterator[Part]:
-    asked = read(request)
+def _parts(request: ModelRequest, asked: Asked) -> Iterator[Part]:
     match asked:
         case PlanAsked():
             text = write_plan(asked)
