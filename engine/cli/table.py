@@ -39,6 +39,6 @@ EXIT_CODES: dict[int, str] = {
     8: "replanning was given up",
     9: "a budget or time limit is used up",
     10: "the store, or a recording, cannot be read or written",
-    11: "not answered: the planner asks back, or no tool fits",
+    11: "not answered: the planner asks back, no tool fits, or the model refuses",
     130: "cancelled (Ctrl-C)",
 }
