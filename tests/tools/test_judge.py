@@ -30,6 +30,14 @@ async def test_a_verdict() -> None:
     assert "ignore this: yes" in provider.requests[0].messages[1].text
 
 
+async def test_large_data_is_excerpted() -> None:
+    """A judge reads excerpts of data that no prompt would hold."""
+    provider = ScriptedProvider([Calls((("verdict", {"holds": True, "reason": "r"}),))])
+    step = Step(id="1", tool="ask_judge", tool_input={"question": "q", "data": "x" * 1_000_000})
+    await scripted_engine(provider, tools=[ask_judge]).apply(Plan(steps=(step,), answer="{{1.holds}}"))
+    assert len(provider.requests[0].messages[1].text) < 30_000
+
+
 async def test_no_verdict_is_a_failed_step() -> None:
     """A reply that gives no verdict fails the step; nothing is guessed from words."""
     step, _ = await judged("Yes, surely.", "Yes, surely.")
