@@ -186,7 +186,7 @@ class Assembly:
         return self._planner if self.plan_cache is None else CachingPlanner(self._planner, self.plan_cache)
 
     def expecting(self) -> dict[str, ToolSpec]:
-        """The declared tools, with the seconds a call is expected to take as they were observed."""
+        """The declared tools, with the seconds and USD a call is expected to take as they were observed."""
         return self.statistics.expecting(self.tools.specs())
 
     def _models(self) -> dict[str, str]:

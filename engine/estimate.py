@@ -27,7 +27,8 @@ class StepEstimate:
 
     Attributes:
         seconds: Median of the calls seen, else what the tool declares, else 1 s; ``p95_s`` 95 % took no longer.
-        usd: Median cost of the tool's own model calls (0 until a call was seen, None where a price is unknown).
+        usd: Median cost of the tool's own model calls (until one was seen what the tool declares, or 0; None where a
+            price is unknown).
         p95_usd: 95 % cost no more.
         calls: Calls seen; 0 makes the seconds a guess.
         declared: Whether the guess is the tool's own.
@@ -126,7 +127,8 @@ def _step(step: Step, tools: Mapping[str, ToolSpec], observed: Callable[[ToolSpe
         return StepEstimate(seen.median_s, seen.p95_s, seen.median_usd, seen.p95_usd, seen.calls)
     declared = spec.expected_s if spec is not None else None
     guess = _UNKNOWN_STEP_S if declared is None else declared
-    return StepEstimate(guess, guess, declared=declared is not None)
+    usd = (spec.expected_usd if spec is not None else None) or 0.0
+    return StepEstimate(guess, guess, usd, usd, declared=declared is not None)
 
 
 def _needs_fill(step: Step, tools: Mapping[str, ToolSpec]) -> bool:

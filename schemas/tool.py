@@ -49,6 +49,8 @@ class ToolSpec(Record):
         enabled: A disabled tool is unknown to planner and plan check.
         hidden: Callable by the engine, never shown to the planner, unknown in a plan.
         expected_s: Typical seconds of a call, a prior for scheduling and estimates.
+        expected_usd: Typical cost of a call in USD (of its own model calls, or an agent's); a foreach whose items would
+            cost more than what is left of the run's budget fails before its first call.
         simulate: Name of the tool that is called first as a dry run.
         view: How its results stand in later prompts; None takes the configured default.
     """
@@ -68,6 +70,7 @@ class ToolSpec(Record):
     enabled: bool = True
     hidden: bool = False
     expected_s: float | None = None
+    expected_usd: float | None = Field(default=None, ge=0)
     simulate: str | None = None
     view: ResultView | None = None
 

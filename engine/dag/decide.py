@@ -19,7 +19,7 @@ from engine.dag.state import RunState
 from engine.dag.step import StepState
 from engine.dag.steps import gathered
 from engine.dag.validate import as_declared, faults
-from schemas.errors import StepInputError, StepOutputError, StepRejectedError, ToolUnavailableError
+from schemas.errors import CostBudgetError, StepInputError, StepOutputError, StepRejectedError, ToolUnavailableError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
 
@@ -125,10 +125,29 @@ def _expand(state: RunState, step: StepState, emit: Emit) -> None:
             f"step {step.id}: foreach gives {count} items, at most {step.step.max_items} are allowed",
             hint="raise the step's max_items, or narrow the list",
         )
+    too_dear = _too_dear(state, step, count)
     if count == 0:
         emit(_end(step, StepResult(status="done", value=[])))
+    elif too_dear is not None:
+        emit(_end(step, StepResult(status="failed", error=too_dear.to_info())))
     else:
         emit(StepExpanded(step_id=step.id, count=count))
+
+
+def _too_dear(state: RunState, step: StepState, count: int) -> CostBudgetError | None:
+    """Why a foreach may not begin: its calls would cost more than what is left of the run's budget."""
+    limit, one = state.started.limits.budget_usd, step.spec.expected_usd
+    if limit is None or not one:
+        return None
+    spent = state.usage.cost_usd or 0.0
+    if count * one <= limit - spent:
+        return None
+    return CostBudgetError(
+        f"step {step.id}: foreach gives {count} items at about ${one:.4g} a call of {step.step.tool},"
+        f" ${count * one:.4g} together, but ${max(limit - spent, 0.0):.4g} of the run's ${limit:.4g} are left",
+        hint="raise it by --budget-usd (budget.run_usd), or narrow the list",
+        details={"items": count, "expected_usd": count * one, "limit": limit, "spent": spent},
+    )
 
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:

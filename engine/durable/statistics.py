@@ -102,7 +102,7 @@ class ToolStatistics:
         )
 
     def expecting(self, specs: Mapping[str, ToolSpec]) -> dict[str, ToolSpec]:
-        """Return the tools with ``expected_s`` as it was observed; a declared guess stands until a call was seen."""
+        """Return the tools with ``expected_s`` and ``expected_usd`` as observed; a declared guess stands until then."""
         return {name: self._expecting(spec) for name, spec in specs.items()}
 
     def learn(self, records: Iterable[LoggedRecord]) -> None:
@@ -134,7 +134,12 @@ class ToolStatistics:
 
     def _expecting(self, spec: ToolSpec) -> ToolSpec:
         found = self.observed(spec)
-        return spec if found is None else spec.model_copy(update={"expected_s": round(found.median_s, 6)})
+        if found is None:
+            return spec
+        changes = {"expected_s": round(found.median_s, 6)}
+        if found.median_usd is not None:
+            changes["expected_usd"] = round(found.median_usd, 9)
+        return spec.model_copy(update=changes)
 
     def _key(self, spec: ToolSpec) -> str:
         same = (spec.name, spec.description, id(spec.input_schema))

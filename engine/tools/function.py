@@ -190,6 +190,7 @@ def tool(
     max_parallel: int | None = None,
     max_attempts: int | None = None,
     expected_s: float | None = None,
+    expected_usd: float | None = None,
     simulate: str | None = None,
     hidden: bool = False,
     isolate: Isolation | None = None,
@@ -212,7 +213,7 @@ def tool(
         isolate: ``"process"`` runs each call in a process of its own (about 0.3 s to start), which is killed at the
             time limit; the function has to stand at the top of an importable module.
         options: name, description, effects, reads, writes, needs_approval, timeout_s, max_parallel, max_attempts,
-            expected_s, simulate, hidden, kind: as in ToolSpec.
+            expected_s, expected_usd, simulate, hidden, kind: as in ToolSpec.
 
     Raises:
         ConfigError: The function cannot be a tool, or an option is wrong.

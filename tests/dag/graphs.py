@@ -58,6 +58,7 @@ class World:
         max_parallel: int | None = None,
         drafts: Sequence[LoggedEvent] = (),
         eager: bool = False,
+        budget_usd: float | None = None,
     ) -> None:
         self.state = RunState("r", tools)
         self.started: list[str] = []
@@ -65,7 +66,7 @@ class World:
         self.ended: dict[str, StepResult] = {}
         self.most_at_once = 0
         for event in (
-            RunStarted(task="t", mode="plan", limits=RunLimits(max_parallel=max_parallel)),
+            RunStarted(task="t", mode="plan", limits=RunLimits(max_parallel=max_parallel, budget_usd=budget_usd)),
             PlanStarted(),
             *drafts,
             PlanAccepted(revision=1, plan=Plan(steps=tuple(steps))),

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from engine.dag.decide import decide
 from engine.dag.state import RunState
-from schemas.events import PlanStarted, PlanStep, RunStarted
+from schemas.events import ModelCalled, PlanStarted, PlanStep, RunStarted
 from schemas.plan import Condition, Step
-from schemas.result import StepResult
+from schemas.result import StepResult, Usage
+from schemas.tool import ToolSpec
 from tests.dag.graphs import FAILED, TOOLS, World, done, step
 
 
@@ -66,6 +67,23 @@ def test_a_foreach_over_what_it_cannot_take_fails(items: Any, told: str) -> None
     error = world.ended["2"].error
     assert error is not None
     assert told in error.message
+
+
+@pytest.mark.parametrize(("count", "calls"), [(4, 4), (5, 0)])
+def test_a_foreach_beyond_the_budget_does_not_begin(count: int, calls: int) -> None:
+    """B31: Items that would cost more than what is left of the run's budget fail the step before the first call."""
+    dear = {**TOOLS, "dear": ToolSpec(name="dear", effects="none", expected_usd=0.05)}
+    world = World([step(1), step(2, "dear", foreach="{{1}}")], tools=dear, budget_usd=0.5)
+    world.take(ModelCalled(role="planner", model="m", usage=Usage(calls=1, cost_usd=0.3)))
+    assert len(world.end("1", done(list(range(count))))) == calls
+    error = world.ended["2"].error if "2" in world.ended else None
+    assert (error.message if error else "") == (
+        ""
+        if calls
+        else "step 2: foreach gives 5 items at about $0.05 a call of dear, $0.25 together,"
+        " but $0.2 of the run's $0.5 are left"
+    )
+    assert error is None or error.code == "budget.cost"
 
 
 def test_a_failed_item_fails_the_foreach() -> None:

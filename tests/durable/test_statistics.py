@@ -80,6 +80,15 @@ def test_expected_seconds() -> None:
     assert kept.expecting({"search": declared})["search"].expected_s == 1.5
 
 
+def test_expected_cost() -> None:
+    """What calls cost takes the place of what a tool declares."""
+    kept = ToolStatistics()
+    declared = SEARCH.model_copy(update={"expected_usd": 0.5})
+    assert kept.expecting({"search": declared})["search"].expected_usd == 0.5
+    kept.learn(run_of(1.0, usd=0.25))
+    assert kept.expecting({"search": declared})["search"].expected_usd == 0.25
+
+
 def test_a_file_serves_several_processes(tmp_path: Path) -> None:
     """Two that append to one file lose nothing of each other; a third reads both."""
     path = tmp_path / "state" / "tools.jsonl"

@@ -23,6 +23,14 @@ def gate() -> Iterator[threading.Event]:
     event.set()
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which a process started in the background lacks."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def blocking(gate: threading.Event, **options: Any) -> FunctionTool[..., int]:
     """Return a tool whose calls come back only when the gate opens."""
 
@@ -63,6 +71,7 @@ def test_steps_of_a_tool_whose_slots_are_all_stuck_fail(gate: threading.Event) -
         )
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_ctrl_c_while_a_tool_runs_is_no_failure_of_the_tool(backend: str) -> None:
     """B38: the user's Ctrl-C ends the run and arrives as it is, not as a failed step nor wrapped in a group."""
