@@ -105,7 +105,9 @@ class Assembly:
         self.statistics = statistics or _statistics(self.loaded)
         self.plan_cache = plan_cache or _plan_cache(self.loaded)
         limits = self.settings.limits
-        self._planner: Planner = planner or LLMPlanner(max_repairs=limits.max_repairs)
+        self._planner: Planner = planner or LLMPlanner(
+            max_repairs=limits.max_repairs, catalogue_tokens=limits.catalogue_tokens
+        )
         self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
         results = self.settings.results
         self.rules = Rules(results, summaries=self.settings.roles.summarizer is not None)

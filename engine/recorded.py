@@ -8,7 +8,7 @@ from typing import cast
 
 from engine.journal import Inbox
 from engine.loop import Happening
-from engine.planner.llm import BEGAN_ANEW
+from engine.planner.reply import BEGAN_ANEW
 from gateway.providers.replay import Recording, ReplayProvider
 from schemas.errors import CostBudgetError, EngineError, StoreError, from_info
 from schemas.events import (

@@ -231,6 +231,8 @@ class Limits(Record):
         max_steps: Steps the planner may write in one plan; never binds a plan that a person applies.
         max_replans: Replans before giving up.
         max_repairs: Repair requests for one unreadable plan.
+        catalogue_tokens: Tokens of the planner's prompt that describe tools; of more tools than fit, the likely ones
+            stand there in full.
         max_turns: ReAct turns.
         error_rate: Share of ended steps (at least four) that failed, from which a replan is due.
         similarity: From this likeness (0–1) to a failed plan on, a new plan is not tried.
@@ -242,6 +244,7 @@ class Limits(Record):
     max_steps: int = Field(default=12, ge=1)
     max_replans: int = Field(default=3, ge=0)
     max_repairs: int = Field(default=2, ge=0)
+    catalogue_tokens: int = Field(default=6_000, ge=300)
     max_turns: int = Field(default=12, ge=1)
     error_rate: float = Field(default=0.5, gt=0, le=1)
     similarity: float = Field(default=0.9, gt=0, le=1)

@@ -13,18 +13,13 @@ from typing import Any, cast
 from engine.planner.arguments import Schema, portable, without_null
 from schemas.tool import ToolSpec
 
-__all__ = ["catalogue_line", "catalogue_lines", "shape"]
+__all__ = ["catalogue_line", "shape"]
 
 _NOTED = ("format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 _LARGEST_NOTED = 1_000  # a length limit beyond this tells a model nothing
 _DEPTH = 4
 _RESULT_CHARS = 400
 _MOST_OPTIONS = 40
-
-
-def catalogue_lines(tools: Sequence[ToolSpec]) -> list[str]:
-    """Return the tools by name: the same lines for any order of the same tools."""
-    return [catalogue_line(tool) for tool in sorted(tools, key=lambda tool: tool.name)]
 
 
 def catalogue_line(tool: ToolSpec) -> str:

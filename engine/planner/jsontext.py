@@ -34,6 +34,22 @@ def loads(text: str) -> Any:
     return value
 
 
+def repeated_keys(text: str) -> list[str]:
+    """Return the keys that one object of a JSON value has more than once: the last one counts, and RFC 8259 warns.
+
+    >>> repeated_keys('{"a": 1, "b": {"c": 1, "c": 2}}')
+    ['c']
+    """
+    found: dict[str, None] = {}
+
+    def noted(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        found.update((key, None) for key, _ in pairs if key in seen or seen.add(key))
+
+    json.loads(text, object_pairs_hook=noted)
+    return list(found)
+
+
 def _syntax(text: str, at: int, said: str) -> PlanParseError:
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
     near = text[max(0, at - _AROUND) : at + _AROUND].replace("\n", " ").strip()

@@ -121,18 +121,15 @@ def choose_form(tools: Sequence[ToolSpec], declared: str, tier: str, refused: st
         ConfigError: A tool has a name that plans keep for themselves.
     """
     limits = LIMITS.get(declared) or LIMITS["unions"]
-    found: list[tuple[Dialect, Schema]] = [
-        (dialect, compile_grammar(tools, dialect, described=limits.described)) for dialect in limits.dialects
-    ]
     reason = refused
-    if tier == "schema" and not refused:
-        for dialect, grammar in found:
-            broken = next(broken_rules(grammar, limits), None)
-            if broken is None:
-                return Form(dialect, "schema", grammar, reason)
-            reason = reason or str(broken)
-    dialect, grammar = found[0]
-    return Form(dialect, "text" if tier == "text" else "tool", grammar, reason)
+    for dialect in limits.dialects if tier == "schema" and not refused else ():
+        grammar = compile_grammar(tools, dialect, described=limits.described)
+        broken = next(broken_rules(grammar, limits), None)
+        if broken is None:
+            return Form(dialect, "schema", grammar, reason)
+        reason = reason or str(broken)
+    grammar = compile_grammar(tools, limits.dialects[0], described=limits.described)
+    return Form(limits.dialects[0], "text" if tier == "text" else "tool", grammar, reason)
 
 
 def broken_rules(schema: Mapping[str, Any], limits: Limits) -> Iterator[Broken]:

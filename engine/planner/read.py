@@ -13,7 +13,7 @@ from typing import Any, cast
 from engine.dag.build import Problem
 from engine.planner.arguments import Dialect
 from engine.planner.items import Answer, Ask, Notes, json_kind, read_item, validated
-from engine.planner.jsontext import loads
+from engine.planner.jsontext import loads, repeated_keys
 from engine.planner.stream import PlanScanner
 from engine.planner.thoughts import ThoughtFilter
 from schemas.errors import PlanParseError
@@ -23,6 +23,7 @@ from schemas.tool import ToolSpec
 _FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)\n?\s*```\s*$", re.S)
 PLAN_TEXTS = ("question", "answer", "expected_output_format")
 _OTHER_NAMES = {"ask": "question", "reason": "question", "guidance": "question"}
+_COMMENT = "JSON has no comments"
 WANTED = 'a plan is an object with "steps"'
 
 
@@ -59,7 +60,7 @@ class PlanReader:
         self._tools = tools
         self._dialect: Dialect = dialect
         self._goal = goal
-        self._next = first_id
+        self._first = self._next = first_id
         self._index = 0
         self._scanner = PlanScanner()
         self._thoughts = ThoughtFilter()
@@ -73,6 +74,21 @@ class PlanReader:
         """The reply so far."""
         return "".join(self._raw)
 
+    @property
+    def calls(self) -> int:
+        """How many calls there are so far, those that cannot be read included."""
+        return self._next - self._first
+
+    @property
+    def begun(self) -> bool:
+        """Whether the list of steps has begun."""
+        return self._scanner.state not in ("prose", "seeking")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the plan is whole."""
+        return self._scanner.state == "done"
+
     def feed(self, text: str) -> list[Step]:
         """Take the next piece of the reply and return the steps that closed in it. Cost: linear in the reply."""
         self._raw.append(text)
@@ -81,12 +97,20 @@ class PlanReader:
             self._take_text(item)
         return self._steps[before:]
 
-    def finish(self) -> Reading:
-        """Return what came of the whole reply."""
+    def finish(self, stopped: str = "") -> Reading:
+        """Return what came of the whole reply.
+
+        Args:
+            stopped: Why it was not read to its end, if it was not.
+        """
         state = self._scanner.state
         fields = self._without_steps() if state in ("prose", "seeking") else self._around_steps()
-        if state in ("steps", "tail"):
+        if stopped:
+            where = "$.steps" if state in ("steps", "tail") else "$"
+            self._notes.problem(where, stopped, "write the plan, no longer than needed, and nothing else", code="size")
+        elif state in ("steps", "tail"):
             self._cut_off()
+        self._second_plan()
         for fault in self._scanner.faults:
             self._notes.problem(fault.path, fault.message, "write strict JSON", code="parse")
         plan = self._assemble(fields)
@@ -101,6 +125,7 @@ class PlanReader:
             self._index += 1
             self._next += 1
             return
+        self._repeated(path, text)
         self._take(item)
 
     def _take(self, item: Any) -> None:
@@ -129,8 +154,21 @@ class PlanReader:
             if self._scanner.state != "tail":
                 self._notes.problem("$", f"outside the steps: {exc.message}", code="parse")
             return {}
+        self._repeated("$", self._scanner.rest())
         fields.pop("steps", None)
         return fields
+
+    def _repeated(self, path: str, text: str) -> None:
+        keys = repeated_keys(text)
+        self._notes.warnings += [f"{path}: {key!r} is written twice, {_kept(path, key)} counts" for key in keys]
+
+    def _second_plan(self) -> None:
+        after = "".join(self._scanner.after)
+        if '"steps"' in after:
+            second = PlanScanner()
+            second.feed(after)
+            if second.state not in ("prose", "seeking"):
+                self._notes.warnings.append("the reply holds a second plan; the first one counts")
 
     def _cut_off(self) -> None:
         whole = f"{self._index} whole step{'' if self._index == 1 else 's'}"
@@ -144,14 +182,17 @@ class PlanReader:
         for fields in reversed(objects):
             if fields.keys() & {"steps", *PLAN_TEXTS, *_OTHER_NAMES}:
                 return self._document(fields)
-        if objects:
+        nothing = _nothing(self.raw)
+        if _COMMENT in nothing:
+            self._notes.problem("$", nothing, WANTED, code="parse")
+        elif objects:
             keys = ", ".join(objects[-1]) or "none"
             self._notes.problem("$.steps", "this field is missing", f"{WANTED}; fields there: {keys}")
         elif any(isinstance(value, list) and dict in map(type, cast("list[Any]", value)) for value in values):
             self._notes.problem("$", "expected an object, got a list", WANTED, code="parse")
         else:
             unfinished = "the reply is cut off in the middle of its thoughts" if self._thoughts.inside else ""
-            self._notes.problem("$", unfinished or _nothing(self.raw), WANTED, code="parse")
+            self._notes.problem("$", unfinished or nothing, WANTED, code="parse")
         return {}
 
     def _document(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -200,6 +241,10 @@ def plan_fields(fields: dict[str, Any], has_steps: bool, notes: Notes) -> dict[s
             unknown.remove(name)
     notes.ignored("$", unknown)
     return known
+
+
+def _kept(path: str, key: str) -> str:
+    return "the first one" if (path, key) == ("$", "steps") else "the last one"
 
 
 def _nothing(raw: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from engine.planner.arguments import Dialect
-from engine.planner.catalogue import catalogue_lines
 from engine.planner.grammar import compact
 from engine.planner.jsontext import loads
 from engine.planner.limits import Form
@@ -20,10 +19,6 @@ from schemas.tool import ToolSpec
 
 EMIT = "emit_plan"
 _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
-_OTHER_TOOLS = (
-    "There are more tools, of which you only see the names. If you need one of them, write only"
-    ' {"ask": "details: name, name"}; you are then shown what they take.'
-)
 _WRITTEN: Mapping[str, str] = {
     "strings": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text.\n',
     "filled": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text; '
@@ -33,22 +28,16 @@ _INPUT_CHARS = 1_000
 _TRIED_PLANS = 3
 
 
-def system_prompt(shown: Sequence[ToolSpec], others: Sequence[ToolSpec] = (), dialect: Dialect = "unions") -> str:
-    """Return the instructions with the tools, sorted by name: the same for every request over these tools.
+def system_prompt(catalogue: str, dialect: Dialect = "unions") -> str:
+    """Return the instructions with the tools: the same for every request that shows the same of them.
 
     Args:
-        shown: Tools described in full.
-        others: Tools named only.
+        catalogue: The tools as the model reads them; empty where there are none.
         dialect: How arguments are written.
     """
     written = [_WRITTEN[dialect]] if dialect in _WRITTEN else []
-    parts = [_PROMPT.rstrip(), "", *written, "# Tools", "", *catalogue_lines(shown)]
-    if not shown:
-        parts.append("There are none: answer, or ask.")
-    if others:
-        names = ", ".join(sorted(tool.name for tool in others))
-        parts += ["", _OTHER_TOOLS, names]
-    return "\n".join(parts) + "\n"
+    tools = catalogue or "There are none: answer, or ask."
+    return "\n".join([_PROMPT.rstrip(), "", *written, "# Tools", "", tools]) + "\n"
 
 
 def tail(request: PlanRequest) -> str:
@@ -61,9 +50,10 @@ def tail(request: PlanRequest) -> str:
     return "\n\n".join(parts)
 
 
-def model_request(messages: Sequence[Message], form: Form, model: str) -> ModelRequest:
-    """Return the call that makes a model write a plan in this form."""
-    asked = ModelRequest(messages=tuple(messages), model=model, cache_prefix=1, form=str(form))
+def model_request(messages: Sequence[Message], form: Form, model: str, note: str = "") -> ModelRequest:
+    """Return the call that makes a model write a plan in this form; the record says the form, and the note."""
+    told = "; ".join(part for part in (str(form), note) if part)
+    asked = ModelRequest(messages=tuple(messages), model=model, cache_prefix=1, form=told)
     match form.tier:
         case "schema":
             return asked.model_copy(update={"output": OutputSchema(name="plan", json_schema=form.grammar)})

@@ -48,6 +48,7 @@ class PlanScanner:
             (after the steps), ``done``, or ``broken`` (brackets that do not match).
         faults: What was wrong between the steps.
         others: The last whole JSON objects and lists that were no plan.
+        after: The text after the plan.
         count: Steps seen so far.
     """
 
@@ -55,6 +56,7 @@ class PlanScanner:
         self.state: State = "prose"
         self.faults: list[Fault] = []
         self.others: list[str] = []
+        self.after: list[str] = []
         self.count = 0
         self._closed: list[str] = []  # items that closed during this feed
         self._stack: list[str] = []
@@ -95,6 +97,7 @@ class PlanScanner:
             "prose": self._skip,
             "steps": self._items,
             "tail": self._finish,
+            "done": self._keep,
         }
         move = moves.get(self.state)
         return (move(text, at) if move else len(text)), ""
@@ -193,6 +196,10 @@ class PlanScanner:
         if not self._stack:
             self.state = "done"
         return end
+
+    def _keep(self, text: str, at: int) -> int:
+        self.after.append(text[at:])
+        return len(text)
 
     def _structure(self, text: str, at: int) -> int:
         """Go on to the next bracket or the end of the string, and return where that is."""

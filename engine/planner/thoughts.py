@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-_OPEN = "<think>"
-_CLOSE = "</think>"
+_OPENS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
 
 
 class ThoughtFilter:
-    """Push filter for a reply that may begin with ``<think>…</think>``. Cost: linear in the reply."""
+    """Push filter for a reply that may begin with ``<think>…</think>`` or a like tag. Cost: linear in the reply."""
 
     def __init__(self) -> None:
         self._held = ""
+        self._close = ""
         self._state: Literal["start", "inside", "after"] = "start"
 
     @property
@@ -32,15 +32,16 @@ class ThoughtFilter:
         self._held += text
         if self._state == "start":
             begun = self._held.lstrip()
-            if _OPEN.startswith(begun):
+            opened = next((tag for tag in _OPENS if begun.startswith(tag)), "")
+            if not opened and any(tag.startswith(begun) for tag in _OPENS):
                 return ""
-            if not begun.startswith(_OPEN):
+            if not opened:
                 return self._release(self._held)
-            self._state = "inside"
-        end = self._held.find(_CLOSE)
+            self._state, self._close = "inside", f"</{opened[1:]}"
+        end = self._held.find(self._close)
         if end >= 0:
-            return self._release(self._held[end + len(_CLOSE) :])
-        self._held = self._held[1 - len(_CLOSE) :]
+            return self._release(self._held[end + len(self._close) :])
+        self._held = self._held[1 - len(self._close) :]
         return ""
 
     def _release(self, text: str) -> str:

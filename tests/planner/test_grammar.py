@@ -172,7 +172,7 @@ def test_decoder(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_walks(dialect: Dialect) -> None:
-    """Whatever a constrained decoder can write has right names and types; all else is typed and mended once asked."""
+    """B14: What a constrained decoder can write has right names and types; all else is typed, and mended once asked."""
     counts = anyio.run(_walked, [*builtin_catalogue(), *ALL], dialect, 40, {"steps": [{"answer": "mended"}]})
     assert {"missing_step", "input"} <= counts.keys()
 
@@ -206,7 +206,7 @@ async def _mended(found: Outcome, tools: Sequence[ToolSpec], dialect: Dialect, r
     declared = dialect if dialect in LIMITS else "anthropic"
     model = ScriptedModel([found.reply, repair], dialect=declared, chunk=10_000)
     request = PlanRequest(task="t", tools=tuple(tools), max_steps=50)
-    made = await deltas(model, request, max_shown=100)
+    made = await deltas(model, request)
     assert isinstance(made[-1], PlanReady), found.reply
     assert len([delta for delta in made if isinstance(delta, Repairing)]) == int(bool(found.codes)), found.reply
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.dag.build import check_plan
 from engine.planner.arguments import Dialect
 from engine.planner.items import Answer, Ask, Notes, compact, expand, read_item
 from schemas.errors import PlanSchemaError
@@ -132,3 +133,18 @@ def test_second_meaning() -> None:
     notes = Notes()
     assert read_item({"answer": "a", "mood": 1}, "1", BY_NAME, "unions", "$", notes) == Answer("a")
     assert notes.warnings == ["$.mood: unknown field, ignored"]
+
+
+def test_left_out() -> None:
+    """B20: Where all arguments are written, an empty text leaves an optional one out; a required one stays empty."""
+    item = {
+        "step": {"search": {"query": "", "limit": ""}},
+        "depends_on": [],
+        "when": [],
+        "foreach": "",
+        "rationale": "",
+    }
+    step = expand(item, 1, TOOLS, "filled")
+    assert isinstance(step, Step)
+    assert step.tool_input == {"query": ""}
+    assert check_plan(Plan(steps=(step,)), BY_NAME) == []

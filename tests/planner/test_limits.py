@@ -75,7 +75,7 @@ def test_nestful(bench_data: Path) -> None:
 
 
 def test_dialect() -> None:
-    """A provider that caps optional properties is asked for all of them once there are too many, with the reason."""
+    """B14: A provider that caps optional properties is asked for all once there are too many, with the reason."""
     few, many = choose_form(made_up(5), "anthropic", "schema"), choose_form(made_up(160), "anthropic", "schema")
     assert str(few) == "schema, strings"
     assert str(many).startswith("schema, filled: $.$defs.full_")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import cast
 
+import anyio
+import anyio.lowlevel
 import pytest
 
+from engine.planner.llm import LLMPlanner
+from gateway.estimate import text_tokens
 from schemas.errors import (
+    ModelOutputError,
     ModelRefusalError,
     ModelRequestError,
     ModelUnavailableError,
@@ -16,9 +24,19 @@ from schemas.errors import (
     PlanSchemaError,
 )
 from schemas.fence import read_fences
-from schemas.model import Done, ModelResponse, Restart, TextDelta, ToolCallPart
+from schemas.model import (
+    Done,
+    ModelChunk,
+    ModelRequest,
+    ModelResponse,
+    ReasoningDelta,
+    Restart,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallPart,
+)
 from schemas.plan import Step
-from schemas.planning import PastStep, PlanHistory, PlanReady, PlanText, Repairing
+from schemas.planning import PastStep, PlanDelta, PlanHistory, PlanReady, PlanText, Repairing
 from tests.planner.doubles import SEARCH, TOOLS, ScriptedModel, asked, deltas, drafts, planned, tool
 
 pytestmark = pytest.mark.anyio
@@ -31,10 +49,10 @@ PAST = PlanHistory(
 )
 
 
-async def rejected(*replies: str, **options: int) -> PlanError:
+async def rejected(*replies: str, chunk: int = 7, **options: int) -> PlanError:
     """The error after replies that are no plan."""
     with pytest.raises(PlanError) as caught:
-        await planned(ScriptedModel(list(replies)), **options)
+        await planned(ScriptedModel(list(replies), chunk=chunk), None, **options)
     return caught.value
 
 
@@ -124,10 +142,11 @@ async def test_graph(item: str) -> None:
     assert isinstance(await rejected(f'{{"steps":[{item},{other}]}}', max_repairs=0), PlanGraphError)
 
 
-async def test_max_steps() -> None:
+@pytest.mark.parametrize("chunk", [7, 1_000])
+async def test_max_steps(chunk: int) -> None:
     """B23: More steps than allowed are a repair request, then a rejection."""
     reply = '{"steps":[{"search":"a"},{"search":"b"},{"search":"c"}]}'
-    model = ScriptedModel([reply, reply, reply])
+    model = ScriptedModel([reply, reply, reply], chunk=chunk)
     with pytest.raises(PlanSchemaError, match="3 steps, at most 2"):
         await planned(model, asked(max_steps=2))
     assert len(model.requests) == 3
@@ -224,11 +243,25 @@ async def test_large_catalogue() -> None:
     """Of a large catalogue the likely tools are shown, and others when the model asks for their details."""
     many = tuple(tool(f"tool_{number}", ["text"], text="string") for number in range(200))
     model = ScriptedModel(['{"steps":[{"ask":"details: tool_7"}]}', '{"steps":[{"tool_7":"a"}]}'])
-    plan = await planned(model, asked("Search the height of Everest", tools=(*many, *TOOLS)))
+    plan = await planned(model, asked("Search the height of Everest", tools=(*many, *TOOLS)), catalogue_tokens=900)
     shown = [json.dumps(request.output.json_schema) for request in model.requests if request.output]
     assert ["call_search" in text for text in shown] == [True, True]
     assert ['call_tool_7"' in text for text in shown] == [False, True]
     assert plan.steps[0].tool == "tool_7"
+
+
+async def test_prompt_within_its_cap() -> None:
+    """B78: 200 tools: the prompt holds no more of them than its cap, and the grammar only those shown in full."""
+    many = tuple(tool(f"tool_{number}", ["text"], text="string") for number in range(200))
+    model = ScriptedModel([GOOD])
+    await planned(model, asked("Search the height of Everest, convert it", tools=(*many, *TOOLS)), catalogue_tokens=900)
+    text = model.requests[0].messages[0].text
+    schema = json.dumps(model.requests[0].output.json_schema if model.requests[0].output else {})
+    assert text_tokens(len(text.partition("# Tools")[2])) <= 901
+    assert "call_search" in schema
+    assert "call_convert" in schema
+    assert schema.count('"call_tool_') < 100
+    assert "of 203 tools in full" in model.requests[0].form
 
 
 async def test_details_without_end() -> None:
@@ -236,7 +269,7 @@ async def test_details_without_end() -> None:
     many = tuple(tool(f"tool_{number}") for number in range(60))
     model = ScriptedModel([f'{{"steps":[{{"ask":"details: tool_{number}"}}]}}' for number in (57, 58, 59, 56)])
     with pytest.raises(PlanSchemaError, match="details of tools were shown already"):
-        await planned(model, asked(tools=many), max_repairs=1)
+        await planned(model, asked(tools=many), max_repairs=1, catalogue_tokens=300)
 
 
 async def test_no_tools() -> None:
@@ -251,3 +284,139 @@ async def test_many_at_once() -> None:
     found = await deltas(ScriptedModel([reply, GOOD]), asked(max_steps=2))
     assert drafts(found)[:2] == ["1", "2"]
     assert drafts(found) == ["1", "2", "1", "2"]
+
+
+class Endless(ScriptedModel):
+    """Begins with a text and then repeats a piece until it is closed; notes how much was taken, and why it ended."""
+
+    taken = 0
+    closed: BaseException | None = None
+
+    async def stream(
+        self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
+    ) -> AsyncIterator[ModelChunk]:
+        """Stream the script, or the endless reply first."""
+        if self.requests:
+            async for chunk in super().stream(request, role=role, step_id=step_id, revision=revision):
+                yield chunk
+            return
+        self.requests.append(request)
+        begin, piece = str(self.replies[0]).split("…")
+        try:
+            yield TextDelta(text=begin)
+            while True:
+                self.taken += len(piece)
+                yield ReasoningDelta(text=piece) if self.tier == "thoughts" else TextDelta(text=piece)
+        except BaseException as exc:
+            self.closed = exc
+            raise
+
+
+@pytest.mark.parametrize(
+    ("begin", "said", "most"),
+    [
+        ('{"steps":[…{"search":"a"},', "13 steps, at most 12", 300),
+        ('{"steps":[{"search":"a"},…nonsense,', "13 steps, at most 12", 300),
+        ('{"steps":[{"search":"a"}…    ', "more than 2,000 characters of blank space", 3_000),
+        ('…{"thought": [', "beyond 400,000 characters", 500_000),
+        ('{"steps":[{"search":"…a lot of words ', "beyond 400,000 characters", 500_000),
+    ],
+)
+async def test_endless(begin: str, said: str, most: int) -> None:
+    """A reply without end is stopped, its call closed with the reason, and the model told; the next reply counts."""
+    model = Endless([begin, GOOD])
+    found = await deltas(model)
+    assert isinstance(found[-1], PlanReady)
+    assert model.taken < most
+    assert isinstance(model.closed, ModelOutputError)
+    assert model.closed.details["usage"]["input_tokens"] > 0
+    assert said in model.requests[1].messages[-1].text
+
+
+async def test_endless_thoughts() -> None:
+    """A model that never stops thinking is stopped as well."""
+    model = Endless(["…hm, let me see, ", GOOD], tier="thoughts")
+    assert (await planned(model)).steps
+    assert model.taken < 1_100_000
+    assert "the thoughts went on" in model.requests[1].messages[-1].text
+
+
+async def test_endless_after_the_plan() -> None:
+    """Blank space without end after a whole plan costs nothing more, and the plan counts."""
+    model = Endless([f"{GOOD}… "])
+    last = (await deltas(model))[-1]
+    assert isinstance(last, PlanReady)
+    assert (model.taken, len(model.requests)) == (2_001, 1)
+    assert "blank space, after the plan; what came then is ignored" in last.warnings[0]
+
+
+async def test_cancelled_while_it_streams() -> None:
+    """A run that ends while a model writes without end closes the call."""
+    model = Endless(['{"steps":[{"search":"…a'])
+    with anyio.CancelScope() as scope:
+        async with aclosing(cast("AsyncGenerator[PlanDelta]", LLMPlanner().plan(asked(), model))) as stream:
+            async for _ in stream:
+                if model.taken > 50:
+                    scope.cancel()
+                    await anyio.lowlevel.checkpoint()
+    assert model.closed is not None
+    assert model.taken < 100
+
+
+async def test_five_megabytes_at_once() -> None:
+    """A reply of 5 MB in one piece is told to be too long, and its plan is not run."""
+    long = json.dumps({"steps": [{"search": "x" * 5_000_000}]})
+    error = await rejected(long, max_repairs=0, chunk=len(long))
+    assert "the reply went on beyond 400,000 characters" in error.message
+
+
+@pytest.mark.parametrize("order", ["text first", "call first", "mixed"])
+async def test_plan_in_text_and_call(order: str) -> None:
+    """A plan in the text and one in a tool call are not mixed up: the one begun first counts, with a warning."""
+    text = [TextDelta(text=piece) for piece in ("Let me plan {x}: ", GOOD[:40], GOOD[40:])]
+    other = GOOD.replace("Everest", "K2")
+    call = [ToolCallDelta(index=0, name="emit_plan", arguments=piece) for piece in (other[:40], other[40:])]
+    chunks = {
+        "text first": [*text, *call],
+        "call first": [*call, *text],
+        "mixed": [text[0], call[0], text[1], call[1], text[2]],
+    }[order]
+    last = (await deltas(ScriptedModel([chunks])))[-1]
+    assert isinstance(last, PlanReady)
+    assert last.plan.steps[0].tool_input == {"query": "Everest" if order == "text first" else "K2"}
+    assert len(last.plan.steps) == 2
+    assert "a second plan, in the reply's" in last.warnings[0]
+
+
+async def test_words_around_a_call() -> None:
+    """Prose with braces beside the tool call's plan changes nothing."""
+    chunks = [TextDelta(text='I write {"a": ['), ToolCallDelta(index=0, arguments=GOOD), TextDelta(text="]} done")]
+    last = (await deltas(ScriptedModel([chunks])))[-1]
+    assert isinstance(last, PlanReady)
+    assert (len(last.plan.steps), last.warnings) == (2, ())
+
+
+async def test_two_calls() -> None:
+    """Of two tool calls the first is the plan, and the warning says so."""
+    calls = [ToolCallDelta(index=0, arguments=GOOD), ToolCallDelta(index=1, arguments=GOOD)]
+    last = (await deltas(ScriptedModel([calls])))[-1]
+    assert isinstance(last, PlanReady)
+    assert last.warnings == ("only the first tool call of the reply is read",)
+
+
+async def test_details_by_words() -> None:
+    """A model may ask for tools by what they do."""
+    many = tuple(tool(f"tool_{number}") for number in range(100))
+    wanted = tool("grobnik", ["text"], text="string").model_copy(update={"description": "Fold paper cranes."})
+    model = ScriptedModel(['{"steps":[{"ask":"details: paper cranes"}]}', '{"steps":[{"grobnik":"a"}]}'])
+    plan = await planned(model, asked("Tool", tools=(*many, wanted)), catalogue_tokens=500)
+    assert plan.steps[0].tool == "grobnik"
+    assert "of 101 tools in full" in model.requests[0].form
+
+
+async def test_the_offline_model_sees_all() -> None:
+    """A reader of the grammar alone, which costs no tokens and cannot ask, is given every tool."""
+    many = tuple(tool(f"tool_{number}", ["text"], text="string") for number in range(900))
+    model = ScriptedModel(['{"steps":[{"tool_7":"a"}]}'], dialect="offline")
+    assert (await planned(model, asked(tools=many))).steps
+    assert model.requests[0].form == "schema, unions"

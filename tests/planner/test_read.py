@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.dag.build import check_plan
 from engine.planner.formats.loading import load_plan
 from engine.planner.read import PlanReader, Reading, read_reply
 from schemas.errors import PlanError, PlanParseError, PlanSchemaError
@@ -229,6 +231,71 @@ def test_positions() -> None:
     reader = PlanReader(BY_NAME, first_id=5)
     steps = reader.feed('{"steps":[{"search":"a"},{"search":"b",},{"search":"c"}]}')
     assert [step.id for step in steps] == ["5", "7"]
+
+
+@pytest.mark.parametrize("second", [COMPACT, BARE, f"```json\n{BARE}\n```", '{"steps":[]}'])
+def test_two_plans(second: str) -> None:
+    """Of two plans in one reply the first counts, and a warning says so."""
+    reading = read(f"{COMPACT}\nOr rather:\n{second}")
+    assert (reading.plan, reading.problems) == (read(COMPACT).plan, ())
+    assert reading.warnings == ("the reply holds a second plan; the first one counts",)
+    assert read(f'{COMPACT} The "steps" are few.').warnings == ()
+
+
+def test_repeated_keys() -> None:
+    """A key written twice in one object is a warning that says which one counts."""
+    reading = read('{"goal":"a","steps":[{"search":"a","search":"b"}],"goal":"c","steps":[{"search":"d"}]}')
+    assert [step.tool_input for step in reading.plan.steps] == [{"query": "b"}]
+    assert reading.plan.goal == "c"
+    assert reading.warnings == (
+        "$.steps[0]: 'search' is written twice, the last one counts",
+        "$: 'goal' is written twice, the last one counts",
+        "$: 'steps' is written twice, the first one counts",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"steps":[// first\n{"search":"a"}]}',
+        '{"steps":[{"search":"a"}, /* then */ {"search":"b"}]}',
+        '{"steps":[{"search":"a" // why\n}]}',
+        '{"steps":[{"search":"a"}] // end\n}',
+        '{// plan\n"steps":[{"search":"a"}]}',
+    ],
+)
+def test_comments(text: str) -> None:
+    """Comments are no JSON: a problem that says so, and never a step of its own."""
+    reading = read(text)
+    assert {problem.code for problem in reading.problems} == {"parse"}
+    assert "JSON has no comments" in "".join(map(str, reading.problems))
+    assert len(reading.plan.steps) <= 2
+
+
+def test_colliding_ids() -> None:
+    """An id that two steps share is told with both places; neither step is lost."""
+    reading = read('{"steps":[{"id":1,"tool":"search","tool_input":{"query":"a"}},{"id":"1","tool":"search"}]}')
+    assert [step.id for step in reading.plan.steps] == ["1", "1"]
+    [problem] = [one for one in check_plan(reading.plan, BY_NAME) if one.code == "duplicate"]
+    assert problem.path.startswith("$.steps[1]")
+
+
+@pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
+def test_tags_of_thoughts(tag: str) -> None:
+    """Whatever a model calls its thoughts, a plan drafted there is not the plan."""
+    assert read(f"<{tag}>\n{COMPACT}\n</{tag}>\n{BARE}").plan == read(BARE).plan
+
+
+def test_ten_thousand_steps() -> None:
+    """10,000 steps are read in proportion to their number."""
+
+    def seconds(count: int) -> float:
+        text = '{"steps":[' + ",".join(['{"search":"some words"}'] * count) + "]}"
+        begin = time.thread_time()
+        assert len(read(text).plan.steps) == count
+        return time.thread_time() - begin
+
+    assert seconds(10_000) < 0.5 + 40 * min(seconds(1_000) for _ in range(3))
 
 
 def test_tutorial_plans(bench_data: Path) -> None:

@@ -23,7 +23,7 @@ def test_any_chunking(pieces: list[str]) -> None:
 def test_only_at_the_beginning() -> None:
     """Thoughts are left out at the beginning only; later the tag is text."""
     assert left(["\n<think>a<b</think>c<think>d</think>"]) == "c<think>d</think>"
-    assert left(["<thinking>a"]) == "<thinking>a"
+    assert left(["<thinker>a"]) == "<thinker>a"
 
 
 def test_inside() -> None:

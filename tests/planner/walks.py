@@ -90,7 +90,9 @@ def _choose(matcher: LLMatcher, rng: random.Random, written: bytearray, *, closi
     enders = [byte for byte in _CLOSERS if byte in allowed]
     if enders and (closing or rng.random() < 0.2):
         return rng.choice(enders)
-    readable = [token for token in allowed if 32 <= token < 127 and (not closing or token != _COMMA)]
+    if closing and _COMMA in allowed:
+        return _COMMA  # nothing else ends a number that is not the last argument
+    readable = [token for token in allowed if 32 <= token < 127]
     return rng.choice(readable or allowed)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.providers.offline.lexicon import translated
+from gateway.lexicon import translated
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\u3005"
 _WORD = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+(?:'[a-z]+)?", re.IGNORECASE)

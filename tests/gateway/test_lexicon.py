@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.providers.offline.lexicon import translated
+from gateway.lexicon import translated
 from gateway.providers.offline.words import words
 from tests.gateway.providers.offline.asking import Offered, plan, text
 
