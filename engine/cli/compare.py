@@ -29,6 +29,7 @@ from engine.comparison.report import (
     failures,
     judge_line,
     judgement_line,
+    report_lines,
     spread_line,
 )
 from engine.sinks.words import one_line, seconds, shortened, usd
@@ -177,7 +178,12 @@ def show(found: Comparison, console: Console) -> None:
     console.print()
     console.print(Text(shortened(found.task, width), style="bold"))
     console.print()
-    console.print(_table(_fitting(columns(found), width)))
+    table = _fitting(columns(found), width)
+    if _width(table) <= width:
+        console.print(_table(table))
+    else:
+        for line in report_lines(table):
+            console.print(Text(line))
     console.print()
     for line in (spread_line(found), bound_line(found), PRICES):
         if line:

@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 
+from schemas.errors import StoreError
+
 OTHER = 1
 
 
@@ -26,12 +28,12 @@ def report(exc: BaseException, *, debug: bool) -> int:
     if isinstance(exc, OSError) and exc.errno == errno.ENOSPC:
         _drop_stdout()
         _say(error_line("the output cannot be written: no space left on the device"))
-        return OTHER
+        return StoreError.exit_code
     exit_code = getattr(exc, "exit_code", None)
     if exit_code is not None:
         message, hint = str(getattr(exc, "message", exc)), str(getattr(exc, "hint", ""))
         if hasattr(exc, "format_message"):
-            message, hint = exc.format_message(), _usage_hint(exc)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownArgumentType]
+            message, hint = exc.format_message().replace(": Value error, ", ": "), _usage_hint(exc)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType, reportUnknownArgumentType]
         _say(error_line(str(message), hint))  # pyright: ignore[reportUnknownArgumentType]
         return int(exit_code)
     _say(error_line(f"unexpected {type(exc).__name__}: {exc}", "this is a fault of the engine; --debug shows where"))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import json as jsonlib
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
 from engine.cli import options as given
 from engine.cli.session import connected, loaded, run_async, session
-from engine.sinks.words import fit, one_line, shortened
+from engine.sinks.words import fit, one_line
 from engine.tools.mcp.servers import ServerState
 from gateway.gateway import Gateway, ModelInfo
 from gateway.routing import Route
@@ -20,7 +22,7 @@ from schemas.errors import NoRouteError, ToolNotFoundError, ToolUnavailableError
 from schemas.settings import Roles
 from schemas.tool import ToolSpec
 
-DESCRIPTION_WIDTH = 72
+NARROWEST_COLUMN = 20
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -44,7 +46,7 @@ def tools(
         elif json:
             print(_json([spec.model_dump(mode="json") for spec in specs.values()]))
         else:
-            rows = [(spec.name, _effects(spec), _first_line(spec.description)) for spec in specs.values()]
+            rows = [(spec.name, _effects(spec), spec.description.strip().partition("\n")[0]) for spec in specs.values()]
             print(_table(("tool", "effects", "what it does"), rows) if rows else "no tools are declared")
         return _report(servers, table=name is None and not json, check=check)
 
@@ -142,13 +144,13 @@ def _effects(spec: ToolSpec) -> str:
     return ", ".join(words)
 
 
-def _first_line(text: str) -> str:
-    return shortened(text.strip().partition("\n")[0], DESCRIPTION_WIDTH)
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows under their heads; on a terminal the last column is cut to what is left of its width."""
     lines = [head, *([one_line(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(head))]
+    if sys.stdout.isatty():
+        left = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        widths[-1] = min(widths[-1], max(left, NARROWEST_COLUMN))
     return "\n".join(
         "  ".join(fit(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

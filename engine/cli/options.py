@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import ConfigError, NotFoundError
+from schemas.errors import ConfigError, EngineError, NotFoundError, PlanError, StoreError
 from schemas.events import ApproveMode, Mode
 from schemas.settings import Roles, Settings
 
@@ -98,23 +98,23 @@ def with_models(settings: Settings, choices: Sequence[str]) -> Settings:
     return settings.model_copy(update={"roles": settings.roles.model_copy(update=chosen)})
 
 
-def read_text(path: str, what: str) -> str:
+def read_text(path: str, what: str, unreadable: type[EngineError] = PlanError) -> str:
     """Return a file's text, or stdin's for ``-``.
 
     Raises:
         NotFoundError: There is no such file.
-        ConfigError: It cannot be read or is no UTF-8 text.
+        EngineError: It cannot be read or is no UTF-8 text: an ``unreadable`` one.
     """
     try:
         if path == "-":
             return typer.get_text_stream("stdin").read()
         return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{what} {path}: no UTF-8 text") from None
+        raise unreadable(f"{what} {path}: no UTF-8 text") from None
     except FileNotFoundError:
         raise NotFoundError(f"{what} {path}: no such file or directory", hint=_near_file(Path(path))) from None
     except OSError as exc:
-        raise ConfigError(f"{what} {path}: {(exc.strerror or str(exc)).lower()}") from None
+        raise unreadable(f"{what} {path}: {(exc.strerror or str(exc)).lower()}") from None
 
 
 def _near_file(path: Path) -> str:
@@ -131,26 +131,26 @@ def require_folder(path: str) -> None:
     """Refuse a file that cannot be written because its folder is missing, before anything is done for it.
 
     Raises:
-        ConfigError: There is no such folder.
+        StoreError: There is no such folder.
     """
     target = Path(path)
     if target.is_dir():
-        raise ConfigError(f"{path}: cannot be written: it is a folder", hint="name a file in it")
+        raise StoreError(f"{path}: cannot be written: it is a folder", hint="name a file in it")
     if not target.parent.is_dir():
-        raise ConfigError(f"{path}: cannot be written: there is no folder {target.parent}", hint="create it first")
+        raise StoreError(f"{path}: cannot be written: there is no folder {target.parent}", hint="create it first")
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a file. Raises ConfigError when it cannot be written."""
+    """Write a file. Raises StoreError when it cannot be written."""
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
+        raise StoreError(f"{path}: cannot be written: {(exc.strerror or str(exc)).lower()}") from None
 
 
 def task_text(task: str) -> str:
     """Return the task, read from stdin for ``-``. Raises typer.BadParameter when there is none."""
-    text = read_text("-", "stdin") if task == "-" else task
+    text = read_text("-", "the task,", ConfigError) if task == "-" else task
     if not text.strip():
         raise typer.BadParameter('the task is empty; say what you want: engine run "…"')
     return text.strip()

@@ -20,7 +20,9 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 @commands.command()
 def plan(
     task: given.TaskArgument,
-    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the plan there.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the plan there; - is stdout.")
+    ] = None,
     max_steps: given.StepsOption = None,
     model: given.ModelOption = None,
     config: given.ConfigOption = None,
@@ -28,6 +30,8 @@ def plan(
 ) -> int:
     """Write the plan of a task, with its graph and an estimate, and run nothing."""
     text = given.task_text(task)
+    if output == "-":
+        output, json = None, True
     if output is not None:
         given.require_folder(output)
     found = loaded(config, model)
@@ -43,7 +47,7 @@ def plan(
                 print(plan_json(made.plan), end="")
             else:
                 print(preview(made.plan, engine.tools.specs(), made.estimate))
-            if output is not None and output != "-":
+            if output is not None:
                 print(f"wrote {output}; run it by: engine apply {output}", file=sys.stderr)
         return 0
 

@@ -16,6 +16,7 @@ from engine.cli.drive import drive, exit_code_of_end, make_sink
 from engine.cli.preview import preview
 from engine.cli.recording import read_records
 from engine.cli.session import connected, loaded, run_async, say_notice, session
+from schemas.errors import StoreError
 from schemas.plan import Plan
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,7 +106,7 @@ def replay(
     quiet: given.QuietOption = False,
 ) -> int:
     """Play a recorded run (--json) again, with no model and no tool."""
-    records = read_records(given.read_text(file, "the recording"), file)
+    records = read_records(given.read_text(file, "the recording", StoreError), file)
     found = loaded(config, quiet=True)
     if records[-1].event.kind != "run_ended":
         print("note: the recording stops before the end of its run", file=sys.stderr)

@@ -38,7 +38,7 @@ EXIT_CODES: dict[int, str] = {
     7: "a step or tool failed",
     8: "replanning was given up",
     9: "a budget or time limit is used up",
-    10: "the store, or a recording, cannot be read or written",
+    10: "the store, a recording or a file of yours cannot be read or written",
     11: "not answered: the planner asks back, no tool fits, or the model refuses",
     130: "cancelled (Ctrl-C)",
 }

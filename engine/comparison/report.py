@@ -63,6 +63,19 @@ def columns(found: Comparison) -> list[Column]:
     return made
 
 
+def report_lines(table: Sequence[Column]) -> list[str]:
+    """Return the table as a sentence a system, for terminals too narrow for columns.
+
+    >>> report_lines([Column("system", ("plan",)), Column("calls", ("2",)), Column("time", ("31ms",))])
+    ['plan: calls 2 · time 31ms']
+    """
+    names, *rest = table
+    return [
+        f"{name}: {' · '.join(f'{column.head} {column.cells[row]}' for column in rest)}"
+        for row, name in enumerate(names.cells)
+    ]
+
+
 def bound_line(found: Comparison) -> str:
     """Return what the lower bound is made of, or why there is none."""
     bound = found.bound

@@ -40,14 +40,20 @@ def validation_problems(exc: ValidationError, raw: dict[str, Any], reader: Reade
     for error in exc.errors():
         path = _existing(error["loc"], raw, whole=error["type"] == "missing")
         places.setdefault(path, []).append(error)
-    ordered = sorted(places.items(), key=lambda place: reader.line(place[0]))
+    deepest = {path: errors for path, errors in places.items() if not any(_below(other, path) for other in places)}
+    ordered = sorted(deepest.items(), key=lambda place: reader.line(place[0]))
     return [_problem(path, errors, raw, reader) for path, errors in ordered]
 
 
+def _below(other: KeyPath, path: KeyPath) -> bool:
+    """Whether a place lies inside another, whose own problem is then only that another member of a union was meant."""
+    return len(other) > len(path) and other[: len(path)] == path
+
+
 def _existing(loc: KeyPath, raw: Any, *, whole: bool) -> KeyPath:
-    """Return the part of a pydantic location that is a path of the file (the rest names union members)."""
+    """Return what of a pydantic location is a path of the file; other parts name members of a union."""
     path: KeyPath = ()
-    for part in loc:
+    for index, part in enumerate(loc):
         mapping = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
         items = cast("list[Any]", raw) if isinstance(raw, list) else []
         if isinstance(part, str) and part in mapping:
@@ -55,7 +61,9 @@ def _existing(loc: KeyPath, raw: Any, *, whole: bool) -> KeyPath:
         elif isinstance(part, int) and part < len(items):
             raw = items[part]
         else:
-            return (*path, part) if whole else path
+            if whole and index == len(loc) - 1:
+                return (*path, part)
+            continue
         path = (*path, part)
     return path
 

@@ -19,10 +19,15 @@ class LineView:
         self._answer = answer
         self._run = RunProgress()
         self._held: list[str] | None = None
+        self._given = False
 
     def on_record(self, record: LoggedRecord) -> None:
         """Write the event's line."""
         self._run.on_record(record)
+        if record.event.kind == "run_started":
+            self._given = record.event.given
+        if record.event.kind == "plan_started" and self._given:
+            return
         self._line(f"[{record.at - self._run.started_at:8.3f}s] {sentence(record.event)}")
         if record.event.kind == "answer":
             self._answer.on_answer(record.event)

@@ -45,7 +45,8 @@ def chosen_text(event: events.RunStarted) -> str:
 
 
 def _run_started(event: events.RunStarted) -> str:
-    return f"run started ({chosen_text(event) or event.mode}): {shortened(event.task, WIDTH)}"
+    what = "a given plan" if event.given else chosen_text(event) or event.mode
+    return f"run started ({what}){': ' if event.task else ''}{shortened(event.task, WIDTH)}"
 
 
 def _plan_started(event: events.PlanStarted) -> str:

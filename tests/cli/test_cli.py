@@ -63,7 +63,8 @@ def test_listed_help_is_the_command_own(name: str) -> None:
         (["run", " "], "the task is empty"),
         (["run", "x", "--model", "planer=offline"], "did you mean planner?"),
         (["run", "x", "--model", "foo=offline"], "roles: planner"),
-        (["schema", "plans"], "plans"),
+        (["schema", "plans"], "for 'name': 'plans' is not one of"),
+        (["aply", "x.json"], "there is no command 'aply'; did you mean apply?"),
         (["show", "x", "--format", "png"], "png"),
     ],
 )
@@ -132,12 +133,12 @@ def test_closed_streams(tmp_path: Path, closed: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
 def test_full_disk(tmp_path: Path) -> None:
-    """An answer that does not fit the device is one line and exit code 1."""
+    """An answer that does not fit the device is one line and exit code 10."""
     line = f"exec {sys.executable} -m engine.cli run -q 'what is 2+2' >/dev/full"
     done = subprocess.run(
         ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False, env=clean_environ()
     )
     assert (done.returncode, one_error_line(done)) == (
-        1,
+        10,
         "error: the output cannot be written: no space left on the device",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.cli.command import clean_environ, engine, one_error_line
 from tests.cli.desk import desk
 from tests.source import ROOT
+from tests.terminal import Terminal
 
 
 def test_tools(tmp_path: Path) -> None:
@@ -16,6 +17,15 @@ def test_tools(tmp_path: Path) -> None:
     folder = desk(tmp_path)
     assert "note      writes, asks  Write a note.\n" in engine("tools", cwd=folder).stdout
     assert "input_schema" in json.loads(engine("tools", "--json", cwd=folder).stdout)[0]
+
+
+def test_tools_fit_the_terminal(tmp_path: Path) -> None:
+    """On a terminal what a tool does is cut to the width; in a pipe it is whole."""
+    folder = desk(tmp_path)
+    terminal = Terminal("tools", cwd=folder, width=46, COLUMNS="46")
+    assert terminal.end() == 0
+    assert max(map(len, terminal.screen.splitlines())) <= 46
+    assert "Not let itself be stopped." in engine("tools", cwd=folder).stdout
 
 
 def test_one_tool(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from engine.cli.options import duration, money, read_text, task_text, with_models, write_text
-from schemas.errors import ConfigError, NotFoundError
+from schemas.errors import NotFoundError, PlanError, StoreError
 from schemas.settings import Settings
 
 
@@ -64,8 +64,8 @@ def test_empty_task() -> None:
 def test_unreadable_files(tmp_path: Path) -> None:
     """A missing file, a folder and a binary file are each one clear error, and so is a folder that is not there."""
     (tmp_path / "binary").write_bytes(b"\xff\x00")
-    for name, error in (("gone", NotFoundError), ("", ConfigError), ("binary", ConfigError)):
+    for name, error in (("gone", NotFoundError), ("", PlanError), ("binary", PlanError)):
         with pytest.raises(error):
             read_text(str(tmp_path / name), "the file")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot be written"):
         write_text(str(tmp_path / "no" / "x"), "")

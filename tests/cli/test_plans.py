@@ -29,6 +29,21 @@ def test_plan_json_is_a_plan(tmp_path: Path) -> None:
     assert engine("check", "-", cwd=folder, stdin=done.stdout).returncode == 0
 
 
+def test_plan_to_stdout(tmp_path: Path) -> None:
+    """``-o -`` writes the plan alone to stdout, and no file of that name."""
+    folder = desk(tmp_path)
+    done = engine("plan", "double 21", "-o", "-", cwd=folder)
+    assert json.loads(done.stdout)["steps"][0]["tool"] == "double"
+    assert not (folder / "-").exists()
+
+
+def test_a_given_plan_is_not_planned(tmp_path: Path) -> None:
+    """The log lines of apply tell of no planning."""
+    done = engine("apply", "plan.json", cwd=desk(tmp_path, call("double", number=4)))
+    assert "run started (a given plan)" in done.stderr
+    assert "planning" not in done.stderr
+
+
 def test_check_lists_every_problem(tmp_path: Path) -> None:
     """check names each problem with its path on a line of its own, and exits with the plan's code."""
     folder = desk(tmp_path, call("duble", number=4), call("double", number="{{9}}"))

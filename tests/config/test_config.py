@@ -92,6 +92,13 @@ def test_misspelt_key_names_the_nearest() -> None:
     assert "did you mean 'planner'?" in error.hint
 
 
+def test_misspelt_key_of_an_mcp_server() -> None:
+    """Where a value may be text or keys, a misspelt key is named itself, once."""
+    error = error_of("tools:\n  - mcp:\n      comand: x\n")
+    assert error.message.startswith("engine.yaml:3: tools[0].mcp.comand: unknown key")
+    assert "did you mean 'command'?" in error.hint
+
+
 def test_misspelt_key_inside_a_list() -> None:
     """The nearest word is found inside list entries too."""
     error = error_of("tools:\n  - builtin: all\n    efects: none\n")
