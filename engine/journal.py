@@ -10,8 +10,9 @@ import anyio
 
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
+from engine.replanner.policy import goal_changed
 from schemas.errors import ConflictError, StoreError
-from schemas.events import LoggedEvent, LoggedRecord
+from schemas.events import Answer, LoggedEvent, LoggedRecord
 from schemas.protocols import RunLog
 
 T = TypeVar("T")
@@ -78,7 +79,10 @@ class Journal:
         return records
 
     async def reload(self) -> list[LoggedRecord]:
-        """Fold in what others wrote and return it: the log is folded anew, unwritten facts kept, decisions dropped."""
+        """Fold in what others wrote and return it: the log is folded anew, unwritten facts kept, decisions dropped.
+
+        An answer is dropped with them when a cancel or a new goal came before it: what it claims no longer holds.
+        """
         if not await self._log.load(self.run_id, self.head):
             return []
         facts = [event for event, is_fact in self._batch if is_fact]
@@ -90,7 +94,8 @@ class Journal:
             state.apply(record.event)
         self.state, self.head = state, state.seq
         for event in facts:
-            self.fact(event)
+            if not (isinstance(event, Answer) and (state.stop is not None or goal_changed(state))):
+                self.fact(event)
         return records[seen:]
 
 

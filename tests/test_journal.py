@@ -9,7 +9,7 @@ from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Inbox, Journal
-from schemas.events import CancelRequested, PlanStarted, RunStarted, StepEnded, Warned
+from schemas.events import Answer, CancelRequested, GoalChanged, PlanStarted, RunStarted, StepEnded, Warned
 from schemas.result import StepResult
 
 
@@ -44,6 +44,19 @@ async def test_decisions_give_way_and_facts_stay() -> None:
     assert [record.event.kind for record in await journal.reload()] == ["cancel_requested"]
     assert (journal.state.stop, journal.state.planning) == ("cancelled", False)
     assert [record.event.kind for record in await journal.flush() or ()] == ["warning"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("said", [CancelRequested(reason="enough"), GoalChanged(task="another")])
+async def test_an_answer_that_came_too_late_is_left_out(said: CancelRequested | GoalChanged) -> None:
+    """B45: an answer written before a cancel or a new goal was seen claims to be whole: it is dropped."""
+    log, journal = await begun()
+    await log.append("r", 1, [said])
+    assert journal.fact(Answer(text="all of it", source="react"))
+    assert await journal.flush() is None
+    await journal.reload()
+    assert journal.state.answer is None
+    assert await journal.flush() == []
 
 
 @pytest.mark.anyio
