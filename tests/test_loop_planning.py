@@ -360,3 +360,17 @@ async def test_hooks_see_each_event_once_in_order() -> None:
     run = await ran(engine, plan_of(*(step(str(n), "look", *([str(n - 1)] if n else [])) for n in range(5))))
     assert (run.result.status, ended) == ("completed", ["0", "1", "2", "3", "4"])
     assert every == [record.seq for record in run.records]
+
+
+@pytest.mark.anyio
+async def test_a_plan_without_end_is_stopped_and_paid_for() -> None:
+    """A reply of 5,000 steps is closed at the first one too many; the record says why and what it used by then."""
+    long = steps(*({"look": {"n": number}} for number in range(5_000)))
+    provider = ScriptedProvider([long, steps({"look": {}}, {"answer": "{{1}}"})], chunk=10)
+    run = await ran(engine_of(FakeTool("look", 7), provider=provider, limits={"max_steps": 3}))
+    stopped, *_ = run.events("model_called")
+    assert (run.result.status, run.result.answer) == ("completed", "7")
+    assert stopped.error is not None
+    assert "4 steps, at most 3 are allowed" in stopped.error.message
+    assert 0 < stopped.usage.output_tokens < 50
+    assert len(provider.requests) == 2

@@ -179,12 +179,16 @@ def test_walks(dialect: Dialect) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_long_walks(dialect: Dialect, bench_data: Path) -> None:
-    """The same over 1,000 walks through NESTFUL's tools, where a call is what mends the plan."""
-    tools = of_set(public_sets(bench_data)[0])
-    counts = anyio.run(_walked, tools, dialect, 1_000, {"steps": [{"get_random_joke": {}}, {"answer": "{{1}}"}]})
-    print(dialect, dict(counts))
-    assert len(tools) == 64  # 70 specs, six of them said twice
+@pytest.mark.parametrize("catalogue", ["NESTFUL", "built in"])
+def test_long_walks(catalogue: str, dialect: Dialect, request: pytest.FixtureRequest) -> None:
+    """The same over 1,000 walks through each catalogue; where a call mends the plan, too."""
+    tools, repair = [*builtin_catalogue(), *ALL], {"steps": [{"search": "a"}, {"answer": "{{1}}"}]}
+    if catalogue == "NESTFUL":
+        tools = of_set(public_sets(request.getfixturevalue("bench_data"))[0])
+        repair = {"steps": [{"get_random_joke": {}}, {"answer": "{{1}}"}]}
+        assert len(tools) == 64  # 70 specs, six of them said twice
+    counts = anyio.run(_walked, tools, dialect, 1_000, repair)
+    print(catalogue, dialect, dict(counts))
     assert {"missing_step", "input", "cycle"} <= counts.keys()
 
 
