@@ -79,7 +79,8 @@ def _missing(state: RunState, steps: list[StepState]) -> tuple[str, ...]:
     if not state.accepted:
         return _no_plan(state)
     final = _final(state)
-    lines = [_missing_line(step) for step in steps if step.revision == final and _lost(state, step)]
+    told: dict[str, str] = {}
+    lines = [_missing_line(step, told) for step in steps if step.revision == final and _lost(state, step)]
     if state.mode == "react":
         lines = [] if state.stop is None else [state.stop_reason]
     if not lines and state.stop is not None and state.answer is None:
@@ -115,13 +116,16 @@ def _lost(state: RunState, step: StepState) -> bool:
     return result.status == "skipped" and (step.blocked or state.stop is not None)
 
 
-def _missing_line(step: StepState) -> str:
+def _missing_line(step: StepState, told: dict[str, str]) -> str:
+    """Say what a step lacks; ``told`` holds the causes said so far, each by the first step that failed of it."""
     what = f" ({step.step.description})" if step.step.description else ""
     result = step.result
     if result is None or result.error is None:
         return f"step {step.id}, {step.step.tool}{what}: {result.reason if result else 'not run'}"
     tries = f" after {result.attempts} attempts" if result.attempts > 1 else ""
-    return f"step {step.id}, {step.step.tool}{what}, failed{tries}: {result.error.message}"
+    first = told.setdefault(result.error.message, step.id)
+    cause = f" like step {first}" if first != step.id else f": {result.error.message}"
+    return f"step {step.id}, {step.step.tool}{what}, failed{tries}{cause}"
 
 
 def _error(state: RunState, steps: list[StepState], missing: tuple[str, ...], cap: str) -> ErrorInfo | None:
@@ -193,8 +197,19 @@ def filled_template(template: str, state: RunState) -> str | None:
 
 def partial_text(state: RunState, found: Verdict) -> str:
     """Return an answer made without a model: what there is, what is missing and why."""
-    reason = found.error.message if found.error is not None else ""
-    return partial_answer(answer_request(state, found), reason)
+    return partial_answer(answer_request(state, found), _reason(found))
+
+
+def _reason(found: Verdict) -> str:
+    """Why there is no full answer, without the failure that stands among what is missing; alone there, it is why."""
+    if found.error is None:
+        return ""
+    cause = found.error.details.get("cause")
+    failure = found.error if cause is None else ErrorInfo.model_validate(cause)
+    if "step_id" not in failure.details:
+        return found.error.message
+    cap = "" if cause is None else found.error.message.removesuffix(f"; {failure.message}")
+    return "; ".join(part for part in (cap, *found.missing[: len(found.missing) == 1]) if part)
 
 
 def without_model(state: RunState, found: Verdict) -> Answer:

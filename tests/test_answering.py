@@ -90,3 +90,24 @@ def test_the_end_counts_the_steps_that_were_called() -> None:
     world.end("1", FAILED)
     ended = ending(world.finish().state, "", 2.5)
     assert (ended.steps, ended.duration_s, ended.status) == (1, 2.5, "failed")
+
+
+@pytest.mark.parametrize(("cap", "first"), [("", ""), ("3 of 3 replans are used up", ": 3 of 3 replans are used up")])
+def test_each_cause_is_said_once(cap: str, first: str) -> None:
+    """B44: a cause stands among what is missing, once for all that failed of it, and not in the first line too."""
+    world = World([step(1), step(2), step(3)])
+    for step_id in "123":
+        world.end(step_id, FAILED if step_id != "3" else done(7))
+    text = without_model(world.state, verdict(world.finish().state, cap)).text
+    assert text.startswith(f"I could not finish this task{first}.\n")
+    assert text.endswith("What is missing:\n- step 1, look, failed: no\n- step 2, look, failed like step 1")
+
+
+def test_a_single_lack_is_said_in_the_first_line() -> None:
+    """Where one thing is missing, it is why the task is unfinished, and no list repeats it."""
+    world = World([step(1), step(2)])
+    world.end("1", done(7))
+    world.end("2", FAILED)
+    text = without_model(world.state, verdict(world.finish().state, "")).text
+    assert text.splitlines()[0] == "I could not finish this task: step 2, look, failed: no."
+    assert "missing" not in text

@@ -51,7 +51,7 @@ def partial_answer(request: AnswerRequest, reason: str) -> str:
     Args:
         request: The task, the steps that ended and what could not be had.
         reason: Why there is no better answer, in a few words; where it is empty and nothing is missing, the
-            answer is not called unfinished.
+            answer is not called unfinished. A single lack that it ends in is not listed again.
     """
     phrases = phrases_for(request.task)
     found = _found(request.steps, phrases)
@@ -59,7 +59,7 @@ def partial_answer(request: AnswerRequest, reason: str) -> str:
     sections = [f"{phrases.found}\n{found}" if found else phrases.nothing_found]
     if reason or missing or not found:
         sections.insert(0, _unfinished(reason.rstrip(" .。"), phrases))
-    if missing:
+    if missing and not (len(missing) == 1 and reason.endswith(missing[0])):  # else it stands in the first line
         sections.append(missing_note(missing, phrases))
     return "\n\n".join(sections)
 
