@@ -18,12 +18,18 @@ _in_tool: ContextVar[bool] = ContextVar("engine_in_tool", default=False)
 
 
 class ToolOutput:
-    """Mark the calling task or thread as a tool's: with a guard in place, what it prints goes to standard error."""
+    """Mark the calling task or thread as a tool's: with a guard in place, what it prints goes to standard error.
+
+    Where standard output is closed (a service that was detached), a guard takes its place: a ``print`` is no failure.
+    """
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
         self._token = _in_tool.set(True)
+        stdout = cast("TextIO | None", sys.stdout)
+        if stdout is not None and getattr(stdout, "closed", False):
+            sys.stdout = cast("TextIO", _Guard(stdout))
 
     def __exit__(self, *_: object) -> None:
         _in_tool.reset(self._token)
@@ -98,4 +104,17 @@ class _Guard:
 
     @property
     def _stream(self) -> TextIO:
-        return sys.stderr if _in_tool.get() else self._own
+        return _errors() if _in_tool.get() else self._own
+
+
+class _Nowhere(io.TextIOBase):
+    """Takes what nobody can read."""
+
+    def write(self, text: str, /) -> int:
+        return len(text)
+
+
+def _errors() -> TextIO:
+    """Standard error, where there is one that is open."""
+    stderr = cast("TextIO | None", sys.stderr)
+    return cast("TextIO", _Nowhere()) if stderr is None or getattr(stderr, "closed", False) else stderr

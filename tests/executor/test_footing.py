@@ -115,3 +115,27 @@ async def test_a_step_goes_on_in_the_task_that_was_put_right() -> None:
     engine = engine_of(*tools)
     run = await ran(engine, plan_of(*steps), limits=engine.limits().model_copy(update={"time_limit_s": 0.5}))
     assert {key: end.status for key, end in run.ends().items()} == {"1": "failed", "2": "cancelled"}
+
+
+@pytest.mark.anyio
+async def test_what_runs_in_a_task_group_left_open_is_ended() -> None:
+    """B39: a task that a tool started in a group it never closed does not run on after its step."""
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("background")
+
+    async def start_and_leave(_: Any) -> int:
+        group = await anyio.create_task_group().__aenter__()
+        group.start_soon(forever)
+        await anyio.sleep(0.01)
+        return 1
+
+    await ran(
+        engine_of(FakeTool("bad", start_and_leave), FakeTool("look", seconds=0.05)),
+        plan_of(step("1", "bad"), step("2")),
+    )
+    assert ended == ["background"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
 import pytest
 
+from engine.tools.function import FunctionTool
 from engine.tools.stdout import ToolOutput, guard_stdout
+from tests.tools.context import Context
 
 PROGRAM = """
 import json, os, subprocess, sys, anyio
@@ -74,3 +77,33 @@ def test_a_reader_that_goes_away_is_told_and_nothing_is_left_open() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b"told True"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("errors", ["open", "closed", "none"])
+async def test_a_print_where_stdout_is_closed_is_no_failure(
+    blocking: bool, errors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B39: in a service whose standard output is closed a tool that prints does its work; it goes to stderr, if any."""
+
+    async def waiting() -> int:
+        print("here")
+        return 7
+
+    def working() -> int:
+        print("here")
+        return 7
+
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", closed())
+    monkeypatch.setattr(sys, "stderr", {"open": stderr, "closed": closed(), "none": None}[errors])
+    assert await FunctionTool(working if blocking else waiting).call({}, Context()) == 7
+    assert stderr.getvalue() == ("here\n" if errors == "open" else "")
+
+
+def closed() -> io.StringIO:
+    """A stream nobody can write to."""
+    stream = io.StringIO()
+    stream.close()
+    return stream
