@@ -20,7 +20,7 @@ _NAMES_SHARE = 1 / 3  # of the cap, at most, for the names of tools that are not
 _FULL_SHARE, _FULL_SHARE_UNRELATED = 0.7, 0.3  # of what the names leave; the rest is for first sentences
 _GENERAL_COST = 600  # tokens of the cap for each tool that is shown whatever the task says
 _BRIEF_CHARS = 120
-_FOUND = 5
+_FOUND, _MOST_ASKED = 5, 20
 _SENTENCE = re.compile(r"(?<=[.!?])\s|[。！？\n]")
 _MORE = (
     "There are more tools, of which you see less, and which no call may name yet. If you need one of them, write only"
@@ -86,6 +86,8 @@ class Shelf:
     def named(self, question: str, shown: Sequence[ToolSpec]) -> list[str]:
         """Return the tools that a planner asks the details of: ``details: name, name``, or words of what they do.
 
+        At most 20: a planner that asks for all of them would have the cap for nothing.
+
         Args:
             question: What the planner wrote instead of a plan.
             shown: The tools that it sees in full already.
@@ -98,7 +100,7 @@ class Shelf:
         for part in rest.replace("\n", ",").split(","):
             wanted = part.strip(" `'\".")
             found += [wanted] if wanted in self._tools else self._ranked().best(wanted)[:_FOUND]
-        return [name for name in dict.fromkeys(found) if name in hidden]
+        return [name for name in dict.fromkeys(found) if name in hidden][:_MOST_ASKED]
 
     def _ranked(self) -> Ranking:
         if self._ranking is None:

@@ -87,12 +87,22 @@ def test_names_capped() -> None:
     assert "to be searched" in chosen.note
 
 
+def test_too_long() -> None:
+    """A tool that is longer than the cap is seen in brief, and in full once its details were asked for."""
+    shelf = Shelf([tool("near"), ToolSpec(name="book", description="Read a book. " + "x" * 100_000)])
+    chosen = shelf.select("Read the book", most_tokens=300)
+    assert (names(chosen), sees(chosen, "book")) == (["near"], True)
+    assert shelf.named("details: book", chosen.shown) == ["book"]
+    assert names(shelf.select("Read the book", always=["book"], most_tokens=300)) == ["book"]
+
+
 def test_named() -> None:
     """A request for details names tools, or says what they should do; a question to the person does not."""
     shelf = Shelf(MANY)
     assert shelf.named("details: translate, `fx_rate`, 567", []) == ["translate", "fx_rate"]
     assert shelf.named("details: another language", []) == ["translate"]
     assert shelf.named("details: translate", [MANY[-2]]) == []
+    assert len(shelf.named("details: " + ", ".join(spec.name for spec in MANY), [])) == 20
     assert shelf.named("Which language: translate into what?", []) == []
 
 
