@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.result import Record
@@ -284,6 +284,12 @@ class Judge(Record):
     """
 
     expected_output: Literal["ask", "off"] = "off"
+
+    @field_validator("expected_output", mode="before")
+    @classmethod
+    def _off_is_false_in_yaml(cls, value: object) -> object:
+        """YAML 1.1 reads a bare ``off`` as false."""
+        return "off" if value is False else value
 
 
 class Approvals(Record):

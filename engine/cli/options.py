@@ -15,6 +15,9 @@ from schemas.errors import ConfigError, EngineError, NotFoundError, PlanError, S
 from schemas.events import ApproveMode, Mode
 from schemas.settings import Roles, Settings
 
+LONGEST_TASK = 1_000_000
+"""In characters: more than fits into any model's window."""
+
 _PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
@@ -149,10 +152,14 @@ def write_text(path: str, text: str) -> None:
 
 
 def task_text(task: str) -> str:
-    """Return the task, read from stdin for ``-``. Raises typer.BadParameter when there is none."""
+    """Return the task, read from stdin for ``-``. Raises typer.BadParameter when there is none, or far too much."""
     text = read_text("-", "the task,", ConfigError) if task == "-" else task
     if not text.strip():
         raise typer.BadParameter('the task is empty; say what you want: engine run "…"')
+    if len(text) > LONGEST_TASK:
+        raise typer.BadParameter(
+            f"the task has {len(text):,} characters, more than {LONGEST_TASK:,}; put the data into a file that it names"
+        )
     return text.strip()
 
 

@@ -129,7 +129,7 @@ class ToolStatistics:
             if self._path.stat().st_size > _COMPACT_BYTES:
                 self._compact(self._path)
         except OSError as exc:
-            structlog.get_logger().warning("what tools took cannot be kept", path=str(self._path), error=str(exc))
+            structlog.get_logger().info("what tools took cannot be kept", path=str(self._path), error=str(exc))
             self._path = None
 
     def _expecting(self, spec: ToolSpec) -> ToolSpec:

@@ -61,6 +61,12 @@ def test_empty_task() -> None:
         task_text("  ")
 
 
+def test_endless_task() -> None:
+    """A task longer than any model's window is an error that says what to do, before anything is asked."""
+    with pytest.raises(typer.BadParameter, match="put the data into a file"):
+        task_text("x" * 1_000_001)
+
+
 def test_unreadable_files(tmp_path: Path) -> None:
     """A missing file, a folder and a binary file are each one clear error, and so is a folder that is not there."""
     (tmp_path / "binary").write_bytes(b"\xff\x00")

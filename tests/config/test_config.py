@@ -92,6 +92,11 @@ def test_misspelt_key_names_the_nearest() -> None:
     assert "did you mean 'planner'?" in error.hint
 
 
+def test_off_needs_no_quotes() -> None:
+    """``off``, which YAML reads as false, is the word that the documentation shows."""
+    assert parse_settings("judge: {expected_output: off}").judge.expected_output == "off"
+
+
 def test_misspelt_key_of_an_mcp_server() -> None:
     """Where a value may be text or keys, a misspelt key is named itself, once."""
     error = error_of("tools:\n  - mcp:\n      comand: x\n")
