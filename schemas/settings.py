@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.result import Record
@@ -320,6 +320,16 @@ class Telemetry(Record):
     content: bool = False
 
 
+def _kept_file(name: str) -> str:
+    """A misspelt true would otherwise become a file of that name."""
+    if not name.endswith(".jsonl"):
+        raise ValueError("a file whose name ends in .jsonl")
+    return name
+
+
+KeptFile = Annotated[str, AfterValidator(_kept_file), Field(json_schema_extra={"pattern": r"\.jsonl$"})]
+
+
 class Settings(Record):
     """Everything engine.yaml may say."""
 
@@ -335,8 +345,8 @@ class Settings(Record):
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
-    statistics: bool | str = True
-    plan_cache: bool | str = False
+    statistics: bool | KeptFile = True
+    plan_cache: bool | KeptFile = False
     run_python: PythonSettings = PythonSettings()
     fetch_url: FetchSettings | None = None
     store: str | None = None

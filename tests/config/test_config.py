@@ -214,3 +214,12 @@ def test_mapping_is_checked_like_a_file() -> None:
     with pytest.raises(ConfigError) as caught:
         settings_from({"limits": {"max_stepps": 1}}, KEY)
     assert caught.value.message == "config: limits.max_stepps: unknown key"
+
+
+@pytest.mark.parametrize("key", ["statistics", "plan_cache"])
+@pytest.mark.parametrize("value", ["maybe", "."])
+def test_a_misspelt_true_is_no_file(key: str, value: str) -> None:
+    """Where true, false or a file may stand, a word that is none of them is an error, not a file of that name."""
+    with pytest.raises(ConfigError, match=f"{key}: expected true or false or a file whose name ends in .jsonl"):
+        parse_settings(f"{key}: {value}")
+    assert parse_settings(f"{key}: kept.jsonl")

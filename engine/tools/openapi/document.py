@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -146,11 +147,22 @@ def load_document(source: str, folder: Path) -> Document:
     try:
         text = _fetched(source) if _ADDRESS.match(source) else (folder / source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as exc:
-        raise ConfigError(f"{source}: cannot be read: {describe(exc)}", hint="check the path or the address") from None
+        raise ConfigError(f"{source}: cannot be read: {_why(exc)}", hint="check the path or the address") from None
     try:
         return Document(_parsed(text), source)
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise ConfigError(f"{source}: is neither JSON nor YAML: {' '.join(str(exc).split())[:300]}") from None
+
+
+def _why(exc: BaseException) -> str:
+    """Say in words why a file or an address cannot be read."""
+    if isinstance(exc, urllib.error.HTTPError):
+        return f"the server answered {exc.code}"
+    if isinstance(exc, urllib.error.URLError) and isinstance(exc.reason, BaseException):
+        return _why(exc.reason)
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror.lower()
+    return describe(exc)
 
 
 def _fetched(address: str) -> str:
