@@ -33,7 +33,7 @@ EXIT_CODES: dict[int, str] = {
     2: "the command line is wrong",
     3: "the configuration is wrong, or its file is missing",
     4: "the run, approval or file does not exist, or somebody else was first",
-    5: "the plan cannot be read or run",
+    5: "the plan, or its file, cannot be read or run",
     6: "a model failed or refused",
     7: "a step or tool failed",
     8: "replanning was given up",
