@@ -13,11 +13,11 @@ from gateway.providers.offline.worded import signed, worded
 _ASKED = frozenset(("expression", "formula", "equation"))
 _SYMBOLIC = re.compile(r"\(*\s*-?\d[\d.,]*\s*\)*(?:\s*(?:\*\*|[-+*/×÷^−·])\s*\(*\s*-?\d[\d.,]*%?\s*\)*)+")
 _PERCENT_OF = re.compile(
-    r"(?P<a>[^\s()]+)\s?(?:%|percent|per cent|Prozent|pour cent)\s(?:of|von|de|del)\s(?:the\s)?(?P<b>\S+)",
+    r"(?P<a>[^\s()]{1,40})\s?(?:%|percent|per cent|Prozent|pour cent)\s(?:of|von|de|del)\s(?:the\s)?(?P<b>\S+)",
     re.IGNORECASE,
 )
-_CJK_PERCENT = re.compile(r"(?P<b>\S+?)\s?(?:的|の|의)\s?(?P<a>\d[\d.]*)\s?[%％]")
-_CJK_SHARE = re.compile(r"(?P<a>\d[\d.]*)\s?[%％]\s?(?:的|の|의)\s?(?P<b>\d[\d.]*)")
+_CJK_PERCENT = re.compile(r"(?P<b>\S{1,40}?)\s?(?:的|の|의)\s?(?P<a>\d[\d.]{0,40})\s?[%％]")
+_CJK_SHARE = re.compile(r"(?P<a>\d[\d.]{0,40})\s?[%％]\s?(?:的|の|의)\s?(?P<b>\d[\d.]{0,40})")
 _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), sign)
     for pattern, sign in (
@@ -37,8 +37,8 @@ _GOES_ON = tuple(
         (r"^\W*subtract\b", "-"),
     )
 )
-_SQUARED = re.compile(r"(\S+) squared\b|\bsquare of (?:the )?(\S+)", re.IGNORECASE)
-_ROOTED = re.compile(r"\bsquare (?:root )?of (?:the )?(?:number )?\d|\d\S* squared\b", re.IGNORECASE)
+_SQUARED = re.compile(r"(\S{1,40}) squared\b|\bsquare of (?:the )?(\S+)", re.IGNORECASE)
+_ROOTED = re.compile(r"\bsquare (?:root )?of (?:the )?(?:number )?\d|\d\S{0,40} squared\b", re.IGNORECASE)
 _ROOT = re.compile(r"\bsquare root of (?:the )?(\S+)", re.IGNORECASE)
 _GATHER: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:sum|total|add|summe|somme|suma)\b|之和|总和|合计|合計|합계|求和|相加", re.IGNORECASE), "+"),
@@ -97,13 +97,13 @@ def _worded(text: str) -> bool:
     if _PERCENT_OF.search(text) or _CJK_PERCENT.search(text):
         return bool(numbers)
     return len(numbers) > 1 and (
-        any(re.search(rf"\d\S*\s*(?:{p.pattern})\s*\S*\d", text, re.I) for p, _ in _WORDS)
+        any(re.search(rf"\d\S{{0,40}}\s*(?:{p.pattern})\s*\S{{0,40}}\d", text, re.I) for p, _ in _WORDS)
         or _gathers(text, len(numbers))
     )
 
 
 def _gathers(text: str, count: int) -> bool:
-    listed = re.search(r"\d[\d.,]*(?:\s*(?:,|、|，|and|und|et|y|和|与|と|와|과)\s*)+-?\d", text, re.IGNORECASE)
+    listed = re.search(r"\d[\d.]{0,40}(?:\s*(?:,|、|，|and|und|et|y|和|与|と|와|과)\s*)+-?\d", text, re.IGNORECASE)
     return count > 1 and bool(listed) and (bool(_AVERAGE.search(text)) or any(p.search(text) for p, _ in _GATHER))
 
 

@@ -15,6 +15,8 @@ Schema = Mapping[str, Any]
 _RETURNS = re.compile(r"\n?Returns: (\{.*\})\s*$", re.S)
 _OPTIONS = re.compile(r"\((?:e\.?g\.?,?|such as|for example|i\.?e\.?|例如|z\. ?B\.)?:?\s*([^()]+)\)", re.IGNORECASE)
 _REFERENCE = re.compile(r"\\\{")
+_FILLED = re.compile(r"\[[^\[\]]*\bminLength [1-9]")
+_PACKED = re.compile(r"\(JSON[^()]*, as text\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Argument:
         hints: Values the description gives as examples.
         items: What an array holds.
         parts: The properties of an object.
+        filled: Whether an empty text is refused.
+        packed: Whether a list or object is written as JSON text.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Argument:
     items: Argument | None = None
     parts: tuple[Argument, ...] = ()
     maximum: float | None = None
+    filled: bool = False
+    packed: bool = False
     name_stems: tuple[str, ...] = ()
     stems: tuple[str, ...] = ()
 
@@ -187,6 +193,8 @@ def _argument(name: str, schema: Schema, required: bool, defs: Mapping[str, Sche
         if deep
         else (),
         maximum=inner.get("maximum"),
+        filled=bool(inner.get("minLength") or _FILLED.search(description)),
+        packed=kind == "string" and bool(_PACKED.search(description)),
         name_stems=tuple(name_stems(name)),
         stems=tuple(stems(description)),
     )

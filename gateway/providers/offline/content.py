@@ -30,8 +30,8 @@ def content(value: Any, task: str = "") -> Any:
     """
     fields = _fields(value)
     main = _main(fields) if any(key in fields for key in _CUT) else None
-    told = value if main is None else _one_cell(main)
-    named = _counted_field(fields, task) if counts(task) and (told is value or isinstance(told, (list, str))) else None
+    told = _told(value) if main is None else _one_cell(main)
+    named = _counted_field(fields, task) if counts(task) and (main is None or isinstance(told, (list, str))) else None
     return cast("Any", told) if named is None else named
 
 
@@ -69,6 +69,14 @@ def _counted_field(fields: Mapping[str, Any], task: str) -> Any:
     whole = {key: part for key, part in fields.items() if isinstance(part, int) and not isinstance(part, bool)}
     found = [part for key, part in whole.items() if set(name_stems(key)) <= said]
     return found[0] if len(found) == 1 else None
+
+
+def _told(value: Any) -> Any:
+    """Return an object without the fields that say nothing: no text printed, nothing cut off."""
+    fields = _fields(value)
+    silent = {key for key, part in fields.items() if part in ("", None) or (part is False and key in _CUT)}
+    kept = {key: part for key, part in fields.items() if key not in silent}
+    return kept if silent and kept and fields.get("truncated") is not None else value
 
 
 def _main(fields: Mapping[str, Any]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 from gateway.providers.offline.catalogue import Argument
 from gateway.providers.offline.dates import convert, read_clock
+from gateway.providers.offline.results import ids_in
 from gateway.providers.offline.values import Mention
 from gateway.providers.offline.words import words
 
@@ -24,6 +26,29 @@ def coerce(argument: Argument, mention: Mention) -> Any:
     if argument.kind == "string" and not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) else str(value)
     return value
+
+
+def takes(argument: Argument, value: Any) -> bool:
+    """Return whether a plan may hold a value for an argument: a reference always, a plain value by what is declared.
+
+    >>> takes(Argument("values", "string", packed=True), "JSON"), takes(Argument("code", "string", filled=True), "")
+    (False, False)
+    """
+    if ids_in(value):
+        return True
+    if argument.filled and isinstance(value, str) and not value.strip():
+        return False
+    if argument.packed and isinstance(value, str):
+        return _is_structure(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number if argument.kind in ("number", "integer") else True
+
+
+def _is_structure(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (list, dict))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _moment(argument: Argument, mention: Mention) -> str:

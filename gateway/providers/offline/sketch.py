@@ -15,6 +15,7 @@ from gateway.providers.offline.catalogue import Argument, OfferedTool
 from gateway.providers.offline.choose import Choice, choose
 from gateway.providers.offline.clauses import Clause, opening_stems, split
 from gateway.providers.offline.conditions import opens, read_condition, trailing
+from gateway.providers.offline.forms import takes
 from gateway.providers.offline.guards import asks_deed, counts_last, forbids
 from gateway.providers.offline.joined import joined
 from gateway.providers.offline.nested import produce, unnest
@@ -22,7 +23,7 @@ from gateway.providers.offline.numerals import in_figures
 from gateway.providers.offline.parallel import shared
 from gateway.providers.offline.queries import amended, one_cell, query_argument, write_query
 from gateway.providers.offline.querying import data_file
-from gateway.providers.offline.quotes import QUOTED
+from gateway.providers.offline.quotes import QUOTED, outside_quotes
 from gateway.providers.offline.score import Index
 from gateway.providers.offline.values import mentions
 from gateway.providers.offline.words import name_stems, stemmed, stems, word_set, words
@@ -38,6 +39,8 @@ _TELLING = re.compile(
 )
 _MOST_CALLS = 500
 _MOST_TEXT = 20_000  # characters outside quotes that are read
+_LONG_WORD = re.compile(r"[^\s\[\]{}\"'“”‘’「」『』,;，。、；]{2001,}")
+_WORD = 2_000  # characters of a word, or an address, that are read
 _LEFT = 200  # characters that say where reading was broken off
 _STANDS_IN = 0.35  # share of the best score from which another tool may stand in for one that failed
 _MOST_LOOKED_UP = 6
@@ -78,8 +81,8 @@ def sketch(
 
     Cost: O(tools × words) a clause; of a task without end no more is read than ``most`` calls need.
     """
-    told, rest = _readable(in_figures(task))
-    made = _Sketcher(Index(tools), Calls(first_id, past), most).run(told)
+    told, rest = _readable(outside_quotes(task, _words_cut))
+    made = _Sketcher(Index(tools), Calls(first_id, past), most).run(in_figures(told))
     made.left = made.left or rest
     return made
 
@@ -229,9 +232,10 @@ class _Sketcher:
         """Read the call's clause again together with this one; keep that when more of it has a place."""
         text = f"{call.text}, {clause.text}"
         filled = fill(call.tool, text, self._calls.earlier(before=call.id), call.linked)
-        if len(filled.values) <= len(call.values):
+        more = replace(call, text=text, values=filled.values, missing=filled.missing, links=filled.links)
+        if not _kept(more) or len(more.values) <= len(call.values):
             return False
-        call.text, call.values, call.missing, call.links = text, filled.values, filled.missing, filled.links
+        call.text, call.values, call.missing, call.links = text, more.values, more.missing, more.links
         return True
 
     def _add(self, best: Choice, clause: Clause) -> Past | None:
@@ -254,6 +258,9 @@ class _Sketcher:
                 self._left = self._left or call.text
                 return None
             one = replace(call, id=self._calls.next_id, values={**call.values, **more}) if more else call
+            if not _kept(one):
+                self._requests.append(one.text)
+                return None
             one.tool = _known_result(one)
             failed = self._calls.failed_before(one)
             if failed and not self._amend(one, failed.error):
@@ -311,6 +318,11 @@ class _Sketcher:
                 self._calls.append(call)
 
 
+def _words_cut(text: str) -> str:
+    """Return a text whose words are cut to a length no word has: what is sought around one costs its square."""
+    return _LONG_WORD.sub(lambda match: match[0][:_WORD], text)
+
+
 def _readable(task: str) -> tuple[str, str]:
     """Return what is read of a task, and the beginning of the rest; quotes may be of any length."""
     outside = 0
@@ -329,6 +341,14 @@ def _known_result(call: Call) -> OfferedTool:
     if asked is None:
         return call.tool
     return replace(call.tool, returns=one_cell(str(call.values.get(asked.name, "")), call.tool.returns))
+
+
+def _kept(call: Call) -> bool:
+    """Leave out of a call the optional values that its tool refuses; return False when a required one is refused."""
+    refused = {a.name for a in call.tool.arguments if a.name in call.values and not takes(a, call.values[a.name])}
+    call.values = {name: value for name, value in call.values.items() if name not in refused}
+    call.links = {name: link for name, link in call.links.items() if name not in refused}
+    return not any(argument.name in refused for argument in call.tool.required)
 
 
 def _takes_questions(tool: OfferedTool) -> int:

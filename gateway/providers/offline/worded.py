@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-_N = r"[$€£¥₩]?\s?(?P<{0}>-?\d[\d.]*|\{{\{{[^}}]*\}}\}})"
+_N = r"[$€£¥₩]?\s?(?P<{0}>-?\d[\d.]{{0,40}}|\{{\{{[^}}]*\}}\}})"
 _A, _B = _N.format("a"), _N.format("b")
 _PERCENT = r"\s?(?:%|％|percent|per cent|prozent|pour cent|por ciento)"
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -26,7 +26,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"{_A}\s?(?:的一半|の半分|의 절반)", r"\g<a> / 2"),
         (rf"\ba third of {_A}", r"\g<a> / 3"),
         (rf"\ba quarter of {_A}", r"\g<a> / 4"),
-        (rf"(?<![\w.])(?P<b>\d+)/(?P<c>\d+) of {_A}", r"\g<b> / \g<c> * \g<a>"),
+        (rf"(?<![\w.])(?P<b>\d{{1,40}})/(?P<c>\d{{1,40}}) of {_A}", r"\g<b> / \g<c> * \g<a>"),
         (rf"\b(?:square root of|sqrt(?: of)?|quadratwurzel (?:aus|von)|wurzel aus|racine carrée de|raíz cuadrada de)\s?\(?(?:the number )?{_A}\)?", r"\g<a> ** 0.5"),
         (rf"{_A}\s?(?:的平方根|の平方根|의 제곱근)", r"\g<a> ** 0.5"),
         (rf"\bcube of {_A}|{_B} cubed\b", r"\g<a>\g<b> ** 3"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.gateway.providers.offline.asking import plan_request, reply
+from tests.gateway.providers.offline.asking import plan, plan_request, reply
 from tests.gateway.providers.offline.test_plan import ALL
 from tests.gateway.providers.offline.test_turn import turn
 
@@ -84,3 +86,11 @@ def test_any_task_gets_a_turn(task: str) -> None:
     """Every task gets calls or an answer."""
     response = turn(task, ("read_file", {"path": "a.txt"}, {"text": "abc"}))
     assert response.tool_calls or response.text
+
+
+@pytest.mark.parametrize("unit", ["a", "A", "1.", "a/", "水火", "a@"])
+def test_a_word_without_end_is_read_in_no_time(unit: str) -> None:
+    """A single word of 20,000 characters costs milliseconds of CPU, not the square of its length."""
+    began = time.thread_time()
+    plan(f"Search for {unit * (20_000 // len(unit))}", ALL)
+    assert time.thread_time() - began < 2.0
