@@ -81,10 +81,12 @@ class PlanCache:
         return None, None, "the plans of this kind of task do not fit its values"
 
     def keep(self, task: str, plan: Plan, tools: Iterable[ToolSpec], usage: Usage, seconds: float) -> None:
-        """Keep a plan that worked; a second one of the same shape proves that the shape serves other values."""
+        """Keep a plan that worked, unless it may be true today only; a second of its shape proves the shape."""
         specs = {spec.name: spec for spec in tools}
         pattern = pattern_of(task)
         template = template_of(plan, pattern, specs)
+        if not template.lasting:
+            return
         entries = self._read().setdefault(_key(pattern, specs.values()), [])
         entry = Entry(pattern.slots, template, template.explained, _unused(pattern, template), usage, seconds)
         twins = [other for other in entries if other.slots != entry.slots and other.template.body == template.body]

@@ -5,12 +5,14 @@ words between them make the kind. A plan is a template over the same slots. A li
 from a slot nor from the skeleton may have been thought of *because of* a slot ("France" for Paris), so such a plan
 serves the very same task only, until a second plan, written for other values, turns out to have the same template.
 
-Source: the idea of reusing plan templates across semantically similar tasks is that of Zhang et al., "Agentic Plan
-Caching" (2025); matching by slots, and the proof by a second example, are ours: no model is asked whether a plan fits.
+Source: reusing plan templates across similar tasks is the idea of Zhang et al., "Agentic Plan Caching"
+(arXiv:2506.14852, 2025); matching by slots, and the proof by a second example, are ours: no model is asked whether a
+plan fits.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ _ENTITY = re.compile(
     """,
     re.VERBOSE,
 )
+_DAY = re.compile(rf"\d|^(?:{'|'.join([*calendar.day_name, *calendar.month_name[1:]])})$", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?:^|[.!?。！？:：\n])\s*$")
 
 
@@ -67,11 +70,14 @@ class Template:
         body: The plan as JSON data; a slot's place is marked.
         used: Slots that occur in it.
         explained: Whether each of its literals comes from the task, or is a value its tool lists.
+        lasting: Whether none of the others has a figure, a weekday or a month in it: such a one may have been true
+            only on the day it was written.
     """
 
     body: Mapping[str, Any]
     used: frozenset[int]
     explained: bool
+    lasting: bool = True
 
 
 def pattern_of(task: str) -> Pattern:
@@ -115,7 +121,7 @@ def template_of(plan: Plan, pattern: Pattern, tools: Mapping[str, ToolSpec]) -> 
     if body.get("answer") is not None:
         body["answer"] = making.literal(body["answer"], ())
     body["goal"] = ""
-    return Template(body, frozenset(making.used), making.explained)
+    return Template(body, frozenset(making.used), making.explained, making.lasting)
 
 
 def fill(template: Template, slots: Sequence[Slot], goal: str) -> Plan | None:
@@ -144,6 +150,7 @@ class _Making:
     def __init__(self, pattern: Pattern) -> None:
         self.used: set[int] = set()
         self.explained = True
+        self.lasting = True
         self._words = set(_WORD.findall(pattern.skeleton))
         self._places: dict[str, str] = {}
         self._numbers: dict[float, int] = {}
@@ -167,14 +174,19 @@ class _Making:
         if isinstance(value, str):
             marked = self.marked(value)
             rest = _MARK.sub(" ", _REFERENCE.sub(" ", marked)).lower()
-            self.explained = self.explained and set(_WORD.findall(rest)) <= self._words
+            self._left(set(_WORD.findall(rest)) - self._words)
             return marked
         index = self._numbers.get(float(value))
         if index is None:
-            self.explained = False
+            self._left({str(value)})
             return value
         self.used.add(index)
         return {"\x00": index, "whole": isinstance(value, int)}
+
+    def _left(self, words: set[str]) -> None:
+        """Note the words of a literal that are not from the task."""
+        self.explained = self.explained and not words
+        self.lasting = self.lasting and not any(_DAY.search(word) for word in words)
 
     def marked(self, text: str) -> str:
         """Put marks into a text, outside references."""

@@ -61,6 +61,17 @@ def test_what_the_planner_knew_serves_the_same_task_only() -> None:
     assert found(cache, "weather in Oslo") is None
 
 
+@pytest.mark.parametrize("when", ["2026-11-22", "Saturday", 22, ["in November"]])
+def test_what_may_be_true_today_only_is_not_kept(when: Any) -> None:
+    """A day that the planner put in for "tomorrow" is another one tomorrow; a day of the task itself is no matter."""
+    cache = kept("weather in Paris tomorrow", city="Paris", country=when)
+    cache.keep("weather in Oslo tomorrow", plan(city="Oslo", country=when), [WEATHER], USED, 1.0)
+    assert found(cache, "weather in Paris tomorrow") is None
+    assert found(cache, "weather in Rome tomorrow") is None
+    dated = kept("weather in Paris on 2026-11-22", city="Paris", country="2026-11-22")
+    assert found(dated, "weather in Paris on 2026-11-23") == {"city": "Paris", "country": "2026-11-23"}
+
+
 def test_a_second_example_proves_a_shape() -> None:
     """The same unexplained word for two cities does not depend on the city; another word for each does."""
     cache = kept(city="Paris", country="any")
