@@ -28,15 +28,8 @@ from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError, EngineError, PlanParseError, RunCancelledError
-from schemas.events import (
-    ApproveMode,
-    LiveEvent,
-    LoggedRecord,
-    Mode,
-    PlanStarted,
-    RunLimits,
-    RunStarted,
-)
+from schemas.events import ApproveMode, LoggedRecord, Mode, PlanStarted, RunLimits, RunStarted
+from schemas.live import LiveEvent
 from schemas.plan import Plan
 from schemas.planning import PlanReady
 from schemas.result import RunResult, Usage

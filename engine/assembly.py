@@ -42,15 +42,8 @@ from engine.triaging import Chosen, choose
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
 from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
-from schemas.events import (
-    ApproveMode,
-    LiveProgress,
-    Mode,
-    ModelCalled,
-    RunLimits,
-    RunStarted,
-    Warned,
-)
+from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits, RunStarted, Warned
+from schemas.live import LiveProgress
 from schemas.plan import Plan
 from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
@@ -178,7 +171,7 @@ class Assembly:
             dialect=dialect,
             tier=tier,
             tools=tuple(spec for _, spec in sorted(self.expecting().items())),
-            given=plan is not None,
+            plan=plan,
             user=user,
         )
 

@@ -9,18 +9,8 @@ from engine.journal import Journal
 from engine.planning import keeps, todo_calls
 from engine.replanner.renumber import Renumbering
 from schemas.errors import EngineError, PlanError, ReplanLimitError
-from schemas.events import (
-    Answer,
-    ApprovalRequested,
-    LiveEvent,
-    LiveReset,
-    LiveText,
-    PlanAccepted,
-    PlanLookedUp,
-    PlanRejected,
-    PlanRepair,
-    PlanStep,
-)
+from schemas.events import Answer, ApprovalRequested, PlanAccepted, PlanLookedUp, PlanRejected, PlanRepair, PlanStep
+from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 
 

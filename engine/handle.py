@@ -15,16 +15,8 @@ from engine.dag.validate import faults
 from engine.durable.artifacts import Artifacts
 from engine.replanner.history import past_steps
 from schemas.errors import ConflictError, NotFoundError, PlanSchemaError, StepRejectedError, ToolArgumentsError
-from schemas.events import (
-    ApprovalAnswered,
-    ApprovalRequested,
-    CancelRequested,
-    GoalChanged,
-    LiveEvent,
-    LiveText,
-    LoggedEvent,
-    LoggedRecord,
-)
+from schemas.events import ApprovalAnswered, ApprovalRequested, CancelRequested, GoalChanged, LoggedEvent, LoggedRecord
+from schemas.live import LiveEvent, LiveText
 from schemas.plan import Plan
 from schemas.protocols import RunLog
 from schemas.result import RunResult, StepResult

@@ -39,7 +39,6 @@ from engine.writing import Writer, Wrote
 from schemas.errors import BudgetError, ConflictError, EngineError
 from schemas.events import (
     Answer,
-    LiveEvent,
     LoggedEvent,
     LoggedRecord,
     ModeChanged,
@@ -52,6 +51,7 @@ from schemas.events import (
     StepStarted,
     Warned,
 )
+from schemas.live import LiveEvent
 from schemas.planning import (
     AnswerReady,
     PlanReady,

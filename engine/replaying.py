@@ -46,7 +46,6 @@ from schemas.events import (
     StepStarted,
     Warned,
 )
-from schemas.plan import Plan
 from schemas.planning import (
     AnswerReady,
     CacheLookup,
@@ -130,7 +129,7 @@ async def replay(
         TellingPlanner(react, told),
         _Declared(specs, records, written),
         model,
-        _given(records, started),
+        started.plan,
         rules,
     )
     parts = Parts(
@@ -384,18 +383,6 @@ class _Declared:
             ToolNotFoundError: Always: a replay calls no tool.
         """
         raise ToolNotFoundError(f"a replay calls no tool, not {name} either")
-
-
-def _given(records: Sequence[LoggedRecord], started: RunStarted) -> Plan | None:
-    """The plan that was applied, as it was before anybody edited it."""
-    if not started.given:
-        return None
-    for record in records:
-        if record.event.kind == "approval_requested" and record.event.plan is not None:
-            return record.event.plan
-        if isinstance(record.event, PlanAccepted):
-            return record.event.plan
-    return None
 
 
 def _prelude(records: Sequence[LoggedRecord]) -> tuple[ModelCalled | Warned, ...]:

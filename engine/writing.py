@@ -14,7 +14,7 @@ import structlog
 from engine.dag.state import RunState
 from engine.telemetry import span
 from schemas.errors import EngineError, ModelOutputError, described
-from schemas.events import LiveEvent, LiveReset, LiveText
+from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import AnswerReady, AnswerRequest, PlanText
 from schemas.protocols import ModelClient, Synthesizer
 

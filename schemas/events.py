@@ -1,7 +1,7 @@
 """The events of a run.
 
 ``LoggedEvent`` is the run's truth: numbered, appended through a RunLog, folded into state, replayed, shown.
-``LiveEvent`` is what a person watches between two of them (text as it grows, progress): never stored one by one.
+``schemas.live`` holds what a person watches between two of them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from schemas.driving import (
+    PlanningPostponed,
+    RunClaimed,
+    RunParked,
+    StepInterrupted,
+    StepPostponed,
+    StepReused,
+    TimeCame,
+)
 from schemas.model import Part, StopReason
 from schemas.plan import Plan, Step
 from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
@@ -53,8 +62,10 @@ class RunStarted(Record):
         models: The first model of each role.
         dialect: How plans are written to the planner's provider, as it declares, and ``tier`` its best way.
         tools: The declared tools, as they were.
-        given: Whether the plan was given instead of asked for.
+        plan: The plan that was given instead of asked for; None to ask the planner.
         user: Whose run it is.
+        driver: Who drives it from its first event on (``schemas.runs.Driver.id``); empty: nobody yet.
+        forked_from: The run whose finished steps it began with; empty otherwise.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -68,8 +79,15 @@ class RunStarted(Record):
     dialect: str = "unions"
     tier: str = "schema"
     tools: tuple[ToolSpec, ...] = ()
-    given: bool = False
+    plan: Plan | None = None
     user: str = ""
+    driver: str = ""
+    forked_from: str = ""
+
+    @property
+    def given(self) -> bool:
+        """Whether the plan was given instead of asked for."""
+        return self.plan is not None
 
 
 class PlanStarted(Record):
@@ -277,7 +295,7 @@ class ApprovalRequested(Record):
 
     kind: Literal["approval_requested"] = "approval_requested"
     approval_id: str
-    subject: Literal["step", "plan"]
+    subject: Literal["step", "plan", "in_doubt"]
     step_id: str | None = None
     tool: str = ""
     input: dict[str, Any] | None = None
@@ -287,12 +305,19 @@ class ApprovalRequested(Record):
 
 
 class ApprovalAnswered(Record):
-    """The person's (or the policy's) decision; exactly one an approval."""
+    """The person's (or the policy's) decision; exactly one an approval.
+
+    Attributes:
+        decision: approve, reject or edit; of a step in doubt: done (it happened: ``result`` is what it gave), approve
+            (it did not: run it), or reject (abort: the run is cancelled).
+        result: The value of a step in doubt that is declared done.
+    """
 
     kind: Literal["approval_answered"] = "approval_answered"
     approval_id: str
-    decision: Literal["approve", "reject", "edit"]
+    decision: Literal["approve", "reject", "edit", "done"]
     input: dict[str, Any] | None = None
+    result: Any = None
     plan: Plan | None = None
     reason: str = ""
     by: str = ""
@@ -379,6 +404,13 @@ class RunEnded(Record):
 
 LoggedEvent = Annotated[
     RunStarted
+    | RunClaimed
+    | RunParked
+    | StepInterrupted
+    | StepPostponed
+    | PlanningPostponed
+    | TimeCame
+    | StepReused
     | PlanStarted
     | ReplanStarted
     | PlanStep
@@ -448,36 +480,3 @@ class LoggedRecord:
 
 
 _RECORD = TypeAdapter(LoggedRecord)
-
-
-class LiveText(Record):
-    """More text of a stream; ``offset`` counts the characters before it, so a gap shows.
-
-    Attributes:
-        stream: ``plan``, ``answer``, ``reasoning``, or a step's id.
-    """
-
-    kind: Literal["text"] = "text"
-    stream: str
-    offset: int
-    text: str
-
-
-class LiveReset(Record):
-    """The stream begins anew at offset 0 (a retry or a repair)."""
-
-    kind: Literal["reset"] = "reset"
-    stream: str
-    reason: str = ""
-
-
-class LiveProgress(Record):
-    """A running step says how far it is (``fraction`` in 0–1 when it knows)."""
-
-    kind: Literal["progress"] = "progress"
-    step_id: str
-    message: str = ""
-    fraction: float | None = None
-
-
-LiveEvent = Annotated[LiveText | LiveReset | LiveProgress, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.events import LoggedEvent, LoggedRecord
+from schemas.live import LiveReset, LiveText
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.planning import (
     AnswerReady,
@@ -17,6 +18,7 @@ from schemas.planning import (
     StepCall,
 )
 from schemas.result import StepResult, Usage
+from schemas.runs import Driver, RunQuery, RunSummary
 from schemas.tool import ToolSpec
 
 
@@ -60,6 +62,76 @@ class RunLog(Protocol):
         Raises:
             NotFoundError: Nothing is kept under it.
         """
+        ...
+
+
+class RunStore(RunLog, Protocol):
+    """A RunLog and what stands beside it: summaries, drivers, live text. One contract over memory, SQLite, Postgres.
+
+    Everything with a time uses the store's own clock (``now``), so that machines need not agree on theirs.
+    """
+
+    async def find(self, query: RunQuery) -> list[RunSummary]:
+        """Return the runs that a query describes, newest first, from their summaries alone: no events are read."""
+        ...
+
+    async def summary(self, run_id: str) -> RunSummary:
+        """Return one run's summary.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        ...
+
+    async def delete(self, run_id: str) -> None:
+        """Remove a run, its live text and its share of artifacts. A run that is driven is the caller's concern.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        ...
+
+    async def now(self) -> float:
+        """Return the Unix time of the store's clock."""
+        ...
+
+    async def enroll(self, driver: Driver) -> None:
+        """Write a driver's row, or overwrite it; its first heartbeat."""
+        ...
+
+    async def beat(self, driver_id: str) -> bool:
+        """Renew a driver's heartbeat; False when its row is gone: others have declared it dead."""
+        ...
+
+    async def dismiss(self, driver_id: str) -> None:
+        """Remove a driver's row: it left, or is declared dead. Removing what is not there does nothing."""
+        ...
+
+    async def drivers(self) -> list[Driver]:
+        """Return all drivers' rows, oldest first."""
+        ...
+
+    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+        """Hand live text on to readers in other processes; kept only until the run ends, and never fsynced for.
+
+        Call it with what a tick of about 100 ms brought, not once a delta.
+        """
+        ...
+
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+        """Return (position, what came after position ``after``), in order; texts of one stream may come joined."""
+        ...
+
+    async def wait_live(self, run_id: str, seq: int, after: int) -> None:
+        """Return once the run's head is beyond ``seq`` or its live text beyond position ``after``.
+
+        Raises:
+            NotFoundError: No such run.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is still to be written and let go of files and connections."""
         ...
 
 

@@ -13,7 +13,8 @@ from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Journal
 from schemas.errors import PlanParseError
-from schemas.events import LiveEvent, LiveReset, LiveText, PlanStarted, ReplanStarted, RunStarted, StepEnded, Trigger
+from schemas.events import PlanStarted, ReplanStarted, RunStarted, StepEnded, Trigger
+from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 from tests.dag.graphs import FAILED, TOOLS, plan, step
 

@@ -10,7 +10,8 @@ import pytest
 from engine.dag.state import RunState
 from engine.handle import Feed, run_result
 from schemas.errors import ConflictError
-from schemas.events import Answer, LiveReset, LiveText, PlanAccepted, PlanStarted, RunEnded, RunStarted, Warned
+from schemas.events import Answer, PlanAccepted, PlanStarted, RunEnded, RunStarted, Warned
+from schemas.live import LiveReset, LiveText
 from schemas.plan import Plan
 from tests.runs import FakeTool, engine_of, plan_of, step
 

@@ -11,7 +11,8 @@ import pytest
 
 from engine.testing import ScriptedProvider
 from schemas.errors import ModelRequestError, ModelUnavailableError
-from schemas.events import LiveReset, LiveText, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveReset, LiveText
 from tests.runs import Calls, FakeTool, Run, engine_of, plan_of, ran, step, virtually
 from tests.test_loop_replan import steps
 

@@ -20,7 +20,8 @@ from engine.handle import RunHandle
 from engine.sinks import AnswerWriter, JsonView, LineView, QuietView, Sink
 from engine.sinks.live import LiveView
 from schemas.errors import from_info
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 from schemas.plan import Plan
 from schemas.result import RunResult
 

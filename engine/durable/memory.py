@@ -1,4 +1,4 @@
-"""A RunLog that lives as long as the process."""
+"""A RunStore that lives as long as the process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,27 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from engine.durable.summary import applied, change_of, first_summary
 from schemas.errors import ConflictError, NotFoundError
-from schemas.events import LoggedEvent, LoggedRecord
+from schemas.events import LoggedEvent, LoggedRecord, RunStarted
+from schemas.live import LiveReset, LiveText
+from schemas.runs import Driver, RunQuery, RunSummary
 
 
 @dataclass(slots=True)
 class _Run:
     records: list[LoggedRecord] = field(default_factory=list[LoggedRecord])
     moved: anyio.Event | None = None
+    live: list[LiveText | LiveReset] = field(default_factory=list[LiveText | LiveReset])
+
+    def wake(self) -> None:
+        if self.moved is not None:
+            self.moved.set()
+            self.moved = None
 
 
 class MemoryLog:
-    """Keeps runs and artifacts in memory (implements ``schemas.protocols.RunLog``).
+    """Keeps runs and artifacts in memory (implements ``schemas.protocols.RunStore``).
 
     Args:
         clock: Gives Unix time in seconds.
@@ -30,6 +39,7 @@ class MemoryLog:
         self._clock = clock
         self._runs: dict[str, _Run] = {}
         self._artifacts: dict[str, bytes] = {}
+        self._drivers: dict[str, Driver] = {}
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Append events after ``expected_seq`` and return them numbered.
@@ -46,9 +56,7 @@ class MemoryLog:
         at = self._clock()
         written = [LoggedRecord(run_id, head + number, at, event) for number, event in enumerate(events, 1)]
         run.records.extend(written)
-        if run.moved is not None:
-            run.moved.set()
-            run.moved = None
+        run.wake()
         return written
 
     async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
@@ -67,9 +75,7 @@ class MemoryLog:
         """
         run = self._run(run_id)
         while len(run.records) <= after:
-            if run.moved is None:
-                run.moved = anyio.Event()
-            await run.moved.wait()
+            await _moved(run)
 
     async def runs(self) -> list[str]:
         """Return the ids of all runs, oldest first."""
@@ -91,7 +97,101 @@ class MemoryLog:
             raise NotFoundError(f"there is no artifact {sha256[:12]}")
         return self._artifacts[sha256]
 
+    # ------------------------------------------------------------------ summaries
+
+    async def find(self, query: RunQuery) -> list[RunSummary]:
+        """Return the runs that a query describes, newest first."""
+        rows = [row for run in reversed(self._runs.values()) if _meets(row := _summarized(run.records), query)]
+        return rows[query.offset : None if query.limit is None else query.offset + query.limit]
+
+    async def summary(self, run_id: str) -> RunSummary:
+        """Return one run's summary. Raises NotFoundError."""
+        return _summarized(self._run(run_id).records)
+
+    async def delete(self, run_id: str) -> None:
+        """Remove a run. Raises NotFoundError."""
+        run = self._run(run_id)
+        del self._runs[run_id]
+        run.wake()
+
+    async def now(self) -> float:
+        """Return the Unix time."""
+        return self._clock()
+
+    # ------------------------------------------------------------------ drivers
+
+    async def enroll(self, driver: Driver) -> None:
+        """Write a driver's row."""
+        self._drivers[driver.id] = driver.model_copy(update={"beat_at": self._clock()})
+
+    async def beat(self, driver_id: str) -> bool:
+        """Renew a heartbeat; False when the row is gone."""
+        known = self._drivers.get(driver_id)
+        if known is not None:
+            self._drivers[driver_id] = known.model_copy(update={"beat_at": self._clock()})
+        return known is not None
+
+    async def dismiss(self, driver_id: str) -> None:
+        """Remove a driver's row."""
+        self._drivers.pop(driver_id, None)
+
+    async def drivers(self) -> list[Driver]:
+        """Return all drivers, oldest first."""
+        return list(self._drivers.values())
+
+    # ------------------------------------------------------------------ live text
+
+    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+        """Hand live text on."""
+        run = self._run(run_id)
+        run.live.extend(items)
+        run.wake()
+
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+        """Return (position, what came after ``after``)."""
+        live = self._run(run_id).live
+        return len(live), live[after:]
+
+    async def wait_live(self, run_id: str, seq: int, after: int) -> None:
+        """Return once there are events beyond ``seq`` or live text beyond ``after``. Raises NotFoundError."""
+        run = self._run(run_id)
+        while len(run.records) <= seq and len(run.live) <= after:
+            await _moved(run)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
     def _run(self, run_id: str) -> _Run:
         if run_id not in self._runs:
-            raise NotFoundError(f"there is no run {run_id}")
+            raise NotFoundError(f"there is no run {run_id}", hint="engine runs list shows those there are")
         return self._runs[run_id]
+
+
+async def _moved(run: _Run) -> None:
+    if run.moved is None:
+        run.moved = anyio.Event()
+    await run.moved.wait()
+
+
+def _summarized(records: Sequence[LoggedRecord]) -> RunSummary:
+    first = records[0]
+    started = first.event if isinstance(first.event, RunStarted) else RunStarted(task="", mode="plan")
+    row = first_summary(first.run_id, started, first.at)
+    return applied(row, change_of([record.event for record in records]), len(records), records[-1].at)
+
+
+def _meets(row: RunSummary, query: RunQuery) -> bool:
+    wanted = (
+        not query.status or row.status in query.status,
+        query.user in (None, row.user),
+        query.driver in (None, row.driver),
+        query.text.casefold() in row.task.casefold(),
+        query.since is None or row.started_at >= query.since,
+        query.before is None or row.started_at < query.before,
+        query.due is None or _due(row, query.due),
+    )
+    return all(wanted)
+
+
+def _due(row: RunSummary, now: float) -> bool:
+    return row.status == "waiting" and row.until is not None and row.until <= now

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from engine.sinks.words import printable
-from schemas.events import Answer, LiveReset, LiveText
+from schemas.events import Answer
+from schemas.live import LiveReset, LiveText
 
 
 class AnswerWriter:

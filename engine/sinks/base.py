@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 
 
 class Sink(Protocol):

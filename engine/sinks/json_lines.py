@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TextIO
 
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 
 
 def json_line(record: LoggedRecord) -> str:

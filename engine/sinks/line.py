@@ -8,7 +8,8 @@ from engine.sinks.answer import AnswerWriter
 from engine.sinks.progress import RunProgress
 from engine.sinks.sentences import sentence
 from engine.sinks.summary import summary_line
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 
 
 class LineView:

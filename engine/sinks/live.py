@@ -15,7 +15,8 @@ from engine.sinks.board import Screen, board
 from engine.sinks.progress import RunProgress
 from engine.sinks.summary import summary_line
 from engine.sinks.words import fit
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 
 FRAMES_PER_S = 8
 FINAL_LINES = 40

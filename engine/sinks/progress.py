@@ -10,7 +10,8 @@ from typing import Any, Literal, cast
 
 from engine.sinks.sentences import chosen_text, looked_up_text, triggers_text
 from schemas import events
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 from schemas.plan import Step
 from schemas.result import Usage
 

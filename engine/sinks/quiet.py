@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.sinks.answer import AnswerWriter
-from schemas.events import LiveEvent, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
 
 
 class QuietView:

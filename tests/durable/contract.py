@@ -8,10 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
+from schemas.driving import RunClaimed, RunParked
 from schemas.errors import ConflictError, NotFoundError
-from schemas.events import LoggedEvent, PlanStarted, RunStarted, StepEnded, StepStarted
-from schemas.protocols import RunLog
-from schemas.result import StepResult
+from schemas.events import LoggedEvent, ModelCalled, PlanStarted, RunEnded, RunStarted, StepEnded, StepStarted
+from schemas.live import LiveReset, LiveText
+from schemas.protocols import RunLog, RunStore
+from schemas.result import StepResult, Usage
+from schemas.runs import Driver, RunQuery
 
 FIRST = RunStarted(task="t", mode="plan")
 
@@ -152,6 +155,126 @@ class RunLogContract:
         ]
         await log.append("r", 0, events)
         assert [record.event for record in await log.load("r")] == events
+
+
+@pytest.mark.anyio
+class RunStoreContract(RunLogContract):
+    """What every store must do beside its log."""
+
+    async def test_a_summary_follows_the_events(self, log: RunStore) -> None:
+        """A row says where a run stands after every batch: queued, claimed, parked, ended."""
+        await log.append("r", 0, [RunStarted(task="count " * 200, mode="plan", user="ann")])
+        row = await log.summary("r")
+        assert (row.status, row.driver, row.claims, row.head, row.user) == ("queued", "", 0, 1, "ann")
+        assert len(row.task) == 500
+        await log.append("r", 1, [RunClaimed(driver="d1"), ModelCalled(role="planner", model="m", usage=paid(0.5))])
+        await log.append("r", 3, [ModelCalled(role="planner", model="m", usage=paid(0.25))])
+        row = await log.summary("r")
+        assert (row.status, row.driver, row.claims, row.cost_usd) == ("running", "d1", 1, 0.75)
+        await log.append("r", 4, [RunParked(reason="timer", until=7.5)])
+        row = await log.summary("r")
+        assert (row.status, row.driver, row.waits_for, row.until, row.head) == ("waiting", "", "timer", 7.5, 5)
+        await log.append("r", 5, [RunClaimed(driver="d2"), ModelCalled(role="planner", model="m", usage=paid(None))])
+        await log.append("r", 7, [ModelCalled(role="planner", model="m", usage=paid(1)), RunEnded(status="failed")])
+        row = await log.summary("r")
+        assert (row.status, row.driver, row.claims, row.cost_usd) == ("failed", "", 2, None)
+        assert (row.waits_for, row.until, row.ended) == ("", None, True)
+        assert row.updated_at >= row.started_at > 0
+
+    async def test_a_lost_append_leaves_the_summary_alone(self, log: RunStore) -> None:
+        """A refused batch changes nothing in the row either."""
+        await log.append("r", 0, [FIRST])
+        with pytest.raises(ConflictError):
+            await log.append("r", 0, [RunEnded(status="completed")])
+        assert (await log.summary("r")).status == "queued"
+
+    async def test_runs_are_found_by_what_is_asked(self, log: RunStore) -> None:
+        """Newest first, by status, user, text, driver, time due; cut into pages."""
+        for number in range(5):
+            user = "ann" if number % 2 else "bob"
+            await log.append(f"r{number}", 0, [RunStarted(task=f"Task {number} ÄÖ", mode="plan", user=user)])
+        await log.append("r1", 1, [RunClaimed(driver="d1")])
+        await log.append("r2", 1, [RunParked(reason="timer", until=100.0)])
+        await log.append("r3", 1, [RunParked(reason="approval")])
+
+        async def ids(query: RunQuery) -> list[str]:
+            return [row.id for row in await log.find(query)]
+
+        assert await ids(RunQuery()) == ["r4", "r3", "r2", "r1", "r0"]
+        assert await ids(RunQuery(limit=2, offset=1)) == ["r3", "r2"]
+        assert await ids(RunQuery(user="ann")) == ["r3", "r1"]
+        assert await ids(RunQuery(status=("running", "queued"))) == ["r4", "r1", "r0"]
+        assert await ids(RunQuery(text="task 2 äö")) == ["r2"]
+        assert await ids(RunQuery(text="100%")) == []
+        assert await ids(RunQuery(driver="d1")) == ["r1"]
+        assert (await ids(RunQuery(due=99.0)), await ids(RunQuery(due=100.0))) == ([], ["r2"])
+        first = await log.summary("r0")
+        assert await ids(RunQuery(before=first.started_at)) == []
+        assert len(await ids(RunQuery(since=first.started_at))) == 5
+
+    async def test_a_deleted_run_is_gone(self, log: RunStore) -> None:
+        """Nothing of it is found again, the others stay, and its name may be used anew."""
+        await log.append("a", 0, [FIRST])
+        await log.append("b", 0, [FIRST])
+        await log.delete("a")
+        assert [row.id for row in await log.find(RunQuery())] == await log.runs() == ["b"]
+        for missing in (log.load("a"), log.summary("a"), log.delete("a")):
+            with pytest.raises(NotFoundError):
+                await missing
+        assert [record.seq for record in await log.append("a", 0, [FIRST])] == [1]
+
+    async def test_drivers_come_and_go(self, log: RunStore) -> None:
+        """A driver's row holds its heartbeat by the store's clock; one that was dismissed cannot beat."""
+        before = await log.now()
+        await log.enroll(Driver(id="d", kind="worker", host="h", pid=7, boot_id="b", timeout_s=2.0))
+        (known,) = await log.drivers()
+        assert (known.kind, known.host, known.pid, known.boot_id) == ("worker", "h", 7, "b")
+        assert before - 0.01 <= known.beat_at <= await log.now() + 0.01
+        assert await log.beat("d")
+        assert not known.stale(known.beat_at + 1.9)
+        assert known.stale(known.beat_at + 2.1)
+        await log.enroll(known.model_copy(update={"draining": True}))
+        assert [driver.draining for driver in await log.drivers()] == [True]
+        await log.dismiss("d")
+        await log.dismiss("d")
+        assert await log.drivers() == []
+        assert not await log.beat("d")
+
+    async def test_live_text_reaches_other_readers(self, log: RunStore) -> None:
+        """Live text is read from any position on, whole and in order, and wakes who waits for it."""
+        await log.append("r", 0, [FIRST])
+        await log.put_live("r", [text("Hel", 0), text("lo ", 3)])
+        place, items = await log.live("r")
+        assert joined(items) == "Hello "
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(log.wait_live, "r", 1, place)
+                await anyio.wait_all_tasks_blocked()
+                await log.put_live("r", [text("é😀", 6)])
+        later, more = await log.live("r", place)
+        assert joined(more) == "é😀"
+        assert await log.live("r", later) == (later, [])
+        await log.put_live("r", [LiveReset(stream="answer", reason="again", generation=1)])
+        (_, (reset,)) = await log.live("r", later)
+        assert isinstance(reset, LiveReset)
+        assert reset.generation == 1
+        with anyio.fail_after(5):
+            await log.wait_live("r", 0, 10**9)  # the log itself is beyond event 0
+
+
+def paid(cost_usd: float | None) -> Usage:
+    """One call's usage."""
+    return Usage(calls=1, cost_usd=cost_usd)
+
+
+def text(written: str, offset: int) -> LiveText:
+    """A piece of the answer."""
+    return LiveText(stream="answer", offset=offset, text=written)
+
+
+def joined(items: list[LiveText | LiveReset]) -> str:
+    """The text of pieces that follow on each other."""
+    return "".join(item.text for item in items if isinstance(item, LiveText))
 
 
 def revision(event: LoggedEvent) -> int:

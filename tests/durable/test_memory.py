@@ -6,10 +6,10 @@ import pytest
 
 from engine.durable.memory import MemoryLog
 from schemas.events import PlanStarted
-from tests.durable.contract import RunLogContract
+from tests.durable.contract import RunStoreContract
 
 
-class TestMemoryLog(RunLogContract):
+class TestMemoryLog(RunStoreContract):
     """MemoryLog keeps the contract of all logs."""
 
     @pytest.fixture

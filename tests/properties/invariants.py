@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.handle import run_result
-from schemas.events import (
-    ApprovalAnswered,
-    ApprovalRequested,
-    LiveReset,
-    LiveText,
-    LoggedEvent,
-    LoggedRecord,
-    StepEnded,
-    StepStarted,
-)
+from schemas.events import ApprovalAnswered, ApprovalRequested, LoggedEvent, LoggedRecord, StepEnded, StepStarted
+from schemas.live import LiveReset, LiveText
 from tests.properties.history import History
 from tests.properties.playing import GRACE_S, Played, Scene
 from tests.properties.world import SPECS

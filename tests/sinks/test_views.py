@@ -16,7 +16,8 @@ from engine.sinks.board import ICONS, Screen, board
 from engine.sinks.live import LiveView
 from engine.sinks.sentences import _SENTENCES
 from schemas import events
-from schemas.events import LiveReset, LiveText, LoggedEvent, LoggedRecord
+from schemas.events import LoggedEvent, LoggedRecord
+from schemas.live import LiveReset, LiveText
 from schemas.plan import Plan, Step
 from tests.sinks import story
 

@@ -15,7 +15,8 @@ from engine.api import Engine
 from engine.testing import FakeTool
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
-from schemas.events import LiveReset, LiveText, LoggedRecord
+from schemas.events import LoggedRecord
+from schemas.live import LiveReset, LiveText
 from schemas.plan import Plan, Step
 from schemas.result import RunResult, Usage
 from schemas.settings import ModelSettings, Roles, Settings

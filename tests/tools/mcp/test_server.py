@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from engine.testing import ScriptedProvider
-from schemas.events import LiveProgress, LoggedRecord, StepStarted
+from schemas.events import LoggedRecord, StepStarted
+from schemas.live import LiveProgress
 from schemas.result import StepResult
 from tests.tools.mcp.wild import engine_of, plan_of, wild
 
