@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.tools.function import tool
     from schemas.errors import EngineError
     from schemas.plan import Condition, Plan, Step
+    from schemas.protocols import ToolContext
     from schemas.result import RunResult, StepResult
 
 _HOMES = {
@@ -27,6 +28,7 @@ _HOMES = {
     "Condition": "schemas.plan",
     "Plan": "schemas.plan",
     "Step": "schemas.plan",
+    "ToolContext": "schemas.protocols",
     "RunResult": "schemas.result",
     "StepResult": "schemas.result",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "RunResult",
     "Step",
     "StepResult",
+    "ToolContext",
     "load_plan",
     "tool",
 ]

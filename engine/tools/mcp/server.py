@@ -17,8 +17,11 @@ from engine.tools.mcp.listing import Offered, offered
 from schemas.errors import StepOutputError, ToolNotFoundError, ToolUnavailableError
 from schemas.protocols import ToolContext
 
-IDEMPOTENCY_META = "idempotencyKey"
-"""Where a call's key stands in ``_meta``, for servers that tell a repeated call from a new one."""
+IDEMPOTENCY_META = "plan-execute-engine/idempotency-key"
+"""Where a call's key stands in ``_meta``, for servers that tell a repeated call from a new one.
+
+Source: MCP 2025-11-25, "General fields, _meta": a prefix of labels and a slash keeps names of different makers apart.
+"""
 
 _STEADY_S = 10.0
 _LONGEST_PAUSE_S = 60.0

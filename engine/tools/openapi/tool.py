@@ -72,7 +72,7 @@ class OpenAPITool:
         if sent is not None:
             headers.append(("Content-Type", sent[1]))
         if self.spec.effects != "none" and key and not _has(headers, "idempotency-key"):
-            headers.append(("Idempotency-Key", key.encode("ascii", "backslashreplace").decode()))
+            headers.append(("Idempotency-Key", _quoted(key)))
         headers = [header for header in headers if not _has(credentials.headers, header[0].lower())]
         return Order(
             self.operation.method.upper(),
@@ -161,6 +161,18 @@ def _document(source: str, folder: Path, where: str) -> Document:
         return load_document(source, folder)
     except ConfigError as exc:
         raise ConfigError(f"{where}.openapi: {exc.message}", hint=exc.hint) from None
+
+
+def _quoted(key: str) -> str:
+    """Return a key as the header's string, quotes and all.
+
+    Source: draft-ietf-httpapi-idempotency-key-header-07, section 2.1; RFC 9651, section 4.1.6.
+
+    >>> _quoted('r:"1"')
+    '"r:\\\\"1\\\\""'
+    """
+    plain = key.encode("ascii", "backslashreplace").decode()
+    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _has(headers: list[tuple[str, str]], name: str) -> bool:

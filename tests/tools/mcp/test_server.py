@@ -117,7 +117,9 @@ async def test_the_key_of_a_call_with_effects_is_sent(tmp_path: Path) -> None:
     await engine.apply(plan_of(("wild_set", {"text": "a"}), ("wild_echo", {"text": "b"})), run_id="r7")
     sent = [json.loads(line) for line in log.read_text().splitlines()]
     keys = {
-        m["params"]["name"]: m["params"]["_meta"].get("idempotencyKey") for m in sent if m["method"] == "tools/call"
+        m["params"]["name"]: m["params"]["_meta"].get("plan-execute-engine/idempotency-key")
+        for m in sent
+        if m["method"] == "tools/call"
     }
     assert keys == {"set": "r7:1", "echo": None}
 

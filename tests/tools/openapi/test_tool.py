@@ -19,6 +19,7 @@ from engine.tools.openapi.operations import Describer, chosen
 from engine.tools.openapi.tool import OpenAPITool, openapi_tools
 from engine.tools.registry import RESERVED, from_settings
 from schemas.errors import ConfigError, ToolArgumentsError, ToolError, ToolFailedError, ToolUnavailableError
+from schemas.planning import StepCall
 from schemas.settings import Settings, ToolSettings
 from tests.tools.context import Context
 from tests.tools.webserver import Answer, Sent, Server, serving
@@ -146,7 +147,7 @@ async def test_bodies_are_written_as_json_and_as_forms(server: Server) -> None:
         {"name": "Rex", "age": None},
         "application/json",
     )
-    assert (got["path"], got["headers"]["idempotency-key"]) == ("/v1/pets?limit=1", "r:1")
+    assert (got["path"], got["headers"]["idempotency-key"]) == ("/v1/pets?limit=1", '"r:1"')
     assert (
         await made["put_pets_petId"].call({"petId": "a/b", "body": {"name": "x y", "tags": [1, 2]}}, Context()) is None
     )
@@ -158,6 +159,18 @@ async def test_bodies_are_written_as_json_and_as_forms(server: Server) -> None:
     assert b'name="file"; filename="file"\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n' in sent.body
     assert 'name="title"\r\n\r\nä\r\n'.encode() in sent.body
     assert sent.headers["authorization"] == "Basic " + base64.b64encode(b"ann:pa55").decode()
+
+
+async def test_one_key_for_all_attempts_of_a_step(server: Server) -> None:
+    """Each attempt of a step that writes carries the same key as a quoted string; another step another one."""
+    made = tools(server, include=["change"], effects="idempotent", max_attempts=2)
+    assert "change" in made
+    calls = [StepCall("r", step, "change", {"code": 503}, idempotency_key=f'r "é":{step}') for step in ("1", "1", "2")]
+    for call in calls:
+        with pytest.raises(ToolUnavailableError):
+            await made["change"].call(call.input, Context(call))
+    keys = [sent.headers["idempotency-key"] for sent in server.requests[-3:]]
+    assert keys == ['"r \\"\\\\xe9\\":1"', '"r \\"\\\\xe9\\":1"', '"r \\"\\\\xe9\\":2"']
 
 
 async def test_secrets_go_where_the_document_says(server: Server) -> None:
