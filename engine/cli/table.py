@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One command: its module under engine.cli, its name there, its line of help."""
+    """One command: its module under engine.cli, its name there, its line of help.
+
+    A group has the commands inside instead, and no module of its own.
+    """
 
     module: str
     function: str
     help: str
+    inside: Mapping[str, Entry] | None = None
 
 
 COMMANDS: dict[str, Entry] = {

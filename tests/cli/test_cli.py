@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from engine.cli import main
 from engine.cli.app import command
-from engine.cli.table import COMMANDS, EXIT_CODES
+from engine.cli.table import COMMANDS, EXIT_CODES, Entry
 from schemas.errors import error_classes
 from tests.cli.command import clean_environ, engine, one_error_line
 
@@ -42,10 +43,19 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     assert {cls.exit_code for cls in error_classes().values()} | {0, 2, 11} == set(EXIT_CODES)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_listed_help_is_the_command_own(name: str) -> None:
+def listed(entries: Mapping[str, Entry] = COMMANDS) -> Iterator[tuple[str, Mapping[str, Entry]]]:
+    """Every command with the table it stands in, those of groups too."""
+    for name, entry in entries.items():
+        if entry.inside is None:
+            yield name, entries
+        else:
+            yield from listed(entry.inside)
+
+
+@pytest.mark.parametrize(("name", "entries"), list(listed()))
+def test_listed_help_is_the_command_own(name: str, entries: Mapping[str, Entry]) -> None:
     """The line of help in the list is that of the command itself."""
-    entry, found = COMMANDS[name], command(name)
+    entry, found = entries[name], command(name, entries)
     assert found.help.splitlines()[0] == entry.help
     assert found.callback.__name__ == entry.function
 
