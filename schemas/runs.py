@@ -7,7 +7,8 @@ from typing import Literal
 from schemas.result import Record
 
 RunPhase = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
-"""queued: nobody has driven it yet; waiting: parked, it costs a row; the last three are how it ended."""
+"""queued: it wants a driver (nobody drove it yet, or somebody answered while it was parked); waiting: parked, it costs
+a row; the last three are how it ended."""
 
 LOG_FORMAT = 1
 """The version of the events this release writes. It rises when an older release could misread them; a driver takes

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.driving import RunClaimed, RunParked
-from schemas.events import LoggedEvent, ModelCalled, RunEnded, RunStarted
+from schemas.events import (
+    ApprovalAnswered,
+    CancelRequested,
+    GoalChanged,
+    LoggedEvent,
+    ModelCalled,
+    RunEnded,
+    RunStarted,
+)
 from schemas.runs import LOG_FORMAT, RunPhase, RunSummary
 
 TASK_CHARS = 500
@@ -22,6 +30,7 @@ class Change:
         waits_for, until: Taken over together with ``status``.
         cost_usd: Added to the run's cost; None when a price is unknown, and the whole is unknown from then on.
         claims: Added.
+        wakes: Somebody spoke: a run that is parked then wants a driver (``queued``), any other stays as it is.
     """
 
     status: RunPhase | None = None
@@ -30,6 +39,7 @@ class Change:
     until: float | None = None
     cost_usd: float | None = 0.0
     claims: int = 0
+    wakes: bool = False
 
     @property
     def nothing(self) -> bool:
@@ -54,6 +64,8 @@ def change_of(events: Sequence[LoggedEvent]) -> Change:
                 change = _with(change, status="waiting", driver="", waits_for=event.reason, until=event.until)
             case RunEnded():
                 change = _with(change, status=event.status, driver="")
+            case ApprovalAnswered() | CancelRequested() | GoalChanged():
+                change = _woken(change)
             case ModelCalled():
                 change = _costing(change, event.usage.cost_usd)
             case _:
@@ -80,6 +92,8 @@ def applied(summary: RunSummary, change: Change, head: int, at: float) -> RunSum
     update: dict[str, object] = {"head": head, "updated_at": at, "claims": summary.claims + change.claims}
     if change.status is not None:
         update |= {"status": change.status, "waits_for": change.waits_for, "until": change.until}
+    elif change.wakes and summary.status == "waiting":
+        update |= {"status": "queued", "waits_for": "", "until": None}
     if change.driver is not None:
         update["driver"] = change.driver
     known = summary.cost_usd is not None and change.cost_usd is not None
@@ -90,9 +104,16 @@ def applied(summary: RunSummary, change: Change, head: int, at: float) -> RunSum
 def _with(
     change: Change, *, status: RunPhase, driver: str, waits_for: str = "", until: float | None = None, claims: int = -1
 ) -> Change:
-    return Change(status, driver, waits_for, until, change.cost_usd, change.claims if claims < 0 else claims)
+    counted = change.claims if claims < 0 else claims
+    return Change(status, driver, waits_for, until, change.cost_usd, counted)
+
+
+def _woken(change: Change) -> Change:
+    if change.status == "waiting":
+        return replace(change, status="queued", waits_for="", until=None)
+    return replace(change, wakes=change.status is None)
 
 
 def _costing(change: Change, cost_usd: float | None) -> Change:
     total = None if change.cost_usd is None or cost_usd is None else change.cost_usd + cost_usd
-    return Change(change.status, change.driver, change.waits_for, change.until, total, change.claims)
+    return replace(change, cost_usd=total)

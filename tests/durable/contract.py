@@ -10,7 +10,18 @@ import pytest
 
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import ConflictError, NotFoundError
-from schemas.events import LoggedEvent, ModelCalled, PlanStarted, RunEnded, RunStarted, StepEnded, StepStarted
+from schemas.events import (
+    ApprovalAnswered,
+    CancelRequested,
+    GoalChanged,
+    LoggedEvent,
+    ModelCalled,
+    PlanStarted,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+)
 from schemas.live import LiveReset, LiveText
 from schemas.protocols import RunLog, RunStore
 from schemas.result import StepResult, Usage
@@ -180,6 +191,24 @@ class RunStoreContract(RunLogContract):
         assert (row.status, row.driver, row.claims, row.cost_usd) == ("failed", "", 2, None)
         assert (row.waits_for, row.until, row.ended) == ("", None, True)
         assert row.updated_at >= row.started_at > 0
+
+    async def test_an_answer_makes_a_parked_run_wanted(self, log: RunStore) -> None:
+        """A parked run that somebody spoke to is queued; a run that is driven, or over, stays what it is."""
+        signals: list[LoggedEvent] = [
+            ApprovalAnswered(approval_id="a1", decision="approve"), CancelRequested(), GoalChanged(task="u")
+        ]  # fmt: skip
+        for number, signal in enumerate(signals):
+            run_id = f"r{number}"
+            await log.append(run_id, 0, [RunStarted(task="t", mode="plan", driver="d"), signal])
+            assert (await log.summary(run_id)).status == "running"
+            await log.append(run_id, 2, [RunParked(reason="approval", until=5.0)])
+            await log.append(run_id, 3, [signal])
+            row = await log.summary(run_id)
+            assert (row.status, row.waits_for, row.until, row.driver) == ("queued", "", None, "")
+            await log.append(run_id, 4, [RunParked(reason="approval"), signal])
+            assert (await log.summary(run_id)).status == "queued"
+            await log.append(run_id, 6, [signal, RunClaimed(driver="d")])
+            assert (await log.summary(run_id)).status == "running"
 
     async def test_a_lost_append_leaves_the_summary_alone(self, log: RunStore) -> None:
         """A refused batch changes nothing in the row either."""
