@@ -12,6 +12,10 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.durable.cluster import NO_CONTROL, NO_POSTGRES, cluster, postgres_url
+
+__all__ = ["cluster", "postgres_url"]  # fixtures for every test
+
 SECRETS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ENGINE_CONFIG")
 NO_DATA = "ENGINE_BENCH_DATA is not set: tests on public data are skipped"
 NO_SERVERS = "the MCP servers cannot be installed"
@@ -87,9 +91,9 @@ def count_tokens(bench_data: Path) -> Callable[[str], int]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much was left out for want of the data sets or of MCP servers, also under -q."""
+    """Say how much was left out for want of data sets, MCP servers or a Postgres, also under -q."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
-    for why in (NO_DATA, NO_SERVERS):
+    for why in (NO_DATA, NO_SERVERS, NO_POSTGRES, NO_CONTROL):
         count = sum(why in text for text in skipped)
         if count:
             terminalreporter.write_line(f"NOT RUN: {count} tests. {why}.", yellow=True, bold=True)

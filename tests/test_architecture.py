@@ -276,7 +276,9 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 def test_third_parties_are_declared() -> None:
     """Whatever the installed packages import is a declared dependency."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    declared = {re.split(r"[<>=\[ ]", line)[0].replace("-", "_") for line in project["project"]["dependencies"]}
+    extras = [line for lines in project["project"].get("optional-dependencies", {}).values() for line in lines]
+    lines = [*project["project"]["dependencies"], *extras]
+    declared = {re.split(r"[<>=\[ ]", line)[0].replace("-", "_") for line in lines}
     names = {"yaml": "pyyaml", "opentelemetry": "opentelemetry_sdk"}
     wrong = {
         edge.target.split(".")[0]
