@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from schemas.care import Fault, Migrated, Pruned, StoreFigures
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveReset, LiveText
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
@@ -132,6 +133,51 @@ class RunStore(RunLog, Protocol):
 
     async def aclose(self) -> None:
         """Write what is still to be written and let go of files and connections."""
+        ...
+
+
+class StoreCare(Protocol):
+    """Looking after a store that outlives the process: ``engine store``. SQLite and Postgres."""
+
+    async def migrate(self) -> Migrated:
+        """Bring the schema to this release's; forward only, each step in one transaction, nothing when it is there.
+
+        Raises:
+            StoreError: The store's schema is newer than this release, or a step failed (nothing of it stays).
+        """
+        ...
+
+    async def check(self) -> list[Fault]:
+        """Look for what is wrong, and change nothing.
+
+        The file or tables themselves; heads and summaries against a fold of the events; gaps; events that cannot be
+        read; artifacts that are missing, not what their hash says, or that no run refers to.
+        """
+        ...
+
+    async def backup(self, path: str) -> int:
+        """Write a whole, consistent copy to ``path`` while others go on writing, and return its bytes.
+
+        Raises:
+            StoreError: ``path`` is there already, or cannot be written.
+        """
+        ...
+
+    async def stats(self) -> StoreFigures:
+        """Return what is in the store, and what it takes."""
+        ...
+
+    async def prune(
+        self, *, older_than_s: float | None = None, keep_bytes: int | None = None, dry_run: bool = False
+    ) -> Pruned:
+        """Remove ended runs, oldest first, and artifacts that nothing refers to; give the space back.
+
+        Runs that go on or wait stay, however old they are.
+
+        Args:
+            older_than_s: Every ended run whose last event is older than this.
+            keep_bytes: And the oldest of the others until all of the store takes no more than this.
+        """
         ...
 
 
