@@ -11,16 +11,19 @@ from rich.style import Style
 from rich.text import Text
 
 from engine.sinks.progress import ACTIVE, RowState, RunProgress, StepRow
+from engine.sinks.sentences import parked_text
 from engine.sinks.words import count, fit, input_text, one_line, seconds, usd
 
 NARROW = 60
 TIME_WIDTH = 7
 SHORTEST_REASON = 20
+SHORTEST_TASK = 24
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 ASCII_SPINNER = "|/-\\"
 ICONS: dict[RowState, str] = {
     "planned": "○",
     "waiting": "?",
+    "postponed": "◷",
     "running": "●",
     "retrying": "↻",
     "done": "✓",
@@ -32,6 +35,7 @@ ICONS: dict[RowState, str] = {
 ASCII_ICONS: dict[RowState, str] = {
     "planned": ".",
     "waiting": "?",
+    "postponed": "@",
     "running": "*",
     "retrying": "~",
     "done": "+",
@@ -43,6 +47,7 @@ ASCII_ICONS: dict[RowState, str] = {
 STYLES: dict[RowState, str] = {
     "planned": "dim",
     "waiting": "bold magenta",
+    "postponed": "magenta",
     "running": "cyan",
     "retrying": "yellow",
     "done": "green",
@@ -217,10 +222,15 @@ def _bar(row: StepRow, width: int, span: tuple[float, float], *, unicode: bool) 
 
 
 def _title(run: RunProgress, screen: Screen) -> Text:
-    title = Text(fit(one_line(run.task), screen.width).rstrip() or " ", style="bold", no_wrap=True)
-    room = screen.width - title.cell_len - 2
+    """The task, why it is done in this mode, and at the right edge the run's id, where there is room for it."""
+    named = cell_len(run.run_id) + 2
+    width = screen.width - named if run.run_id and screen.width - named >= SHORTEST_TASK else screen.width
+    title = Text(fit(one_line(run.task), width).rstrip() or " ", style="bold", no_wrap=True)
+    room = width - title.cell_len - 2
     if run.chosen and room >= min(cell_len(run.chosen), SHORTEST_REASON):
         title.append("  " + fit(one_line(run.chosen), room).rstrip(), style="not bold dim")
+    if width < screen.width:
+        title.append(" " * (screen.width - title.cell_len - named + 2) + run.run_id, style="not bold dim")
     return title
 
 
@@ -255,6 +265,8 @@ def _foot(run: RunProgress, screen: Screen, now: float) -> Text:
         parts.append(f"{len(run.waiting):,} waiting for you")
     if run.failed:
         parts.append(f"{len(run.failed):,} failed")
+    if run.parked is not None:
+        parts.append(parked_text(run.parked))
     parts.append(seconds(now - run.started_at) if run.started_at else "starting")
     if run.usage.calls:
         usage = run.usage

@@ -29,7 +29,7 @@ class LineView:
             self._given = record.event.given
         if record.event.kind == "plan_started" and self._given:
             return
-        self._line(f"[{record.at - self._run.started_at:8.3f}s] {sentence(record.event)}")
+        self._line(f"[{record.at - self._run.started_at:8.3f}s] {_told(record)}")
         if record.event.kind == "answer":
             self._answer.on_answer(record.event)
         elif record.event.kind == "run_ended":
@@ -62,3 +62,9 @@ class LineView:
             return
         self._err.write(line + "\n")
         self._err.flush()
+
+
+def _told(record: LoggedRecord) -> str:
+    """The event's sentence; the first one names the run."""
+    told = sentence(record.event)
+    return told.replace("run started", f"run {record.run_id} started", 1) if record.seq == 1 else told

@@ -8,14 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from engine.sinks.sentences import chosen_text, looked_up_text, triggers_text
+from engine.sinks.sentences import chosen_text, looked_up_text, postponed_text, triggers_text
+from engine.sinks.words import moment
 from schemas import events
 from schemas.events import LoggedRecord
 from schemas.live import LiveEvent
 from schemas.plan import Step
 from schemas.result import Usage
 
-RowState = Literal["planned", "waiting", "running", "retrying", "done", "failed", "skipped", "cancelled", "discarded"]
+RowState = Literal[
+    "planned", "waiting", "postponed", "running", "retrying", "done", "failed", "skipped", "cancelled", "discarded"
+]
 ACTIVE: tuple[RowState, ...] = ("running", "retrying")
 RECENT = 64
 NOTES = 3
@@ -60,6 +63,7 @@ class RunProgress:
         plan_characters: How much of the plan has been written, while it streams.
         chosen: The mode and why, where nobody asked for it.
         open: Ids of steps and instances that began and have not ended.
+        parked: What the run waits for while nobody drives it.
         busy_s: Seconds during which at least one step ran.
     """
 
@@ -88,12 +92,14 @@ class RunProgress:
     sequential_s: float = 0.0
     ended: events.RunEnded | None = None
     open: set[str] = field(default_factory=set[str])
+    parked: events.RunParked | None = None
 
     def on_record(self, record: LoggedRecord) -> None:
         """Take the next logged event."""
-        if self.open:
+        if self.open and record.event.kind != "run_claimed":  # until then nobody drove it
             self.busy_s += max(0.0, record.at - self.last_at)
         self.last_at = record.at
+        self.run_id = record.run_id
         handle = _HANDLERS.get(record.event.kind)
         if handle:
             handle(self, record.event, record.at)
@@ -167,6 +173,14 @@ class RunProgress:
             row.note = ""
         self.move(row, "running")
 
+    def break_off(self, step_id: str, state: RowState, note: str) -> None:
+        """Take a step, or one instance of it, back from those that run."""
+        self.open.discard(step_id)
+        row = self.row(step_id)
+        if row is not None and row.id == step_id:
+            row.note, row.started_at = note, None
+            self.move(row, state)
+
     def finish(self, event: events.StepEnded, at: float) -> None:
         """Take the end of a step or of one instance of it."""
         result = event.result
@@ -194,6 +208,38 @@ _Handler = Callable[[RunProgress, Any, float], None]
 def _run_started(run: RunProgress, event: events.RunStarted, at: float) -> None:
     run.task, run.mode, run.started_at = event.task, event.mode, at
     run.chosen = chosen_text(event)
+
+
+def _run_claimed(run: RunProgress, event: events.RunClaimed, _at: float) -> None:
+    run.parked = None
+    run.planning = False
+    if event.by:
+        run.notes.append(f"goes on in {event.by}")
+
+
+def _run_parked(run: RunProgress, event: events.RunParked, _at: float) -> None:
+    run.parked = event
+    run.planning = False
+
+
+def _step_interrupted(run: RunProgress, event: events.StepInterrupted, _at: float) -> None:
+    run.break_off(event.step_id, "planned" if event.again else "waiting", "" if event.again else "broken off")
+
+
+def _step_postponed(run: RunProgress, event: events.StepPostponed, _at: float) -> None:
+    why = f": {event.reason}" if event.reason else ""
+    run.break_off(event.step_id, "postponed", f"until {moment(event.until)}{why}")
+
+
+def _planning_postponed(run: RunProgress, event: events.PlanningPostponed, _at: float) -> None:
+    run.notes.append(postponed_text(event))
+
+
+def _step_reused(run: RunProgress, event: events.StepReused, at: float) -> None:
+    row = run.row(event.step_id) or run.add(Step(id=event.step_id, tool="?"), run.revision)
+    if row.id == event.step_id:
+        row.ended_at, row.note = at, "taken over"
+        run.move(row, cast("RowState", event.result.status))
 
 
 def _plan_started(run: RunProgress, event: events.PlanStarted, _at: float) -> None:
@@ -305,6 +351,12 @@ def _run_ended(run: RunProgress, event: events.RunEnded, _at: float) -> None:
 
 _HANDLERS: dict[str, _Handler] = {
     "run_started": _run_started,
+    "run_claimed": _run_claimed,
+    "run_parked": _run_parked,
+    "step_interrupted": _step_interrupted,
+    "step_postponed": _step_postponed,
+    "planning_postponed": _planning_postponed,
+    "step_reused": _step_reused,
     "plan_started": _plan_started,
     "replan_started": _replan_started,
     "plan_step": _plan_step,

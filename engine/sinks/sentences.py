@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from engine.sinks.words import count, input_text, one_line, seconds, shortened, usd, value_text
+from engine.sinks.words import count, input_text, moment, one_line, seconds, shortened, usd, value_text
 from schemas import events
 from schemas.events import LoggedEvent
 
@@ -47,6 +47,46 @@ def chosen_text(event: events.RunStarted) -> str:
 def _run_started(event: events.RunStarted) -> str:
     what = "a given plan" if event.given else chosen_text(event) or event.mode
     return f"run started ({what}){': ' if event.task else ''}{shortened(event.task, WIDTH)}"
+
+
+def _run_claimed(event: events.RunClaimed) -> str:
+    forced = ", by force" if event.forced else ""
+    return f"the run goes on{f' in {event.by}' if event.by else ''}{forced}"
+
+
+def parked_text(event: events.RunParked) -> str:
+    """Return what a parked run waits for.
+
+    >>> parked_text(events.RunParked(reason="approval"))
+    'parked: it waits for an answer'
+    """
+    if event.reason == "approval":
+        return f"parked: it waits for an answer{f' until {moment(event.until)}' if event.until else ''}"
+    why = "a model asked for patience" if event.reason == "rate_limit" else "a step is postponed"
+    return f"parked{f' until {moment(event.until)}' if event.until else ''}: {why}"
+
+
+def _step_interrupted(event: events.StepInterrupted) -> str:
+    then = "it runs again" if event.again else "whether it happened is not known"
+    return f"step {event.step_id} was broken off: {then}"
+
+
+def _step_postponed(event: events.StepPostponed) -> str:
+    return f"step {event.step_id} waits until {moment(event.until)}{f': {event.reason}' if event.reason else ''}"
+
+
+def postponed_text(event: events.PlanningPostponed) -> str:
+    """Return until when the run waits for a model of its own, and why."""
+    return f"the {event.role} waits until {moment(event.until)}{f': {event.reason}' if event.reason else ''}"
+
+
+def _time_came(_: events.TimeCame) -> str:
+    return "what was postponed is due"
+
+
+def _step_reused(event: events.StepReused) -> str:
+    value = event.result.artifact.preview if event.result.artifact else value_text(event.result.value)
+    return f"step {event.step_id} is taken over: {shortened(value, WIDTH)}"
 
 
 def _plan_started(event: events.PlanStarted) -> str:
@@ -143,12 +183,29 @@ def _thread_ended(event: events.ThreadEnded) -> str:
 
 
 def _approval_requested(event: events.ApprovalRequested) -> str:
-    what = "the plan" if event.subject == "plan" else f"step {event.step_id}: {event.tool} {input_text(event.input)}"
-    return f"approval {event.approval_id} needed: {what}{f' ({event.reason})' if event.reason else ''}"
+    why = f" ({event.reason})" if event.reason else ""
+    return f"approval {event.approval_id} needed: {shortened(asked_text(event), WIDTH)}{why}"
+
+
+def asked_text(event: events.ApprovalRequested) -> str:
+    """Return what a person is asked about.
+
+    >>> asked_text(events.ApprovalRequested(approval_id="a1", subject="plan"))
+    'the plan'
+    """
+    if event.subject == "plan":
+        return "the plan"
+    what = f"step {event.step_id}: {event.tool} {input_text(event.input)}".rstrip()
+    return f"{what} was broken off; did it happen?" if event.subject == "in_doubt" else what
 
 
 def _approval_answered(event: events.ApprovalAnswered) -> str:
-    past = {"approve": "approved", "reject": "rejected", "edit": "approved with changes"}[event.decision]
+    past = {
+        "approve": "approved",
+        "reject": "rejected",
+        "edit": "approved with changes",
+        "done": "answered: it was done",
+    }[event.decision]
     by = f" by {event.by}" if event.by else ""
     return f"approval {event.approval_id} {past}{by}{f': {event.reason}' if event.reason else ''}"
 
@@ -191,6 +248,13 @@ def _run_ended(event: events.RunEnded) -> str:
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "run_started": _run_started,
+    "run_claimed": _run_claimed,
+    "run_parked": parked_text,
+    "step_interrupted": _step_interrupted,
+    "step_postponed": _step_postponed,
+    "planning_postponed": postponed_text,
+    "time_came": _time_came,
+    "step_reused": _step_reused,
     "plan_started": _plan_started,
     "replan_started": _replan_started,
     "plan_step": _plan_step,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -104,6 +105,12 @@ def seconds(duration_s: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def moment(unix_s: float) -> str:
+    """Return a Unix time as a clock on the wall shows it: the date only where it is another day's."""
+    then, today = time.localtime(unix_s), time.localtime()
+    return time.strftime("%H:%M:%S" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
 
 
 def usd(cost_usd: float | None) -> str:

@@ -38,6 +38,38 @@ def test_speed_up_is_over_the_time_anything_ran() -> None:
     assert (run.busy_s, run.sequential_s, run.speed_up) == (2.0, 4.0, 2.0)
 
 
+def test_a_run_that_changed_hands() -> None:
+    """What was broken off runs no more, the time nobody drove it counts for nothing, and it runs again as new."""
+    run = folded(
+        [
+            (0, story.started("1")),
+            (0, story.started("2")),
+            (100, events.RunClaimed(driver="d", by="box, process 7")),
+            (100, events.StepInterrupted(step_id="1", again=True)),
+            (100, events.StepInterrupted(step_id="2", again=False)),
+        ]
+    )
+    assert [(row.state, row.started_at) for row in run.rows.values()] == [("planned", None), ("waiting", None)]
+    assert (run.open, run.busy_s, list(run.notes)) == (set(), 0.0, ["goes on in box, process 7"])
+
+
+def test_parked_and_postponed() -> None:
+    """A parked run says what it waits for until somebody claims it; a postponed step is in a state of its own."""
+    parked = events.RunParked(reason="rate_limit", until=2e9)
+    run = folded([(0, story.started("1")), (1, events.StepPostponed(step_id="1", until=2e9)), (1, parked)])
+    assert (run.rows["1"].state, run.parked) == ("postponed", parked)
+    run.on_record(story.records([(2, events.RunClaimed(driver="d"))])[0])
+    assert run.parked is None
+
+
+def test_reused_steps() -> None:
+    """A forked run's steps stand as they were, though nothing of them ran."""
+    plan = Plan(steps=(Step(id="1", tool="a"),))
+    result = StepResult(status="done", value=1)
+    run = folded([(0, events.PlanAccepted(revision=1, plan=plan)), (0, events.StepReused(step_id="1", result=result))])
+    assert (run.rows["1"].state, run.rows["1"].note, run.ended_steps) == ("done", "taken over", 1)
+
+
 def test_repair_forgets_drafts() -> None:
     """A repair forgets planned steps of its revision; one that runs already stays."""
     run = folded(

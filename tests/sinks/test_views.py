@@ -74,6 +74,16 @@ def test_line_view_writes_one_line_an_event() -> None:
     assert out.getvalue() == ANSWER + "\n"
 
 
+def test_the_run_is_named() -> None:
+    """The first line has the run's id; on a terminal it stands at the right edge, unless the task needs the room."""
+    err = io.StringIO()
+    play(LineView(err, AnswerWriter(io.StringIO(), live=False)), story.comparison())
+    assert "run run_1 started (plan): Compare" in err.getvalue().splitlines()[0]
+    run = progress(story.comparison())
+    assert board(run, Screen(45, 9), 5.0)[0].plain.endswith("…  run_1")
+    assert "run_1" not in board(run, Screen(28, 9), 5.0)[0].plain
+
+
 def test_every_event_has_a_sentence() -> None:
     """No kind of logged event is left without words."""
     union = get_args(LoggedEvent)[0]
