@@ -26,12 +26,13 @@ class RunParked(Record):
     """Nothing can go on without somebody's answer, or before a time: the driver let the run go.
 
     Attributes:
-        reason: What it waits for: approval (a person's answer, of any kind), timer, or rate_limit.
+        reason: What it waits for: approval (a person's answer, of any kind), timer, rate_limit; or handover (its
+            driver leaves, and anybody may go on with it at once).
         until: Unix time at which it is due by itself; None: only when somebody answers.
     """
 
     kind: Literal["run_parked"] = "run_parked"
-    reason: Literal["approval", "timer", "rate_limit"]
+    reason: Literal["approval", "timer", "rate_limit", "handover"]
     until: float | None = None
 
 

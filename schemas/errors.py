@@ -33,7 +33,8 @@
     │   ├── CostBudgetError
     │   └── TimeBudgetError
     ├── RunCancelledError
-    └── StoreError
+    ├── StoreError
+    └── WorkerLostError          a worker that others declared dead; start it again
 
 Each class carries what a caller needs to act without reading the message: a stable ``code``, whether a retry
 may help, the exit code of the CLI and the HTTP status of the facade.
@@ -327,6 +328,15 @@ class StoreError(EngineError):
 
     code = "store"
     exit_code = 10
+    http_status = 503
+
+
+class WorkerLostError(EngineError):
+    """This worker was silent for longer than its timeout (frozen, or its event loop blocked): others have its runs."""
+
+    code = "worker_lost"
+    retryable = True
+    exit_code = 13
     http_status = 503
 
 

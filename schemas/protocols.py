@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.care import Fault, Migrated, Pruned, StoreFigures
@@ -178,6 +178,30 @@ class StoreCare(Protocol):
             older_than_s: Every ended run whose last event is older than this.
             keep_bytes: And the oldest of the others until all of the store takes no more than this.
         """
+        ...
+
+
+class Dispatcher(Protocol):
+    """Brings runs that nobody drives to workers. Behind it stands another engine's queue; nothing of it shows.
+
+    Who writes to the store calls nothing here: a run that was submitted, answered, cancelled, steered or handed over
+    while nobody drove it is dispatched by the very transaction that wrote it.
+    """
+
+    async def submit(self, run_id: str, *, after_s: float = 0.0) -> None:
+        """Let a worker take the run, after so many seconds; once, however often it is called."""
+        ...
+
+    async def work(self, drive: Callable[[str], Awaitable[None]]) -> None:
+        """Call ``drive`` for each run that wants a driver, as many at once as configured, until ``drain`` is called.
+
+        Raises:
+            WorkerLostError: This process was silent for too long: others have taken its runs over.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Take no further run; ``work`` returns when the last call of ``drive`` has."""
         ...
 
 

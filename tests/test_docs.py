@@ -26,6 +26,7 @@ from schemas.settings import (
     Settings,
     Telemetry,
     ToolSettings,
+    Workers,
 )
 from tests.source import ROOT
 
@@ -59,6 +60,7 @@ def test_the_configuration_shown_is_valid() -> None:
         Limits,
         Approvals,
         Telemetry,
+        Workers,
     ],
 )
 def test_every_setting_is_documented(record: type[Settings]) -> None:

@@ -45,5 +45,6 @@ EXIT_CODES: dict[int, str] = {
     9: "a budget or time limit is used up",
     10: "the store, a recording or a file of yours cannot be read or written",
     11: "not answered: the planner asks back, no tool fits, or the model refuses",
+    13: "this worker was frozen and others have its runs: start it again",
     130: "cancelled (Ctrl-C)",
 }

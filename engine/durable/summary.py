@@ -60,6 +60,8 @@ def change_of(events: Sequence[LoggedEvent]) -> Change:
                 change = _with(change, status=status, driver=event.driver, claims=change.claims + bool(event.driver))
             case RunClaimed():
                 change = _with(change, status="running", driver=event.driver, claims=change.claims + 1)
+            case RunParked(reason="handover"):
+                change = _with(change, status="queued", driver="")
             case RunParked():
                 change = _with(change, status="waiting", driver="", waits_for=event.reason, until=event.until)
             case RunEnded():
@@ -88,8 +90,9 @@ def first_summary(run_id: str, started: RunStarted, at: float) -> RunSummary:
 
 
 def applied(summary: RunSummary, change: Change, head: int, at: float) -> RunSummary:
-    """Return a row after a batch of events."""
+    """Return a row after a batch of events; its format is that of the newest release that wrote to the run."""
     update: dict[str, object] = {"head": head, "updated_at": at, "claims": summary.claims + change.claims}
+    update["format"] = max(summary.format, LOG_FORMAT)
     if change.status is not None:
         update |= {"status": change.status, "waits_for": change.waits_for, "until": change.until}
     elif change.wakes and summary.status == "waiting":

@@ -210,6 +210,13 @@ class RunStoreContract(RunLogContract):
             await log.append(run_id, 6, [signal, RunClaimed(driver="d")])
             assert (await log.summary(run_id)).status == "running"
 
+    async def test_a_run_handed_over_is_wanted(self, log: RunStore) -> None:
+        """A run that its driver let go of because it leaves is queued at once."""
+        await log.append("r", 0, [RunStarted(task="t", mode="plan", driver="d")])
+        await log.append("r", 1, [RunParked(reason="handover")])
+        row = await log.summary("r")
+        assert (row.status, row.waits_for, row.until, row.driver) == ("queued", "", None, "")
+
     async def test_a_lost_append_leaves_the_summary_alone(self, log: RunStore) -> None:
         """A refused batch changes nothing in the row either."""
         await log.append("r", 0, [FIRST])
