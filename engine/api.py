@@ -18,7 +18,7 @@ from engine.handle import Feed, RunHandle
 from engine.hooks import Hook, call_hooks
 from engine.learning import learn
 from engine.loop import Loop
-from engine.metering import RunModel
+from engine.metering import RunModel, used_by
 from engine.planner.formats.detect import Form
 from engine.planner.formats.loading import load_plan
 from engine.planner.triage import Triage
@@ -28,7 +28,7 @@ from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError, EngineError, PlanParseError, RunCancelledError
-from schemas.events import ApproveMode, LoggedRecord, Mode, PlanStarted, RunLimits, RunStarted
+from schemas.events import ApproveMode, LoggedEvent, LoggedRecord, Mode, PlanStarted, RunLimits, RunStarted
 from schemas.live import LiveEvent
 from schemas.plan import Plan
 from schemas.planning import PlanReady
@@ -234,7 +234,8 @@ class Engine(Assembly):
         await self.open_budget(run_id, started.limits)
         state = self.state(run_id, Artifacts(self.log), self.expecting())
         state.apply(started)
-        model = RunModel(self.gateway, run_id, lambda _: None)
+        made: list[LoggedEvent] = []
+        model = RunModel(self.gateway, run_id, made.append)
         planning = Planning(self.planner, self._react, self.tools, model)
         found: list[Planned] = []
         _, request = planning.ask(state, PlanStarted())
@@ -244,7 +245,7 @@ class Engine(Assembly):
             raise last
         if not isinstance(last, PlanReady):
             raise PlanParseError("the planner ended without a plan")
-        usage = await self.ledger.spent(f"run:{run_id}")
+        usage = used_by(made)
         return PlanPreview(last.plan, last.warnings, self.estimate(last.plan), usage)
 
     async def replay(self, records: Sequence[LoggedRecord]) -> AsyncGenerator[LoggedRecord]:

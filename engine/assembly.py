@@ -199,15 +199,18 @@ class Assembly:
         return await choose(task, visible, self.gateway, self.ledger, run_id, limits or self.limits())
 
     async def open_budget(self, run_id: str, limits: RunLimits, used: Usage | None = None) -> None:
-        """Set a run's budget in the ledger, with what was used of it before the run began."""
-        if used is not None and used.calls:
-            await self.ledger.settle(await self.ledger.reserve([f"run:{run_id}"], usd=0.0, tokens=0), used)
-        await self.ledger.open(
-            f"run:{run_id}",
-            limit_usd=limits.budget_usd,
-            limit_tokens=limits.max_tokens,
-            keep_share=self.settings.budget.synthesizer_share,
-        )
+        """Open a run's budget in the ledger; without limits nothing is counted there, for the log says it all.
+
+        Args:
+            run_id: The run.
+            limits: Its caps.
+            used: What its log says was used so far. Told again by whoever resumes the run, it is counted once, and
+                what the ledger knows beyond it (calls whose driver died before their end was logged) stays.
+        """
+        if limits.amounts:
+            spent = None if used is None else {"usd": used.cost_usd, "tokens": used.total_tokens}
+            share = self.settings.budget.synthesizer_share
+            await self.ledger.open(f"run:{run_id}", limits.amounts, keep_share=share, spent=spent)
 
     def state(self, run_id: str, artifacts: Artifacts, specs: Mapping[str, ToolSpec]) -> RunState:
         """Return an empty state of a run over these tools."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import anyio
 
 from engine.durable.statistics import ToolStatistics
+from engine.metering import used_by
 from engine.planner.cache import PlanCache
 from schemas.errors import StoreError
 from schemas.events import (
@@ -78,7 +79,7 @@ def _changed(event: LoggedEvent) -> bool:
 def _planned_for(events: Sequence[LoggedEvent]) -> tuple[Usage, float]:
     """What the planner used, and its seconds."""
     calls = [event for event in events if isinstance(event, ModelCalled) and event.role == "planner"]
-    return sum((call.usage for call in calls), Usage()), sum(call.latency_s for call in calls)
+    return used_by(calls), sum(call.latency_s for call in calls)
 
 
 def _shown(started: RunStarted, first: PlanStarted) -> list[ToolSpec]:

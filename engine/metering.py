@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -21,6 +21,11 @@ class _Caller:
     role: str
     step_id: str | None
     revision: int | None
+
+
+def used_by(events: Iterable[LoggedEvent]) -> Usage:
+    """Return what the model calls among these events used."""
+    return sum((event.usage for event in events if isinstance(event, ModelCalled)), Usage())
 
 
 class RunModel:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from engine.metering import RunModel
+from engine.metering import RunModel, used_by
 from engine.planner.opinion import DEADLINE_S, second_opinion
 from engine.planner.triage import Triage, triage
 from gateway.gateway import Gateway
@@ -30,7 +30,7 @@ class Chosen:
     @property
     def usage(self) -> Usage:
         """What the calls used."""
-        return sum((call.usage for call in self.calls), Usage())
+        return used_by(self.calls)
 
 
 async def choose(
@@ -51,7 +51,7 @@ async def choose(
         return Chosen(found)
     scope = f"{run_id}.triage"
     events: list[LoggedEvent] = []
-    await ledger.open(f"run:{scope}", limit_usd=limits.budget_usd, limit_tokens=limits.max_tokens)
+    await ledger.open(f"run:{scope}", limits.amounts)
     try:
         with anyio.fail_after(DEADLINE_S + _GRACE_S):
             found = await second_opinion(task, tools, RunModel(gateway, scope, events.append))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from gateway.prices import Prices
 from gateway.providers.base import Provider
 from gateway.providers.replay import ReplayProvider
 from gateway.routing import Model
-from schemas.errors import CostBudgetError, EngineError, ModelError, ModelUnavailableError, described
+from schemas.errors import BudgetError, CostBudgetError, EngineError, ModelError, ModelUnavailableError, described
 from schemas.events import BudgetWarning
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -142,7 +143,7 @@ class Attempt:
             RateLimitError, ModelTimeoutError: The line is too long for the deadline.
         """
         if self._context.scopes:
-            self._reservation = await self._reserve()
+            await self._reserve()
         self._lease = await self._lane.limiter.acquire(self._estimate.total_tokens, deadline)
         self.began = anyio.current_time()
 
@@ -188,8 +189,10 @@ class Attempt:
         self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
-            for crossed in await self._services.ledger.settle(reservation, self.usage):
-                self._warn(*crossed)
+            amounts = {"usd": cost, "tokens": self.usage.total_tokens}
+            with anyio.move_on_after(_CLEANUP_S, shield=True):
+                for crossed in await self._services.ledger.settle(reservation, amounts):
+                    self._warn(*crossed)
         return self.usage
 
     async def __aenter__(self) -> Self:
@@ -209,15 +212,19 @@ class Attempt:
         if self._lease is not None:
             self._lane.limiter.release(self._lease, self.usage.total_tokens if self.usage else None)
 
-    async def _reserve(self) -> str:
+    async def _reserve(self) -> None:
+        """Reserve under an id of our own: what a cancelled reservation may have left is given back under it."""
         usd = self._services.prices.cost_usd(self._model, self._estimate)
         usd = 0.0 if usd is None and self.recorded else usd
-        tokens = self._estimate.total_tokens
-        scopes, use_kept = self._context.scopes, self._context.use_kept
+        amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
+        self._reservation = uuid.uuid4().hex
         try:
-            return await self._services.ledger.reserve(scopes, usd=usd, tokens=tokens, use_kept=use_kept)
-        except CostBudgetError as exc:
-            if usd is not None:
+            await self._services.ledger.reserve(
+                self._context.scopes, amounts, use_kept=self._context.use_kept, reservation=self._reservation
+            )
+        except BudgetError as exc:
+            self._reservation = None
+            if usd is not None or not exc.details.get("unpriced"):
                 raise
             ref = self._model.ref
             raise CostBudgetError(

@@ -52,6 +52,12 @@ class RunLimits(Record):
     max_steps: int = 12
     max_parallel: int | None = None
 
+    @property
+    def amounts(self) -> dict[str, float]:
+        """What a ledger holds the run to, by measure; empty without a cap on USD or tokens."""
+        caps = {"usd": self.budget_usd, "tokens": self.max_tokens}
+        return {measure: cap for measure, cap in caps.items() if cap is not None}
+
 
 class RunStarted(Record):
     """The first event: what was asked, and under which rules; with it the log is enough to replay the run.

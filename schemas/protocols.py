@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
 from schemas.care import Fault, Migrated, Pruned, StoreFigures
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveReset, LiveText
@@ -18,8 +19,8 @@ from schemas.planning import (
     PlanText,
     StepCall,
 )
-from schemas.result import StepResult, Usage
-from schemas.runs import Driver, RunQuery, RunSummary
+from schemas.result import StepResult
+from schemas.runs import Driver, Note, RunQuery, RunSummary
 from schemas.tool import ToolSpec
 
 
@@ -131,8 +132,40 @@ class RunStore(RunLog, Protocol):
         """
         ...
 
+    def ledger(self, owner: str = "") -> Ledger | None:
+        """Return the budgets that this store keeps for everybody who opens it; None: it keeps none (memory).
+
+        Args:
+            owner: Who reserves by it (``Driver.id``), for people who look.
+        """
+        ...
+
+    @property
+    def notes(self) -> Notes:
+        """What was learned from runs, shared by everybody who opens the store."""
+        ...
+
     async def aclose(self) -> None:
         """Write what is still to be written and let go of files and connections."""
+        ...
+
+
+class Notes(Protocol):
+    """Lines of text by kind and key, kept over runs: what tools took, plans that worked. Losing one harms nothing."""
+
+    async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
+        """Add (key, line) pairs, in order.
+
+        Args:
+            kind: What they are about; kinds do not see each other.
+            lines: What to add.
+            keep: The most lines of one key; its oldest go first.
+            keys: The most keys of the kind; those that were not added to for longest go first. None for all.
+        """
+        ...
+
+    async def load(self, kind: str, key: str | None = None, after: int = 0) -> list[Note]:
+        """Return the lines of a kind, or of one of its keys, that were added after a position, oldest first."""
         ...
 
 
@@ -349,33 +382,87 @@ class StepRunner(Protocol):
 
 
 class Ledger(Protocol):
-    """Budgets by scope (``run:<id>``, ``key:<id>``, ``agent:<name>``, ``day:…``), exact under concurrency."""
+    """Budgets by scope (``run:<id>``, ``key:<hash>``, ``agent:<name>``, ``tool:<name>:…``) and measure.
+
+    Exact under concurrency, over all processes and machines that share it. Only what was opened is counted: a
+    reservation passes over scopes, and measures of them, that nobody opened.
+
+    A reservation holds its amounts until it is settled or released. One whose process died still counts in full, for
+    its call may have been billed: first as reserved, and once its lease is over as spent, which weighs the same
+    against the limit. A settlement that comes later than that (a machine that slept) corrects it.
+    """
 
     async def open(
-        self, scope: str, *, limit_usd: float | None, limit_tokens: int | None, keep_share: float = 0.0
+        self,
+        scope: str,
+        limits: Amounts,
+        *,
+        keep_share: float = 0.0,
+        spent: Amounts | None = None,
+        period: Period = "",
+        zone: str = "UTC",
     ) -> None:
-        """Set a scope's limits. ``keep_share`` (0–1) of them is left to calls made with ``use_kept=True``."""
-        ...
+        """Open a scope, or change its limits; what it spent so far stays.
 
-    async def reserve(self, scopes: Sequence[str], *, usd: float | None, tokens: int, use_kept: bool = False) -> str:
-        """Reserve an estimate in every scope, all or nothing, and return the reservation's id.
+        Args:
+            scope: Whose budget.
+            limits: The most of each measure; None: it is counted without a limit.
+            keep_share: Part (0–1) of them that is left to calls made with ``use_kept``.
+            spent: What is known to have been spent, from a run's log: the account says at least as much afterwards.
+                Told twice it counts once; what the ledger knows beyond it (calls whose end was not logged) stays.
+            period, zone: When it begins anew (``schemas.accounts.Period``), at midnight in an IANA time zone.
 
         Raises:
-            CostBudgetError, TokenBudgetError: A scope does not cover it; ``details`` holds scope, measure, limit
-                and spent.
+            ConfigError: A limit is no finite number of at least 0, or there is no such time zone.
         """
         ...
 
-    async def settle(self, reservation: str, usage: Usage) -> list[tuple[str, str, float, float]]:
-        """Replace the reservation by what was used; return (scope, measure, spent, limit) of each 90 % now crossed."""
+    async def reserve(
+        self,
+        scopes: Sequence[str],
+        amounts: Amounts,
+        *,
+        use_kept: bool = False,
+        reservation: str | None = None,
+        lease_s: float | None = LEASE_S,
+    ) -> str:
+        """Reserve amounts in every scope, all or nothing, and return the reservation's id.
+
+        Args:
+            scopes: Every budget the call counts to.
+            amounts: By measure; None where nobody knows, which a limit on that measure refuses.
+            use_kept: Whether it may use what is kept.
+            reservation: An id of the caller's: one that is still held is returned as it is, so that a call that is
+                made again after a crash is counted once.
+            lease_s: After so long it counts as spent; None: never, it stays until its period ends.
+
+        Raises:
+            BudgetError: A scope does not cover it (CostBudgetError for ``usd``, TokenBudgetError for ``tokens``);
+                ``details`` holds scope, measure, limit, spent, reserved, kept and asked. Nothing was reserved.
+        """
+        ...
+
+    async def settle(self, reservation: str, used: Amounts) -> list[Crossed]:
+        """Replace a reservation by what was used; return each account that this brought to 90 % of its limit.
+
+        That is said once an account and period over all processes. A measure that is left out, or None, is charged
+        what was reserved for it.
+
+        Raises:
+            ConflictError: There is no such reservation, or it was settled or released before.
+        """
         ...
 
     async def release(self, reservation: str) -> None:
-        """Give a reservation back: nothing was used."""
+        """Give a reservation back: nothing was used. One that is no longer held is left alone."""
         ...
 
-    async def spent(self, scope: str) -> Usage:
-        """Return what was settled in a scope."""
+    async def accounts(self, prefix: str = "") -> list[Account]:
+        """Return the accounts of all scopes that begin with a text, by scope and measure."""
+        ...
+
+    async def close(self, scope: str) -> None:
+        """Forget a scope: the run is over, or the key was removed."""
         ...
 
 

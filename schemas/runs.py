@@ -55,6 +55,20 @@ class RunSummary(Record):
         return self.status in ("completed", "failed", "cancelled")
 
 
+class Note(Record):
+    """One line of what was learned from runs (``schemas.protocols.Notes``).
+
+    Attributes:
+        position: Rises with every line of a store; what was read up to it need not be read again.
+        key: What it is about.
+        line: The text.
+    """
+
+    position: int
+    key: str
+    line: str
+
+
 class RunQuery(Record):
     """Which runs to list, newest first.
 

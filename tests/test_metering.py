@@ -45,7 +45,7 @@ async def test_a_refused_call_is_no_call_but_the_end_of_the_budget() -> None:
     """B45: a call the budget does not cover is told as the budget's end, with scope and limit, and counted nowhere."""
     seen: list[LoggedEvent] = []
     engine = scripted_engine(ScriptedProvider(["never"]))
-    await engine.ledger.open("run:r", limit_usd=None, limit_tokens=10)
+    await engine.ledger.open("run:r", {"tokens": 10})
     with pytest.raises(TokenBudgetError):
         await RunModel(engine.gateway, "r", seen.append).complete(ASKED, role="planner")
     (event,) = seen
@@ -56,7 +56,7 @@ async def test_a_refused_call_is_no_call_but_the_end_of_the_budget() -> None:
 async def test_only_the_synthesizer_may_use_what_is_kept_for_it() -> None:
     """B45: the share that is kept for the answer is refused to the planner and given to the synthesizer."""
     engine = scripted_engine(ScriptedProvider(["done"]))
-    await engine.ledger.open("run:r", limit_usd=None, limit_tokens=1_200, keep_share=0.9)
+    await engine.ledger.open("run:r", {"tokens": 1_200}, keep_share=0.9)
     model = RunModel(engine.gateway, "r", lambda _: None)
     with pytest.raises(TokenBudgetError):
         await model.complete(ASKED, role="planner")

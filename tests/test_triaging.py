@@ -112,6 +112,7 @@ async def test_what_the_triage_used_is_part_of_the_budget() -> None:
     triage, answer = (call.usage.total_tokens for call in found.events("model_called"))
     look = FakeTool("look", 7, description="Show the prices of shares.")
     engine = engine_of(look, provider=ScriptedProvider(replies(choice("direct"), [])))
-    async with engine.start(UNSURE) as handle:
+    async with engine.start(UNSURE, limits=engine.limits(max_tokens=10**9)) as handle:
         await handle.result()
-        assert (await engine.ledger.spent(f"run:{handle.run_id}")).total_tokens == triage + answer
+        tokens = {account.scope: account for account in await engine.ledger.accounts()}[f"run:{handle.run_id}"]
+        assert tokens.spent == triage + answer

@@ -11,9 +11,9 @@ from engine.comparison.figures import Comparison, Judgement, Measured, lower_bou
 from engine.comparison.judge import judged, pairs
 from engine.comparison.systems import DEFAULT, Capped, System, Whole, systems_named
 from engine.comparison.tools import Stage
-from engine.metering import RunModel
+from engine.metering import RunModel, used_by
 from schemas.errors import ConfigError, EngineError, NoRouteError
-from schemas.events import ModelCalled, RunLimits
+from schemas.events import LoggedEvent, ModelCalled, RunLimits
 from schemas.result import Usage
 
 OnRun = Callable[[str, int, Measured | None], None]
@@ -116,13 +116,14 @@ class Rounds:
         self._judge = engine.gateway.resolve("judge")[0].model.ref
         run_id = f"judge-{uuid.uuid4().hex[:12]}"
         await engine.open_budget(run_id, self._limits(None))
-        model = RunModel(engine.gateway, run_id, lambda _: None)
+        made: list[LoggedEvent] = []
+        model = RunModel(engine.gateway, run_id, made.append)
         try:
             for one, two in asked:
                 self._judgements.append(await judged(self._task, one, two, model))
         except EngineError as exc:
             self._judge_note = f"the judge failed: {exc.message}"
-        self._judge_usage = await engine.ledger.spent(f"run:{run_id}")
+        self._judge_usage = used_by(made)
 
     def found(self) -> Comparison:
         """Return what there is so far."""

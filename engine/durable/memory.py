@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from engine.durable.notes import MemoryNotes
 from engine.durable.summary import applied, change_of, first_summary
 from schemas.errors import ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord, RunStarted
@@ -40,6 +41,7 @@ class MemoryLog:
         self._runs: dict[str, _Run] = {}
         self._artifacts: dict[str, bytes] = {}
         self._drivers: dict[str, Driver] = {}
+        self._notes = MemoryNotes()
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Append events after ``expected_seq`` and return them numbered.
@@ -157,6 +159,14 @@ class MemoryLog:
         run = self._run(run_id)
         while len(run.records) <= seq and len(run.live) <= after:
             await _moved(run)
+
+    def ledger(self, owner: str = "") -> None:
+        """Budgets are the process's own (``gateway.budget.MemoryLedger``): there is nobody to share them with."""
+
+    @property
+    def notes(self) -> MemoryNotes:
+        """What was learned, as long as the process lives."""
+        return self._notes
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -19,17 +19,18 @@ async def test_a_broken_off_stream_is_charged_by_estimate() -> None:
     """B71: what a broken-off reply wrote is counted by an estimate, in the budget and in the usage of the call."""
     provider = ScriptedProvider({"big": [["x" * 400, DOWN], Usage(input_tokens=10, output_tokens=1)]})
     made = gateway(provider)
+    await made.ledger.open("run:1", {"tokens": None})
     stream = await chunks(made, request(), CallContext(scopes=("run:1",)))
-    spent = await made.ledger.spent("run:1")
-    assert spent.output_tokens == 101
-    assert stream[-1].response.usage.total_tokens == spent.total_tokens  # type: ignore[union-attr]
+    usage = stream[-1].response.usage  # type: ignore[union-attr]
+    assert usage.output_tokens == 101
+    assert [account.spent for account in await made.ledger.accounts()] == [usage.total_tokens]
 
 
 async def test_no_budget_no_call() -> None:
     """B45: a call that the run's budget doesn't cover is never sent; the error says whose budget, limit and spent."""
     provider = ScriptedProvider({"big": ["hi"]})
     made = gateway(provider)
-    await made.ledger.open("run:1", limit_usd=None, limit_tokens=1000)
+    await made.ledger.open("run:1", {"tokens": 1000})
     with pytest.raises(TokenBudgetError, match="this run") as caught:
         await made.complete(request(), CallContext(scopes=("run:1",)))
     assert provider.asked == []
@@ -40,7 +41,7 @@ async def test_a_usd_limit_needs_a_price() -> None:
     """B70: under a USD limit a model without a known price isn't called; the error names it and how to set a price."""
     provider = ScriptedProvider({"no-such-model": ["hi"]})
     made = gateway(provider, given=settings("no-such-model", kind="openai"))
-    await made.ledger.open("run:1", limit_usd=1.0, limit_tokens=None)
+    await made.ledger.open("run:1", {"usd": 1.0})
     with pytest.raises(CostBudgetError, match="p/no-such-model") as caught:
         await made.complete(request(), CallContext(scopes=("run:1",)))
     assert "input_usd_per_mtok" in caught.value.hint
@@ -52,14 +53,13 @@ async def test_an_unknown_price_is_said() -> None:
     made = gateway(ScriptedProvider({"nobody-knows": ["hi"]}), given=settings("nobody-knows", kind="openai"))
     response = await made.complete(request(), CallContext(scopes=("run:1",)))
     assert response.usage.cost_usd is None
-    assert (await made.ledger.spent("run:1")).cost_usd is None
 
 
 async def test_ninety_percent_is_warned_of_once() -> None:
     """B45: the call that brings a budget to 90 % gives one warning with scope, measure, spent and limit."""
     seen: list[Any] = []
     made = gateway(ScriptedProvider({"big": [Usage(input_tokens=4600)]}))
-    await made.ledger.open("run:1", limit_usd=None, limit_tokens=10_000)
+    await made.ledger.open("run:1", {"tokens": 10_000})
     context = CallContext(scopes=("run:1",), warn=collect(seen))
     for _ in range(2):
         await made.complete(request(max_output_tokens=10), context)

@@ -63,9 +63,10 @@ async def test_a_refusal_in_a_reply_goes_to_the_next_model_and_is_paid() -> None
     refusal = ModelResponse(model="big", stop_reason="refusal", usage=Usage(input_tokens=10, cost_usd=None))
     provider = ScriptedProvider({"big": [refusal], "small": ["hi"]})
     made = gateway(provider)
+    await made.ledger.open("run:1", {"tokens": None})
     response = await made.complete(request(), CallContext(scopes=("run:1",)))
     assert (response.text, response.usage.input_tokens) == ("hi", 1010)
-    assert (await made.ledger.spent("run:1")).input_tokens == 1010
+    assert [account.spent for account in await made.ledger.accounts()] == [response.usage.total_tokens]
 
 
 async def test_a_refusal_with_nobody_left_is_handed_over() -> None:

@@ -1,0 +1,240 @@
+"""What a budget's account is: a cap on one measure of one scope, and the arithmetic that all ledgers share.
+
+Amounts of every measure (USD, tokens, the argument of a tool) are counted in whole billionths: sums are exact,
+whatever the order and however many processes add to them. Estimates are rounded up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, localcontext
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from schemas.errors import BudgetError, ConfigError, CostBudgetError, TokenBudgetError
+from schemas.result import Record
+
+NANO = 1_000_000_000
+LEASE_S = 3600.0
+"""How long a reservation for a model call is held before it counts as lost with its process."""
+
+Number = int | float | Decimal
+Amounts = Mapping[str, Number | None]
+"""By measure; None: nobody knows (a model without a known price)."""
+Period = Literal["", "day", "week", "month"]
+"""After what an account begins anew; empty: never. A week begins on Monday."""
+Crossed = tuple[str, str, float, float]
+"""(scope, measure, spent, limit) of an account that a settlement brought to 90 %."""
+
+
+class Account(Record):
+    """One line of a ledger, for people.
+
+    Attributes:
+        scope: Whose budget: ``run:<id>``, ``key:<hash>``, ``agent:<name>``, ``tool:<name>:…``.
+        measure: ``usd``, ``tokens``, or the name of an argument.
+        limit: The most of it; None: it is only counted.
+        kept: The part of the limit that only calls with ``use_kept`` may use.
+        spent: What was settled in this period.
+        reserved: What running calls hold.
+        period, zone: When it begins anew: at midnight in this time zone.
+        began: Unix time at which this period began; 0 without one.
+    """
+
+    scope: str
+    measure: str
+    limit: float | None
+    kept: float
+    spent: float
+    reserved: float
+    period: Period = ""
+    zone: str = "UTC"
+    began: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a reservation holds of one account.
+
+    Attributes:
+        began: The account's period when it was reserved: a call counts to the day it began on.
+        charged: Its process was lost and it was counted as spent; a late settlement still corrects that.
+    """
+
+    scope: str
+    measure: str
+    amount: int
+    began: int = 0
+    charged: bool = False
+
+
+@dataclass(slots=True)
+class Purse:
+    """One account in whole billionths, as ledgers compute with it."""
+
+    scope: str
+    measure: str
+    limit: int | None = None
+    kept: int = 0
+    spent: int = 0
+    reserved: int = 0
+    warned: bool = False
+    period: Period = ""
+    zone: str = "UTC"
+    began: int = 0
+
+    def roll(self, now: float) -> None:
+        """Begin anew if the period at ``now`` (Unix time) is a later one."""
+        start = period_start(self.period, self.zone, now)
+        if start > self.began:
+            self.began, self.spent, self.reserved, self.warned = start, 0, 0, False
+
+    def bound(self, limit: Number | None, keep_share: float, spent: Number) -> None:
+        """Set the limit; at least ``spent`` counts as spent. Below 90 % of a raised limit it may warn again."""
+        self.limit = None if limit is None else units(limit)
+        self.kept = units((self.limit or 0) * keep_share / NANO)
+        self.spent = max(self.spent, units(spent))
+        self.warned = self.warned and self._near()
+
+    def refusal(self, asked: int | None, use_kept: bool) -> BudgetError | None:
+        """Why the limit does not cover ``asked`` more (None: nobody knows how much); None if it does."""
+        if self.limit is None:
+            return None
+        if asked is None:
+            return _unpriced(self)
+        usable = self.limit if use_kept else self.limit - self.kept
+        return None if self.spent + self.reserved + asked <= usable else _refused(self, asked, use_kept)
+
+    def hold(self, amount: int) -> Held:
+        """Reserve an amount."""
+        self.reserved += amount
+        return Held(self.scope, self.measure, amount, self.began)
+
+    def settle(self, held: Held, used: int) -> Crossed | None:
+        """Replace what was held by what was used; return the warning if this brought it to 90 %."""
+        if held.began != self.began:
+            return None  # of a period that is over
+        if held.charged:
+            self.spent += used - held.amount
+        else:
+            self.reserved -= held.amount
+            self.spent += used
+        if self.warned or not self._near():
+            return None
+        self.warned = True
+        return self.scope, self.measure, self.spent / NANO, (self.limit or 0) / NANO
+
+    def shown(self) -> Account:
+        """The account as people read it."""
+        return Account(
+            scope=self.scope,
+            measure=self.measure,
+            limit=None if self.limit is None else self.limit / NANO,
+            kept=self.kept / NANO,
+            spent=self.spent / NANO,
+            reserved=self.reserved / NANO,
+            period=self.period,
+            zone=self.zone,
+            began=self.began,
+        )
+
+    def _near(self) -> bool:
+        return bool(self.limit) and 10 * self.spent >= 9 * (self.limit or 0)
+
+
+def units(amount: Number, *, up: bool = True) -> int:
+    """Return an amount in whole billionths, rounded up, or to the nearest.
+
+    Raises:
+        ConfigError: It is no finite number of at least 0.
+
+    >>> units(0.1), units(3), units(0.1 + 0.2, up=False)
+    (100000000, 3000000000, 300000000)
+    """
+    if isinstance(amount, int):
+        counted = amount * NANO
+    else:
+        exact = Decimal(str(amount))
+        if not exact.is_finite() or exact.adjusted() > 100:
+            raise ConfigError(f"a budget counts finite numbers, not {amount}")
+        with localcontext() as context:
+            context.prec = 200
+            rounded = (exact * NANO).to_integral_value(ROUND_CEILING if up else ROUND_HALF_EVEN)
+        counted = int(rounded)
+    if counted < 0:
+        raise ConfigError(f"a budget counts numbers of at least 0, not {amount}")
+    return counted
+
+
+def period_start(period: Period, zone: str, now: float) -> int:
+    """Return the Unix time at which the period that holds ``now`` began: a midnight in the time zone; 0 without one.
+
+    >>> period_start("day", "UTC", 86_400 * 3 + 5.0) == 86_400 * 3
+    True
+    """
+    if not period:
+        return 0
+    here = datetime.fromtimestamp(now, time_zone(zone))
+    midnight = here.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if period == "week":
+        midnight -= timedelta(days=midnight.weekday())
+    elif period == "month":
+        midnight = midnight.replace(day=1)
+    return int(midnight.timestamp())
+
+
+@lru_cache(maxsize=64)
+def time_zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)  # UTC needs no time zone data, which some machines lack
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise ConfigError(f"there is no time zone {name!r}", hint="such as UTC or Europe/Berlin") from exc
+
+
+def _unpriced(purse: Purse) -> BudgetError:
+    return _error(purse.measure)(
+        f"{_named(purse.scope)} has a limit in {_unit(purse.measure)}, and no price is known for the call",
+        hint="set the model's price, or drop the limit",
+        details={"scope": purse.scope, "measure": purse.measure, "limit": (purse.limit or 0) / NANO}
+        | {"spent": purse.spent / NANO, "unpriced": True},
+    )
+
+
+def _refused(purse: Purse, asked: int, use_kept: bool) -> BudgetError:
+    limit, spent, reserved, wanted = (
+        (value or 0) / NANO for value in (purse.limit, purse.spent, purse.reserved, asked)
+    )
+    kept = 0.0 if use_kept else purse.kept / NANO
+    words = [f"{spent:.6g} of {limit:.6g} {purse.measure} are spent"]
+    if reserved:
+        words.append(f"{reserved:.6g} are reserved by running calls")
+    if kept:
+        words.append(f"{kept:.6g} are kept for the answer")
+    return _error(purse.measure)(
+        f"the budget of {_named(purse.scope)} does not cover a call of about {wanted:.6g} {purse.measure}: "
+        f"{', '.join(words)}",
+        hint="raise the budget, or ask for less",
+        details={"scope": purse.scope, "measure": purse.measure, "limit": limit, "spent": spent}
+        | {"reserved": reserved, "kept": kept, "asked": wanted, "period": purse.period},
+    )
+
+
+def _error(measure: str) -> type[BudgetError]:
+    return {"usd": CostBudgetError, "tokens": TokenBudgetError}.get(measure, BudgetError)
+
+
+def _unit(measure: str) -> str:
+    return "USD" if measure == "usd" else measure
+
+
+def _named(scope: str) -> str:
+    """Return a scope as a person knows it: their run needs no id."""
+    return "this run" if scope.startswith("run:") else scope

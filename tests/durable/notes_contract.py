@@ -1,0 +1,55 @@
+"""What every keeper of notes must do. Its test class inherits this and gives the fixture ``notes``."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.protocols import Notes
+
+
+async def lines(notes: Notes, kind: str, key: str | None = None, after: int = 0) -> list[tuple[str, str]]:
+    """What was noted."""
+    return [(note.key, note.line) for note in await notes.load(kind, key, after)]
+
+
+@pytest.mark.anyio
+class NotesContract:
+    """Inherit as ``class TestX(NotesContract)``."""
+
+    async def test_lines_come_back_in_order(self, notes: Notes) -> None:
+        """Lines of a kind come back oldest first, all of them or one key's; kinds do not see each other."""
+        await notes.add("a", [("x", "1"), ("y", "2")], keep=9)
+        await notes.add("b", [("x", "no")], keep=9)
+        await notes.add("a", [("x", "é😀\\u2028'%")], keep=9)
+        assert await lines(notes, "a") == [("x", "1"), ("y", "2"), ("x", "é😀\\u2028'%")]
+        assert await lines(notes, "a", "x") == [("x", "1"), ("x", "é😀\\u2028'%")]
+        assert await lines(notes, "c") == await lines(notes, "a", "z") == []
+
+    async def test_only_what_is_new_is_read(self, notes: Notes) -> None:
+        """A reader that was there before reads on from its position."""
+        await notes.add("a", [("x", "1"), ("x", "2")], keep=9)
+        (first, second) = await notes.load("a")
+        assert first.position < second.position
+        assert await lines(notes, "a", after=second.position) == []
+        await notes.add("a", [("y", "3")], keep=9)
+        assert await lines(notes, "a", after=first.position) == [("x", "2"), ("y", "3")]
+        assert await lines(notes, "a", "x", after=first.position) == [("x", "2")]
+
+    async def test_a_key_keeps_its_newest_lines(self, notes: Notes) -> None:
+        """What is beyond the most lines of a key goes, oldest first; other keys are left alone."""
+        await notes.add("a", [("y", "0")], keep=2)
+        await notes.add("a", [("x", str(number)) for number in range(5)], keep=2)
+        await notes.add("b", [("y", "1"), ("y", "2")], keep=1)
+        assert await lines(notes, "a") == [("y", "0"), ("x", "3"), ("x", "4")]
+        assert await lines(notes, "b") == [("y", "2")]
+
+    async def test_a_kind_keeps_its_newest_keys(self, notes: Notes) -> None:
+        """What is beyond the most keys goes whole, the one that was not added to for longest first."""
+        for key in ("x", "y", "x", "z"):
+            await notes.add("a", [(key, "1")], keep=9, keys=2)
+        assert await lines(notes, "a") == [("x", "1"), ("x", "1"), ("z", "1")]
+
+    async def test_nothing_is_added(self, notes: Notes) -> None:
+        """No lines are no write."""
+        await notes.add("a", [], keep=1, keys=1)
+        assert await notes.load("a") == []
