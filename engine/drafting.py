@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from engine.dag.similarity import similarity
 from engine.journal import Journal
 from engine.planning import keeps, todo_calls
 from engine.replanner.renumber import Renumbering
+from engine.streams import Streams
 from schemas.errors import EngineError, PlanError, ReplanLimitError
 from schemas.events import Answer, ApprovalRequested, PlanAccepted, PlanLookedUp, PlanRejected, PlanRepair, PlanStep
-from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+
+_STREAM = "plan"
 
 
 class Drafting:
@@ -20,20 +20,19 @@ class Drafting:
     Args:
         journal: The run; what the planner wrote is a fact of it.
         max_similarity: From this likeness (0–1) to a failed plan on, a new one is not tried.
-        publish: Takes the planner's text as it grows.
+        streams: Takes the planner's text as it grows.
     """
 
-    def __init__(self, journal: Journal, max_similarity: float, publish: Callable[[LiveEvent], None]) -> None:
+    def __init__(self, journal: Journal, max_similarity: float, streams: Streams) -> None:
         self._journal = journal
         self._max_similarity = max_similarity
-        self._publish = publish
+        self._streams = streams
         self._renumbering = Renumbering()
-        self._chars = 0
 
     def begin(self) -> None:
         """Expect a new reply: its numbers are counted anew."""
         self._renumbering = Renumbering()
-        self._chars = 0
+        self._streams.close(_STREAM)
 
     def take(self, item: PlanDelta | EngineError) -> None:
         """Fold one item in: a draft, a repair, the whole plan, an answer, or why there is none."""
@@ -57,10 +56,8 @@ class Drafting:
 
     def _text(self, item: PlanText) -> None:
         if item.restart:
-            self._chars = 0
-        if item.text:
-            self._publish(LiveText(stream="plan", offset=self._chars, text=item.text))
-            self._chars += len(item.text)
+            self._streams.reset(_STREAM, "the reply began anew")
+        self._streams.text(_STREAM, item.text)
 
     def _draft(self, draft: StepDraft) -> None:
         step = self._renumbering.step(draft.step, self._journal.state)
@@ -81,8 +78,8 @@ class Drafting:
         self._journal.fact(
             PlanRepair(revision=self._journal.state.revision, attempt=item.attempt, errors=item.errors, raw=item.raw)
         )
-        self.begin()
-        self._publish(LiveReset(stream="plan", reason="; ".join(item.errors)[:200]))
+        self._renumbering = Renumbering()
+        self._streams.reset(_STREAM, "; ".join(item.errors)[:200])
 
     def _ready(self, whole: PlanReady) -> None:
         state = self._journal.state

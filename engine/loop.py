@@ -33,6 +33,7 @@ from engine.journal import Inbox, Journal
 from engine.planning import Planned, Planning, as_ended, fill_request, wanted
 from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.replanner.view import Rules
+from engine.streams import Streams
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
@@ -109,8 +110,9 @@ class Loop:
         self.inbox = inbox
         self._parts = parts
         self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
-        self._drafting = Drafting(self._journal, parts.limits.similarity, parts.publish)
-        self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, parts.publish)
+        streams = Streams(lambda: self._journal.head, parts.publish)
+        self._drafting = Drafting(self._journal, parts.limits.similarity, streams)
+        self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, streams)
         self._then: Callable[[], None] | None = None
         self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None

@@ -12,11 +12,13 @@ import anyio.abc
 import structlog
 
 from engine.dag.state import RunState
+from engine.streams import Streams
 from engine.telemetry import span
 from schemas.errors import EngineError, ModelOutputError, described
-from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import AnswerReady, AnswerRequest, PlanText
 from schemas.protocols import ModelClient, Synthesizer
+
+_STREAM = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Writer:
         synthesizer: Writes it.
         model: The gateway as this run sees it.
         report: Takes each part of the reply, or why there is none.
-        publish: Takes the text as it grows.
+        streams: Takes the text as it grows.
     """
 
     def __init__(
@@ -42,14 +44,13 @@ class Writer:
         synthesizer: Synthesizer,
         model: ModelClient,
         report: Callable[[Wrote], None],
-        publish: Callable[[LiveEvent], None],
+        streams: Streams,
     ) -> None:
         self._synthesizer = synthesizer
         self._model = model
         self._report = report
-        self._publish = publish
+        self._streams = streams
         self._scope: anyio.CancelScope | None = None
-        self._chars = 0
         self.task = ""
 
     @property
@@ -60,7 +61,7 @@ class Writer:
     def start(self, group: anyio.abc.TaskGroup, request: AnswerRequest) -> None:
         """Begin to write; the reply is reported."""
         self.task = request.task
-        self._chars = 0
+        self._streams.close(_STREAM)
         self._scope = anyio.CancelScope()
         group.start_soon(self._ask, request, self._scope)
 
@@ -69,7 +70,7 @@ class Writer:
         if self._scope is not None:
             self._scope.cancel()
             self._scope = None
-            self._publish(LiveReset(stream="answer", reason=reason))
+            self._streams.reset(_STREAM, reason)
 
     def look(self, state: RunState) -> None:
         """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
@@ -84,11 +85,8 @@ class Writer:
             self._scope = None
             return wrote.item
         if wrote.item.restart:
-            self._chars = 0
-            self._publish(LiveReset(stream="answer", reason="the reply began anew"))
-        if wrote.item.text:
-            self._publish(LiveText(stream="answer", offset=self._chars, text=wrote.item.text))
-            self._chars += len(wrote.item.text)
+            self._streams.reset(_STREAM, "the reply began anew")
+        self._streams.text(_STREAM, wrote.item.text)
         return None
 
     async def _ask(self, request: AnswerRequest, scope: anyio.CancelScope) -> None:

@@ -2,6 +2,7 @@
 
     EngineError
     ├── ConfigError              the user mends a file, an option or an environment variable
+    ├── RequestError             the client mends its request: a field, a value, a place in a stream
     ├── NotFoundError            the named run, approval or artifact does not exist
     ├── ConflictError            the answer or append came too late; reload and look again
     ├── PlanError                the planner (or the person who wrote the plan) mends the plan
@@ -83,6 +84,14 @@ class ConfigError(EngineError):
 
     code = "config"
     exit_code = 3
+
+
+class RequestError(EngineError):
+    """A request cannot be read: not JSON, a field that is not there or of a wrong type, a place that is none."""
+
+    code = "request"
+    exit_code = 2
+    http_status = 400
 
 
 class NotFoundError(EngineError):

@@ -12,6 +12,7 @@ from engine.drafting import Drafting
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.journal import Journal
+from engine.streams import Streams
 from schemas.errors import PlanParseError
 from schemas.events import PlanStarted, ReplanStarted, RunStarted, StepEnded, Trigger
 from schemas.live import LiveEvent, LiveReset, LiveText
@@ -27,7 +28,7 @@ def drafting(
     journal = Journal(log, "r", lambda: RunState("r", TOOLS), Artifacts(log))
     journal.emit(RunStarted(task="t", mode=mode, approve=approve))
     journal.emit(PlanStarted(mode=mode))
-    return Drafting(journal, 0.9, seen.append), journal, seen
+    return Drafting(journal, 0.9, Streams(lambda: journal.head, seen.append)), journal, seen
 
 
 def kinds(journal: Journal) -> list[str]:
@@ -49,7 +50,7 @@ def test_text_offsets_add_up_and_begin_anew_after_a_repair() -> None:
     ):
         draft.take(item)
     assert [item.offset for item in seen if isinstance(item, LiveText)] == [0, 2, 0, 0]
-    assert sum(isinstance(item, LiveReset) for item in seen) == 1
+    assert sum(isinstance(item, LiveReset) for item in seen) == 2
 
 
 def test_colliding_ids_of_drafts_are_told_apart() -> None:

@@ -75,8 +75,7 @@ class MemoryLog:
         Raises:
             NotFoundError: No such run.
         """
-        run = self._run(run_id)
-        while len(run.records) <= after:
+        while len((run := self._run(run_id)).records) <= after:
             await _moved(run)
 
     async def runs(self) -> list[str]:
@@ -156,8 +155,7 @@ class MemoryLog:
 
     async def wait_live(self, run_id: str, seq: int, after: int) -> None:
         """Return once there are events beyond ``seq`` or live text beyond ``after``. Raises NotFoundError."""
-        run = self._run(run_id)
-        while len(run.records) <= seq and len(run.live) <= after:
+        while len((run := self._run(run_id)).records) <= seq and len(run.live) <= after:
             await _moved(run)
 
     def ledger(self, owner: str = "") -> None:
