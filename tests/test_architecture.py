@@ -91,7 +91,7 @@ ASYNCIO_ONLY = (
 PURE = {
     "engine.dag.state": ("anyio", "trio", "asyncio", "time", "datetime", "logging", "structlog", "random", "threading")
 }
-LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers")
+LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers", "engine.durable.opening")
 HEAVY = ("anthropic", "openai", "networkx", "duckdb", "fastapi", "mcp")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12

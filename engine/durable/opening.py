@@ -1,0 +1,69 @@
+"""Opens a store by its name; the module of a kind of store is imported only when one of that kind is opened."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
+
+from engine.durable.memory import MemoryLog
+from schemas.errors import ConfigError
+from schemas.protocols import RunStore
+
+_SCHEMES = ("memory", "sqlite", "postgresql")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # of two letters at least: C:\runs.db is a path
+
+
+async def open_store(name: str, folder: Path | None = None, *, migrate: bool = True) -> RunStore:
+    """Open a store.
+
+    Args:
+        name: ``sqlite:PATH`` or a path (``~`` is the home folder), ``postgresql://…``, or ``memory:``.
+        folder: What a relative path is relative to; None: the current folder.
+        migrate: Whether a file of an older release is brought up to date; its backup is kept beside it.
+
+    Raises:
+        ConfigError: The name says no store.
+        StoreError: It is there and cannot be opened, or a newer release wrote it.
+    """
+    scheme, rest = _split(name)
+    if scheme == "memory":
+        return MemoryLog()
+    if scheme == "postgresql":
+        return cast("RunStore", await _load("postgres.store").open_postgres(name))
+    store = _load("sqlite.store").SqliteStore(_path(rest, folder), migrate=migrate)
+    if migrate:
+        await store.open()
+    return cast("RunStore", store)
+
+
+def _split(name: str) -> tuple[str, str]:
+    found = _SCHEME.match(name)
+    if found is None:
+        return "sqlite", name
+    scheme = "postgresql" if found[1].lower() == "postgres" else found[1].lower()
+    if scheme not in _SCHEMES:
+        near = difflib.get_close_matches(scheme, _SCHEMES, 1)
+        hint = f"did you mean {near[0]}?" if near else "a file is written sqlite:PATH"
+        raise ConfigError(
+            f"store: {found[1]!r} is no kind of store; there are sqlite:PATH, postgresql://… and memory:", hint=hint
+        )
+    return scheme, name[found.end() :]
+
+
+def _path(rest: str, folder: Path | None) -> Path:
+    """Return the file: ``runs.db``, ``/var/runs.db``, or as a URL has it ``///var/runs.db``."""
+    if rest.startswith("//"):
+        rest = unquote(re.sub(r"^//(localhost)?(?=/)", "", rest))
+    if not rest.strip("/ "):
+        raise ConfigError("store: sqlite: names no file", hint="such as sqlite:runs.db")
+    path = Path(rest).expanduser()
+    return path if folder is None else folder / path
+
+
+def _load(module: str) -> Any:
+    """Import one of this package's modules when it is needed: the one place where that happens late."""
+    return importlib.import_module(f"engine.durable.{module}")
