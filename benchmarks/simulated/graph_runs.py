@@ -28,6 +28,24 @@ async def nothing() -> None:
     """Do nothing."""
 
 
+@tool(effects="none")
+async def kept_text(size: int) -> str:
+    """Return text that is worth keeping.
+
+    Args:
+        size: Its length in characters.
+    """
+    return "x" * size
+
+
+def text_plan(graph: Graph, size: int) -> Plan:
+    """Return a graph as a plan whose steps each give a text of ``size`` characters."""
+    steps = tuple(
+        Step(id=step.id, tool="kept_text", tool_input={"size": size}, depends_on=step.parents) for step in graph
+    )
+    return Plan(goal="run the graph", answer="done", steps=steps)
+
+
 def plan_of(graph: Graph) -> Plan:
     """Return a graph as a plan; a step that takes no time calls a tool that does nothing."""
     steps = tuple(
@@ -44,13 +62,13 @@ def engine_with(max_parallel: int | None = None) -> Engine:
     return Engine(Settings(limits=Limits(max_parallel=max_parallel)), tools=[work, nothing], environ={})
 
 
-async def apply(engine: Engine, plan: Plan) -> RunResult:
+async def apply(engine: Engine, plan: Plan, run_id: str | None = None) -> RunResult:
     """Run a plan.
 
     Raises:
         StepError: The run did not complete; a benchmark of half a run would be worthless.
     """
-    result = await engine.apply(plan)
+    result = await engine.apply(plan, run_id=run_id)
     if result.status != "completed" or len(result.steps) != len(plan.steps):
         raise StepError(f"the run ended {result.status}", details={"error": str(result.error)})
     return result

@@ -158,11 +158,16 @@ def _check_one(
     earlier: Mapping[str, PastStep],
     fills: bool,
 ) -> list[Problem]:
-    plain = not (step.tool_input or step.when or step.foreach is not None or step.expected_output is not None)
+    plain = _is_plain(step)
     if not plain and (misshapen := list(_check_shape(step, path))):
         return misshapen
     found = [*_check_tool(step, path, catalogue, fills), *_check_links(step, path, ids, earlier)]
     return found if plain else [*found, *_check_conditions(step, path), *_check_foreach(step, path)]
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step has nothing but links that could be wrong beside its tool."""
+    return not (step.tool_input or step.when or step.foreach is not None or step.expected_output is not None)
 
 
 def _check_shape(step: Step, path: str) -> Iterator[Problem]:

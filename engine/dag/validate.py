@@ -131,6 +131,7 @@ def _found(
     return [(str(error.json_path), _message(error)) for error in errors if not skip(error)]
 
 
+_ANY: tuple[type, ...] = (object,)
 _BOOLEAN: tuple[type, ...] = (bool,)
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -153,13 +154,13 @@ class _Flat:
         schema: Held, so that its id is not used again.
         required: Names that must be there.
         types: What each declared name may hold; empty where only the full check can say.
-        closed: Whether other names are refused.
+        others: What any other name may hold: anything, or nothing.
     """
 
     schema: dict[str, Any]
     required: tuple[str, ...]
     types: dict[str, tuple[type, ...]]
-    closed: bool
+    others: tuple[type, ...]
 
 
 _flats: dict[int, _Flat] = {}
@@ -176,15 +177,13 @@ def _surely_valid(schema: dict[str, Any], value: Any) -> bool:
     if flat is None or not isinstance(value, dict):
         return False
     given = cast("dict[str, Any]", value)
-    for name in flat.required:
-        if name not in given:
-            return False
+    if flat.required and not all(name in given for name in flat.required):
+        return False
     for name, item in given.items():
-        expected = flat.types.get(name)
-        if expected is None:
-            if flat.closed:
-                return False
-        elif not isinstance(item, expected) or (item is True or item is False) is not (expected is _BOOLEAN):
+        expected = flat.types.get(name, flat.others)
+        if not isinstance(item, expected):
+            return False
+        if isinstance(item, bool) and expected is not _BOOLEAN and expected is not _ANY:  # no integer to JSON Schema
             return False
     return True
 
@@ -203,7 +202,7 @@ def _flattened(schema: dict[str, Any]) -> _Flat | None:
     types = {name: _plain_types(each) for name, each in declared.items()}
     if len(_flats) >= _KEPT:
         _flats.clear()
-    flat = _flats[id(schema)] = _Flat(schema, tuple(schema.get("required", ())), types, not extra)
+    flat = _flats[id(schema)] = _Flat(schema, tuple(schema.get("required", ())), types, _ANY if extra else ())
     return flat
 
 
