@@ -219,9 +219,10 @@ class Attempt:
         amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
         self._reservation = uuid.uuid4().hex
         try:
-            await self._services.ledger.reserve(
+            reserved = await self._services.ledger.reserve(
                 self._context.scopes, amounts, use_kept=self._context.use_kept, reservation=self._reservation
             )
+            self._reservation = reserved or None
         except BudgetError as exc:
             self._reservation = None
             if usd is not None or not exc.details.get("unpriced"):

@@ -56,22 +56,25 @@ class MemoryLedger:
         lease_s: float | None = LEASE_S,  # noqa: ARG002  what is held here is lost with the process, and so is its ledger
     ) -> str:
         """Reserve amounts in every scope, all or nothing, and return the reservation's id. Raises BudgetError."""
-        if reservation in self._held:
-            return reservation
         asked = {measure: None if amount is None else units(amount) for measure, amount in amounts.items()}
-        purses = [self._current(key) for scope in dict.fromkeys(scopes) for key in self._open(scope, asked)]
+        mine = [held for held in self._held.get(reservation or "", ()) if self._is_current(held)]
+        known = {(held.scope, held.measure) for held in mine}
+        keys = [key for scope in dict.fromkeys(scopes) for key in self._open(scope, asked) if key not in known]
+        purses = [self._current(key) for key in keys]
         for purse in purses:
             refusal = purse.refusal(asked[purse.measure], use_kept)
             if refusal is not None:
                 raise refusal
+        if not purses and not mine:
+            return ""
         self._last += 1
         name = reservation or str(self._last)
-        self._held[name] = [purse.hold(asked[purse.measure] or 0) for purse in purses]
+        self._held[name] = [*mine, *(purse.hold(asked[purse.measure] or 0) for purse in purses)]
         return name
 
     async def settle(self, reservation: str, used: Amounts) -> list[Crossed]:
         """Replace a reservation by what was used. Raises ConflictError."""
-        held = self._held.pop(reservation, None)
+        held = self._held.pop(reservation, None) if reservation else []
         if held is None:
             raise ConflictError(f"reservation {reservation!r} is not held", details={"reservation": reservation})
         return [crossed for one in held if (crossed := self._settle(one, used.get(one.measure))) is not None]
@@ -97,6 +100,10 @@ class MemoryLedger:
         purse = self._purses[key]
         purse.roll(self._clock())
         return purse
+
+    def _is_current(self, held: Held) -> bool:
+        key = held.scope, held.measure
+        return key in self._purses and self._current(key).began == held.began
 
     def _settle(self, held: Held, used: Number | None) -> Crossed | None:
         if (held.scope, held.measure) not in self._purses:

@@ -127,6 +127,12 @@ class Purse:
         self.warned = True
         return self.scope, self.measure, self.spent / NANO, (self.limit or 0) / NANO
 
+    def charge(self, held: Held) -> None:
+        """Count what was held as spent: its process was lost, and the call may have been paid for."""
+        if held.began == self.began and not held.charged:
+            self.reserved -= held.amount
+            self.spent += held.amount
+
     def shown(self) -> Account:
         """The account as people read it."""
         return Account(

@@ -428,6 +428,8 @@ class Ledger(Protocol):
     ) -> str:
         """Reserve amounts in every scope, all or nothing, and return the reservation's id.
 
+        The id is empty when none of the scopes is open: then there is nothing to settle.
+
         Args:
             scopes: Every budget the call counts to.
             amounts: By measure; None where nobody knows, which a limit on that measure refuses.
@@ -446,7 +448,7 @@ class Ledger(Protocol):
         """Replace a reservation by what was used; return each account that this brought to 90 % of its limit.
 
         That is said once an account and period over all processes. A measure that is left out, or None, is charged
-        what was reserved for it.
+        what was reserved for it. An empty id settles nothing.
 
         Raises:
             ConflictError: There is no such reservation, or it was settled or released before.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,8 +78,9 @@ class LedgerContract:
         name = await ledger.reserve(["key:1", "run:9"], {"usd": 1e6, "tokens": 5})
         assert await ledger.settle(name, {"usd": 2.5, "tokens": 7}) == []
         assert [(one.scope, one.measure, one.spent) for one in await ledger.accounts()] == [("key:1", "usd", 2.5)]
-        nowhere = await ledger.reserve(["run:9"], {"tokens": 5})
-        assert await ledger.settle(nowhere, {"tokens": 5}) == []
+        assert await ledger.reserve(["run:9"], {"tokens": 5}, reservation="mine") == ""
+        assert await ledger.settle("", {"tokens": 5}) == []
+        await ledger.release("")
 
     async def test_a_share_is_kept_for_the_answer(self, ledger: Ledger) -> None:
         """B45: the synthesizer's share can't be used up by the calls before it."""
@@ -273,3 +275,91 @@ class LedgerContract:
                     group.start_soon(call, number)
         assert (len(won), await spent(ledger, "key:1")) == (7, {"tokens": 70, "usd": 0.007})
         assert await held(ledger, "run:1") == {"tokens": 0}
+
+
+@pytest.mark.anyio
+class SharedLedgerContract(LedgerContract):
+    """What a ledger must do beside, that several processes share: the fixture ``other`` is another process's."""
+
+    async def test_processes_share_their_budgets(self, ledger: Ledger, other: Ledger) -> None:
+        """B71: what one reserves and spends is seen by the other at once; each can end what the other began."""
+        await ledger.open("key:1", {"usd": 1.0})
+        name = await ledger.reserve(["key:1"], {"usd": 0.7})
+        with pytest.raises(CostBudgetError):
+            await other.reserve(["key:1"], {"usd": 0.4})
+        await other.settle(name, {"usd": 0.5})
+        assert await spent(ledger, "key:1") == {"usd": 0.5}
+        await other.open("key:1", {"usd": 2.0})
+        assert await ledger.reserve(["key:1"], {"usd": 1.5})
+
+    async def test_the_warning_comes_once_over_all_processes(self, ledger: Ledger, other: Ledger) -> None:
+        """B45: whoever crosses 90 % is told, and nobody else."""
+        await ledger.open("key:1", {"tokens": 100})
+        names = [await ledger.reserve(["key:1"], {"tokens": 10}) for _ in range(10)]
+        told = [await (ledger, other)[number % 2].settle(name, {}) for number, name in enumerate(names)]
+        assert [len(crossed) for crossed in told] == [0] * 8 + [1, 0]
+
+    async def test_a_lost_reservation_is_charged_when_its_lease_is_over(
+        self, ledger: Ledger, other: Ledger, clock: Settable
+    ) -> None:
+        """B71: a call whose process died may have been billed: it counts as reserved, then as spent."""
+        await ledger.open("run:1", {"tokens": 100})
+        await ledger.reserve(["run:1"], {"tokens": 60}, lease_s=30)
+        with pytest.raises(TokenBudgetError):
+            await other.reserve(["run:1"], {"tokens": 50})
+        clock.now += 31
+        await other.open("run:1", {"tokens": 100}, spent={"tokens": 0})
+        assert (await spent(other, "run:1"), await held(other, "run:1")) == ({"tokens": 60}, {"tokens": 0})
+        with pytest.raises(TokenBudgetError):
+            await other.reserve(["run:1"], {"tokens": 50})
+        assert len(await other.settle(await other.reserve(["run:1"], {"tokens": 40}), {})) == 1
+
+    async def test_a_late_settlement_corrects_the_charge(self, ledger: Ledger, other: Ledger, clock: Settable) -> None:
+        """A machine that slept through its lease still settles, or releases, what it really used."""
+        await ledger.open("run:1", {"tokens": 100})
+        first = await ledger.reserve(["run:1"], {"tokens": 60}, lease_s=30)
+        second = await ledger.reserve(["run:1"], {"tokens": 30}, lease_s=30)
+        clock.now += 31
+        assert await spent(other, "run:1") == {"tokens": 90}
+        await ledger.settle(first, {"tokens": 5})
+        await ledger.release(second)
+        assert (await spent(other, "run:1"), await held(other, "run:1")) == ({"tokens": 5}, {"tokens": 0})
+        with pytest.raises(ConflictError):
+            await ledger.settle(first, {"tokens": 5})
+
+    async def test_what_has_no_lease_stays_until_its_period_ends(
+        self, ledger: Ledger, other: Ledger, clock: Settable
+    ) -> None:
+        """B50: an amount whose call broke off is held all day, found again under its name, and gone the next."""
+        clock.at(2026, 7, 1, 8)
+        await ledger.open("tool:pay", {"amount": 100}, period="day")
+        await ledger.reserve(["tool:pay"], {"amount": 80}, reservation="r:1", lease_s=None)
+        clock.at(2026, 7, 1, 23, 59)
+        assert await held(other, "tool:pay") == {"amount": 80}
+        assert await other.reserve(["tool:pay"], {"amount": 80}, reservation="r:1", lease_s=None) == "r:1"
+        with pytest.raises(BudgetError):
+            await other.reserve(["tool:pay"], {"amount": 30})
+        clock.at(2026, 7, 2, 0, 1)
+        assert await other.reserve(["tool:pay"], {"amount": 60}, reservation="r:1", lease_s=None) == "r:1"
+        assert await held(other, "tool:pay") == {"amount": 60}
+
+    async def test_processes_at_once_cannot_overrun(self, ledger: Ledger, other: Ledger) -> None:
+        """B71: two processes, many calls at once, scopes in any order: exactly what fits is let through."""
+        for scope in ("a", "b", "c"):
+            await ledger.open(scope, {"tokens": 300, "usd": 1})
+        won: list[str] = []
+
+        async def call(number: int) -> None:
+            scopes = [("a", "b", "c"), ("c", "b", "a"), ("b", "c"), ("c", "a")][number % 4]
+            mine = (ledger, other)[number % 2]
+            with contextlib.suppress(TokenBudgetError):
+                won.append(await mine.reserve(scopes, {"tokens": 10, "usd": 0.001}))
+                await mine.settle(won[-1], {})
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                for number in range(80):
+                    group.start_soon(call, number)
+        assert (await spent(ledger, "c"))["tokens"] == 300
+        assert len(won) >= 30
+        assert {account.reserved for account in await ledger.accounts()} == {0}

@@ -21,6 +21,7 @@ PAGE_BYTES = 8192  # a result of 2 KB with its step_started in one page; half th
 # needs no second index, and appending to a run touches one page.
 SEQ_BITS = 31
 
+# Budgets count in whole billionths, written out: they may be longer than SQLite's integers.
 _FIRST = """
 CREATE TABLE runs (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,6 +62,38 @@ CREATE TABLE artifacts (
 CREATE TABLE artifact_uses (n INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (n, sha256)) WITHOUT ROWID;
 CREATE INDEX artifact_uses_by_content ON artifact_uses (sha256);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE accounts (
+    scope TEXT NOT NULL,
+    measure TEXT NOT NULL,
+    cap TEXT,
+    kept TEXT NOT NULL,
+    spent TEXT NOT NULL,
+    reserved TEXT NOT NULL,
+    warned INTEGER NOT NULL,
+    period TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    PRIMARY KEY (scope, measure)
+) WITHOUT ROWID;
+CREATE TABLE reservations (
+    id TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    measure TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    charged INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    expires REAL,
+    PRIMARY KEY (id, scope, measure)
+) WITHOUT ROWID;
+CREATE TABLE notes (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    line TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE INDEX notes_by_key ON notes (kind, key, position);
 """
 
 

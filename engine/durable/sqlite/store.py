@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.durable.encoding import encode, encode_live
-from engine.durable.notes import MemoryNotes
 from engine.durable.sqlite import desk, kept, rows
 from engine.durable.sqlite.file import PATIENCE_S, StoreFile
+from engine.durable.sqlite.ledger import SqliteLedger, forget
+from engine.durable.sqlite.notes import SqliteNotes
 from engine.durable.sqlite.readers import Readers
 from engine.durable.sqlite.waiting import Waiting
 from engine.durable.sqlite.writer import Transaction, Writer
@@ -57,7 +58,6 @@ class SqliteStore:
         self._migrate = migrate
         self._folder = kept.ArtifactFolder(self.path)
         self._threads: _Threads | None = None
-        self._notes = MemoryNotes()
 
     async def open(self) -> None:
         """Open the file now instead of at the first use.
@@ -141,6 +141,7 @@ class SqliteStore:
         """Remove a run and the artifacts that only it refers to. Raises NotFoundError."""
 
         def work(transaction: Transaction) -> list[str]:
+            forget(transaction.db, f"run:{run_id}")
             return kept.forget(transaction, rows.remove(transaction, run_id))
 
         gone = await self.write(work)
@@ -190,13 +191,16 @@ class SqliteStore:
                     return
                 await moved.wait()
 
-    def ledger(self, owner: str = "") -> None:
-        """Budgets are the process's own (``gateway.budget.MemoryLedger``)."""
+    # ------------------------------------------------------------------ budgets, and what was learned
+
+    def ledger(self, owner: str = "") -> SqliteLedger:
+        """Return the budgets in the file, for all who share it."""
+        return SqliteLedger(self, owner)
 
     @property
-    def notes(self) -> MemoryNotes:
-        """What was learned, as long as the process lives."""
-        return self._notes
+    def notes(self) -> SqliteNotes:
+        """What was learned from runs, in the file."""
+        return SqliteNotes(self)
 
     async def aclose(self) -> None:
         """Write what is still to be written and close the file; the next use would open it again."""
