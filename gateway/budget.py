@@ -10,7 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Held, Number, Period, Purse, time_zone, units
+from schemas.accounts import (
+    LEASE_S,
+    Account,
+    Amounts,
+    Crossed,
+    Held,
+    Number,
+    Period,
+    Purse,
+    asked_units,
+    hold_all,
+    time_zone,
+    units,
+)
 from schemas.errors import ConflictError
 
 
@@ -56,20 +69,16 @@ class MemoryLedger:
         lease_s: float | None = LEASE_S,  # noqa: ARG002  what is held here is lost with the process, and so is its ledger
     ) -> str:
         """Reserve amounts in every scope, all or nothing, and return the reservation's id. Raises BudgetError."""
-        asked = {measure: None if amount is None else units(amount) for measure, amount in amounts.items()}
+        asked = asked_units(amounts)
         mine = [held for held in self._held.get(reservation or "", ()) if self._is_current(held)]
         known = {(held.scope, held.measure) for held in mine}
         keys = [key for scope in dict.fromkeys(scopes) for key in self._open(scope, asked) if key not in known]
-        purses = [self._current(key) for key in keys]
-        for purse in purses:
-            refusal = purse.refusal(asked[purse.measure], use_kept)
-            if refusal is not None:
-                raise refusal
-        if not purses and not mine:
+        held = [*mine, *hold_all([self._current(key) for key in keys], asked, use_kept)]
+        if not held:
             return ""
         self._last += 1
         name = reservation or str(self._last)
-        self._held[name] = [*mine, *(purse.hold(asked[purse.measure] or 0) for purse in purses)]
+        self._held[name] = held
         return name
 
     async def settle(self, reservation: str, used: Amounts) -> list[Crossed]:

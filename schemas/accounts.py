@@ -6,7 +6,7 @@ whatever the order and however many processes add to them. Estimates are rounded
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, localcontext
@@ -149,6 +149,24 @@ class Purse:
 
     def _near(self) -> bool:
         return bool(self.limit) and 10 * self.spent >= 9 * (self.limit or 0)
+
+
+def asked_units(amounts: Amounts) -> dict[str, int | None]:
+    """Return what a reservation asks for in whole billionths, rounded up; None stays None. Raises ConfigError."""
+    return {measure: None if amount is None else units(amount) for measure, amount in amounts.items()}
+
+
+def hold_all(purses: Sequence[Purse], asked: Mapping[str, int | None], use_kept: bool) -> list[Held]:
+    """Reserve in every account or in none.
+
+    Raises:
+        BudgetError: One does not cover it, the first in order; none was changed.
+    """
+    for purse in purses:
+        refusal = purse.refusal(asked[purse.measure], use_kept)
+        if refusal is not None:
+            raise refusal
+    return [purse.hold(asked[purse.measure] or 0) for purse in purses]
 
 
 def units(amount: Number, *, up: bool = True) -> int:

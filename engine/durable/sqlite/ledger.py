@@ -14,7 +14,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from engine.durable.sqlite.writer import Transaction
-from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Held, Period, Purse, period_start, time_zone, units
+from schemas.accounts import (
+    LEASE_S,
+    Account,
+    Amounts,
+    Crossed,
+    Held,
+    Period,
+    Purse,
+    asked_units,
+    hold_all,
+    period_start,
+    time_zone,
+    units,
+)
 from schemas.errors import ConflictError
 
 T = TypeVar("T")
@@ -86,7 +99,7 @@ class SqliteLedger:
 
         Cancellation: it may have been reserved all the same; release it under an id of one's own.
         """
-        asked = {measure: None if amount is None else units(amount) for measure, amount in amounts.items()}
+        asked = asked_units(amounts)
         name = reservation or uuid.uuid4().hex
 
         def work(transaction: Transaction) -> str:
@@ -99,10 +112,7 @@ class SqliteLedger:
             purses = [purse for purse in opened if (purse.scope, purse.measure) not in known]
             for purse in purses:
                 purse.roll(now)
-                refusal = purse.refusal(asked[purse.measure], use_kept)
-                if refusal is not None:
-                    raise refusal
-            held = [purse.hold(asked[purse.measure] or 0) for purse in purses]
+            held = hold_all(purses, asked, use_kept)
             _save(db, purses)
             _keep(db, name, held, self._owner, None if lease_s is None else now + lease_s)
             return name if held or known else ""
