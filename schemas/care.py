@@ -21,6 +21,23 @@ class Migrated(Record):
     backup: str = ""
 
 
+class Retention(Record):
+    """How much of the past is kept. Runs that go on or wait are kept in any case.
+
+    Attributes:
+        older_than_s: Ended runs whose last event is older than this go; None: age is no reason.
+        keep_bytes: Then the oldest of the others, until the store takes no more; None: size is no reason.
+    """
+
+    older_than_s: float | None = Field(default=None, ge=0)
+    keep_bytes: int | None = Field(default=None, ge=0)
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is ever to go."""
+        return self.older_than_s is None and self.keep_bytes is None
+
+
 class Fault(Record):
     """One thing that is wrong in a store.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.result import Record
 from schemas.tool import Effects, ResultView
@@ -320,6 +321,20 @@ class Telemetry(Record):
     content: bool = False
 
 
+class StoreSettings(Record):
+    """Where runs are kept, and for how long. Runs that go on or wait are kept in any case.
+
+    Attributes:
+        url: A file, or ``postgresql://…``; None: a file in the state folder of the platform.
+        keep_days: Ended runs go this many days after their last event; None: never.
+        keep_mb: Above this many megabytes the oldest ended runs go; None: however large the store grows.
+    """
+
+    url: str | None = None
+    keep_days: float | None = Field(default=None, ge=0)
+    keep_mb: float | None = Field(default=None, ge=0)
+
+
 class Workers(Record):
     """How ``engine worker`` drives the runs of a store that machines share.
 
@@ -377,9 +392,23 @@ class Settings(Record):
     plan_cache: bool | KeptFile = False
     run_python: PythonSettings = PythonSettings()
     fetch_url: FetchSettings | None = None
-    store: str | None = None
+    store: str | StoreSettings | None = None
     workers: Workers = Workers()
     agents: tuple[dict[str, Any], ...] = ()
     assistants: tuple[dict[str, Any], ...] = ()
     listeners: tuple[dict[str, Any], ...] = ()
     filters: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def store_url(self) -> str | None:
+        """Where runs are kept, as it is written; None: nowhere is named."""
+        return self.store.url if isinstance(self.store, StoreSettings) else self.store
+
+    @property
+    def retention(self) -> Retention:
+        """How much of the past the store keeps."""
+        kept = self.store if isinstance(self.store, StoreSettings) else StoreSettings()
+        return Retention(
+            older_than_s=None if kept.keep_days is None else kept.keep_days * 86_400,
+            keep_bytes=None if kept.keep_mb is None else int(kept.keep_mb * 1_000_000),
+        )

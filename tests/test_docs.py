@@ -24,13 +24,14 @@ from schemas.settings import (
     ModelSettings,
     PythonSettings,
     Settings,
+    StoreSettings,
     Telemetry,
     ToolSettings,
     Workers,
 )
 from tests.source import ROOT
 
-LATER = {"store", "agents", "assistants", "listeners", "filters"}
+LATER = {"agents", "assistants", "listeners", "filters"}
 
 
 def blocks(name: str, language: str) -> list[str]:
@@ -59,6 +60,7 @@ def test_the_configuration_shown_is_valid() -> None:
         Budget,
         Limits,
         Approvals,
+        StoreSettings,
         Telemetry,
         Workers,
     ],

@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from engine.durable.memory import MemoryLog
+from schemas.care import Retention
 from schemas.errors import ConfigError
 from schemas.protocols import RunStore
 
@@ -17,13 +18,16 @@ _SCHEMES = ("memory", "sqlite", "postgresql")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # of two letters at least: C:\runs.db is a path
 
 
-async def open_store(name: str, folder: Path | None = None, *, migrate: bool = True) -> RunStore:
+async def open_store(
+    name: str, folder: Path | None = None, *, migrate: bool = True, keep: Retention | None = None
+) -> RunStore:
     """Open a store.
 
     Args:
         name: ``sqlite:PATH`` or a path (``~`` is the home folder), ``postgresql://…``, or ``memory:``.
         folder: What a relative path is relative to; None: the current folder.
         migrate: Whether a file of an older release is brought up to date; its backup is kept beside it.
+        keep: How much of the past a file keeps: what is beyond it goes behind the scenes, at most once a day.
 
     Raises:
         ConfigError: The name says no store.
@@ -37,6 +41,8 @@ async def open_store(name: str, folder: Path | None = None, *, migrate: bool = T
     store = _load("sqlite.store").SqliteStore(_path(rest, folder), migrate=migrate)
     if migrate:
         await store.open()
+    if keep is not None and not keep.everything:
+        store.prune_behind(keep)
     return cast("RunStore", store)
 
 

@@ -66,6 +66,11 @@ def moved_error(path: Path) -> StoreError:
     return _error(path, "was removed or replaced while it was in use", hint)
 
 
+def copy_error(target: Path) -> StoreError:
+    """Return the error for a backup onto a file that is there."""
+    return StoreError(f"{target} is there already", hint="name a new file: a backup never writes over one")
+
+
 def is_busy(exc: sqlite3.Error) -> bool:
     """Whether somebody else holds the file at the moment."""
     return _primary(exc) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

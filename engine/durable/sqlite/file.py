@@ -13,7 +13,8 @@ from schemas.care import Migrated
 
 PATIENCE_S = 15.0
 _LONGEST_PAUSE_S = 0.005
-_KEPT_JOURNAL_BYTES = 8_000_000
+_KEPT_JOURNAL_BYTES = 4_000_000
+_CHECKPOINT_PAGES = 500  # 4 MB of journal, then its pages go to the file
 
 
 class StoreFile:
@@ -117,6 +118,7 @@ class StoreFile:
     def _settle(self, db: sqlite3.Connection, reads_only: bool) -> None:
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA journal_size_limit = {_KEPT_JOURNAL_BYTES}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         if reads_only:
             db.execute("PRAGMA query_only = 1")
             db.create_function("folded", 1, _folded, deterministic=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.durable.encoding import artifacts_of, decode
+from engine.durable.encoding import artifacts_of, decode, encode
+from engine.durable.sqlite.ledger import forget
 from engine.durable.sqlite.schema import SEQ_BITS
 from engine.durable.sqlite.writer import Transaction
 from engine.durable.summary import Change, applied, change_of, first_summary
-from schemas.errors import ConflictError, NotFoundError
+from schemas.errors import ConflictError, NotFoundError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord, RunStarted
 from schemas.runs import RunQuery, RunSummary
 
@@ -23,6 +25,7 @@ _ADVANCE = """
 UPDATE runs SET head = head + ?, updated_at = ?, cost_usd = cost_usd + ?, moved = ? WHERE n = ? AND head = ?
 """
 _SEQ_MASK = (1 << SEQ_BITS) - 1
+_PACKED_CHARS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Batch:
     run_id: str
     expected_seq: int
     events: Sequence[LoggedEvent]
-    bodies: Sequence[str]
+    bodies: Sequence[str | bytes]
     change: Change
 
 
@@ -82,9 +85,23 @@ def append(transaction: Transaction, batch: Batch) -> float:
     return at
 
 
-def batch_of(run_id: str, expected_seq: int, events: Sequence[LoggedEvent], bodies: Sequence[str]) -> Batch:
+def batch_of(run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> Batch:
     """Return what ``append`` takes."""
-    return Batch(run_id, expected_seq, tuple(events), bodies, change_of(events))
+    return Batch(run_id, expected_seq, tuple(events), [packed(encode(event)) for event in events], change_of(events))
+
+
+def packed(body: str) -> str | bytes:
+    """Return a body as its row holds it: long ones are deflated, and are then bytes."""
+    if len(body) < _PACKED_CHARS:
+        return body
+    data = body.encode()
+    small = zlib.compress(data, 1)  # 15 µs for 2 KB; higher levels gain little
+    return small if len(small) < 0.9 * len(data) else body
+
+
+def unpacked(body: str | bytes) -> str | bytes:
+    """Return what ``packed`` was given."""
+    return zlib.decompress(body) if isinstance(body, bytes) else body
 
 
 def load(db: sqlite3.Connection, run_id: str, after: int) -> list[LoggedRecord]:
@@ -95,7 +112,7 @@ def load(db: sqlite3.Connection, run_id: str, after: int) -> list[LoggedRecord]:
         StoreError: An event was written by a newer release.
     """
     n = number_of(db, run_id)
-    rows: list[tuple[int, float, str, str]] = db.execute(
+    rows: list[tuple[int, float, str, str | bytes]] = db.execute(
         "SELECT place, at, kind, body FROM events WHERE place BETWEEN ? AND ? ORDER BY place",
         (place(n, after + 1), place(n, _SEQ_MASK)),
     ).fetchall()
@@ -159,6 +176,7 @@ def remove(transaction: Transaction, run_id: str) -> list[str]:
     db.execute("DELETE FROM events WHERE place BETWEEN ? AND ?", span)
     db.execute("DELETE FROM live WHERE place BETWEEN ? AND ?", span)
     db.execute("DELETE FROM artifact_uses WHERE n = ?", (n,))
+    forget(db, f"run:{run_id}")
     db.execute("DELETE FROM runs WHERE n = ?", (n,))
     db.execute(
         "INSERT INTO facts VALUES ('deleted', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (gone,)
@@ -193,9 +211,13 @@ def _use(db: sqlite3.Connection, n: int, sha256: str) -> None:
     db.execute("UPDATE artifacts SET held = max(held - 1, 0) WHERE sha256 = ?", (sha256,))
 
 
-def _record(run_id: str, at_place: int, at: float, kind: str, body: str) -> LoggedRecord:
+def _record(run_id: str, at_place: int, at: float, kind: str, body: str | bytes) -> LoggedRecord:
     seq = at_place & _SEQ_MASK
-    return LoggedRecord(run_id, seq, at, decode(kind, body, f"event {seq} of run {run_id}"))
+    where = f"event {seq} of run {run_id}"
+    try:
+        return LoggedRecord(run_id, seq, at, decode(kind, unpacked(body), where))
+    except zlib.error as exc:
+        raise StoreError(f"{where} is damaged: {exc}", hint="engine store check lists what else is") from exc
 
 
 def _where(query: RunQuery) -> tuple[list[str], list[Any]]:

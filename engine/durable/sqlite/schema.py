@@ -44,7 +44,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_status ON runs (status, until);
 CREATE INDEX runs_by_driver ON runs (driver) WHERE driver <> '';
 CREATE INDEX runs_by_move ON runs (moved);
-CREATE TABLE events (place INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE events (place INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body NOT NULL);
 CREATE TABLE live (place INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE TABLE drivers (
     n INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from engine.durable.encoding import encode, encode_live
+from engine.durable.encoding import encode_live
 from engine.durable.sqlite import desk, kept, rows
 from engine.durable.sqlite.file import PATIENCE_S, StoreFile
-from engine.durable.sqlite.ledger import SqliteLedger, forget
+from engine.durable.sqlite.keeping import Keeping
+from engine.durable.sqlite.ledger import SqliteLedger
 from engine.durable.sqlite.notes import SqliteNotes
 from engine.durable.sqlite.readers import Readers
 from engine.durable.sqlite.waiting import Waiting
@@ -40,7 +41,7 @@ class _Threads:
         self.writer = Writer(file, self.waiting.wake)
 
 
-class SqliteStore:
+class SqliteStore(Keeping):
     """Runs in one SQLite file that any number of processes of one machine share.
 
     Nothing is opened before the first use; every call works in threads of the store, never on the event loop, and from
@@ -56,7 +57,7 @@ class SqliteStore:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow a link that may change)
         self._patience_s = patience_s
         self._migrate = migrate
-        self._folder = kept.ArtifactFolder(self.path)
+        self.folder = kept.ArtifactFolder(self.path)
         self._threads: _Threads | None = None
 
     async def open(self) -> None:
@@ -90,7 +91,7 @@ class SqliteStore:
             ConflictError: The run's head is not ``expected_seq``; nothing was written.
             StoreError: The file cannot be written.
         """
-        batch = rows.batch_of(run_id, expected_seq, events, [encode(event) for event in events])
+        batch = rows.batch_of(run_id, expected_seq, events)
         at = await self.write(lambda transaction: rows.append(transaction, batch))
         return [LoggedRecord(run_id, expected_seq + number, at, event) for number, event in enumerate(events, 1)]
 
@@ -114,18 +115,18 @@ class SqliteStore:
         """Keep bytes under their SHA-256 (hex). Raises StoreError."""
         sha256 = kept.sha256_of(data)
         if len(data) <= kept.IN_FILE_BYTES:
-            await self.write(lambda transaction: kept.keep(transaction, sha256, data, None, self._folder))
+            await self.write(lambda transaction: kept.keep(transaction, sha256, data, None, self.folder))
             return sha256
-        staged = await self.read(lambda _: self._folder.stage(data, sha256))
+        staged = await self.read(lambda _: self.folder.stage(data, sha256))
         try:
-            await self.write(lambda transaction: kept.keep(transaction, sha256, data, staged, self._folder))
+            await self.write(lambda transaction: kept.keep(transaction, sha256, data, staged, self.folder))
         finally:
             staged.unlink(missing_ok=True)
         return sha256
 
     async def get_artifact(self, sha256: str) -> bytes:
         """Return the bytes kept under a hash. Raises NotFoundError."""
-        return await self.read(lambda db: kept.fetch(db, sha256, self._folder))
+        return await self.read(lambda db: kept.fetch(db, sha256, self.folder))
 
     # ------------------------------------------------------------------ summaries
 
@@ -141,12 +142,11 @@ class SqliteStore:
         """Remove a run and the artifacts that only it refers to. Raises NotFoundError."""
 
         def work(transaction: Transaction) -> list[str]:
-            forget(transaction.db, f"run:{run_id}")
             return kept.forget(transaction, rows.remove(transaction, run_id))
 
         gone = await self.write(work)
         if gone:
-            await self.write(lambda transaction: kept.sweep(transaction, gone, self._folder))
+            await self.write(lambda transaction: kept.sweep(transaction, gone, self.folder))
 
     async def now(self) -> float:
         """Return the Unix time of this machine, which all who share the file are on."""
