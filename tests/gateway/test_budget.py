@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
+from hypothesis import given
 
 from gateway.budget import MemoryLedger
 from gateway.gateway import CallContext
@@ -11,6 +14,7 @@ from schemas.errors import BudgetError
 from schemas.protocols import Ledger
 from schemas.result import Usage
 from tests.durable.ledger_contract import LedgerContract, Settable
+from tests.durable.ledger_model import MOVES, hold_to_model
 from tests.gateway.fakes import ScriptedProvider, gateway, request
 
 
@@ -48,3 +52,10 @@ async def test_ten_calls_at_once_cannot_overrun() -> None:
             group.start_soon(call)
     assert (len(provider.asked), refused) == (3, 7)
     assert [account.spent for account in await made.ledger.accounts()] == [300]
+
+
+@given(moves=MOVES)
+def test_any_moves(moves: list[tuple[Any, ...]]) -> None:
+    """B71: whatever is reserved, settled, released and opened in any order, the sums are those of a model."""
+    clock = Settable()
+    anyio.run(lambda: hold_to_model([MemoryLedger(clock)], moves, clock, "", leases=False))
