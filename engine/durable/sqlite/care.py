@@ -62,7 +62,17 @@ def stats(db: sqlite3.Connection, path: Path, folder: ArtifactFolder) -> StoreFi
 def size_of(path: Path, folder: ArtifactFolder) -> int:
     """Return the bytes of the file, its journals and its artifacts' files."""
     beside = [path.with_name(path.name + end) for end in ("", "-wal", "-shm")]
-    return sum(_size(one) for one in (*beside, *(file for _, file in folder.files())))
+    return sum(map(_size, beside)) + files_bytes(folder)
+
+
+def files_bytes(folder: ArtifactFolder) -> int:
+    """Return the bytes of the artifacts that are files."""
+    return sum(_size(file) for _, file in folder.files())
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Return the bytes of the file's pages that hold something."""
+    return _pages(db, "page_count") - _pages(db, "freelist_count")
 
 
 def backup(db: sqlite3.Connection, target: Path, folder: ArtifactFolder) -> int:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 
 from engine.durable.sqlite import kept, rows
-from engine.durable.sqlite.care import size_of
+from engine.durable.sqlite.care import files_bytes, size_of, used_bytes
 from engine.durable.sqlite.file import StoreFile
 from engine.durable.sqlite.kept import ArtifactFolder
 from engine.durable.sqlite.schema import SEQ_BITS
@@ -66,12 +66,11 @@ class Pruner:
         with closing(self._file.connect()) as db:
             before = size_of(self._file.path, self._folder)
             if dry_run:
-                return self._planned(db, keep, before)
+                return self._planned(db, keep)
             done = Pruned()
             for _ in range(_ROUNDS):
                 known = len(done.runs)
-                size = size_of(self._file.path, self._folder)
-                for run in self._chosen(db, keep, size):
+                for run in self._chosen(db, keep):
                     done = self._removed(db, run, done)
                 done = self._collected(db, done)
                 self._sweep_strays(db)
@@ -96,8 +95,8 @@ class Pruner:
         """Prune daily in a thread that delays no exit."""
         threading.Thread(target=self.prune_daily, args=(keep,), name="store-prune", daemon=True).start()
 
-    def _planned(self, db: sqlite3.Connection, keep: Retention, size: int) -> Pruned:
-        chosen = list(self._chosen(db, keep, size))
+    def _planned(self, db: sqlite3.Connection, keep: Retention) -> Pruned:
+        chosen = list(self._chosen(db, keep))
         gone = kept.unused(db, time.time())
         taken = [*gone, *self._only_theirs(db, {run.n for run in chosen})]
         return Pruned(
@@ -109,11 +108,9 @@ class Pruner:
             dry_run=True,
         )
 
-    def _chosen(self, db: sqlite3.Connection, keep: Retention, size: int) -> Iterator[_Ended]:
+    def _chosen(self, db: sqlite3.Connection, keep: Retention) -> Iterator[_Ended]:
         """Yield the runs to remove. Sizes are estimated: a page is given back only when nothing is left in it."""
-        (free,) = db.execute("PRAGMA freelist_count").fetchone()
-        (page,) = db.execute("PRAGMA page_size").fetchone()
-        left = size - free * page
+        left = used_bytes(db) + files_bytes(self._folder)  # the journal comes and goes, and is no reason
         oldest = time.time() - keep.older_than_s if keep.older_than_s is not None else None
         for run_id, n, updated_at in db.execute(
             f"SELECT id, n, updated_at FROM runs WHERE {_ENDED} ORDER BY updated_at, n"
