@@ -237,6 +237,15 @@ class Dispatcher(Protocol):
         """Take no further run; ``work`` returns when the last call of ``drive`` has."""
         ...
 
+    def leave(self) -> None:
+        """Take no further run, and cancel the calls of ``drive``."""
+        ...
+
+    @property
+    def driven(self) -> tuple[str, ...]:
+        """The runs that ``drive`` was called for and is not back from."""
+        ...
+
 
 class ModelClient(Protocol):
     """The gateway as one run sees it: calls are counted to the run, its role and its step."""

@@ -338,29 +338,17 @@ class StoreSettings(Record):
 class Workers(Record):
     """How ``engine worker`` drives the runs of a store that machines share.
 
+    When a worker counts as dead, and when a run is set aside, stands in ``durability``.
+
     Attributes:
         concurrency: Runs driven at once by one worker.
-        worker_timeout_s: Without a heartbeat for this long a worker counts as dead, and others take its runs over.
         poll_s: Longest time until a run that is due is looked for, should a notification be lost.
         grace_s: After SIGTERM, seconds for running steps to end before the worker leaves.
-        max_claims: A run taken over this often without getting any further is set aside: it kills its workers.
     """
 
     concurrency: int = Field(default=10, ge=1, le=1_000)
-    worker_timeout_s: float = Field(default=8.0, ge=1, le=3_600)
     poll_s: float = Field(default=1.0, ge=0.05, le=60)
     grace_s: float = Field(default=25.0, ge=0, le=3_600)
-    max_claims: int = Field(default=5, ge=1)
-
-    @property
-    def heartbeat_s(self) -> float:
-        """Seconds between heartbeats: three may be lost."""
-        return self.worker_timeout_s / 4
-
-    @property
-    def stalled_s(self) -> float:
-        """Seconds without a heartbeat after which a dead worker's row is removed."""
-        return self.worker_timeout_s * 4
 
 
 def _kept_file(name: str) -> str:
