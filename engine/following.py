@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -39,7 +39,7 @@ class Following:
     """
 
     def __init__(self, store: RunStore) -> None:
-        self._store = store
+        self.store = store
         self._runs: dict[str, _Followed] = {}
 
     async def follow(
@@ -96,6 +96,23 @@ class Following:
                 run.feeders -= 1
                 run.wake()
 
+    @asynccontextmanager
+    async def driving(
+        self, run_id: str, *, relayed: bool
+    ) -> AsyncGenerator[Callable[[LoggedRecord | LiveEvent], None]]:
+        """Hold a run that is driven in this process, as ``feeding``; with ``relayed`` also hand its live text on.
+
+        An error within the block leaves it inside a group, where text is handed on.
+        """
+        with self.feeding(run_id) as publish:
+            if not relayed:
+                yield publish
+                return
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.relay, run_id)
+                yield publish
+                group.cancel_scope.cancel()
+
     async def relay(self, run_id: str) -> None:
         """Hand the live text of a run that is driven here to the store, for other processes; until it is cancelled.
 
@@ -109,7 +126,7 @@ class Following:
                 items = list(run.board.since(at))
                 try:
                     if items:
-                        await self._store.put_live(run_id, items)
+                        await self.store.put_live(run_id, items)
                         for item in items:
                             at.advance(item)
                         await anyio.sleep(RELAY_S)
@@ -124,7 +141,7 @@ class Following:
     def _followed(self, run_id: str) -> Generator[_Followed]:
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = _Followed(self._store, run_id)
+            run = self._runs[run_id] = _Followed(self.store, run_id)
         run.users += 1
         try:
             yield run

@@ -2,7 +2,12 @@
 
     EngineError
     ├── ConfigError              the user mends a file, an option or an environment variable
-    ├── RequestError             the client mends its request: a field, a value, a place in a stream
+    ├── RequestError             the client mends its request: no JSON, or no place in a stream
+    │   ├── RequestFieldError        a field is not there, is not known, or has a value that is not possible
+    │   ├── RequestTooLargeError
+    │   ├── AccessError              no token, or a wrong one
+    │   ├── OriginError              a page of another site asks, or the request was sent to another host
+    │   └── BusyError                as many runs as it takes are in flight; carries retry_after_s
     ├── NotFoundError            the named run, approval or artifact does not exist
     ├── ConflictError            the answer or append came too late; reload and look again
     ├── PlanError                the planner (or the person who wrote the plan) mends the plan
@@ -87,11 +92,47 @@ class ConfigError(EngineError):
 
 
 class RequestError(EngineError):
-    """A request cannot be read: not JSON, a field that is not there or of a wrong type, a place that is none."""
+    """A request cannot be read: no JSON, or a place in a stream that is none."""
 
     code = "request"
     exit_code = 2
     http_status = 400
+
+
+class RequestFieldError(RequestError):
+    """A field of a request is missing, unknown, or has a value that is not possible."""
+
+    code = "request.field"
+    http_status = 422
+
+
+class RequestTooLargeError(RequestError):
+    """A request is larger than the server takes."""
+
+    code = "request.too_large"
+    http_status = 413
+
+
+class AccessError(RequestError):
+    """A request without a token, or with a wrong one."""
+
+    code = "request.access"
+    http_status = 401
+
+
+class OriginError(RequestError):
+    """A browser shows a page of another site, or was led here under another host's name (DNS rebinding)."""
+
+    code = "request.origin"
+    http_status = 403
+
+
+class BusyError(RequestError):
+    """As many runs as the server takes are in flight, or it is about to leave; ``details`` holds retry_after_s."""
+
+    code = "request.busy"
+    retryable = True
+    http_status = 429
 
 
 class NotFoundError(EngineError):

@@ -72,18 +72,19 @@ def _problem(path: KeyPath, errors: Sequence[Any], raw: dict[str, Any], reader: 
     error = errors[0]
     if error["type"] == "extra_forbidden":
         known = _fields_at(path[:-1])
-        return f"{reader.at(path)}: unknown key\n{_nearest(str(path[-1]), known)}"
+        return f"{reader.at(path)}: unknown key\n{nearest(str(path[-1]), known)}"
     if error["type"] == "missing":
         return f"{reader.at(path)}: missing\n{_of_entry(path, raw)}"
     if error["type"] == "literal_error":
         words = _WORDS.findall(error["ctx"]["expected"])
-        return f"{reader.at(path)}: {_shown(error['input'])} is not possible\n{_nearest(str(error['input']), words)}"
-    expected = " or ".join(dict.fromkeys(_expectation(item) for item in errors))
+        return f"{reader.at(path)}: {shown(error['input'])} is not possible\n{nearest(str(error['input']), words)}"
+    expected = " or ".join(dict.fromkeys(expectation(item) for item in errors))
     secret = any(part in _SECRET_KEYS for part in path)
-    return f"{reader.at(path)}: expected {expected}, not {'what is there' if secret else _shown(_at(raw, path))}"
+    return f"{reader.at(path)}: expected {expected}, not {'what is there' if secret else shown(_at(raw, path))}"
 
 
-def _expectation(error: Mapping[str, Any]) -> str:
+def expectation(error: Mapping[str, Any]) -> str:
+    """Return what would have been right where pydantic found something wrong, in words."""
     kind, context = str(error["type"]), cast("Mapping[str, Any]", error.get("ctx") or {})
     if kind in _EXPECTED:
         return _EXPECTED[kind]
@@ -127,13 +128,15 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Return which of the possible words was probably meant, and which there are."""
     near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     listed = f"possible here: {', '.join(known)}" if known else ""
     return f"did you mean {near[0]!r}? {listed}" if near else listed
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: short, or only what kind it is."""
     if isinstance(value, (dict, list)):
         return kind_of(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
