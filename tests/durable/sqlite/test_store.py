@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import string
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from engine.durable.sqlite.store import SqliteStore
-from tests.durable.contract import RunStoreContract
+from schemas.care import Retention
+from schemas.events import LoggedEvent, ModelCalled, RunEnded, RunStarted, StepEnded, StepStarted
+from schemas.result import StepResult, Usage
+from tests.durable.contract import FIRST, RunStoreContract, text
+from tests.durable.sqlite.files import ended_run, shell
+
+CALLED = ModelCalled(role="planner", model="m", usage=Usage(calls=1, input_tokens=5_000))
 
 
 @pytest.fixture
@@ -21,3 +30,57 @@ async def log(tmp_path: Path) -> AsyncGenerator[SqliteStore]:
 
 class TestSqliteStore(RunStoreContract):
     """SqliteStore keeps the contract of all stores."""
+
+
+def chain(length: int) -> list[list[LoggedEvent]]:
+    """Steps that each take the 2 KB of the one before them; letters by chance, which nothing makes much smaller."""
+    chance, before, steps = random.Random(1), "", list[list[LoggedEvent]]()
+    for number in range(1, length + 1):
+        value = "".join(chance.choices(string.ascii_letters, k=2048))
+        result = StepResult(status="done", value=value, attempts=1, duration_s=0.25, usage=Usage(calls=1))
+        started = StepStarted(
+            step_id=str(number), tool="search", input={"text": before}, idempotency_key=f"r-{number}-1"
+        )
+        steps.append([started])
+        steps.append([StepEnded(step_id=str(number), tool="search", result=result)])
+        before = value
+    return steps
+
+
+@pytest.mark.anyio
+async def test_a_long_chain_is_small(log: SqliteStore) -> None:
+    """B63: a chain of 200 steps with results of 2 KB, each the next one's input, takes at most 1 MB on the disk."""
+    head = len(await log.append("r", 0, [RunStarted(task="t", mode="plan", driver="d"), CALLED]))
+    for events in chain(200):
+        head += len(await log.append("r", head, events))
+    await log.append("r", head, [RunEnded(status="completed")])
+    assert len(await log.load("r")) == head + 1 == 403
+    await log.aclose()
+    assert sum(path.stat().st_size for path in log.path.parent.rglob("*") if path.is_file()) <= 1_000_000
+
+
+@pytest.mark.anyio
+async def test_live_text_costs_little(log: SqliteStore) -> None:
+    """B63: a thousand streamed pieces cost under a second in the store, and leave nothing behind."""
+    await log.append("r", 0, [FIRST])
+    before = time.process_time()
+    for number in range(1000):
+        await log.put_live("r", [text("word ", 5 * number)])
+    assert time.process_time() - before < 1.0
+    assert len((await log.live("r"))[1]) == 1000
+    await log.append("r", 1, [RunEnded(status="completed")])
+    assert shell(log.path, "SELECT count(*) FROM live") == [(0,)]
+
+
+@pytest.mark.anyio
+async def test_old_runs_go_once_a_day(log: SqliteStore) -> None:
+    """A process that opens the store prunes it behind the scenes, unless another did in the last day."""
+    await ended_run(log, "old")
+    log.prune_behind(Retention(older_than_s=0))
+    while await log.runs():
+        time.sleep(0.01)  # its thread needs no event loop
+    await ended_run(log, "next")
+    log.prune_behind(Retention(older_than_s=0))
+    time.sleep(0.2)
+    assert await log.runs() == ["next"]
+    assert await log.check() == []
