@@ -25,7 +25,7 @@ from engine.hooks import Hook
 from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
-from engine.metering import RunModel
+from engine.metering import OpenCalls, RunModel
 from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
 from engine.planner.triage import Triage
@@ -233,7 +233,8 @@ class Assembly:
             return self.state(run_id, artifacts, specs)
 
         handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
-        model = RunModel(self.gateway, run_id, inbox.put)
+        calls = OpenCalls(lambda: inbox.put(Moved()))
+        model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
         planning = self._planning(model, plan, summaries)
         judging = Judging(lambda: loop.state, model, inbox.put, self._judge)
@@ -273,6 +274,7 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
+            calling=lambda: calls.number > 0 or inbox.holds(ModelCalled),
             prelude=(*made, *self._warnings()),
         )
         loop = Loop(run_id, parts, inbox)

@@ -111,6 +111,10 @@ class Inbox(Generic[T]):
         """Whether something was not looked at yet."""
         return bool(self._items)
 
+    def holds(self, kind: type) -> bool:
+        """Whether an item of that kind was not looked at yet."""
+        return any(isinstance(item, kind) for item in self._items)
+
     def put(self, item: T) -> None:
         """Add an item; never waits."""
         self._items.append(item)

@@ -83,6 +83,7 @@ class Parts:
         new_executor: Makes the executor, given the run's task group and the loop it reports to.
         limits: Caps that are not part of the run's own limits.
         publish: Takes every record and live event, in order; never waits.
+        calling: Whether a model call of the run is under way, or over and not in the log yet.
         prelude: What happened before the run began: calls that chose its mode, warnings.
     """
 
@@ -94,6 +95,7 @@ class Parts:
     new_executor: Callable[[anyio.abc.TaskGroup, Loop], Executor]
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
+    calling: Callable[[], bool] = lambda: False
     prelude: tuple[ModelCalled | Warned, ...] = ()
 
     @property
@@ -273,8 +275,6 @@ class Loop:
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
             case "finish":
                 self._finish(move.reason)
-            case "wait":
-                pass
 
     # ------------------------------------------------------------------ planning
 
@@ -351,4 +351,5 @@ class Loop:
             self._journal.fact(unwritten(self.state, self._cap_reason, item))
 
     def _end(self) -> None:
-        self._journal.emit(ending(self.state, self._cap_reason, anyio.current_time() - self._began))
+        if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end
+            self._journal.emit(ending(self.state, self._cap_reason, anyio.current_time() - self._began))

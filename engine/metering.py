@@ -4,23 +4,91 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.gateway import CallContext, Gateway
-from schemas.errors import BudgetError, EngineError
-from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta, TextPart, ToolCallDelta
+from schemas.errors import BudgetError, EngineError, RunCancelledError
+from schemas.events import BegunAnew, BudgetExhausted, LoggedEvent, ModelCalled
+from schemas.model import (
+    Done,
+    ModelChunk,
+    ModelRequest,
+    ModelResponse,
+    Part,
+    ReasoningDelta,
+    ReasoningPart,
+    Restart,
+    TextDelta,
+    TextPart,
+    ToolCallDelta,
+    ToolCallPart,
+)
 from schemas.result import Usage
 
 _OPTIONAL = frozenset({"summarizer", "judge"})
 """Roles that a run can do without: a call of theirs that the budget does not cover is not made, and ends nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Caller:
+@dataclass(slots=True)
+class OpenCalls:
+    """How many of a run's model calls are under way: begun, and their end not reported.
+
+    Attributes:
+        unreported: Called when a call ended of which nothing is to be reported.
+    """
+
+    unreported: Callable[[], None] = lambda: None
+    number: int = 0
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call as it goes: who makes it, what came of it so far, what the gateway said of its end."""
+
+    request: ModelRequest
     role: str
     step_id: str | None
     revision: int | None
+    parts: list[Part] = field(default_factory=list[Part])
+    anew: list[BegunAnew] = field(default_factory=list[BegunAnew])
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    answered: bool = False
+
+    def observe(self, outcome: ModelResponse | EngineError, _: CallContext) -> None:
+        """Keep what the gateway knows of a call that gave no reply: model, attempts, usage."""
+        if isinstance(outcome, EngineError):
+            self.facts = outcome.details
+
+    def note(self, chunk: ModelChunk) -> None:
+        """Keep what a reply wrote since it last began, for the record if it breaks off."""
+        match chunk:
+            case Restart():
+                self.anew.append(BegunAnew(reason=chunk.reason, parts=tuple(self.parts)))
+                self.parts.clear()
+            case TextDelta() | ReasoningDelta():
+                self._add(chunk)
+            case ToolCallDelta():
+                self._add_to_call(chunk)
+            case Done():
+                self.answered = True
+
+    def _add(self, chunk: TextDelta | ReasoningDelta) -> None:
+        last = self.parts[-1] if self.parts else None
+        if last is not None and last.kind == chunk.kind and (last.kind == "text" or last.kind == "reasoning"):
+            self.parts[-1] = last.model_copy(update={"text": last.text + chunk.text})
+        else:
+            self.parts.append((TextPart if chunk.kind == "text" else ReasoningPart)(text=chunk.text))
+
+    def _add_to_call(self, chunk: ToolCallDelta) -> None:
+        places = [place for place, part in enumerate(self.parts) if part.kind == "tool_call"]
+        if chunk.index < len(places):
+            known = self.parts[places[chunk.index]]
+            assert known.kind == "tool_call"
+            self.parts[places[chunk.index]] = known.model_copy(update={"raw": known.raw + chunk.arguments})
+        else:
+            part = ToolCallPart(call_id=chunk.call_id, name=chunk.name, raw=chunk.arguments, valid=False)
+            self.parts.append(part)
 
 
 def used_by(events: Iterable[LoggedEvent]) -> Usage:
@@ -31,10 +99,14 @@ def used_by(events: Iterable[LoggedEvent]) -> Usage:
 class RunModel:
     """Calls models for one run (implements ``schemas.protocols.ModelClient``).
 
+    Every call that was begun is reported once: answered, failed, or broken off, with what it wrote and used so far.
+
     Args:
         gateway: Where calls go.
         run_id: The run.
         report: Takes each event: a call made, a budget nearly or wholly used.
+        step_id: Whose calls they are; empty: the run's own.
+        open_calls: Counts the calls under way.
     """
 
     def __init__(
@@ -43,15 +115,17 @@ class RunModel:
         run_id: str,
         report: Callable[[LoggedEvent], None],
         step_id: str | None = None,
+        open_calls: OpenCalls | None = None,
     ) -> None:
         self._gateway = gateway
         self._run_id = run_id
         self._report = report
         self._step_id = step_id
+        self._open = open_calls or OpenCalls()
 
     def for_step(self, step_id: str) -> RunModel:
         """Return the same client, counting to a step unless the call names another."""
-        return RunModel(self._gateway, self._run_id, self._report, step_id)
+        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to."""
@@ -62,59 +136,65 @@ class RunModel:
     ) -> AsyncIterator[ModelChunk]:
         """Stream one call; the last chunk is ``Done``.
 
+        Cancellation: closes the call; it is reported as cancelled.
+
         Raises:
             ModelError: The call failed for good.
             BudgetError: The run's budget does not cover it; nothing was sent.
         """
-        caller = _Caller(role, step_id or self._step_id, revision)
-        written: list[str] = []
+        call = _Call(request, role, step_id or self._step_id, revision)
+        self._open.number += 1
         try:
-            async with aclosing(self._gateway.stream(request, self._context(caller))) as chunks:
+            async with aclosing(self._gateway.stream(request, self._context(call))) as chunks:
                 async for chunk in chunks:
+                    call.note(chunk)
                     if isinstance(chunk, Done):
-                        self._made(caller, request, chunk.response)
-                    _note(chunk, written)
+                        self._made(call, chunk.response)
                     yield chunk
-        except EngineError as exc:
-            self._failed(caller, request, exc, "".join(written))
+        except BaseException as exc:
+            self._broke_off(call, exc)
             raise
 
     async def complete(
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> ModelResponse:
-        """Make one call and return the whole reply. Raises as ``stream``."""
-        caller = _Caller(role, step_id or self._step_id, revision)
+        """Make one call and return the whole reply. Raises and cancels as ``stream``."""
+        call = _Call(request, role, step_id or self._step_id, revision)
+        self._open.number += 1
         try:
-            response = await self._gateway.complete(request, self._context(caller))
-            self._made(caller, request, response)
-        except EngineError as exc:
-            self._failed(caller, request, exc)
+            response = await self._gateway.complete(request, self._context(call))
+        except BaseException as exc:
+            self._broke_off(call, exc)
             raise
+        self._made(call, response)
         return response
 
-    def _context(self, caller: _Caller) -> CallContext:
+    def _context(self, call: _Call) -> CallContext:
         return CallContext(
             run_id=self._run_id,
-            role=caller.role,
-            step_id=caller.step_id,
-            revision=caller.revision,
+            role=call.role,
+            step_id=call.step_id,
+            revision=call.revision,
             scopes=(f"run:{self._run_id}",),
-            use_kept=caller.role == "synthesizer",
+            use_kept=call.role == "synthesizer",
+            observe=call.observe,
             warn=self._report,
         )
 
-    def _made(self, caller: _Caller, request: ModelRequest, response: ModelResponse) -> None:
+    def _made(self, call: _Call, response: ModelResponse) -> None:
+        self._open.number -= 1
         self._report(
             ModelCalled(
-                role=caller.role,
+                role=call.role,
                 model=response.model,
                 provider=response.provider,
                 route=response.route,
-                form=request.form,
-                step_id=caller.step_id,
-                revision=caller.revision,
+                form=call.request.form,
+                step_id=call.step_id,
+                revision=call.revision,
                 attempts=response.attempts,
                 parts=response.parts,
+                anew=tuple(call.anew),
                 stop_reason=response.stop_reason,
                 usage=response.usage,
                 latency_s=response.latency_s,
@@ -122,24 +202,36 @@ class RunModel:
             )
         )
 
-    def _failed(self, caller: _Caller, request: ModelRequest, exc: EngineError, written: str = "") -> None:
-        if not isinstance(exc, BudgetError):
-            self._report(
-                ModelCalled(
-                    role=caller.role,
-                    model=str(exc.details.get("model", request.model)),
-                    provider=str(exc.details.get("provider", "")),
-                    form=request.form,
-                    step_id=caller.step_id,
-                    revision=caller.revision,
-                    attempts=int(exc.details.get("attempts", 1)),
-                    parts=(TextPart(text=written),) if written else (),
-                    usage=Usage.model_validate(exc.details.get("usage", {})),
-                    error=exc.to_info(),
-                )
-            )
+    def _broke_off(self, call: _Call, exc: BaseException) -> None:
+        """Report a call that was not answered: it failed, its caller wants no more of it, or it was cancelled."""
+        if call.answered:
             return
-        if caller.role in _OPTIONAL:
+        self._open.number -= 1
+        if isinstance(exc, BudgetError):
+            self._refused(call, exc)
+            return
+        error = exc if isinstance(exc, EngineError) else RunCancelledError("the call was broken off before its end")
+        facts = {**error.details, **call.facts}
+        self._report(
+            ModelCalled(
+                role=call.role,
+                model=str(facts.get("model", call.request.model)),
+                provider=str(facts.get("provider", "")),
+                route=str(facts.get("route", "")),
+                form=call.request.form,
+                step_id=call.step_id,
+                revision=call.revision,
+                attempts=int(facts.get("attempts", 1)),
+                parts=tuple(call.parts),
+                anew=tuple(call.anew),
+                usage=Usage.model_validate(facts.get("usage", {})),
+                error=error.to_info(),
+            )
+        )
+
+    def _refused(self, call: _Call, exc: BudgetError) -> None:
+        if call.role in _OPTIONAL:
+            self._open.unreported()
             return
         measure = exc.details.get("measure", "usd")
         self._report(
@@ -151,13 +243,3 @@ class RunModel:
                 message=exc.message,
             )
         )
-
-
-def _note(chunk: ModelChunk, written: list[str]) -> None:
-    """Keep what a reply wrote since it last began, for the record if it breaks off."""
-    if isinstance(chunk, Restart):
-        written.clear()
-    elif isinstance(chunk, TextDelta):
-        written.append(chunk.text)
-    elif isinstance(chunk, ToolCallDelta):
-        written.append(chunk.arguments)

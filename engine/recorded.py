@@ -2,37 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+import json
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import cast
 
+import anyio
+
 from engine.journal import Inbox
 from engine.loop import Happening
-from engine.planner.reply import BEGAN_ANEW
-from gateway.providers.replay import Recording, ReplayProvider
-from schemas.errors import CostBudgetError, EngineError, StoreError, from_info
+from schemas.errors import CostBudgetError, EngineError, ModelOutputError, RunCancelledError, StoreError, from_info
 from schemas.events import (
     BudgetExhausted,
     LoggedRecord,
     ModelCalled,
     PlanLookedUp,
     PlanRejected,
-    PlanRepair,
     RunStarted,
 )
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
+from schemas.model import (
+    Done,
+    ModelChunk,
+    ModelRequest,
+    ModelResponse,
+    Part,
+    ReasoningDelta,
+    Restart,
+    TextDelta,
+    ToolCallDelta,
+)
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanRequest
 from schemas.protocols import ModelClient, Planner
 
 PATIENCE_S = 5.0
+Key = tuple[str, str | None, int | None]
+
+
+class Recording:
+    """The recorded calls of one run: each is handed out once, in order, to who made it.
+
+    Args:
+        events: The run's calls as logged, in order.
+    """
+
+    def __init__(self, events: Iterable[ModelCalled]) -> None:
+        self._calls: defaultdict[Key, deque[ModelCalled]] = defaultdict(deque)
+        for event in events:
+            self._calls[event.role, event.step_id, event.revision].append(event)
+
+    def take(self, role: str, step_id: str | None, revision: int | None) -> ModelCalled:
+        """Return the next call that role made for that step and revision.
+
+        Raises:
+            ModelOutputError: It made no more such calls.
+        """
+        calls = self._calls.get((role, step_id, revision))
+        if not calls:
+            where = f" for step {step_id}" if step_id is not None else ""
+            where += f" in revision {revision}" if revision is not None else ""
+            raise ModelOutputError(
+                f"the recorded run holds no further call of the {role or 'model'}{where}",
+                hint="replay with the task, tools and settings of the recorded run, or run it anew",
+                details={"role": role, "step_id": step_id, "revision": revision},
+            )
+        return calls.popleft()
+
+    def put_back(self, call: ModelCalled) -> None:
+        """Leave a call to the next who asks: who took it was broken off."""
+        self._calls[call.role, call.step_id, call.revision].appendleft(call)
+
+
+def broken_off(call: ModelCalled) -> bool:
+    """Whether a call was given up on before it was answered or failed."""
+    return call.error is not None and call.error.code == RunCancelledError.code
 
 
 class RecordedModel:
-    """Gives each caller the replies recorded for it (implements ``schemas.protocols.ModelClient``)."""
+    """Gives each caller the replies recorded for it (implements ``schemas.protocols.ModelClient``).
 
-    def __init__(self, records: Sequence[LoggedRecord], started: RunStarted, inbox: Inbox[Happening]) -> None:
-        calls = [record.event for record in records if isinstance(record.event, ModelCalled)]
-        self._provider = ReplayProvider(Recording(calls))
+    Args:
+        records: The whole run.
+        started: Its first event.
+        inbox: Where calls are reported.
+        head: Tells how much of the record was played.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[LoggedRecord],
+        started: RunStarted,
+        inbox: Inbox[Happening],
+        head: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._recording = Recording(r.event for r in records if isinstance(r.event, ModelCalled))
+        self._places = {id(r.event): r.seq for r in records if isinstance(r.event, ModelCalled)}
+        self._head = head
         self._started = started
         self._inbox = inbox
         self._spent = next((r.event for r in records if isinstance(r.event, BudgetExhausted)), None)
@@ -41,7 +106,6 @@ class RecordedModel:
             for record in records
             if isinstance(record.event, PlanRejected) and record.event.error.code.startswith("budget.")
         }
-        self._anew = _begun_anew(records)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return what the recorded run's planner spoke."""
@@ -51,63 +115,94 @@ class RecordedModel:
     async def stream(
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> AsyncIterator[ModelChunk]:
-        """Stream the recorded reply and report the recorded call.
+        """Stream the recorded reply, whatever is asked, and report the recorded call.
+
+        Each part comes whole: where a reader stopped in the middle of a reply, the record ends there.
+        A call that was broken off in the recorded run is never answered: it waits for the same to happen again.
 
         Raises:
             EngineError: As recorded; CostBudgetError where the run had no budget left.
         """
+        del request
+        call = self._taken(role, step_id, revision)
+        told = broken_off(call)  # such a call stands in the record by itself
         try:
-            call = self._provider.recording.take(role, step_id, revision)
-        except EngineError as exc:
-            if revision in self._refused:
-                raise from_info(self._refused[revision]) from exc
-            if self._spent is not None:
-                raise CostBudgetError(self._spent.message) from exc
-            raise
-        for chunk in _cut_off(call, self._anew.get(id(call), ())):
-            yield chunk
-        asked = ReplayProvider(Recording([call]), role=role, step_id=step_id, revision=revision)
-        try:
-            replying = cast("AsyncGenerator[ModelChunk]", asked.stream("", request, timeout_s=PATIENCE_S))
-            async with aclosing(replying) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, Done):
-                        self._inbox.put(call)
-                    yield chunk
-        except EngineError:
+            for chunk in _written(call):
+                yield chunk
+            if told:
+                await anyio.sleep_forever()
+            told = True
             self._inbox.put(call)
+            if call.error is not None:
+                raise from_info(call.error)
+            yield Done(response=_response(call))
+        except EngineError:
+            if not told:
+                self._inbox.put(call)
+            raise
+        except BaseException:
+            if not told:
+                self._recording.put_back(call)
             raise
 
     async def complete(
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> ModelResponse:
         """Return the recorded reply whole. Raises as ``stream``."""
-        async for chunk in self.stream(request, role=role, step_id=step_id, revision=revision):
-            if isinstance(chunk, Done):
-                return chunk.response
+        replying = self.stream(request, role=role, step_id=step_id, revision=revision)
+        async with aclosing(cast("AsyncGenerator[ModelChunk]", replying)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Done):
+                    return chunk.response
         raise StoreError("a recorded reply has no end")
 
+    def _taken(self, role: str, step_id: str | None, revision: int | None) -> ModelCalled:
+        try:
+            call = self._recording.take(role, step_id, revision)
+            while broken_off(call) and self._places[id(call)] <= self._head():  # its caller never came so far again
+                call = self._recording.take(role, step_id, revision)
+            return call
+        except EngineError as exc:
+            if revision in self._refused:
+                raise from_info(self._refused[revision]) from exc
+            if self._spent is not None:
+                raise CostBudgetError(self._spent.message) from exc
+            raise
 
-def _begun_anew(records: Sequence[LoggedRecord]) -> dict[int, list[tuple[str, str]]]:
-    """What each planner's call (by its identity) wrote before it began anew, and why, as plan_repair events say."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    waiting: list[tuple[str, str]] = []
-    for record in records:
-        event = record.event
-        if isinstance(event, PlanRepair) and event.errors and event.errors[0].startswith(BEGAN_ANEW):
-            waiting.append((event.raw, event.errors[0].removeprefix(BEGAN_ANEW)))
-        elif isinstance(event, ModelCalled) and event.role == "planner":
-            found[id(event)], waiting = waiting, []
-    return found
+
+def _written(call: ModelCalled) -> Iterator[ModelChunk]:
+    """What a recorded call streamed: before it began anew, and its reply, or what there was of it."""
+    for begun in call.anew:
+        yield from _chunks(begun.parts)
+        yield Restart(reason=begun.reason)
+    yield from _chunks(call.parts)
 
 
-def _cut_off(call: ModelCalled, anew: Sequence[tuple[str, str]]) -> Iterator[ModelChunk]:
-    """What a recorded call streamed before its reply, or before it failed for good."""
-    for raw, reason in anew:
-        yield TextDelta(text=raw)
-        yield Restart(reason=reason)
-    if call.error is not None:
-        yield from (TextDelta(text=part.text) for part in call.parts if part.kind == "text")
+def _chunks(parts: Sequence[Part]) -> Iterator[ModelChunk]:
+    index = 0
+    for part in parts:
+        if part.kind == "text":
+            yield TextDelta(text=part.text)
+        elif part.kind == "reasoning":
+            yield ReasoningDelta(text=part.text)
+        elif part.kind == "tool_call":
+            yield ToolCallDelta(index=index, call_id=part.call_id, name=part.name)
+            yield ToolCallDelta(index=index, arguments=part.raw or (json.dumps(part.arguments) if part.valid else ""))
+            index += 1
+
+
+def _response(call: ModelCalled) -> ModelResponse:
+    return ModelResponse(
+        model=call.model,
+        provider=call.provider,
+        parts=call.parts,
+        stop_reason=call.stop_reason,
+        usage=call.usage,
+        attempts=call.attempts,
+        route=call.route,
+        latency_s=call.latency_s,
+        first_token_s=call.first_token_s,
+    )
 
 
 class RecordedLookup:

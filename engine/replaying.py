@@ -21,7 +21,7 @@ from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
-from engine.recorded import PATIENCE_S, RecordedLookup, RecordedModel
+from engine.recorded import PATIENCE_S, RecordedLookup, RecordedModel, broken_off
 from engine.replanner.view import Rules
 from engine.telling import WARNING as SUMMARY_WARNING
 from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
@@ -30,6 +30,7 @@ from schemas.errors import (
     ConflictError,
     EngineError,
     NotFoundError,
+    StepRejectedError,
     StoreError,
     ToolNotFoundError,
 )
@@ -68,9 +69,6 @@ _FROM_RECORD = frozenset(
         "step_judged",
         "thread_stuck",
         "thread_ended",
-        "approval_answered",
-        "cancel_requested",
-        "goal_changed",
         "budget_warning",
         "budget_exhausted",
     }
@@ -121,7 +119,7 @@ async def replay(
     specs = {spec.name: spec for spec in started.tools}
     written = _CheckedLog(records)
     inbox = _RecordedOrder(records, written)
-    model = RecordedModel(records, started, inbox)
+    model = RecordedModel(records, started, inbox, lambda: written.head)
     summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
     told = RecordedSummaries(lambda: loop.state, summaries)
     planning = Planning(
@@ -141,6 +139,7 @@ async def replay(
         new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
+        calling=lambda: any(r.event.kind == "model_called" for r in records[loop.state.seq :]),
         prelude=_prelude(records),
     )
     loop = Loop(run_id, parts, inbox)
@@ -184,8 +183,8 @@ class _CheckedLog(MemoryLog):
             StoreError: An event differs from the recorded one.
         """
         del run_id
-        if events and events[0].kind not in _BY_PEOPLE and self._said(expected_seq):
-            self.head = expected_seq + self._said(expected_seq)
+        if self.said:
+            self.head += self.said
             raise ConflictError("somebody was first", details={"head": self.head})
         for offset, event in enumerate(events):
             place = expected_seq + offset
@@ -200,9 +199,10 @@ class _CheckedLog(MemoryLog):
         self.head = expected_seq + len(events)
         return list(self._records[expected_seq : self.head])
 
-    def _said(self, place: int) -> int:
-        """How many events of people stand in the record from a place on, one after another."""
-        return sum(1 for _ in takewhile(lambda record: record.event.kind in _BY_PEOPLE, self._records[place:]))
+    @property
+    def said(self) -> int:
+        """How many events of people come next, one after another."""
+        return sum(1 for _ in takewhile(lambda record: record.event.kind in _BY_PEOPLE, self._records[self.head :]))
 
     async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
         """Return what was written, or said by people, beyond an event."""
@@ -229,6 +229,7 @@ class _RecordedOrder(Inbox[Happening]):
         super().__init__()
         self._records = records
         self._log = log
+        self._late = _late_calls(records)
         self._waiting: list[Happening] = []
         self.begun: set[str] = set()  # steps whose end comes from outside: their tool or their filling runs
 
@@ -238,13 +239,25 @@ class _RecordedOrder(Inbox[Happening]):
         Raises:
             StoreError: The recorded reply does not come: the replay went another way.
         """
+        said = self._log.said
+        batch = await self._happened(self._log.head + said, heard=said > 0)
+        if said and not any(isinstance(one, (Planned, Wrote)) for one in batch):
+            self._log.head += said
+            return [Moved(), *batch]  # else the run took a model's words first, and finds what was said when it writes
+        if not batch:
+            place = self._log.head
+            batch.append(await self._reply(self._records[place].event, place, silent=True))
+        return batch
+
+    async def _happened(self, begin: int, *, heard: bool) -> list[Happening]:
+        """Return what happened from a place on, up to the next decision; ``heard``: after people spoke."""
         batch: list[Happening] = []
-        place = self._log.head
-        while place < len(self._records):
-            event = self._records[place].event
-            if not self._from_outside(event) or (batch and (_of_answer(event) or self._of_filling(place))):
+        place = begin
+        while place < len(self._records) and self._from_outside(place):
+            if self._decided_between(begin, place) if batch else heard and self._last_words(place):
                 break
-            if self._recorded(event):
+            event = self._records[place].event
+            if self._recorded(event, place):
                 batch.append(event)
                 if event.kind == "step_filled":
                     self.begun.discard(event.step_id)
@@ -253,9 +266,22 @@ class _RecordedOrder(Inbox[Happening]):
                 batch.append(happening)
                 place += isinstance(happening, Wrote) and isinstance(happening.item, EngineError)
             place += 1
-        if not batch:
-            batch.append(await self._reply(self._records[place].event, place, silent=True))
         return batch
+
+    def _decided_between(self, begin: int, place: int) -> bool:
+        """Whether what happened from one place on was decided upon before an event came.
+
+        It was when they were written at different times; at the same time by a coarse clock, when the event comes of
+        what began without an event of its own.
+        """
+        if self._records[begin].at != self._records[place].at or self._records[place].event.kind in _BY_PEOPLE:
+            return True
+        return (_of_answer(self._records[place].event) and place not in self._late) or self._of_filling(place)
+
+    def _last_words(self, place: int) -> bool:
+        """Whether the call that wrote the run's answer ended at a place: it was begun once what was said was heard."""
+        calls = [at for at, r in enumerate(self._records) if r.event.kind == "model_called" and _of_answer(r.event)]
+        return place not in self._late and place in calls[-1:]
 
     def _of_filling(self, place: int) -> bool:
         """Whether an event comes of filling a step that is still to begin, which leaves no event of its own."""
@@ -269,9 +295,10 @@ class _RecordedOrder(Inbox[Happening]):
             return event.step_id is not None and event.step_id not in self.begun
         return False
 
-    def _from_outside(self, event: LoggedEvent) -> bool:
+    def _from_outside(self, place: int) -> bool:
         """Whether an event came from outside the loop's decisions."""
-        if self._recorded(event):
+        event = self._records[place].event
+        if self._recorded(event, place):
             return True
         match event.kind:
             case "plan_looked_up" | "plan_step" | "plan_repair" | "plan_rejected" | "model_called" | "warning":
@@ -296,10 +323,10 @@ class _RecordedOrder(Inbox[Happening]):
             for record in self._records
         )
 
-    def _recorded(self, event: LoggedEvent) -> bool:
+    def _recorded(self, event: LoggedEvent, place: int) -> bool:
         """Whether the record itself stands for what happened."""
         if event.kind == "model_called":
-            return event.role not in _OWN_CALLS or event.step_id is not None
+            return event.role not in _OWN_CALLS or event.step_id is not None or place in self._late
         if event.kind == "step_ended":
             return event.step_id in self.begun and event.result.status != "skipped"
         return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code in _OF_HELPERS)
@@ -322,13 +349,40 @@ class _RecordedOrder(Inbox[Happening]):
 
     def _leads_to(self, happening: Happening, event: LoggedEvent) -> bool:
         if isinstance(happening, ModelCalled):
-            return happening == event
-        if not isinstance(happening, (Planned, Wrote)):
+            return happening is event
+        if not isinstance(happening, (Planned, Wrote)) or _stale(happening, event):
             return False
         item = happening.item
         if isinstance(item, EngineError):
             return event.kind == ("plan_rejected" if isinstance(happening, Planned) else "warning")
         return event.kind in _LIVE_KINDS.get(type(item), frozenset())
+
+
+def _late_calls(records: Sequence[LoggedRecord]) -> frozenset[int]:
+    """Places of calls of the run's own models that nobody waited for any more: broken off, outdated, after a stop."""
+    found: set[int] = set()
+    revision, stopped = 0, False
+    for place, record in enumerate(records):
+        event = record.event
+        match event.kind:
+            case "plan_started" | "replan_started":
+                revision = event.revision
+            case "cancel_requested" | "budget_exhausted":
+                stopped = True
+            case "model_called" if event.role in _OWN_CALLS:
+                outdated = event.role == "planner" and event.revision != revision
+                if stopped or outdated or broken_off(event):
+                    found.add(place)
+            case _:
+                pass
+    return frozenset(found)
+
+
+def _stale(happening: Planned | Wrote, event: LoggedEvent) -> bool:
+    """Whether what a model said belongs to another plan than an event, or to an answer that was broken off."""
+    if isinstance(happening, Wrote):
+        return happening.scope.cancel_called
+    return happening.revision != getattr(event, "revision", happening.revision)
 
 
 def _of_answer(event: LoggedEvent) -> bool:
@@ -397,6 +451,12 @@ def _prelude(records: Sequence[LoggedRecord]) -> tuple[ModelCalled | Warned, ...
 
 
 def _asked_all(records: Sequence[LoggedRecord], specs: Mapping[str, ToolSpec]) -> bool:
-    """Whether the run asked before every effect, not only where a tool says so."""
-    asked = (r.event for r in records if r.event.kind == "approval_requested" and r.event.subject == "step")
-    return any(event.tool in specs and not specs[event.tool].needs_approval for event in asked)
+    """Whether the run asked before every effect, or refused it unasked, not only where a tool says so."""
+    for record in records:
+        event = record.event
+        asked = event.kind == "approval_requested" and event.subject == "step"
+        if event.kind == "step_ended" and event.result.error is not None:
+            asked = event.result.error.code == StepRejectedError.code and event.result.attempts == 0
+        if asked and event.tool in specs and not specs[event.tool].needs_approval:  # pyright: ignore[reportAttributeAccessIssue]
+            return True
+    return False

@@ -51,6 +51,7 @@ class Writer:
         self._report = report
         self._streams = streams
         self._scope: anyio.CancelScope | None = None
+        self._turn = anyio.Lock()
         self.task = ""
 
     @property
@@ -92,6 +93,7 @@ class Writer:
     async def _ask(self, request: AnswerRequest, scope: anyio.CancelScope) -> None:
         with scope, span("synthesize"):
             ready = False
+            await self._turn.acquire()  # the call that was broken off is over: the record holds them in their order
             try:
                 answering = self._synthesizer.answer(request, self._model)
                 async with aclosing(cast("AsyncGenerator[PlanText | AnswerReady]", answering)) as items:
@@ -105,3 +107,5 @@ class Writer:
             except Exception as exc:
                 structlog.get_logger().exception("the synthesizer raised")
                 self._report(Wrote(scope, ModelOutputError(f"the synthesizer raised {described(exc)}")))
+            finally:
+                self._turn.release()

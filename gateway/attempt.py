@@ -17,7 +17,6 @@ from gateway.estimate import request_usage, text_tokens
 from gateway.limits import Lease, ModelLimiter
 from gateway.prices import Prices
 from gateway.providers.base import Provider
-from gateway.providers.replay import ReplayProvider
 from gateway.routing import Model
 from schemas.errors import BudgetError, CostBudgetError, EngineError, ModelError, ModelUnavailableError, described
 from schemas.events import BudgetWarning
@@ -35,7 +34,7 @@ class CallContext:
     """Who calls, and what may be done for the call.
 
     Attributes:
-        run_id, role, step_id, revision: For the record, and for a replay to find the recorded call.
+        run_id, role, step_id, revision: For the record.
         scopes: Budgets the call counts to, such as ``run:<id>``.
         use_kept: Whether it may use the share that is kept for the synthesizer.
         may_restart: Whether a reply that broke off may begin anew with a ``Restart`` chunk; else it is an error.
@@ -125,7 +124,6 @@ class Attempt:
         self._reservation: str | None = None
         self._lease: Lease | None = None
         self._written = 0
-        self.recorded = isinstance(self._lane.provider, ReplayProvider)
         self.usage: Usage | None = None
         self.began = 0.0
         self.first_token: float | None = None
@@ -164,8 +162,6 @@ class Attempt:
 
     async def _asked(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         provider, name = self._lane.provider, self._model.name
-        if isinstance(provider, ReplayProvider):
-            provider = provider.asked_by(self._context.role, self._context.step_id, self._context.revision)
         if not streamed:
             yield Done(response=await provider.complete(name, self._request, timeout_s=timeout_s))
             return
@@ -185,7 +181,7 @@ class Attempt:
 
     async def settle(self, used: Usage) -> Usage:
         """Count what was used, once, in every budget, and return it with its cost."""
-        cost = used.cost_usd if self.recorded else self._services.prices.cost_usd(self._model, used)
+        cost = self._services.prices.cost_usd(self._model, used)
         self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
@@ -215,7 +211,6 @@ class Attempt:
     async def _reserve(self) -> None:
         """Reserve under an id of our own: what a cancelled reservation may have left is given back under it."""
         usd = self._services.prices.cost_usd(self._model, self._estimate)
-        usd = 0.0 if usd is None and self.recorded else usd
         amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
         self._reservation = uuid.uuid4().hex
         try:

@@ -70,9 +70,9 @@ class Call:
         """
         shown = False
         response = ModelResponse(model=self._route.model.name)
+        attempt = self._attempt()
         try:
             while True:
-                attempt = Attempt(self._services, self._route.model, self._request, self._context)
                 try:
                     async with attempt:
                         timeout_s = await self._enter(attempt)
@@ -90,6 +90,7 @@ class Call:
                     shown = False
                     yield Restart(reason=self._restart_reason())
                 await anyio.sleep(wait_s)
+                attempt = self._attempt()
             response = self._finish(attempt, response)
             self._report(response)
             yield Done(response=response)
@@ -98,8 +99,12 @@ class Call:
             raise
         finally:
             if not self._reported:
+                self._count(attempt)
                 self._lane.breaker.give_up()
                 self._report(self._with_facts(RunCancelledError("the model call was given up before it ended")))
+
+    def _attempt(self) -> Attempt:
+        return Attempt(self._services, self._route.model, self._request, self._context)
 
     @property
     def _lane(self) -> Lane:
@@ -139,8 +144,6 @@ class Call:
         """
         self._count(attempt)
         self._trace.failed(error)
-        if attempt.recorded:
-            raise error
         self._failed.append((self._route, error))
         if isinstance(error, RateLimitError) and attempt.sent:
             self._lane.limiter.pause(asked_wait_s(error) or 0.0)
@@ -186,8 +189,6 @@ class Call:
     def _finish(self, attempt: Attempt, response: ModelResponse) -> ModelResponse:
         """Return the reply with what only the gateway knows: cost, attempts, route, times."""
         self._count(attempt)
-        if attempt.recorded:
-            return response
         now = anyio.current_time()
         took = now - attempt.began
         first = None if attempt.first_token is None else attempt.first_token - attempt.began
@@ -204,9 +205,10 @@ class Call:
         return response.model_copy(update=facts)
 
     def _count(self, attempt: Attempt) -> None:
-        """Add what an attempt used; however many there were, it is one call."""
-        if attempt.usage is not None:
-            both = attempt.usage if self._used is None else self._used + attempt.usage
+        """Add what an attempt used, once; however many there were, it is one call."""
+        used, attempt.usage = attempt.usage, None
+        if used is not None:
+            both = used if self._used is None else self._used + used
             self._used = both.model_copy(update={"calls": 1}) if both.calls > 1 else both
 
     def _why(self) -> str:

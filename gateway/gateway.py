@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
 import anyio
@@ -21,21 +21,18 @@ from gateway.limits import ModelLimiter
 from gateway.prices import Prices
 from gateway.providers import make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
-from gateway.providers.replay import Recording, ReplayProvider
 from gateway.routing import Model, Route, Routing
 from gateway.trace import default_tracer
 from schemas.errors import ModelError, NoRouteError
-from schemas.events import ModelCalled
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
 from schemas.result import Record, Usage
-from schemas.settings import ModelProvider, ModelSettings, ProviderKind, Roles, Settings
+from schemas.settings import ModelProvider, ProviderKind, Settings
 from schemas.tool import RetryPolicy
 
 __all__ = ["CallContext", "Gateway", "ModelInfo"]
 
 _CLOSE_S = 5.0
-_REPLAY = "replay"
 
 
 class ModelInfo(Record):
@@ -66,8 +63,7 @@ class Gateway:
         settings: Providers, roles, aliases, preferences and limits.
         ledger: Holds the budgets; a fresh one in memory by default.
         environ: Where ``$NAME`` keys are looked up; the process's environment by default.
-        providers: Ready providers by configured name, instead of making them from the settings. If all of them
-            replay a recorded run, they answer every name.
+        providers: Ready providers by configured name, instead of making them from the settings.
         retry: Attempts on one model, and back-off.
         chance: Uniform numbers in [0, 1) for the jitter.
         tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
@@ -88,7 +84,6 @@ class Gateway:
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
-        self._replays = bool(providers) and all(isinstance(made, ReplayProvider) for made in self._providers.values())
         self._prices = Prices(self._environ)
         self._lanes: dict[str, Lane] = {}
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
@@ -101,31 +96,6 @@ class Gateway:
             tracer,
             settings.telemetry.content,
         )
-
-    @classmethod
-    def replaying(
-        cls,
-        calls: Iterable[ModelCalled],
-        *,
-        dialect: Dialect = "unions",
-        tier: PlanTier = "schema",
-        ledger: Ledger | None = None,
-        tracer: Callable[[], Tracer] = default_tracer,
-    ) -> Gateway:
-        """Return a gateway that answers every name from the calls of a recorded run, without any model.
-
-        Args:
-            calls: The run's ``ModelCalled`` events, in order.
-            dialect, tier: What the recorded planner model was asked in (``planner_dialect`` gives them back).
-            ledger, tracer: As for any gateway.
-        """
-        model = ModelSettings(name="recorded")
-        settings = Settings(
-            model_providers=(ModelProvider(name=_REPLAY, kind="offline", models=(model,)),),
-            roles=Roles(planner=_REPLAY),
-        )
-        provider = ReplayProvider(Recording(calls), name=_REPLAY, dialect=dialect, tier=tier)
-        return cls(settings, ledger=ledger, environ={}, providers={_REPLAY: provider}, tracer=tracer)
 
     async def stream(self, request: ModelRequest, context: CallContext | None = None) -> AsyncGenerator[ModelChunk]:
         """Stream one call; the last chunk is ``Done``. Close the iterator (``aclosing``) when leaving early.
@@ -160,8 +130,6 @@ class Gateway:
         Raises:
             NoRouteError: None does; the hint gives near names.
         """
-        if self._replays:
-            return [Route(self._routing.models[0], "recorded")]
         return self._routing.resolve(name, images=images)
 
     def planner_dialect(self, role: str) -> tuple[Dialect, PlanTier]:

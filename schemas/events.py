@@ -192,10 +192,21 @@ class PlanRejected(Record):
     attempts: tuple[dict[str, Any], ...] = ()
 
 
+class BegunAnew(Record):
+    """What a reply had written when it broke off and began anew, and why."""
+
+    reason: str
+    parts: tuple[Part, ...] = ()
+
+
 class ModelCalled(Record):
     """One model call, retries included: the record of what was asked of whom, what came back, what it cost.
 
-    ``form`` says in which form a plan was asked for, and why not in a better one.
+    One that was broken off (a cancel, a new goal) has the error ``cancelled`` and the parts that had come.
+
+    Attributes:
+        form: In which form a plan was asked for, and why not in a better one.
+        anew: How often the reply began anew after some of it had come, oldest first.
     """
 
     kind: Literal["model_called"] = "model_called"
@@ -208,6 +219,7 @@ class ModelCalled(Record):
     revision: int | None = None
     attempts: int = 1
     parts: tuple[Part, ...] = ()
+    anew: tuple[BegunAnew, ...] = ()
     stop_reason: StopReason = "end"
     usage: Usage = Usage()
     latency_s: float = 0.0

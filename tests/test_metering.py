@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from engine.metering import RunModel
+from engine.metering import OpenCalls, RunModel
 from engine.testing import ScriptedProvider, scripted_engine
 from schemas.errors import ModelRequestError, TokenBudgetError
 from schemas.events import BudgetExhausted, LoggedEvent, ModelCalled
@@ -39,6 +39,22 @@ async def test_a_call_that_broke_off_is_in_the_record_with_what_it_wrote() -> No
     assert event.parts == (TextPart(text="half a plan"),)
     assert event.error is not None
     assert event.usage.output_tokens > 0
+
+
+async def test_a_call_that_is_cancelled_is_in_the_record_with_what_it_wrote_and_used() -> None:
+    """B65: a call that is cut in the middle is told once, as cancelled, with its text so far and its usage."""
+    seen: list[LoggedEvent] = []
+    open_calls = OpenCalls()
+    model = RunModel(gateway(Wire({"big": [["half a ", "plan", "never"]]})), "r", seen.append, open_calls=open_calls)
+    stream = cast("AsyncGenerator[ModelChunk]", model.stream(ASKED, role="planner", revision=1))
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:
+            assert open_calls.number == 1
+            if chunk.kind == "text" and chunk.text == "plan":
+                break
+    (event,) = [event for event in seen if isinstance(event, ModelCalled)]
+    assert (event.parts, event.error and event.error.code) == ((TextPart(text="half a plan"),), "cancelled")
+    assert (event.usage.calls, event.usage.output_tokens > 0, open_calls.number) == (1, True, 0)
 
 
 async def test_a_refused_call_is_no_call_but_the_end_of_the_budget() -> None:

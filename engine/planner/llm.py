@@ -12,7 +12,6 @@ from engine.planner.repair import Attempt, give_up, repair_messages
 from engine.planner.reply import Reply
 from engine.planner.request import model_request, system_prompt, tail
 from engine.planner.shortlist import CATALOGUE_TOKENS, Selection, Shelf
-from gateway.estimate import request_usage, text_tokens
 from schemas.errors import ModelOutputError, ModelRequestError
 from schemas.model import Message, ModelChunk, ModelRequest
 from schemas.plan import Plan
@@ -66,7 +65,7 @@ class LLMPlanner:
             reply = Reply(request, form.dialect, task.voids)
             try:
                 stream = model.stream(asked, role=_ROLE, revision=request.revision)
-                async with aclosing(_read(cast("AsyncGenerator[ModelChunk]", stream), asked, reply)) as deltas:
+                async with aclosing(_read(cast("AsyncGenerator[ModelChunk]", stream), reply)) as deltas:
                     async for delta in deltas:
                         yield delta
             except ModelRequestError as exc:
@@ -144,19 +143,18 @@ class _Task:
         return self._shelf.select(self._request.task, always=self._always, most_tokens=self._most)
 
 
-async def _read(stream: AsyncGenerator[ModelChunk], asked: ModelRequest, reply: Reply) -> AsyncGenerator[PlanDelta]:
+async def _read(stream: AsyncGenerator[ModelChunk], reply: Reply) -> AsyncGenerator[PlanDelta]:
     """Read a streamed reply as long as it is wanted. Cancellation: closes the call."""
     async with aclosing(stream) as chunks:
         async for chunk in chunks:
             for delta in reply.take(chunk):
                 yield delta
             if reply.stopped and chunk.kind != "done":
-                await _stop(chunks, asked, reply)
+                await _stop(chunks, reply)
                 return
 
 
-async def _stop(chunks: AsyncGenerator[ModelChunk], asked: ModelRequest, reply: Reply) -> None:
-    """End a call whose reply is not wanted any further; the record says why, with what it used as far as known."""
-    usage = request_usage(asked).model_copy(update={"output_tokens": text_tokens(reply.chars)})
+async def _stop(chunks: AsyncGenerator[ModelChunk], reply: Reply) -> None:
+    """End a call whose reply is not wanted any further; the record says why."""
     with suppress(ModelOutputError):
-        await chunks.athrow(ModelOutputError(reply.stopped, details={"usage": usage.model_dump()}))
+        await chunks.athrow(ModelOutputError(reply.stopped))

@@ -53,11 +53,6 @@ class Reply:
         self._more_calls = False
         self._chars = self._thought_chars = self._blank = 0
 
-    @property
-    def chars(self) -> int:
-        """How much was read, thoughts included."""
-        return self._chars + self._thought_chars
-
     def take(self, chunk: ModelChunk) -> Iterator[PlanDelta]:
         """Take one chunk and yield what can be handed on.
 

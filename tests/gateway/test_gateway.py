@@ -11,8 +11,7 @@ import structlog
 
 from gateway.gateway import CallContext, Gateway
 from schemas.errors import NoRouteError, RunCancelledError
-from schemas.events import ModelCalled
-from schemas.model import Done, TextPart
+from schemas.model import Done
 from schemas.result import Usage
 from schemas.settings import ModelProvider, ModelSettings, Roles, Settings
 from tests.gateway.fakes import ScriptedProvider, chunks, collect, gateway, request, settings, texts
@@ -120,27 +119,6 @@ async def test_price_prices_a_usage() -> None:
     """An estimate can be priced by role without a call."""
     priced = gateway(ScriptedProvider({"big": ["x"]})).price("executor", Usage(input_tokens=5))
     assert priced == Usage(calls=1, input_tokens=5, cost_usd=0.0)
-
-
-async def test_replaying_answers_every_name_as_recorded() -> None:
-    """A replaying gateway answers any model name with the recorded reply, its model and cost untouched."""
-    call = ModelCalled(
-        role="planner",
-        model="claude-x",
-        provider="anthropic",
-        route="role planner; p/y failed 1×",
-        attempts=2,
-        parts=(TextPart(text="plan"),),
-        usage=Usage(calls=1, input_tokens=7, output_tokens=2, cost_usd=0.5),
-        latency_s=1.5,
-        first_token_s=0.5,
-    )
-    made = Gateway.replaying([call])
-    await made.ledger.open("run:1", {"usd": None})
-    response = await made.complete(request(model="my-alias"), CallContext(role="planner", scopes=("run:1",)))
-    same = ("model", "provider", "route", "attempts", "parts", "usage", "latency_s", "first_token_s", "stop_reason")
-    assert {name: getattr(response, name) for name in same} == {name: getattr(call, name) for name in same}
-    assert [account.spent for account in await made.ledger.accounts()] == [0.5]
 
 
 async def test_aclose_closes_the_providers() -> None:

@@ -30,6 +30,12 @@ def check(scene: Scene) -> None:
         _check_watched(scene.world.history, played)
 
 
+async def check_replay(scene: Scene) -> None:
+    """Every run plays again from its record alone, event for event."""
+    for played in scene.runs:
+        assert [record async for record in scene.engine.replay(played.records)] == played.records
+
+
 def _kinds(records: list[LoggedRecord]) -> list[str]:
     return [record.event.kind for record in records]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -318,11 +319,16 @@ def _filling(fill: str, request: ModelRequest) -> Any:
 
 
 class Lagging(MemoryLog):
-    """A log that takes a few turns of the event loop, and tells the loop's time."""
+    """A log that takes a few turns of the event loop, and tells the loop's time: no two appends have the same."""
 
     def __init__(self, lag: int) -> None:
-        super().__init__(anyio.current_time)
+        super().__init__(self._later)
         self._lag = lag
+        self._last = 0.0
+
+    def _later(self) -> float:
+        self._last = max(anyio.current_time(), math.nextafter(self._last, math.inf))
+        return self._last
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Append, later."""
