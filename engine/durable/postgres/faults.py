@@ -1,0 +1,84 @@
+"""What Postgres says when it fails, in one line each: what, where, what to do, and whether it may pass by itself."""
+
+from __future__ import annotations
+
+import psycopg
+
+from engine.durable.postgres.address import Address
+from schemas.errors import StoreError, described
+
+# SQLSTATE classes and codes of trouble that may pass: connections, resources, rollbacks, an operator at work, I/O.
+# Source: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
+_PASSING = ("08", "40", "53", "57", "58", "55P03", "25006")
+# A refused connection carries no SQLSTATE, only the server's words.
+_SOON = ("starting up", "shutting down", "in recovery", "too many clients", "connection slots", "not yet accepting")
+_POOLER = ("26000", "42P05", "08P01")
+
+
+def passing(exc: psycopg.Error) -> bool:
+    """Whether trying again later may help."""
+    if exc.sqlstate is not None:
+        return exc.sqlstate.startswith(_PASSING) and exc.sqlstate not in _POOLER
+    if not isinstance(exc, psycopg.OperationalError):
+        return False
+    text = str(exc)
+    return "FATAL" not in text or any(word in text for word in _SOON)
+
+
+def fault(exc: psycopg.Error, address: Address) -> StoreError:
+    """Return the error to raise; its ``details`` say ``retryable`` and hold the ``sqlstate``. No password is in it."""
+    told, hint = _told(exc, address)
+    details = {"retryable": passing(exc), "sqlstate": exc.sqlstate, "store": address.shown}
+    return StoreError(address.scrubbed(told), hint=hint, details=details)
+
+
+def _told(exc: psycopg.Error, address: Address) -> tuple[str, str]:
+    store, text = f"the store {address.shown}", str(exc)
+    match exc.sqlstate:
+        case None:
+            return _refused(text, address)
+        case "53100":
+            return f"the disk of {store} is full: nothing was written", "free space on the server; runs go on then"
+        case "57014":
+            return f"{store} broke a statement off: it took too long", "is the server overloaded, or a table locked?"
+        case "55P03":
+            return f"{store} is blocked: another session holds a lock", "see pg_stat_activity and pg_locks"
+        case "42501":
+            return f"{store}: {_line(exc)}", f"grant user {address.user!r} the right, or give the store another user"
+        case "26000" | "42P05" | "08P01":
+            return f"{store} stands behind a pooler in transaction mode", "use session mode, or the server itself"
+        case _:
+            return f"{store} failed: {_line(exc)}", ""
+
+
+def _refused(text: str, address: Address) -> tuple[str, str]:
+    """Words of a connection that was refused or lost."""
+    store, line = f"the store {address.shown}", _last(text)
+    if "password authentication failed" in text or "no password supplied" in text:
+        told = "needs a password" if "no password" in text else "refuses the password"
+        user = f" of user {address.user!r}" if address.user else ""
+        return f"{store} {told}{user}", "give user and password in its URL, PGPASSWORD or ~/.pgpass"
+    if "database" in text and "does not exist" in text:
+        return f"{store}: there is no database {address.database!r}", f"create it: createdb {address.database}"
+    if "role" in text and "does not exist" in text:
+        return f"{store}: there is no user {address.user!r}", f"create it: createuser {address.user}"
+    if "no pg_hba.conf entry" in text:
+        return f"{store} lets nobody in from this machine: {line}", "add a line to the server's pg_hba.conf"
+    if "too many clients" in text or "connection slots" in text:
+        return f"{store} takes no more connections", "raise max_connections, or run fewer workers"
+    if any(word in text for word in _SOON):
+        return f"{store} is not ready: {line}", "it is starting or stopping; try again soon"
+    return f"{store} cannot be reached: {line}", "is Postgres running there, and open to this machine?"
+
+
+def _line(exc: psycopg.Error) -> str:
+    primary = exc.diag.message_primary
+    return primary if primary else described(exc)
+
+
+def _last(text: str) -> str:
+    """The last cause of libpq's chain, without the address that stands before it."""
+    line = next(
+        (line for line in reversed(text.splitlines()) if line.strip() and "Is the server running" not in line), ""
+    )
+    return " ".join(line.rsplit("failed: ", 1)[-1].replace("FATAL:", "").split()) or "no answer"
