@@ -37,7 +37,14 @@ async def open_store(
     if scheme == "memory":
         return MemoryLog()
     if scheme == "postgresql":
-        return cast("RunStore", await _load("postgres.store").open_postgres(name))
+        try:
+            module = _load("postgres.store")
+        except ImportError as exc:
+            raise ConfigError(
+                f"store: the client of Postgres is not installed ({exc})",
+                hint="pip install 'plan-execute-engine[postgres]'",
+            ) from exc
+        return cast("RunStore", await module.open_postgres(name, migrate=migrate))
     store = _load("sqlite.store").SqliteStore(_path(rest, folder), migrate=migrate)
     if migrate:
         await store.open()

@@ -53,22 +53,34 @@ def _told(exc: psycopg.Error, address: Address) -> tuple[str, str]:
 
 def _refused(text: str, address: Address) -> tuple[str, str]:
     """Words of a connection that was refused or lost."""
-    store, line = f"the store {address.shown}", _last(text)
-    if "password authentication failed" in text or "no password supplied" in text:
-        told = "needs a password" if "no password" in text else "refuses the password"
-        user = f" of user {address.user!r}" if address.user else ""
-        return f"{store} {told}{user}", "give user and password in its URL, PGPASSWORD or ~/.pgpass"
-    if "database" in text and "does not exist" in text:
-        return f"{store}: there is no database {address.database!r}", f"create it: createdb {address.database}"
-    if "role" in text and "does not exist" in text:
-        return f"{store}: there is no user {address.user!r}", f"create it: createuser {address.user}"
-    if "no pg_hba.conf entry" in text:
-        return f"{store} lets nobody in from this machine: {line}", "add a line to the server's pg_hba.conf"
-    if "too many clients" in text or "connection slots" in text:
-        return f"{store} takes no more connections", "raise max_connections, or run fewer workers"
-    if any(word in text for word in _SOON):
-        return f"{store} is not ready: {line}", "it is starting or stopping; try again soon"
+    store, line, user = f"the store {address.shown}", _last(text), address.user or "this account"
+    credentials = "give user and password in its URL, PGPASSWORD or ~/.pgpass"
+    known = (
+        (("no password supplied",), f"{store} needs a password for user {user!r}", credentials),
+        (("password authentication failed",), f"{store} refuses the password of user {user!r}", credentials),
+        (
+            ("database", "does not exist"),
+            f"{store}: there is no database {address.database!r}",
+            f"create it: createdb {address.database}",
+        ),
+        (("role", "does not exist"), f"{store}: there is no user {user!r}", f"create it: createuser {user}"),
+        (
+            ("no pg_hba.conf entry",),
+            f"{store} lets nobody in from this machine: {line}",
+            "add a line to the server's pg_hba.conf",
+        ),
+        (("too many clients",), *_crowded(store)),
+        (("connection slots",), *_crowded(store)),
+        *(((word,), f"{store} is not ready: {line}", "it is starting or stopping; try again soon") for word in _SOON),
+    )
+    for words, told, hint in known:
+        if all(word in text for word in words):
+            return told, hint
     return f"{store} cannot be reached: {line}", "is Postgres running there, and open to this machine?"
+
+
+def _crowded(store: str) -> tuple[str, str]:
+    return f"{store} takes no more connections", "raise max_connections, or run fewer workers"
 
 
 def _line(exc: psycopg.Error) -> str:
