@@ -70,6 +70,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic_monty": ("engine.tools.builtin.python",),
     "mcp": ("engine.tools.mcp",),
     "psycopg": ("engine.durable",),
+    "psycopg_pool": ("engine.durable",),
     "procrastinate": ("engine.durable",),
     "starlette": ("engine.serve", "gateway.server"),
     "aiohttp": ("gateway.upstream", "gateway.server"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -12,7 +14,8 @@ from urllib.parse import unquote
 from engine.durable.memory import MemoryLog
 from schemas.care import Retention
 from schemas.errors import ConfigError
-from schemas.protocols import RunStore
+from schemas.protocols import Dispatcher, RunStore
+from schemas.settings import Workers
 
 _SCHEMES = ("memory", "sqlite", "postgresql")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # of two letters at least: C:\runs.db is a path
@@ -51,6 +54,22 @@ async def open_store(
     if keep is not None and not keep.everything:
         store.prune_behind(keep)
     return cast("RunStore", store)
+
+
+@asynccontextmanager
+async def open_dispatcher(url: str, settings: Workers, timeout_s: float) -> AsyncGenerator[Dispatcher]:
+    """Open what brings the runs of a shared store to workers; the store itself was opened before.
+
+    Args:
+        url: The store's, ``postgresql://…``.
+        settings: How many runs at once, how often it looks.
+        timeout_s: Without a heartbeat for this long a worker counts as dead.
+
+    Raises:
+        StoreError: Postgres cannot be reached, or refuses.
+    """
+    async with _load("dispatch").PostgresDispatcher(url, settings, timeout_s=timeout_s) as dispatcher:
+        yield cast("Dispatcher", dispatcher)
 
 
 def _split(name: str) -> tuple[str, str]:
