@@ -45,6 +45,8 @@ class StoreFile:
         """Open a connection and say what bringing its schema up to date did. Raises StoreError as ``connect``."""
         if self.path.is_dir():
             raise folder_error(self.path)
+        if not reads_only:
+            self._journal = None  # the last connection that closes removes it
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.require_same()

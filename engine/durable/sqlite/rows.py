@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +136,9 @@ def column(db: sqlite3.Connection, run_id: str, name: str) -> Any:
     Raises:
         NotFoundError: No such run.
     """
-    row = db.execute(f"SELECT {name} FROM runs WHERE id = ?", (run_id,)).fetchone()
+    row = None
+    with suppress(UnicodeEncodeError):  # half a surrogate pair, from a command line: no run is called that
+        row = db.execute(f"SELECT {name} FROM runs WHERE id = ?", (run_id,)).fetchone()
     if row is None:
         raise NotFoundError(f"there is no run {run_id}", hint="engine runs list shows those there are")
     return row[0]
@@ -159,7 +162,10 @@ def find(db: sqlite3.Connection, query: RunQuery) -> list[RunSummary]:
     condition = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     sql = f"SELECT {_SELECTED} FROM runs {condition} ORDER BY n DESC LIMIT ? OFFSET ?"
     limit = -1 if query.limit is None else query.limit
-    return [summary_of(row) for row in db.execute(sql, (*values, limit, query.offset))]
+    try:
+        return [summary_of(row) for row in db.execute(sql, (*values, limit, query.offset))]
+    except UnicodeEncodeError:
+        return []
 
 
 def remove(transaction: Transaction, run_id: str) -> list[str]:

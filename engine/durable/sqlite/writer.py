@@ -7,12 +7,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
 
 from engine.durable.sqlite.calls import Call, finish
-from engine.durable.sqlite.faults import store_error
+from engine.durable.sqlite.faults import is_busy, store_error
 from engine.durable.sqlite.file import StoreFile
 from schemas.errors import EngineError, StoreError
 
@@ -143,15 +144,17 @@ class Writer:
         """One transaction; whatever goes wrong reaches those who wait for it."""
         try:
             db = self._connection()
-            durable = self._synchronize(db)
+            durable = self._durable()
+            self._synchronize(db, durable=durable)
             self._begin(db)
         except (sqlite3.Error, EngineError) as exc:
+            self._undo(exc)
             self._fail(self._taken(durable=True), exc)
             return
         calls = self._taken(durable=durable)
         if not self._committed(db, calls) and len(calls) > 1:
             for call in calls:
-                self._alone(db, call)
+                self._alone(call)
         finish(calls)
 
     def _connection(self) -> sqlite3.Connection:
@@ -159,15 +162,16 @@ class Writer:
             self._db, self._synchronous = self._file.connect(), ""
         return self._db
 
-    def _synchronize(self, db: sqlite3.Connection) -> bool:
-        """Choose whether the next commit waits for the disk: for a heartbeat or live text alone it does not."""
+    def _durable(self) -> bool:
+        """Whether the next commit waits for the disk: for a heartbeat or live text alone it does not."""
         with self._changed:
-            durable = any(call.durable for call in self._waiting)
+            return any(call.durable for call in self._waiting)
+
+    def _synchronize(self, db: sqlite3.Connection, *, durable: bool) -> None:
         wanted = "FULL" if durable else "NORMAL"
         if wanted != self._synchronous:
             db.execute(f"PRAGMA synchronous = {wanted}")
             self._synchronous = wanted
-        return durable
 
     def _begin(self, db: sqlite3.Connection) -> None:
         self._file.require_journal()
@@ -190,16 +194,36 @@ class Writer:
             db.execute("COMMIT")
             self._file.require_journal()
         except BaseException as exc:
-            _undo(db)
+            self._undo(exc)
             for call in calls:
                 call.result, call.error = None, self._translated(exc)
             return False
         self._told(transaction.moved)
         return True
 
-    def _alone(self, db: sqlite3.Connection, call: Call[Any]) -> None:
+    def _undo(self, exc: BaseException) -> None:
+        """Bring the connection back to where it was; one that met an error of the file is opened anew.
+
+        Where the file or its journal was replaced, what was acknowledged is brought from the journal into the file we
+        still hold, so that it is there when the file is put back.
+        """
+        db = self._db
+        if db is None:
+            return
+        with suppress(sqlite3.Error):
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if isinstance(exc, StoreError):
+                db.execute("PRAGMA wal_checkpoint").fetchone()
+        if isinstance(exc, sqlite3.Error) and not is_busy(exc):
+            db.close()
+            self._db = None
+
+    def _alone(self, call: Call[Any]) -> None:
         call.error = None
         try:
+            db = self._connection()
+            self._synchronize(db, durable=True)
             self._begin(db)
         except (sqlite3.Error, EngineError) as exc:
             call.error = self._translated(exc)
@@ -228,8 +252,3 @@ class Writer:
         if isinstance(exc, StoreError):
             return StoreError(exc.message, hint=exc.hint, details=exc.details)
         return exc
-
-
-def _undo(db: sqlite3.Connection) -> None:
-    if db.in_transaction:
-        db.execute("ROLLBACK")

@@ -209,6 +209,7 @@ async def test_the_file_is_removed_under_us(store: SqliteStore, replaced: bool) 
 
 
 async def test_the_journal_is_removed_under_us(store: SqliteStore) -> None:
-    """Appends fail when the write-ahead log is gone: what it holds would be lost with the process."""
+    """Appends fail when the write-ahead log is gone; what it held, acknowledged before, is saved into the file."""
     store.path.with_name("runs.db-wal").unlink()
     assert "removed or replaced" in (await refused(store)).message
+    assert shell(store.path, "SELECT count(*) >= 1 FROM events") == [(1,)]

@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from engine.durable.sqlite.store import SqliteStore
 from schemas.care import Retention
+from schemas.errors import NotFoundError
 from schemas.events import LoggedEvent, ModelCalled, RunEnded, RunStarted, StepEnded, StepStarted
 from schemas.result import StepResult, Usage
-from tests.durable.contract import FIRST, RunStoreContract, text
+from schemas.runs import RunQuery
+from tests.durable.contract import FIRST, RunStoreContract, numbered, text
 from tests.durable.sqlite.files import ended_run, shell
 
 CALLED = ModelCalled(role="planner", model="m", usage=Usage(calls=1, input_tokens=5_000))
@@ -84,3 +87,23 @@ async def test_old_runs_go_once_a_day(log: SqliteStore) -> None:
     time.sleep(0.2)
     assert await log.runs() == ["next"]
     assert await log.check() == []
+
+
+@pytest.mark.anyio
+async def test_names_that_are_no_text(log: SqliteStore) -> None:
+    """Half a surrogate pair, as a command line may hold one, names no run and is found in none."""
+    await log.append("r", 0, [FIRST])
+    with pytest.raises(NotFoundError):
+        await log.load("\udcff")
+    assert await log.find(RunQuery(text="\udcff")) == []
+
+
+@pytest.mark.anyio
+async def test_a_store_goes_on_after_it_was_closed(log: SqliteStore) -> None:
+    """Closing writes what waits; the next use opens the file again."""
+    for head in range(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(log.append, "r", head, numbered(1))
+            await anyio.lowlevel.checkpoint()
+            await log.aclose()
+    assert len(await log.load("r")) == 5
