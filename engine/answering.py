@@ -234,10 +234,10 @@ def written(state: RunState, found: Verdict, ready: AnswerReady) -> Answer:
 def unwritten(state: RunState, cap: str, error: EngineError) -> Answer:
     """Return the answer when the synthesizer failed; without results its error is why the run failed."""
     found = verdict(state, cap)
-    if state.mode == "direct" or not found.has_results:
-        state.plan_error = error.to_info()
-        found = verdict(state, cap)
-    return without_model(state, found)
+    if state.mode != "direct" and found.has_results:
+        return without_model(state, found)
+    state.plan_error = error.to_info()
+    return without_model(state, verdict(state, cap)).model_copy(update={"error": state.plan_error})
 
 
 def ending(state: RunState, cap: str, duration_s: float) -> RunEnded:

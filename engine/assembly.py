@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -12,15 +13,18 @@ import anyio
 
 from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
+from engine.driven import DrivenRun
 from engine.durable.artifacts import Artifacts
+from engine.durable.lazy import opened_later
 from engine.durable.memory import MemoryLog
+from engine.durable.opening import open_store
+from engine.durable.patience import PatientLog
 from engine.durable.statistics import ToolStatistics
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.judge import LLMJudge
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
-from engine.handle import RunHandle
 from engine.hooks import Hook
 from engine.journal import Inbox
 from engine.judging import Judging
@@ -30,6 +34,7 @@ from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
 from engine.planner.triage import Triage
 from engine.planning import Planning
+from engine.presence import DriverKind, Presence, is_local
 from engine.react.llm import ReactPlanner
 from engine.replanner.view import BYTES_PER_TOKEN, Rules
 from engine.synth.llm import LLMSynthesizer
@@ -46,7 +51,7 @@ from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits, RunStarted
 from schemas.live import LiveProgress
 from schemas.plan import Plan
 from schemas.planning import StepCall
-from schemas.protocols import Filler, Ledger, Planner, RunLog, Synthesizer, Tool
+from schemas.protocols import Filler, Ledger, Planner, RunLog, RunStore, Synthesizer, Tool
 from schemas.result import Usage
 from schemas.settings import Settings
 from schemas.tool import ToolSpec
@@ -63,7 +68,9 @@ class Assembly:
         tools: Tools, or functions, beside those of the configuration. Given without a configuration file, they are
             the only ones.
         environ: Where secrets are looked up; the process's environment by default.
-        log: Where runs live; in memory by default.
+        store: Where runs live: a RunStore, or what names one (``sqlite:PATH``, a path, ``postgresql://…``,
+            ``memory:``); by default the configuration's, else memory.
+        kind: What kind of process this is, for ``engine workers`` and whoever finds a run driven by it.
         gateway, planner, react, synthesizer, filler, ledger: Replacements for the engine's own.
 
     Raises:
@@ -76,7 +83,8 @@ class Assembly:
         *,
         tools: Iterable[Tool | Callable[..., Any]] = (),
         environ: Mapping[str, str] | None = None,
-        log: RunLog | None = None,
+        store: RunStore | str | None = None,
+        kind: DriverKind = "library",
         ledger: Ledger | None = None,
         gateway: Gateway | None = None,
         planner: Planner | None = None,
@@ -92,7 +100,10 @@ class Assembly:
         known = os.environ if environ is None else environ
         self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given, known)
         self.servers = mcp_servers(self.settings, self.loaded.folder, self.tools, known)
-        self.log: RunLog = log or MemoryLog()
+        self._owns_store = store is None or isinstance(store, str)
+        self.store: RunStore = _store(store, self.loaded)
+        durability = self.settings.durability
+        self.presence = Presence(self.store, kind, durability.driver_timeout_s)
         self.ledger: Ledger = ledger or MemoryLedger()
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
         self.statistics = statistics or _statistics(self.loaded)
@@ -120,7 +131,7 @@ class Assembly:
         planner: Callable[[Planner], Planner] | None = None,
         react: Callable[[Planner], Planner] | None = None,
     ) -> Self:
-        """Return an engine with this one's models, log and ledger, no hooks, other tools, and its planners wrapped."""
+        """Return an engine with this one's models, store and ledger, no hooks, other tools, its planners wrapped."""
         other = copy.copy(self)
         other.hooks = {}
         other.tools = tools if tools is not None else self.tools
@@ -171,6 +182,7 @@ class Assembly:
             dialect=dialect,
             tier=tier,
             tools=tuple(spec for _, spec in sorted(self.expecting().items())),
+            ask_effectful=self.settings.approvals.effectful,
             plan=plan,
             user=user,
         )
@@ -212,31 +224,31 @@ class Assembly:
             share = self.settings.budget.synthesizer_share
             await self.ledger.open(f"run:{run_id}", limits.amounts, keep_share=share, spent=spent)
 
-    def state(self, run_id: str, artifacts: Artifacts, specs: Mapping[str, ToolSpec]) -> RunState:
-        """Return an empty state of a run over these tools."""
-        ask = self.settings.approvals.effectful
-        return RunState(run_id, specs, load=artifacts.value, ask_effectful=ask)
+    def driving_log(self) -> RunLog:
+        """The store as the driver of a run sees it: one that is away for a while is waited for."""
+        return self.store if is_local(self.store) else PatientLog(self.store, self.settings.durability.store_retry_s)
 
-    def assemble(self, run_id: str, plan: Plan | None, made: Sequence[ModelCalled] = ()) -> tuple[RunHandle, Loop]:
+    def assemble(
+        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = ()
+    ) -> tuple[DrivenRun, Loop]:
         """Put a run together: the handle its caller holds and the loop that drives it.
 
         Args:
             run_id: Its id.
-            plan: The plan to apply; None to ask for one.
+            log: Where it lives, as its driver sees it.
+            artifacts: Its large results.
             made: The model calls that were made for it before it began.
         """
         inbox: Inbox[Happening] = Inbox()
-        artifacts = Artifacts(self.log)
-        specs = self.expecting()  # once: a state folded anew must come out the same
 
         def new_state() -> RunState:
-            return self.state(run_id, artifacts, specs)
+            return new_state_of(run_id, artifacts)
 
-        handle = RunHandle(run_id, self.log, new_state, artifacts, lambda: inbox.put(Moved()))
+        handle = DrivenRun(run_id, self.store, new_state, artifacts, lambda: inbox.put(Moved()))
         calls = OpenCalls(lambda: inbox.put(Moved()))
         model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
-        planning = self._planning(model, plan, summaries)
+        planning = self._planning(model, summaries)
         judging = Judging(lambda: loop.state, model, inbox.put, self._judge)
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
@@ -266,7 +278,7 @@ class Assembly:
             )
 
         parts = Parts(
-            log=self.log,
+            log=log,
             artifacts=artifacts,
             planning=planning,
             synthesizer=TellingSynthesizer(self._synthesizer, summaries),
@@ -280,10 +292,10 @@ class Assembly:
         loop = Loop(run_id, parts, inbox)
         return handle, loop
 
-    def _planning(self, model: RunModel, plan: Plan | None, summaries: Summaries) -> Planning:
+    def _planning(self, model: RunModel, summaries: Summaries) -> Planning:
         """Return the planners of one run, told its summaries."""
         planner, react = TellingPlanner(self.planner, summaries), TellingPlanner(self._react, summaries)
-        return Planning(planner, react, self.tools, model, plan, self.rules)
+        return Planning(planner, react, self.tools, model, self.rules)
 
     def _warnings(self) -> Iterator[Warned]:
         """What a person should know before a run begins."""
@@ -291,6 +303,22 @@ class Assembly:
             yield Warned(code="roles", message=text)
         for text in self.servers.down():
             yield Warned(code=ToolUnavailableError.code, message=text)
+
+
+def new_state_of(run_id: str, artifacts: Artifacts) -> RunState:
+    """Return an empty state of a run; its tools come with its first event."""
+    return RunState(run_id, {}, load=artifacts.value)
+
+
+def _store(store: RunStore | str | None, loaded: LoadedSettings) -> RunStore:
+    """Where runs live; what is named is opened when it is first used."""
+    if store is None:
+        store = loaded.settings.store_url
+    if store is None or store == "memory:":
+        return MemoryLog()
+    if not isinstance(store, str):
+        return store
+    return opened_later(partial(open_store, store, loaded.folder, keep=loaded.settings.retention))
 
 
 def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import Any, Literal
 
-import anyio
 import anyio.lowlevel
 
 from engine.dag.build import check_plan, plan_error
@@ -15,50 +13,28 @@ from engine.dag.validate import faults
 from engine.durable.artifacts import Artifacts
 from engine.replanner.history import past_steps
 from schemas.errors import ConflictError, NotFoundError, PlanSchemaError, StepRejectedError, ToolArgumentsError
-from schemas.events import ApprovalAnswered, ApprovalRequested, CancelRequested, GoalChanged, LoggedEvent, LoggedRecord
-from schemas.live import LiveEvent, LiveText
+from schemas.events import (
+    ApprovalAnswered,
+    ApprovalRequested,
+    CancelRequested,
+    GoalChanged,
+    LoggedEvent,
+    LoggedRecord,
+    RunEnded,
+)
+from schemas.live import LiveEvent
 from schemas.plan import Plan
 from schemas.protocols import RunLog
 from schemas.result import RunResult, StepResult
 
+Decision = Literal["approve", "reject", "edit", "done"]
 _TRIES = 50
 
 
-class Feed:
-    """Hands what is published to one reader, in order; live text is joined while the reader is behind."""
-
-    def __init__(self) -> None:
-        self._items: deque[LoggedRecord | LiveEvent] = deque()
-        self._more = anyio.Event()
-        self._closed = False
-
-    def put(self, item: LoggedRecord | LiveEvent) -> None:
-        """Add an item; never waits."""
-        last = self._items[-1] if self._items and isinstance(item, LiveText) else None
-        if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
-            self._items[-1] = last.model_copy(update={"text": last.text + item.text})
-        else:
-            self._items.append(item)
-            if len(self._items) == 1:  # else the reader is awake already
-                self._more.set()
-
-    def close(self) -> None:
-        """End the feed once it is read."""
-        self._closed = True
-        self._more.set()
-
-    async def __aiter__(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
-        while True:
-            while self._items:
-                yield self._items.popleft()
-            if self._closed:
-                return
-            await self._more.wait()
-            self._more = anyio.Event()
-
-
 class RunHandle:
-    """One run.
+    """One run, whoever drives it: watch it, answer it, cancel it, take its result.
+
+    Everything goes through the store: what is asked of the run is appended to its log, where its driver finds it.
 
     Args:
         run_id: Its id.
@@ -67,68 +43,93 @@ class RunHandle:
         artifacts: Its large results.
     """
 
-    def __init__(
-        self,
-        run_id: str,
-        log: RunLog,
-        new_state: Callable[[], RunState],
-        artifacts: Artifacts,
-        moved: Callable[[], None],
-    ) -> None:
+    def __init__(self, run_id: str, log: RunLog, new_state: Callable[[], RunState], artifacts: Artifacts) -> None:
         self.run_id = run_id
         self._log = log
         self._new_state = new_state
         self._artifacts = artifacts
-        self._moved = moved
-        self._feed = Feed()
-        self._feeds = [self._feed]
-        self._done = anyio.Event()
-        self._failure: BaseException | None = None
-        self._final: RunState | None = None
 
-    def publish(self, item: LoggedRecord | LiveEvent) -> None:
-        """Take what the loop publishes."""
-        for feed in self._feeds:
-            feed.put(item)
-
-    def also(self, feed: Feed) -> None:
-        """Hand everything to one more feed, from now on."""
-        self._feeds.append(feed)
-
-    def finish(self, state: RunState | None, failure: BaseException | None = None) -> None:
-        """Take the end: the final state, or why there is none."""
-        self._final, self._failure = state, failure
-        for feed in self._feeds:
-            feed.close()
-        self._done.set()
-
-    async def done(self) -> None:
-        """Wait for the end."""
-        await self._done.wait()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over."""
-        return self._done.is_set()
-
-    def events(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
-        """Return the run's events and live text as they come, for one reader; ends with the run."""
-        return self._feed.__aiter__()
-
-    async def result(self) -> RunResult:
-        """Wait for the end and return how the run came out.
+    async def events(self, after: int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+        """Yield the run's events beyond a number (all by default), as they are written; ends with the run.
 
         Raises:
-            StoreError: The log could not be written.
+            NotFoundError: There is no such run.
+            StoreError: The store cannot be read.
         """
-        await self._done.wait()
-        if self._failure is not None:
-            raise self._failure
-        return run_result(self._final or await self._fold())
+        seen = after or 0
+        while True:
+            for record in await self._log.load(self.run_id, seen):
+                seen = record.seq
+                yield record
+                if isinstance(record.event, RunEnded):
+                    return
+            await self._log.wait(self.run_id, seen)
+
+    async def done(self) -> None:
+        """Wait for the run's end. Raises as ``events``."""
+        state = self._new_state()
+        while (await self._fold(state)).ended is None:
+            await self._log.wait(self.run_id, state.seq)
+
+    async def result(self) -> RunResult:
+        """Wait for the end and return how the run came out. Raises as ``events``."""
+        await self.done()
+        return run_result(await self._fold())
 
     async def pending(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for an answer, oldest first."""
         return (await self._fold()).pending_approvals()
+
+    async def answer(
+        self,
+        approval_id: str | None,
+        decision: Decision,
+        *,
+        result: Any = None,
+        tool_input: dict[str, Any] | None = None,
+        plan: Plan | None = None,
+        reason: str = "",
+        by: str = "",
+    ) -> None:
+        """Answer one question of the run.
+
+        Args:
+            approval_id: Which; None where only one waits.
+            decision: approve, edit (with ``tool_input`` or ``plan``) or reject. Of a step in doubt: done (it happened,
+                and ``result`` is what it gave), approve (it did not: run it), reject (abort the run).
+            result: A JSON value that fits the tool's output schema, where it has one.
+            tool_input: The input to call the tool with instead.
+            plan: The plan to run instead.
+            reason: Why; the planner sees it.
+            by: Who answers; empty for the run's own user.
+
+        Raises:
+            NotFoundError: No such approval, or several and none named: the message lists their ids.
+            ConflictError: It was already answered, the run is over, or the decision is none for this question.
+            ToolArgumentsError: The edited input, or the result, breaks the tool's schema.
+            PlanError: The edited plan cannot run.
+            StepRejectedError: The run belongs to another user.
+        """
+
+        def event(state: RunState) -> LoggedEvent:
+            asked = _asked(state, approval_id, by)
+            if tool_input is not None:
+                _check_edit(state, asked, tool_input)
+            if plan is not None:
+                _check_plan(state, asked, plan)
+            if decision == "done":
+                _check_done(state, asked, result)
+            return ApprovalAnswered(
+                approval_id=asked.approval_id,
+                decision=decision,
+                input=tool_input,
+                result=result,
+                plan=plan,
+                reason=reason,
+                by=by,
+            )
+
+        await self._signal(event)
 
     async def approve(
         self,
@@ -138,40 +139,13 @@ class RunHandle:
         plan: Plan | None = None,
         by: str = "",
     ) -> None:
-        """Agree to a step or a plan, as asked or edited.
-
-        Raises:
-            NotFoundError: No such approval, or several and none named: the message lists their ids.
-            ConflictError: It was already answered.
-            ToolArgumentsError: The edited input breaks the tool's schema.
-            PlanError: The edited plan cannot run.
-            StepRejectedError: The run belongs to another user.
-        """
+        """Agree to a step or a plan, as asked or edited. Raises as ``answer``."""
         edited = tool_input is not None or plan is not None
-
-        def event(state: RunState) -> LoggedEvent:
-            asked = _asked(state, approval_id, by)
-            if tool_input is not None:
-                _check_edit(state, asked, tool_input)
-            if plan is not None:
-                _check_plan(state, asked, plan)
-            return ApprovalAnswered(
-                approval_id=asked.approval_id,
-                decision="edit" if edited else "approve",
-                input=tool_input,
-                plan=plan,
-                by=by,
-            )
-
-        await self._signal(event)
+        await self.answer(approval_id, "edit" if edited else "approve", tool_input=tool_input, plan=plan, by=by)
 
     async def reject(self, approval_id: str | None = None, reason: str = "", *, by: str = "") -> None:
-        """Refuse a step or a plan; the planner sees the reason. Raises as ``approve``."""
-        await self._signal(
-            lambda state: ApprovalAnswered(
-                approval_id=_asked(state, approval_id, by).approval_id, decision="reject", reason=reason, by=by
-            )
-        )
+        """Refuse a step or a plan; the planner sees the reason. Raises as ``answer``."""
+        await self.answer(approval_id, "reject", reason=reason, by=by)
 
     async def cancel(self, reason: str = "cancelled", *, by: str = "") -> None:
         """End the run: running steps are cancelled, a partial answer is given. Does nothing once it is over."""
@@ -203,9 +177,12 @@ class RunHandle:
                     raise
                 await anyio.lowlevel.checkpoint()
                 continue
-            self._moved()
+            self._signalled()
             return
         raise ConflictError(f"run {self.run_id} moves too fast to be answered", hint="try again")
+
+    def _signalled(self) -> None:
+        """What was written is there; whoever drives the run finds it by itself."""
 
     async def _fold(self, known: RunState | None = None) -> RunState:
         """Fold the log, or what it holds beyond a state that is known."""
@@ -242,6 +219,18 @@ def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str,
     found = [f"{path}: {message}" for path, message in faults(spec.input_schema, tool_input)]
     if found:
         raise ToolArgumentsError(f"the edited input does not fit {spec.name}: {'; '.join(found)}")
+
+
+def _check_done(state: RunState, asked: ApprovalRequested, result: Any) -> None:
+    if asked.subject != "in_doubt" or asked.step_id is None:
+        raise ConflictError(f"approval {asked.approval_id} is about no step in doubt: approve, edit or reject it")
+    spec = state.graph.steps[asked.step_id].spec
+    found = [f"{path}: {message}" for path, message in faults(spec.output_schema or {}, result)]
+    if found:
+        raise ToolArgumentsError(
+            f"the result given for step {asked.step_id} is none of {spec.name}: {'; '.join(found)}",
+            hint="say what the tool would have returned",
+        )
 
 
 def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from inspect import isawaitable
 import anyio
 import structlog
 
-from engine.handle import Feed
+from engine.driven import Feed
 from schemas.events import LoggedRecord
 
 Hook = Callable[[LoggedRecord], Awaitable[None] | None]

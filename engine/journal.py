@@ -11,7 +11,7 @@ import anyio
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.replanner.policy import goal_changed
-from schemas.errors import ConflictError, StoreError
+from schemas.errors import ConflictError, FencedError, StoreError
 from schemas.events import Answer, LoggedEvent, LoggedRecord
 from schemas.protocols import RunLog
 
@@ -24,6 +24,10 @@ class Journal:
     ``emit`` folds an event into the state and keeps it; ``flush`` appends what was kept as one batch. When somebody
     else wrote in between (an approval, a cancel), the state is folded anew from the log, the facts of the batch are
     kept and its decisions dropped: they are taken again on the new state.
+
+    Compare-and-append is not ownership: two live drivers that reload on a conflict would alternate for ever. So each
+    claims the run first (``run_claimed``), and one that finds another's claim after its own is fenced: it writes
+    nothing more.
 
     Args:
         log: Where the run lives.
@@ -38,8 +42,13 @@ class Journal:
         self.run_id = run_id
         self._new_state = new_state
         self._batch: list[tuple[LoggedEvent, bool]] = []
+        self._driver: str | None = None
         self.state = new_state()
         self.head = 0
+
+    def adopt(self, state: RunState) -> None:
+        """Go on from a state that was folded from the log, its last claim our own."""
+        self.state, self.head, self._driver = state, state.seq, state.tenure.driver
 
     def emit(self, event: LoggedEvent) -> None:
         """Fold a decision in and keep it for the log."""
@@ -56,9 +65,7 @@ class Journal:
         return True
 
     async def flush(self) -> list[LoggedRecord] | None:
-        """Append the batch and return it numbered; None when the log had moved on and the state was folded anew.
-
-        Cancellation: the append may still land; whoever goes on with the run folds the log anew.
+        """Append the batch and return it numbered; None when the log had moved on: then ``reload``.
 
         Raises:
             StoreError: The store cannot be written.
@@ -66,15 +73,13 @@ class Journal:
         batch, self._batch = self._batch, []
         if not batch:
             return []
-        records: list[LoggedRecord] = []
         try:
             records = await self._log.append(self.run_id, self.head, [event for event, _ in batch])
         except ConflictError:
             self._batch = batch
             return None
-        except BaseException:  # whether it landed is not known: the next flush finds out by its conflict
-            self._batch = batch
-            raise
+        if self.head == 0:
+            self._driver = self.state.tenure.driver
         self.head += len(records)
         return records
 
@@ -82,6 +87,10 @@ class Journal:
         """Fold in what others wrote and return it: the log is folded anew, unwritten facts kept, decisions dropped.
 
         An answer is dropped with them when a cancel or a new goal came before it: what it claims no longer holds.
+
+        Raises:
+            FencedError: Another driver claimed the run; nothing of the batch is written, now or later.
+            StoreError: The store cannot be read.
         """
         if not await self._log.load(self.run_id, self.head):
             return []
@@ -92,11 +101,22 @@ class Journal:
         state = self._new_state()  # shown only once it is whole: running steps read the state in between
         for record in records:
             state.apply(record.event)
+        if self._driver is not None and (state.tenure.driver != self._driver or state.ended is not None):
+            raise _fenced(state)
         self.state, self.head = state, state.seq
         for event in facts:
             if not (isinstance(event, Answer) and (state.stop is not None or goal_changed(state))):
                 self.fact(event)
         return records[seen:]
+
+
+def _fenced(state: RunState) -> FencedError:
+    who = f"driver {state.tenure.driver[:8]}" if state.tenure.driver else "another driver"
+    return FencedError(
+        f"run {state.run_id} was taken over by {who}; it goes on there",
+        hint=f"engine runs watch {state.run_id}",
+        details={"driver": state.tenure.driver},
+    )
 
 
 class Inbox(Generic[T]):

@@ -24,6 +24,7 @@ from engine.answering import (
     without_model,
     written,
 )
+from engine.claiming import Claim
 from engine.dag.decide import Decision, close, decide
 from engine.dag.state import RunState
 from engine.drafting import Drafting
@@ -50,6 +51,7 @@ from schemas.events import (
     StepEnded,
     StepFilled,
     StepStarted,
+    Trigger,
     Warned,
 )
 from schemas.live import LiveEvent
@@ -75,7 +77,7 @@ class Parts:
     """What a loop is made of; each is replaceable.
 
     Attributes:
-        log: Where the run lives.
+        log: Where the run lives, as its driver sees it.
         artifacts: Its large results.
         planning: Makes planning calls.
         synthesizer: Writes the answer.
@@ -105,7 +107,7 @@ class Parts:
 
 
 class Loop:
-    """One run, driven to its end."""
+    """One run, driven to its end, from its first event (``begin``) or from where another driver left it (``go_on``)."""
 
     def __init__(self, run_id: str, parts: Parts, inbox: Inbox[Happening]) -> None:
         self.run_id = run_id
@@ -117,6 +119,7 @@ class Loop:
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, streams)
         self._then: Callable[[], None] | None = None
         self._turn = anyio.Lock(fast_acquire=True)
+        self._let_go = False
         self._handed: StepStarted | None = None
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
@@ -130,6 +133,10 @@ class Loop:
     def report(self, happening: Happening) -> None:
         """Take what happened; never waits."""
         self.inbox.put(happening)
+
+    def look(self) -> None:
+        """Look soon at what others wrote to the log: whether it is still ours."""
+        self.report(Moved())
 
     async def begin(self, started: RunStarted) -> None:
         """Write the run's first event; from now on it is there for everybody.
@@ -146,14 +153,30 @@ class Loop:
             raise ConflictError(f"there already is a run {self.run_id}", hint="choose another id, or none")
         self._publish(records)
 
+    def go_on(self, claim: Claim) -> None:
+        """Take a run over where its log ends; what was under way there is decided anew, from the log alone."""
+        self._began = anyio.current_time() - claim.driven_s
+        self._journal.adopt(claim.state)
+        if claim.state.answer is not None and claim.state.stop is None:
+            self._cap_reason = next_move(situation(claim.state, self._parts.limits)).reason
+        self._publish([claim.record])
+
     async def drive(self) -> RunState:
         """Run to the end and return the final state.
 
-        Cancellation: steps are cancelled, blocking threads abandoned; the log holds what was done so far.
+        Cancellation: steps are cancelled, blocking threads abandoned; the log holds what was done so far, and whoever
+        claims the run goes on from there.
 
         Raises:
-            StoreError: The log cannot be written.
+            FencedError: Another driver claimed the run; it goes on there.
+            StoreError: The log cannot be written, also after a while of trying; the run can be resumed.
         """
+        try:
+            return await self._drive()
+        finally:
+            self._let_go = True  # steps that end now are not written: who goes on asks what became of them
+
+    async def _drive(self) -> RunState:
         started = self.state.started
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
@@ -183,7 +206,7 @@ class Loop:
         Saves a chain the way through the inbox. Where other steps run the event waits there, for they may end in the
         same tick and are then written as one batch; likewise behind what the step itself reported (a model call).
         """
-        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting:
+        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting or self._let_go:
             self.report(event)
             return None
         self._turn.acquire_nowait()
@@ -194,6 +217,9 @@ class Loop:
             if self.state.ended is not None:
                 self.report(Moved())
             return following
+        except EngineError:
+            self._let_go = True
+            raise
         finally:
             self._turn.release()
 
@@ -255,6 +281,8 @@ class Loop:
         elif state.approved_plan is not None:
             revision, plan = state.approved_plan
             self._drafting.accept(revision, PlanReady(plan=plan))
+        elif state.planning_lost:
+            self._ask_again()
         elif state.mode == "direct":
             self._write(verdict(state, ""))
         elif state.revision == 0:
@@ -283,6 +311,16 @@ class Loop:
         self._journal.emit(event)
         self._drafting.begin()
         self._then = partial(self._call_planner, request)
+
+    def _ask_again(self) -> None:
+        """Ask what the driver before was asking when it died."""
+        state = self.state
+        if state.mode == "react":
+            self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
+        else:
+            resumed = Trigger(kind="resumed", message="the planner was broken off, and is asked again")
+            triggers = (*state.asked, *state.triggers, resumed)
+            self._ask(ReplanStarted(revision=state.revision + 1, triggers=triggers, asked_at=state.seq))
 
     def _call_planner(self, request: PlanRequest) -> None:
         self._planning_scope = anyio.CancelScope()

@@ -61,7 +61,6 @@ class Planning:
         react: Takes ReAct turns.
         tools: The declared tools.
         model: The gateway as this run sees it.
-        given: The plan to apply instead of asking for a first one.
         rules: How results are shown.
     """
 
@@ -69,7 +68,6 @@ class Planning:
     react: Planner
     tools: ToolSource
     model: ModelClient
-    given: Plan | None = None
     rules: Rules = field(default_factory=Rules)
 
     def ask(
@@ -99,6 +97,7 @@ class Planning:
             revision=event.revision,
             turn=state.turns + 1,
             mode="react" if react else "plan",
+            given=_given(state, event),
         )
 
     async def call(self, request: PlanRequest, scope: anyio.CancelScope, report: Callable[[Planned], None]) -> None:
@@ -121,9 +120,15 @@ class Planning:
                 report(Planned(request.revision, PlanError(f"the planner raised {described(exc)}")))
 
     def _planner(self, request: PlanRequest) -> Planner:
-        if self.given is not None and request.revision == 1:
-            return GivenPlan(self.given)
+        if request.given is not None:
+            return GivenPlan(request.given)
         return self.react if request.mode == "react" else self.planner
+
+
+def _given(state: RunState, event: PlanStarted | ReplanStarted) -> Plan | None:
+    """The plan that a person gave, where it is its turn: the first time, or again when that was broken off."""
+    again = isinstance(event, ReplanStarted) and any(trigger.kind == "resumed" for trigger in event.triggers)
+    return state.given_plan() if event.revision == 1 or again else None
 
 
 def keeps(state: RunState, plan: Plan) -> tuple[str, ...]:

@@ -30,7 +30,6 @@ from schemas.errors import (
     ConflictError,
     EngineError,
     NotFoundError,
-    StepRejectedError,
     StoreError,
     ToolNotFoundError,
 )
@@ -127,7 +126,6 @@ async def replay(
         TellingPlanner(react, told),
         _Declared(specs, records, written),
         model,
-        started.plan,
         rules,
     )
     parts = Parts(
@@ -135,7 +133,7 @@ async def replay(
         artifacts=artifacts,
         planning=planning,
         synthesizer=TellingSynthesizer(synthesizer, told),
-        new_state=lambda: RunState(run_id, specs, load=artifacts.value, ask_effectful=_asked_all(records, specs)),
+        new_state=lambda: RunState(run_id, specs, load=artifacts.value),
         new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
@@ -448,15 +446,3 @@ def _prelude(records: Sequence[LoggedRecord]) -> tuple[ModelCalled | Warned, ...
             break
         found.append(event)
     return tuple(found)
-
-
-def _asked_all(records: Sequence[LoggedRecord], specs: Mapping[str, ToolSpec]) -> bool:
-    """Whether the run asked before every effect, or refused it unasked, not only where a tool says so."""
-    for record in records:
-        event = record.event
-        asked = event.kind == "approval_requested" and event.subject == "step"
-        if event.kind == "step_ended" and event.result.error is not None:
-            asked = event.result.error.code == StepRejectedError.code and event.result.attempts == 0
-        if asked and event.tool in specs and not specs[event.tool].needs_approval:  # pyright: ignore[reportAttributeAccessIssue]
-            return True
-    return False

@@ -32,7 +32,7 @@ from schemas.model import (
     ToolCallDelta,
     ToolCallPart,
 )
-from schemas.protocols import ToolContext
+from schemas.protocols import RunStore, ToolContext
 from schemas.result import Usage
 from schemas.settings import ModelProvider, ModelSettings, ProviderKind, Roles, Settings
 from schemas.tool import ToolSpec
@@ -202,9 +202,11 @@ def scripted_settings(**fields: Any) -> Settings:
     return Settings.model_validate({"model_providers": (provider,), "roles": roles, **fields})
 
 
-def scripted_engine(provider: ScriptedProvider, tools: Sequence[Any] = (), **settings: Any) -> Engine:
-    """Return an engine whose every model call goes to a scripted provider."""
+def scripted_engine(
+    provider: ScriptedProvider, tools: Sequence[Any] = (), *, store: RunStore | str | None = None, **settings: Any
+) -> Engine:
+    """Return an engine whose every model call goes to a scripted provider, its runs in memory or in ``store``."""
     chosen = scripted_settings(**settings)
-    engine = Engine(chosen, tools=tools)
+    engine = Engine(chosen, tools=tools, store=store)
     engine.gateway = Gateway(chosen, ledger=engine.ledger, providers={"scripted": provider}, tracer=tracer)
     return engine

@@ -26,13 +26,14 @@ class RunParked(Record):
     """Nothing can go on without somebody's answer, or before a time: the driver let the run go.
 
     Attributes:
-        reason: What it waits for: approval (a person's answer, of any kind), timer, rate_limit; or handover (its
-            driver leaves, and anybody may go on with it at once).
+        reason: What it waits for: approval (a person's answer, of any kind), timer, rate_limit; handover: its driver
+            leaves, and anybody may go on with it at once; set_aside: it was claimed again and again without getting
+            any further, so that it may be what kills its drivers, and only a person can let it go on.
         until: Unix time at which it is due by itself; None: only when somebody answers.
     """
 
     kind: Literal["run_parked"] = "run_parked"
-    reason: Literal["approval", "timer", "rate_limit", "handover"]
+    reason: Literal["approval", "timer", "rate_limit", "handover", "set_aside"]
     until: float | None = None
 
 

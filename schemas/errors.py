@@ -10,6 +10,7 @@
     │   └── BusyError                as many runs as it takes are in flight; carries retry_after_s
     ├── NotFoundError            the named run, approval or artifact does not exist
     ├── ConflictError            the answer or append came too late; reload and look again
+    │   └── FencedError              another driver took the run over; write nothing more
     ├── PlanError                the planner (or the person who wrote the plan) mends the plan
     │   ├── PlanParseError           no plan could be read from the text
     │   ├── PlanSchemaError          a field is missing, of a wrong type, or names nothing declared
@@ -149,6 +150,12 @@ class ConflictError(EngineError):
     code = "conflict"
     exit_code = 4
     http_status = 409
+
+
+class FencedError(ConflictError):
+    """Another driver took the run over: whoever drove it before starts and writes nothing more. It goes on there."""
+
+    code = "conflict.fenced"
 
 
 class PlanError(EngineError):

@@ -28,9 +28,10 @@ from schemas.tool import ToolSpec
 Mode = Literal["auto", "plan", "react", "direct"]
 ApproveMode = Literal["ask", "all", "none", "plan"]
 FailurePolicy = Literal["continue", "fail_fast"]
-TriggerKind = Literal[
+_Trouble = Literal[
     "step_failed", "lacks_information", "error_rate", "contradicts_expected", "goal_changed", "requested", "rejected"
 ]
+TriggerKind = Literal[_Trouble, "resumed"]  # resumed: the driver died while the planner was asked
 
 
 class RunLimits(Record):
@@ -39,7 +40,7 @@ class RunLimits(Record):
     Attributes:
         budget_usd: USD for all model calls of the run.
         max_tokens: Tokens read and written by all model calls of the run.
-        time_limit_s: Seconds from first to last event.
+        time_limit_s: Seconds that the run is driven: while it is parked, or nobody drives it, none pass.
         max_replans: Replans before the run gives up.
         max_steps: Steps the planner may write in one plan.
         max_parallel: Steps that may run at once.
@@ -68,6 +69,7 @@ class RunStarted(Record):
         models: The first model of each role.
         dialect: How plans are written to the planner's provider, as it declares, and ``tier`` its best way.
         tools: The declared tools, as they were.
+        ask_effectful: Whether every call with effects is asked about, not only those of tools that say so.
         plan: The plan that was given instead of asked for; None to ask the planner.
         user: Whose run it is.
         driver: Who drives it from its first event on (``schemas.runs.Driver.id``); empty: nobody yet.
@@ -85,6 +87,7 @@ class RunStarted(Record):
     dialect: str = "unions"
     tier: str = "schema"
     tools: tuple[ToolSpec, ...] = ()
+    ask_effectful: bool = False
     plan: Plan | None = None
     user: str = ""
     driver: str = ""
@@ -396,7 +399,11 @@ class Warned(Record):
 
 
 class Answer(Record):
-    """The text for the person; exactly one a run."""
+    """The text for the person; exactly one a run.
+
+    Attributes:
+        error: Why no model wrote it although one was asked.
+    """
 
     kind: Literal["answer"] = "answer"
     text: str
@@ -404,6 +411,7 @@ class Answer(Record):
     steps_used: tuple[str, ...] = ()
     partial: bool = False
     missing: tuple[str, ...] = ()
+    error: ErrorInfo | None = None
 
 
 class RunEnded(Record):

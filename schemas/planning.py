@@ -63,6 +63,7 @@ class PlanRequest(Record):
         history: None for a first plan.
         max_steps: Most new steps.
         approve_plan: Whether a person sees the plan first (then nothing starts early).
+        given: The plan that is applied instead of asking for one.
         turn: Which ReAct turn this is; plans made before a run fell back to ReAct do not count.
     """
 
@@ -74,6 +75,7 @@ class PlanRequest(Record):
     max_steps: int = 12
     approve_plan: bool = False
     revision: int = 1
+    given: Plan | None = None
     turn: int = 1
     mode: Mode = "plan"
 

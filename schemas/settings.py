@@ -361,6 +361,23 @@ def _kept_file(name: str) -> str:
 KeptFile = Annotated[str, AfterValidator(_kept_file), Field(json_schema_extra={"pattern": r"\.jsonl$"})]
 
 
+class Durability(Record):
+    """How runs outlive the processes that drive them.
+
+    Attributes:
+        driver_timeout_s: Without a heartbeat for this long the driver of a run counts as dead, and another may take
+            the run over; it beats four times as often.
+        store_retry_s: Seconds for which writing a run is tried again when its store cannot be reached; then its drive
+            ends, and the run can be resumed.
+        max_claims: A run that was taken over this often without getting any further is set aside: it may be what
+            kills its drivers.
+    """
+
+    driver_timeout_s: float = Field(default=8.0, ge=0.1, le=3_600)
+    store_retry_s: float = Field(default=30.0, ge=0, le=3_600)
+    max_claims: int = Field(default=5, ge=1)
+
+
 class Settings(Record):
     """Everything engine.yaml may say."""
 
@@ -382,6 +399,7 @@ class Settings(Record):
     fetch_url: FetchSettings | None = None
     store: str | StoreSettings | None = None
     workers: Workers = Workers()
+    durability: Durability = Durability()
     agents: tuple[dict[str, Any], ...] = ()
     assistants: tuple[dict[str, Any], ...] = ()
     listeners: tuple[dict[str, Any], ...] = ()

@@ -18,6 +18,7 @@ from schemas.errors import ModelRequestError
 from schemas.events import LoggedRecord, StepEnded
 from schemas.model import ModelRequest
 from schemas.plan import Plan, Step
+from schemas.protocols import RunStore
 from schemas.result import RunResult, StepResult
 
 __all__ = ["Calls", "FakeTool", "Run", "engine_of", "plan_of", "ran", "step", "virtually", "watching"]
@@ -86,13 +87,12 @@ def engine_of(
     *tools: Any,
     script: Script = no_model,
     provider: ScriptedProvider | None = None,
-    log: MemoryLog | None = None,
+    store: RunStore | None = None,
     **settings: Any,
 ) -> Engine:
-    """Return an engine whose models reply from a script and whose log tells the event loop's time."""
-    engine = scripted_engine(provider or ScriptedProvider(script), tools or (FakeTool("look"),), **settings)
-    engine.log = log or MemoryLog(anyio.current_time)
-    return engine
+    """Return an engine whose models reply from a script and whose store tells the event loop's time."""
+    store = store or MemoryLog(anyio.current_time)
+    return scripted_engine(provider or ScriptedProvider(script), tools or (FakeTool("look"),), store=store, **settings)
 
 
 async def ran(engine: Engine, task: str | Plan = "do 5 things", **options: Any) -> Run:
@@ -114,4 +114,4 @@ async def watching(
         yield run, over
         result = await run.result()
         took = anyio.current_time() - began
-        over.append(Run(result, await engine.log.load(run.run_id), took))
+        over.append(Run(result, await engine.store.load(run.run_id), took))

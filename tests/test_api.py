@@ -36,7 +36,7 @@ async def test_an_error_in_the_block_comes_out_as_it_is() -> None:
     with pytest.raises(NotFoundError, match="no approval 'a9'"):
         async with engine.start(plan=PLAN, run_id="r1") as run:
             await run.approve("a9")
-    assert (await engine.log.load("r1"))[-1].event.kind == "run_ended"
+    assert (await engine.store.load("r1"))[-1].event.kind == "run_ended"
 
 
 @pytest.mark.anyio
@@ -46,7 +46,7 @@ async def test_a_stream_may_be_left_early() -> None:
     async with aclosing(engine.stream("", plan=PLAN, run_id="r1")) as items:
         async for _ in items:
             break
-    assert (await engine.log.load("r1"))[-1].event.kind == "run_ended"
+    assert (await engine.store.load("r1"))[-1].event.kind == "run_ended"
 
 
 @pytest.mark.anyio
@@ -56,7 +56,7 @@ async def test_an_id_is_taken_once() -> None:
     first = await ran(engine, PLAN, run_id="r1")
     with pytest.raises(ConflictError, match="already is a run r1"):
         await engine.apply(plan_of(step("1"), answer="other"), run_id="r1")
-    assert await engine.log.load("r1") == list(first.records)
+    assert await engine.store.load("r1") == list(first.records)
 
 
 @pytest.mark.anyio
@@ -65,7 +65,7 @@ async def test_a_bad_plan_is_refused_before_anything_starts() -> None:
     engine = engine_of()
     with pytest.raises(PlanError, match="9"):
         await engine.apply(plan_of(step("1", "look", "9")))
-    assert await engine.log.runs() == []
+    assert await engine.store.runs() == []
 
 
 class BrokenLog(MemoryLog):
@@ -84,7 +84,7 @@ class BrokenLog(MemoryLog):
 @pytest.mark.anyio
 async def test_a_store_that_fails_ends_the_run_with_its_own_error() -> None:
     """A log that cannot be written ends the run with a StoreError, not with a group of errors."""
-    engine = engine_of(log=BrokenLog())
+    engine = engine_of(store=BrokenLog())
     with pytest.raises(StoreError, match="the disk is full"):
         await engine.apply(plan_of(*(step(str(n), "look", *([str(n - 1)] if n else [])) for n in range(9))))
 
@@ -97,7 +97,7 @@ async def test_plan_runs_nothing_and_tells_what_it_would_take() -> None:
     preview = await engine.plan("look up 5 prices")
     assert ([s.tool for s in preview.plan.steps], look.calls) == (["look"], [])
     assert (preview.estimate.calls, preview.usage.calls) == (0, 1)
-    assert await engine.log.runs() == []
+    assert await engine.store.runs() == []
 
 
 @pytest.mark.anyio
@@ -123,7 +123,7 @@ async def test_a_task_that_is_none(task: Any, said: str) -> None:
     for asking in (engine.run, engine.plan):
         with pytest.raises(ConfigError, match=said):
             await asking(task)
-    assert await engine.log.runs() == []
+    assert await engine.store.runs() == []
 
 
 @pytest.mark.parametrize("tools", ["abc", 7, {"look": len}, ["look"], len])

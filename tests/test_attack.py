@@ -90,7 +90,7 @@ async def test_a_step_filled_while_the_log_is_read_again_is_neither_filled_nor_r
     """The filling ends between two reads of the log; its step is not taken for one that still has to be filled."""
     filler, tool = Filler(), FakeTool("send", "sent", effects="effectful", input_schema=NEEDS)
     engine = engine_of(FakeTool("look", "x"), tool)
-    engine.log = Busy({"step_ended": Warned(code="x", message="somebody else")}, loading=4)
+    engine.store = Busy({"step_ended": Warned(code="x", message="somebody else")}, loading=4)
     engine._filler = filler  # pyright: ignore[reportPrivateUsage]
     plan = plan_of(step("1"), step("2", "send", tool_input=None), answer="{{2}}")
     result = await engine.apply(plan)
@@ -101,7 +101,7 @@ async def test_a_step_filled_while_the_log_is_read_again_is_neither_filled_nor_r
 async def test_the_log_is_read_while_a_step_ends_and_its_result_is_still_checked() -> None:
     """What a step is expected to give is known also while the log is being read again."""
     engine = engine_of(FakeTool("look", "x"), FakeTool("slow", "text", seconds=0.002))
-    engine.log = Busy({"step_ended": Warned(code="x", message="somebody else")}, loading=200)
+    engine.store = Busy({"step_ended": Warned(code="x", message="somebody else")}, loading=200)
     expected = {"type": "integer"}
     result = await engine.apply(plan_of(step("1"), step("2", "slow", expected_output=expected), answer="{{1}}"))
     assert result.steps["2"].error is not None
@@ -116,7 +116,7 @@ async def test_no_step_is_left_open_when_the_answer_comes_first() -> None:
     engine._react = Mind()  # pyright: ignore[reportPrivateUsage]
     async with engine.start("think", mode="react") as run:
         result = await run.result()
-        kinds = Counter(record.event.kind for record in await engine.log.load(run.run_id))
+        kinds = Counter(record.event.kind for record in await engine.store.load(run.run_id))
     assert result.answer == "never mind"
     assert (kinds["step_started"], kinds["step_ended"], kinds["run_ended"]) == (1, 1, 1)
     assert result.steps["1"].status == "discarded"

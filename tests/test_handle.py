@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 from engine.dag.state import RunState
-from engine.handle import Feed, run_result
+from engine.driven import Feed
+from engine.handle import run_result
 from schemas.errors import ConflictError
 from schemas.events import Answer, PlanAccepted, PlanStarted, RunEnded, RunStarted, Warned
 from schemas.live import LiveReset, LiveText

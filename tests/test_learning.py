@@ -31,7 +31,7 @@ def reply(city: str, step_id: int = 1) -> dict[str, Any]:
 async def looked_up(engine: Engine, task: str, **options: Any) -> tuple[list[PlanLookedUp], str]:
     async with engine.start(task, mode="plan", **options) as run:
         result = await run.result()
-    records = await engine.log.load(run.run_id)
+    records = await engine.store.load(run.run_id)
     replayed = [record.event async for record in engine.replay(records)]
     assert replayed == [record.event for record in records]
     return [r.event for r in records if isinstance(r.event, PlanLookedUp)], result.status

@@ -139,7 +139,7 @@ def test_nothing_is_logged_after_the_end() -> None:
             await anyio.sleep(0.02)
             await run.cancel()
         await anyio.sleep(0.2)
-        return over[0], len(await engine.log.load(run.run_id))
+        return over[0], len(await engine.store.load(run.run_id))
 
     run, later = anyio.run(go)
     assert run.records[-1].event.kind == "run_ended"
@@ -259,7 +259,7 @@ async def test_leaving_the_block_cancels_the_run() -> None:
     engine = engine_of(FakeTool("look", seconds=60.0))
     async with engine.start(plan=plan_of(step("1"))) as run:
         await anyio.sleep(0.01)
-    kinds = [record.event.kind for record in await engine.log.load(run.run_id)]
+    kinds = [record.event.kind for record in await engine.store.load(run.run_id)]
     assert kinds[-3:] == ["step_ended", "answer", "run_ended"]
 
 

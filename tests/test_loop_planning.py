@@ -314,7 +314,7 @@ async def test_what_is_streamed_is_what_is_logged() -> None:
         async for item in items:
             seen.append(item)
     records = [item for item in seen if isinstance(item, LoggedRecord)]
-    assert records == await engine.log.load("r1")
+    assert records == await engine.store.load("r1")
     text = ""
     for item in seen:
         if isinstance(item, LiveText) and item.stream == "answer":
@@ -331,7 +331,7 @@ async def test_a_watcher_resumes_after_its_last_number() -> None:
     engine = engine_of()
     run = await ran(engine, plan_of(step("1"), step("2", "look", "1")), run_id="r1")
     for number in range(len(run.records) + 1):
-        assert [r.seq for r in await engine.log.load("r1", number)] == [r.seq for r in run.records[number:]]
+        assert [r.seq for r in await engine.store.load("r1", number)] == [r.seq for r in run.records[number:]]
 
 
 @pytest.mark.anyio

@@ -361,7 +361,7 @@ async def recorded(case: Case) -> tuple[Engine, list[LoggedRecord]]:
                 if isinstance(item, LoggedRecord):
                     await case.watch(run, item)
             result = await run.result()
-    records = await engine.log.load(run.run_id)
+    records = await engine.store.load(run.run_id)
     assert case.status in (result.status, ""), result
     assert set(case.expects) <= {record.event.kind for record in records}
     return engine, [LoggedRecord.from_json(json.loads(json.dumps(record.to_json()))) for record in records]
@@ -372,7 +372,7 @@ def silent(log: MemoryLog | None = None, **settings: Any) -> tuple[Engine, Scrip
     provider = ScriptedProvider([])
     engine = engine_of(provider=provider, **settings)
     if log is not None:
-        engine.log = log
+        engine.store = log
     return engine, provider
 
 
@@ -397,7 +397,7 @@ async def test_a_run_replays_event_for_event(name: str) -> None:
     case = CASES[name]
     engine, records = await recorded(case)
     calls = made(engine)
-    assert await replayed(records, engine.log, **case.settings) == records
+    assert await replayed(records, engine.store, **case.settings) == records
     assert made(engine) == calls
 
 
@@ -429,7 +429,7 @@ def test_random_runs_replay(seed: int) -> None:
             status="",
         )
         engine, records = await recorded(case)
-        assert await replayed(records, engine.log, **case.settings) == records
+        assert await replayed(records, engine.store, **case.settings) == records
 
     virtually(both)
 
@@ -462,7 +462,7 @@ async def test_a_tampered_record_is_refused(kind: str) -> None:
     engine, records = await recorded(CASES["answer from a model"])
     tampered, seq = changed(records, kind, **TAMPERED[kind])
     with pytest.raises(StoreError, match="differs from the record at event") as caught:
-        await replayed(tampered, engine.log)
+        await replayed(tampered, engine.store)
     if kind not in ("model_called", "plan_step"):  # these show where what follows from them is missing
         assert caught.value.details["seq"] == seq
     assert caught.value.details["seq"] <= seq + 1
@@ -473,7 +473,7 @@ async def test_a_record_that_is_not_whole_is_refused(first: int, last: int | Non
     """B65: a record without its beginning or its end is refused before anything is played."""
     engine, records = await recorded(CASES["answer from a template"])
     with pytest.raises(StoreError, match="no whole run"):
-        await replayed(records[first:last], engine.log)
+        await replayed(records[first:last], engine.store)
 
 
 async def test_a_missing_event_is_refused() -> None:
@@ -481,7 +481,7 @@ async def test_a_missing_event_is_refused() -> None:
     engine, records = await recorded(CASES["answer from a template"])
     place = next(index for index, record in enumerate(records) if record.event.kind == "step_started")
     with pytest.raises(StoreError, match="differs from the record at event"):
-        await replayed([*records[:place], *records[place + 1 :]], engine.log)
+        await replayed([*records[:place], *records[place + 1 :]], engine.store)
 
 
 async def test_a_large_result_that_is_not_at_hand_is_named() -> None:

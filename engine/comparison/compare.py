@@ -146,7 +146,7 @@ class Rounds:
         engine = _variant(self._engine, system, self._stage)
         options = {"mode": system.mode, "approve": "all", "limits": self._limits(system)}
         result = await engine.run(self._task, **options)
-        return measured(system.name, number, result, await engine.log.load(result.run_id), self._uncached_usd)
+        return measured(system.name, number, result, await engine.store.load(result.run_id), self._uncached_usd)
 
     def _limits(self, system: System | None) -> RunLimits:
         limits = self._options.limits or self._engine.limits()

@@ -19,6 +19,7 @@ from engine.dag.state import RunState
 from engine.dag.step import StepState
 from engine.dag.steps import gathered
 from engine.dag.validate import as_declared, faults
+from schemas.driving import StepInterrupted
 from schemas.errors import CostBudgetError, StepInputError, StepOutputError, StepRejectedError, ToolUnavailableError
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
@@ -52,12 +53,15 @@ def decide(state: RunState, emit: Emit) -> Decision:
     decision = Decision()
     if state.ended is not None:
         return decision
+    _take_over(state, emit)
     while True:
         if state.graph.gathering:
             _gather(state, emit)
         if state.stop is not None or state.answer is not None:
             _wind_down(state, emit, decision)
             return decision
+        if state.planning_lost:
+            return decision  # drafts are void as soon as the planner is asked again
         if not state.planning:
             _discard_void(state, emit, decision)
         step = state.graph.take_ready()
@@ -73,6 +77,34 @@ def close(state: RunState, emit: Emit) -> None:
     for step in state.graph.in_order():
         if step.phase != "ended":
             emit(_end(step, StepResult(status="skipped", reason=_why_blocked(state, step))))
+
+
+def _take_over(state: RunState, emit: Emit) -> None:
+    """Say what becomes of the steps that ran when the driver before died, and of those a person decided about."""
+    tenure, steps = state.tenure, state.graph.steps
+    for step_id in tenure.inherited:
+        emit(StepInterrupted(step_id=step_id, again=steps[step_id].spec.effects != "effectful"))
+    if state.stop is None and state.answer is None:
+        for step_id in tenure.unasked:
+            _ask_doubt(state, steps[step_id], emit)
+    for step_id in tenure.given:
+        step = steps[step_id]
+        if step.phase != "ended" and step.given is not None:
+            emit(_end(step, _contradiction(step, step.given.value) or step.given))
+
+
+def _ask_doubt(state: RunState, step: StepState, emit: Emit) -> None:
+    emit(
+        ApprovalRequested(
+            approval_id=f"a{state.approvals_asked + 1}",
+            subject="in_doubt",
+            step_id=step.id,
+            tool=step.step.tool,
+            input=step.input or {},
+            revision=step.revision,
+            reason="it was running when its driver died: whether it happened is not known",
+        )
+    )
 
 
 def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
@@ -295,10 +327,15 @@ def _wind_down(state: RunState, emit: Emit, decision: Decision) -> None:
             decision.cancels.append(step.id)
     if running:
         return
-    status = "cancelled" if state.stop == "cancelled" else "skipped"
     for step in sorted(state.graph.in_order(), key=lambda step: bool(step.instances)):
         if step.phase != "ended":
-            emit(_end(step, StepResult(status=status, reason=state.stop_reason or "the answer came without it")))
+            emit(_end(step, _given_up(state, step)))
+
+
+def _given_up(state: RunState, step: StepState) -> StepResult:
+    """How a step ends that the run no longer waits for; of one in doubt it stays open whether it happened."""
+    status = "cancelled" if state.stop == "cancelled" or step.doubt else "skipped"
+    return StepResult(status=status, reason=state.stop_reason or "the answer came without it", in_doubt=step.doubt)
 
 
 def _why_blocked(state: RunState, step: StepState) -> str:

@@ -94,6 +94,13 @@ class ReadyQueue:
             self._total_busy += 1
         self.free(tool)
 
+    def forget_threads(self, running: Iterable[str]) -> None:
+        """Count only these tools' running calls from now on: abandoned ones ended with the process they were in."""
+        self.stuck = {}
+        self._busy, self._total_busy = {}, 0
+        for tool in running:
+            self.occupy(tool)
+
     def hopeless(self, tool: str) -> bool:
         """Whether every slot of a tool's own cap is held by a call that does not come back."""
         if not self.stuck:

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
+from engine.dag.tenure import FURTHER, Tenure
+from schemas.driving import RunClaimed
 from schemas.errors import StoreError
 from schemas.events import (
     Answer,
@@ -36,8 +38,6 @@ from schemas.events import (
     StepExpanded,
     StepFilled,
     StepStarted,
-    ThreadEnded,
-    ThreadStuck,
     Trigger,
 )
 from schemas.plan import Plan
@@ -45,7 +45,7 @@ from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
 from schemas.tool import ToolSpec
 
 Stop = Literal["cancelled", "budget", "fail_fast"]
-_NO_FAILURE = ("goal_changed", "requested")
+_NO_FAILURE = ("goal_changed", "requested", "resumed")
 
 
 def _no_artifacts(ref: ArtifactRef) -> Any:
@@ -57,9 +57,9 @@ class RunState:
 
     Args:
         run_id: The run.
-        tools: Declared tools by name.
+        tools: Declared tools by name; those of ``run_started``, where it names any, take their place, so that the run
+            folds the same wherever it is driven.
         load: Gives the value of an artifact.
-        ask_effectful: Whether every effectful call needs approval.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class RunState:
         tools: Mapping[str, ToolSpec],
         *,
         load: Callable[[ArtifactRef], Any] = _no_artifacts,
-        ask_effectful: bool = False,
     ) -> None:
         self.run_id = run_id
         self.graph = StepGraph(tools)
-        self.ask_effectful = ask_effectful
+        self.tenure = Tenure(self.graph)
         self._load = load
         self.seq = 0
         self.started = RunStarted(task="", mode="plan")
         self.task, self.mode, self.revision = "", "plan", 0
         self.accepted: dict[int, Plan] = {}
-        self.planning = False
+        self.planning = self.planning_lost = False
+        self.asked: tuple[Trigger, ...] = ()
         self.plan_approved: set[int] = set()
         self.approved_plan: tuple[int, Plan] | None = None
         self.approvals: dict[str, ApprovalRequested] = {}
@@ -96,8 +96,14 @@ class RunState:
         self.summaries: dict[str, str] = {}
         self.answer: Answer | None = None
         self.ended: RunEnded | None = None
-        self._handlers: dict[str, Callable[[Any], None]] = {
+        self._handlers = self._by_kind()
+
+    def _by_kind(self) -> dict[str, Callable[[Any], None]]:
+        return {
             "run_started": self._run_started,
+            "run_claimed": self._run_claimed,
+            "run_parked": self.tenure.park,
+            "step_interrupted": self.tenure.interrupt,
             "plan_started": self._plan_started,
             "replan_started": self._replan_started,
             "plan_step": self._plan_step,
@@ -110,8 +116,8 @@ class RunState:
             "step_started": self._step_started,
             "step_ended": self._step_ended,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
-            "thread_stuck": self._thread_stuck,
-            "thread_ended": self._thread_ended,
+            "thread_stuck": lambda event: self.graph.thread_stuck(event.step_id),
+            "thread_ended": lambda event: self.graph.thread_ended(event.step_id),
             "approval_requested": self._approval_requested,
             "approval_answered": self._approval_answered,
             "goal_changed": self._goal_changed,
@@ -134,11 +140,13 @@ class RunState:
         handler = self._handlers.get(event.kind)
         if handler is not None:
             handler(event)
+        if self.tenure.idle_claims and event.kind in FURTHER:
+            self.tenure.idle_claims = 0
         self.seq += 1
 
     def needs_approval(self, step: StepState) -> bool:
         """Whether a call of the step's tool has to be approved by a person."""
-        return step.spec.needs_approval or (self.ask_effectful and not step.spec.read_only)
+        return step.spec.needs_approval or (self.started.ask_effectful and not step.spec.read_only)
 
     def pending_approvals(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for a person, oldest first."""
@@ -158,19 +166,38 @@ class RunState:
         self.task = event.task
         self.mode = event.mode
         self.graph.queue = ReadyQueue(event.limits.max_parallel)
+        self.tenure.begin(event.driver)
+        if event.tools:
+            self.graph.tools = {tool.name: tool for tool in event.tools}
+
+    def _run_claimed(self, event: RunClaimed) -> None:
+        """A planning call that was under way is lost, and asked anew; of a plan that a person looks at nothing is."""
+        self.tenure.claim(event)
+        shown = self.approved_plan is not None or any(asked.step_id is None for asked in self.approvals.values())
+        if self.planning and not self.planning_lost and not shown:
+            self.planning_lost = True
+            self.turns -= self.mode == "react"
+
+    def given_plan(self) -> Plan | None:
+        """Return the plan that the run was given, while nothing came of it yet."""
+        fresh = not self.accepted and not self.failed_plans and self.plan_error is None
+        return self.started.plan if fresh else None
 
     def _plan_started(self, event: PlanStarted) -> None:
-        self.revision, self.planning = event.revision, True
+        self.revision, self.planning, self.planning_lost = event.revision, True, False
+        self.asked = ()
         self.turns += event.mode == "react"
         self.triggers = self.triggers if self.started.given and event.revision == 1 else []  # the planner is told
         self.graph.void_drafts(self.accepted)
 
     def _replan_started(self, event: ReplanStarted) -> None:
+        again = any(trigger.kind == "resumed" for trigger in event.triggers)
         self.failed_plans = tried(self, event.triggers)
         self.revision = event.revision
-        self.planning = True
-        self.replans += 1
-        self.triggers = []
+        self.planning, self.planning_lost = True, False
+        self.asked = tuple(trigger for trigger in event.triggers if trigger.kind != "resumed")
+        self.replans += not again
+        self.triggers = self.triggers if again and self.given_plan() else []
         self.approvals = {name: asked for name, asked in self.approvals.items() if asked.step_id is not None}
         self.graph.void_drafts(self.accepted)
 
@@ -185,14 +212,14 @@ class RunState:
         self.graph.void_drafts(self.accepted)
 
     def _plan_accepted(self, event: PlanAccepted) -> None:
-        self.planning = False
+        self.planning = self.planning_lost = False
         self.approved_plan = None
         self.accepted[event.revision] = event.plan
         self.warnings += event.warnings
         self.graph.adopt(event.plan.steps, event.keeps, event.revision)
 
     def _plan_rejected(self, event: PlanRejected) -> None:
-        self.planning = False
+        self.planning = self.planning_lost = False
         self.plan_error = event.error
         self.graph.void_drafts(self.accepted)
 
@@ -222,6 +249,7 @@ class RunState:
         if self.answer is not None:
             raise StoreError("a second answer")
         self.answer = event
+        self.plan_error = event.error or self.plan_error
 
     def _run_ended(self, event: RunEnded) -> None:
         self.ended = event
@@ -258,12 +286,6 @@ class RunState:
         if result.replan:
             self.triggers.append(Trigger(kind="requested", step_id=step.id, message=result.replan))
 
-    def _thread_ended(self, event: ThreadEnded) -> None:
-        self.graph.queue.come_back(self.graph.steps[event.step_id].step.tool, event.step_id)
-
-    def _thread_stuck(self, event: ThreadStuck) -> None:
-        self.graph.queue.get_stuck(self.graph.steps[event.step_id].step.tool, event.step_id)
-
     def _approval_requested(self, event: ApprovalRequested) -> None:
         self.approvals_asked += 1
         self.approvals[event.approval_id] = event
@@ -271,6 +293,8 @@ class RunState:
             step = self.graph.get_open(event.step_id)
             step.phase = "approving"
             step.input = event.input
+        if event.subject == "in_doubt":
+            self.tenure.ask(event)
 
     def _approval_answered(self, event: ApprovalAnswered) -> None:
         asked = self.approvals.pop(event.approval_id, None)
@@ -281,6 +305,10 @@ class RunState:
             return
         step = self.graph.get_open(asked.step_id)
         step.phase = "pending"
+        if asked.subject == "in_doubt":
+            if not self.tenure.answer(step, event):
+                self._stop("cancelled", event.reason or f"aborted: nobody knows whether step {step.id} was done")
+            return
         if event.decision == "reject":
             step.rejected = event.reason or "no reason given"
         else:

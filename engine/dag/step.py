@@ -25,6 +25,8 @@ class StepState:
         void: A draft of a reply that turned out to be no plan, not named again so far.
         input: The resolved input, once known.
         approved: A person (or the plan's approval) agreed to this call.
+        doubt: It was running when the run's driver died, and a person must say whether it happened.
+        given: The result that a person gave it instead.
     """
 
     id: str
@@ -46,6 +48,8 @@ class StepState:
     approved: bool = False
     rejected: str | None = None
     cancelling: bool = False
+    doubt: bool = False
+    given: StepResult | None = None
     parent: str | None = None
     item: Any = None
     instances: list[str] = field(default_factory=list[str])

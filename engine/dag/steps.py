@@ -80,6 +80,14 @@ class StepGraph:
             if free:
                 self.queue.free(step.step.tool)
 
+    def thread_stuck(self, step_id: str) -> None:
+        """Take in that an abandoned call does not come back: the run's cap counts it no longer."""
+        self.queue.get_stuck(self.steps[step_id].step.tool, step_id)
+
+    def thread_ended(self, step_id: str) -> None:
+        """Take in that an abandoned call came back."""
+        self.queue.come_back(self.steps[step_id].step.tool, step_id)
+
     def lookup(self, step: StepState) -> Callable[[str], Any]:
         """Return what references in a step resolve against: results, SKIPPED for skipped steps, and its item."""
 
@@ -292,8 +300,13 @@ def _spec(tools: Mapping[str, ToolSpec], step: Step) -> ToolSpec:
 
 
 def _goes_on(step: StepState, revision: int) -> bool:
-    """Whether a step that a new plan does not name keeps its course: it has ended, or runs under an accepted plan."""
-    return step.phase == "ended" or (step.phase == "running" and not step.void and step.revision != revision)
+    """Whether a step that a new plan does not name keeps its course.
+
+    It has ended, runs under an accepted plan, or a person must say first whether it happened.
+    """
+    if step.phase == "ended" or step.doubt:
+        return True
+    return step.phase == "running" and not step.void and step.revision != revision
 
 
 def _ranks(unended: list[StepState], durations: Durations) -> list[float]:

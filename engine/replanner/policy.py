@@ -86,6 +86,8 @@ def undisturbed(state: RunState) -> bool:
         return bool(state.graph.unended)
     if not state.graph.active or state.triggers or state.stop or state.approved_plan or state.revision == 0:
         return False
+    if state.planning_lost:
+        return False
     return state.outcomes.get(state.revision, (0, 0))[1] == 0
 
 

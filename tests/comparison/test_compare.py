@@ -183,7 +183,7 @@ async def test_wrong_comparisons(task: str, systems: list[str]) -> None:
     engine = engine_of()
     with pytest.raises(ConfigError):
         await compare(engine, task, systems)
-    assert await engine.log.runs() == []
+    assert await engine.store.runs() == []
 
 
 def test_no_plan_is_used_again() -> None:

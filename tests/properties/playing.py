@@ -68,7 +68,7 @@ async def play(history: History) -> Scene:
     """Play a history to its end."""
     world = World(history)
     settings = settings_of(history)
-    engine = Engine(settings, tools=world.tools(), log=Lagging(history.lag))
+    engine = Engine(settings, tools=world.tools(), store=Lagging(history.lag))
     providers = {"scripted": ChaosProvider(world)}
     engine.gateway = Gateway(settings, ledger=engine.ledger, providers=providers, tracer=tracer, chance=lambda: 0.5)
     before = len(anyio.get_running_tasks())
@@ -84,8 +84,8 @@ async def play(history: History) -> Scene:
         await anyio.lowlevel.checkpoint()
     left = [str(task.name) for task in anyio.get_running_tasks()]
     for played in runs:
-        played.records = await engine.log.load(played.run_id)
-    artifacts = Artifacts(engine.log)
+        played.records = await engine.store.load(played.run_id)
+    artifacts = Artifacts(engine.store)
     for played in runs:
         await artifacts.fetch(played.records)
     return Scene(world, engine, runs, left[before:] if len(left) > before else [], artifacts)

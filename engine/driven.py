@@ -1,0 +1,149 @@
+"""A run as the one who drives it holds it: its events and live text straight from the loop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+import anyio
+
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
+from engine.handle import RunHandle, run_result
+from schemas.errors import FencedError
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent, LiveText
+from schemas.protocols import RunLog
+from schemas.result import RunResult
+
+
+class Feed:
+    """Hands what is published to one reader, in order; live text is joined while the reader is behind."""
+
+    def __init__(self) -> None:
+        self._items: deque[LoggedRecord | LiveEvent] = deque()
+        self._more = anyio.Event()
+        self._closed = False
+
+    def put(self, item: LoggedRecord | LiveEvent) -> None:
+        """Add an item; never waits."""
+        last = self._items[-1] if self._items and isinstance(item, LiveText) else None
+        if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
+            self._items[-1] = last.model_copy(update={"text": last.text + item.text})
+        else:
+            self._items.append(item)
+            if len(self._items) == 1:  # else the reader is awake already
+                self._more.set()
+
+    def close(self) -> None:
+        """End the feed once it is read."""
+        self._closed = True
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+        while True:
+            while self._items:
+                yield self._items.popleft()
+            if self._closed:
+                return
+            await self._more.wait()
+            self._more = anyio.Event()
+
+
+class DrivenRun(RunHandle):
+    """A run that this process drives. Should another driver take it over, it is shown from the store from then on.
+
+    Args:
+        run_id, log, new_state, artifacts: As for RunHandle.
+        moved: Called once something was written for the loop to look at.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        log: RunLog,
+        new_state: Callable[[], RunState],
+        artifacts: Artifacts,
+        moved: Callable[[], None],
+    ) -> None:
+        super().__init__(run_id, log, new_state, artifacts)
+        self._moved = moved
+        self._feed = Feed()
+        self._feeds = [self._feed]
+        self._done = anyio.Event()
+        self._failure: BaseException | None = None
+        self._final: RunState | None = None
+        self._seen = 0
+        self.taken_over = ""
+
+    def publish(self, item: LoggedRecord | LiveEvent) -> None:
+        """Take what the loop publishes."""
+        for feed in self._feeds:
+            feed.put(item)
+
+    def also(self, feed: Feed) -> None:
+        """Hand everything to one more feed, from now on."""
+        self._feeds.append(feed)
+
+    def finish(self, state: RunState | None, failure: BaseException | None = None) -> None:
+        """Take the end: the final state, or why there is none; a run that was taken over goes on elsewhere."""
+        if isinstance(failure, FencedError):
+            self.taken_over = failure.message
+        else:
+            self._final, self._failure = state, failure
+        for feed in self._feeds:
+            feed.close()
+        self._done.set()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why the drive broke off; None where the run ended or was taken over."""
+        return self._failure
+
+    @property
+    def ended(self) -> bool:
+        """Whether this process drives the run no longer."""
+        return self._done.is_set()
+
+    async def done(self) -> None:
+        """Wait until this process drives the run no longer."""
+        await self._done.wait()
+
+    async def events(self, after: int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+        """Yield the run's events and live text as they come, for one reader; ends with the run.
+
+        Args:
+            after: Begin with the written events beyond this number; by default with what this process does.
+        """
+        seen = after or 0
+        for record in [] if after is None else await self._log.load(self.run_id, after):
+            seen = record.seq
+            yield record
+        async with aclosing(self._feed.__aiter__()) as items:
+            async for item in items:
+                if isinstance(item, LoggedRecord):
+                    if item.seq <= seen:
+                        continue
+                    seen = item.seq
+                yield item
+        if self.taken_over:
+            async with aclosing(super().events(seen)) as rest:
+                async for item in rest:
+                    yield item
+
+    async def result(self) -> RunResult:
+        """Wait for the end and return how the run came out.
+
+        Raises:
+            StoreError: The log could not be written; the run can be resumed.
+        """
+        await self._done.wait()
+        if self.taken_over:
+            return await super().result()
+        if self._failure is not None:
+            raise self._failure
+        return run_result(self._final or await self._fold())
+
+    def _signalled(self) -> None:
+        self._moved()

@@ -1,0 +1,307 @@
+"""An engine that drives runs: begins them, takes them over, holds them until they end or are let go."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import anyio
+
+from engine.assembly import Assembly, new_state_of
+from engine.claiming import SET_ASIDE, Claiming
+from engine.dag.build import Problem, check_plan, plan_error
+from engine.driven import DrivenRun, Feed
+from engine.durable.artifacts import Artifacts
+from engine.handle import RunHandle
+from engine.hooks import call_hooks
+from engine.learning import learn
+from engine.loop import Loop
+from engine.tools.judge import ask_judge
+from schemas.errors import ConfigError, ConflictError, EngineError, RunCancelledError
+from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
+from schemas.plan import Plan
+from schemas.protocols import RunLog
+from schemas.runs import RunSummary
+
+_GRACE_S = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody wants, as ``start`` takes it."""
+
+    task: str
+    plan: Plan | None
+    mode: Mode
+    approve: ApproveMode | None
+    limits: RunLimits | None
+    user: str
+
+    def __post_init__(self) -> None:
+        if self.plan is None:
+            require_task(self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run whose first event, or our claim, is in the log."""
+
+    handle: DrivenRun
+    loop: Loop
+    hooks: Feed
+
+
+class Driving(Assembly):
+    """Drives runs of its store. Takes the arguments of ``Assembly``."""
+
+    @asynccontextmanager
+    async def start(
+        self,
+        task: str = "",
+        *,
+        plan: Plan | None = None,
+        mode: Mode = "auto",
+        approve: ApproveMode | None = None,
+        limits: RunLimits | None = None,
+        user: str = "",
+        run_id: str | None = None,
+    ) -> AsyncGenerator[DrivenRun]:
+        """Start a run and hold it; leaving the block before its end cancels it.
+
+        MCP servers that do not run are started first, all at once; one that fails is a warning of the run. A process
+        that dies within the block leaves a run that can be resumed.
+
+        Args:
+            task: What to do, in any language.
+            plan: Run this plan instead of asking for one. It is not repaired by a planner unless ``limits`` allow it.
+            mode: auto, plan, react or direct.
+            approve: Who is asked; the configuration's choice by default.
+            limits: The run's caps (``Engine.limits``).
+            user: Whose run it is; nobody else may answer its approvals.
+            run_id: A name of your own; must be new.
+
+        Raises:
+            PlanError: The given plan cannot run as it is.
+            ConflictError: There already is a run of that id.
+            StoreError: The run cannot be begun.
+        """
+        asked, run_id = _Asked(task, plan, mode, approve, limits, user), run_id or _new_id()
+        async with self._here(run_id), self.presence.held() as driver:
+            begun = await self._begin(run_id, asked, driver.id)
+            async with self._driven(begun):
+                yield begun.handle
+
+    async def submit(
+        self,
+        task: str = "",
+        *,
+        plan: Plan | None = None,
+        mode: Mode = "auto",
+        approve: ApproveMode | None = None,
+        limits: RunLimits | None = None,
+        user: str = "",
+        run_id: str | None = None,
+    ) -> str:
+        """Write a run's first event and return its id; nobody drives it yet: ``resume``, ``drive`` or a worker does.
+
+        Takes the arguments of ``start``. The mode is chosen, and the tools are written down, here and now.
+
+        Raises:
+            PlanError: The given plan cannot run as it is.
+            ConflictError: There already is a run of that id.
+            StoreError: The run cannot be written.
+        """
+        asked, run_id = _Asked(task, plan, mode, approve, limits, user), run_id or _new_id()
+        async with self._here(run_id):
+            await self._begin(run_id, asked, "")
+        return run_id
+
+    @asynccontextmanager
+    async def resume(self, run_id: str, *, force: bool = False) -> AsyncGenerator[DrivenRun]:
+        """Claim a run that nobody drives, go on with it, and hold it as ``start`` does.
+
+        What had ended stays as it is. Of what was running when its driver died, steps that only read or are idempotent
+        run again, under the same key; about any other a person is asked (``approval_requested``, subject
+        ``in_doubt``). A plan or an answer that was being written is asked for again.
+
+        Args:
+            run_id: The run.
+            force: Take it from a driver that seems to live, or go on although it was set aside.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It is over, its driver lives (and is named), or it is set aside.
+            StoreError: The store cannot be read or written.
+        """
+        async with self._here(run_id), self.presence.held():
+            begun = await self._claim(run_id, force)
+            async with self._driven(begun):
+                yield begun.handle
+
+    async def drive(self, run_id: str, *, force: bool = False) -> RunSummary:
+        """Claim a run, go on until it ends, and return where it stands; what a worker does.
+
+        A run that another driver takes over meanwhile, or that is set aside, is let go without an error.
+
+        Cancellation: steps are cancelled and nothing more is written; whoever claims the run goes on with it.
+
+        Raises:
+            NotFoundError: There is no such run.
+            ConflictError: It is over, or its driver lives.
+            StoreError: The store cannot be read or written, also after a while of trying.
+        """
+        async with self._here(run_id), self.presence.held():
+            try:
+                begun = await self._claim(run_id, force)
+            except ConflictError as exc:
+                if SET_ASIDE not in exc.details:
+                    raise
+            else:
+                async with self._driven(begun, cancels=False):
+                    await begun.handle.done()
+                if begun.handle.failure is not None:
+                    raise begun.handle.failure
+        return await self.store.summary(run_id)
+
+    def attach(self, run_id: str) -> RunHandle:
+        """Return a run that anybody drives: watch it, answer it, cancel it, steer it, wait for its result.
+
+        Whether there is such a run shows when it is first asked for something (NotFoundError).
+        """
+        artifacts = Artifacts(self.store)
+        return RunHandle(run_id, self.store, lambda: new_state_of(run_id, artifacts), artifacts)
+
+    @asynccontextmanager
+    async def _here(self, run_id: str) -> AsyncGenerator[None]:
+        """Make room for a run in this process: its name is taken, its servers run.
+
+        Raises:
+            ConflictError: This process drives it already.
+        """
+        with self.presence.taking(run_id):
+            async with self.servers.hosting(run_id):
+                await self.servers.ready(run_id)
+                yield
+
+    async def _begin(self, run_id: str, asked: _Asked, driver: str) -> _Begun:
+        """Write a run's first event; without a driver nobody has it yet."""
+        if asked.plan is not None:
+            self._require(asked.plan)
+        chosen = await self.chosen(run_id, asked.task, asked.plan, asked.mode, asked.limits)
+        started = self.started(asked.task, asked.plan, chosen.triage, asked.approve, asked.limits, asked.user)
+        log = self.driving_log()
+        begun = self._assembled(run_id, log, Artifacts(log), chosen.calls)
+        await begun.loop.begin(started.model_copy(update={"driver": driver}))
+        if driver:
+            await self.open_budget(run_id, started.limits, chosen.usage)
+        return begun
+
+    async def _claim(self, run_id: str, force: bool) -> _Begun:
+        log = self.driving_log()
+        artifacts = Artifacts(log)
+        claiming = Claiming(self.store, self.presence.driver, self.settings.durability.max_claims)
+        claim = await claiming.claim(new_state_of(run_id, artifacts), artifacts, force=force)
+        begun = self._assembled(run_id, log, artifacts)
+        begun.loop.go_on(claim)
+        await self.open_budget(run_id, claim.state.started.limits, claim.state.usage)
+        return begun
+
+    def _assembled(self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = ()) -> _Begun:
+        handle, loop = self.assemble(run_id, log, artifacts, made)
+        hooks = Feed()
+        if self.hooks:
+            handle.also(hooks)
+        return _Begun(handle, loop, hooks)
+
+    @asynccontextmanager
+    async def _driven(self, begun: _Begun, *, cancels: bool = True) -> AsyncGenerator[None]:
+        """Drive a run until its end or until the block is left, which cancels it (or, as a worker does, lets it go)."""
+        handle, loop = begun.handle, begun.loop
+        failure: BaseException | None = None
+        self.presence.driven[loop.run_id] = loop.look
+        async with _ctrl_c_as_it_is(), anyio.create_task_group() as group:
+            if not self.presence.local:
+                group.start_soon(self.presence.beat)
+            if self.hooks:
+                group.start_soon(call_hooks, begun.hooks, self.hooks)
+            group.start_soon(self._drive, loop, handle)
+            try:
+                yield
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as exc:
+                failure = exc  # raised below, as it is: the task group would wrap it
+            finally:
+                if not handle.ended:
+                    if cancels:
+                        with anyio.move_on_after(_GRACE_S, shield=True):
+                            await handle.cancel("its caller went away")
+                            await handle.done()
+                    group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _drive(self, loop: Loop, handle: DrivenRun) -> None:
+        try:
+            state = await loop.drive()
+            await learn(self.store, loop.run_id, self.statistics if self.settings.statistics else None, self.plan_cache)
+            handle.finish(state)
+        except Exception as exc:
+            handle.finish(None, _only(exc))
+        except BaseException:
+            handle.finish(None, RunCancelledError(f"run {loop.run_id} was broken off; it can be resumed"))
+            raise
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """Return everything wrong with a plan; an empty list means it may run.
+
+        A plan may ask the judge where one is configured: ``ask_judge`` is then declared with the other tools.
+        """
+        asks = any(step.tool == ask_judge.spec.name for step in plan.steps)
+        if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
+            self.tools.add(ask_judge, origin="the plan")
+        return check_plan(plan, self.tools.specs())
+
+    def _require(self, plan: Plan) -> None:
+        """Raise PlanError where a plan cannot run."""
+        problems = self.check(plan)
+        if problems:
+            error = plan_error(problems)
+            error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
+            raise error
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def require_task(task: object) -> None:
+    """Raise ConfigError for a task that is no text, or empty."""
+    if not isinstance(task, str):
+        raise ConfigError(f"the task must be text, not {type(task).__name__}", hint='such as engine.run("…")')
+    if not task.strip():
+        raise ConfigError("the task is empty", hint="say what is wanted")
+
+
+@asynccontextmanager
+async def _ctrl_c_as_it_is() -> AsyncGenerator[None]:
+    """Let the user's Ctrl-C out of the groups of tasks it came through."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if group.subgroup(KeyboardInterrupt) is not None:
+            raise KeyboardInterrupt from group
+        raise
+
+
+def _only(exc: BaseException) -> Exception:
+    """The error of ours in a group, else the one error of a group of one, else the error itself."""
+    inner = cast("tuple[BaseException, ...]", exc.exceptions) if isinstance(exc, BaseExceptionGroup) else ()
+    leaves = [_only(one) for one in inner]
+    ours = [one for one in leaves if isinstance(one, EngineError)]
+    if ours:
+        return ours[0]
+    return leaves[0] if len(leaves) == 1 else cast("Exception", exc)

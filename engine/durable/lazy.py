@@ -1,0 +1,80 @@
+"""A store that is named, and opened when it is first used: an Engine is made without waiting for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from schemas.protocols import Ledger, Notes, RunStore
+
+
+class _Later:
+    """Hands each call on to what is there only once it is asked for; every method is a coroutine.
+
+    Args:
+        get: Gives what is called.
+    """
+
+    def __init__(self, get: Callable[[], Awaitable[Any]]) -> None:
+        self._get = get
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await getattr(await self._get(), name)(*args, **kwargs)
+
+        return call
+
+
+class _LaterStore(_Later):
+    """A store that is opened at its first use (stands for ``schemas.protocols.RunStore``)."""
+
+    local = False
+
+    def __init__(self, open_it: Callable[[], Awaitable[RunStore]]) -> None:
+        super().__init__(self._opened)
+        self._open = open_it
+        self._store: RunStore | None = None
+
+    async def _opened(self) -> RunStore:
+        if self._store is None:
+            store = await self._open()
+            if self._store is None:
+                self._store = store
+            else:  # somebody else opened it meanwhile
+                await store.aclose()
+        return self._store
+
+    def ledger(self, owner: str = "") -> Ledger:
+        """Return the store's budgets."""
+
+        async def get() -> Ledger | None:
+            return (await self._opened()).ledger(owner)
+
+        return cast("Ledger", _Later(get))
+
+    @property
+    def notes(self) -> Notes:
+        """What was learned."""
+
+        async def get() -> Notes:
+            return (await self._opened()).notes
+
+        return cast("Notes", _Later(get))
+
+    async def aclose(self) -> None:
+        """Close the store, if it was opened; the next use opens it anew."""
+        store, self._store = self._store, None
+        if store is not None:
+            await store.aclose()
+
+
+def opened_later(open_it: Callable[[], Awaitable[RunStore]]) -> RunStore:
+    """Return a store that is opened when it is first used, which is when an error shows.
+
+    Args:
+        open_it: Opens it, such as ``open_store`` with its arguments.
+    """
+    return cast("RunStore", _LaterStore(open_it))

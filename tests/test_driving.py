@@ -1,0 +1,64 @@
+"""Runs that are begun by one driver and gone on with by another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from engine.durable.memory import MemoryLog
+from schemas.errors import ConflictError, NotFoundError
+from tests.runs import FakeTool, engine_of, plan_of, step
+
+PLAN = plan_of(step("1", "look"), step("2", "look", "1"), answer="{{2}}")
+
+
+def two_engines(*tools: Any) -> tuple[Any, Any]:
+    """Two engines on one store."""
+    store = MemoryLog(anyio.current_time)
+    return engine_of(*tools, store=store), engine_of(*tools, store=store)
+
+
+@pytest.mark.anyio
+async def test_a_submitted_run_waits_for_a_driver() -> None:
+    """What is submitted is there, queued, and whoever drives it gives its answer."""
+    one, other = two_engines(FakeTool("look", "x"))
+    run_id = await one.submit(plan=PLAN)
+    assert (await one.store.summary(run_id)).status == "queued"
+    row = await other.drive(run_id)
+    assert (row.status, row.claims, row.driver) == ("completed", 1, "")
+    assert (await one.attach(run_id).result()).answer == "x"
+
+
+@pytest.mark.anyio
+async def test_a_run_that_is_driven_is_refused() -> None:
+    """A second driver is told who drives the run; one that is over, or is not there, is refused too."""
+    one, other = two_engines(FakeTool("look", "x", seconds=1.0))
+    async with one.start(plan=PLAN, run_id="r") as run:
+        with pytest.raises(ConflictError, match="is driven by library"):
+            await other.drive("r")
+        with pytest.raises(ConflictError, match="this very process"):
+            await one.drive("r")
+        await run.result()
+    with pytest.raises(ConflictError, match=r"over \(completed\)"):
+        await other.drive("r")
+    with pytest.raises(NotFoundError):
+        await other.drive("none")
+
+
+@pytest.mark.anyio
+async def test_a_driver_that_is_replaced_starts_nothing_more() -> None:
+    """Two live drivers do not alternate: the second claim wins, and the first shows the run from the store."""
+    look = FakeTool("look", "x", seconds=1.0)
+    one, other = two_engines(look)
+    async with one.start(plan=PLAN, run_id="r") as run:
+        await anyio.sleep(0.5)
+        async with other.resume("r", force=True) as taken:
+            assert (await taken.result()).answer == "x"
+            assert (await run.result()).answer == "x"
+            assert "taken over" in run.taken_over
+    events = [record.event for record in await one.store.load("r")]
+    assert [event.kind for event in events].count("step_started") == 3
+    assert len(look.calls) == 3
+    assert (await one.store.summary("r")).claims == 2
