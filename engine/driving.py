@@ -279,7 +279,7 @@ def _new_id() -> str:
 
 
 def require_task(task: object) -> None:
-    """Raise ConfigError for a task that is no text, or empty."""
+    """Check a task. Raises ConfigError for one that is no text, or empty."""
     if not isinstance(task, str):
         raise ConfigError(f"the task must be text, not {type(task).__name__}", hint='such as engine.run("…")')
     if not task.strip():

@@ -29,6 +29,8 @@ class Journal:
     claims the run first (``run_claimed``), and one that finds another's claim after its own is fenced: it writes
     nothing more.
 
+    ``closed``: nothing may be written any more: the run was let go, taken over, or its store is gone.
+
     Args:
         log: Where the run lives.
         run_id: The run.
@@ -45,6 +47,7 @@ class Journal:
         self._driver: str | None = None
         self.state = new_state()
         self.head = 0
+        self.closed = False
 
     def adopt(self, state: RunState) -> None:
         """Go on from a state that was folded from the log, its last claim our own."""
@@ -78,6 +81,9 @@ class Journal:
         except ConflictError:
             self._batch = batch
             return None
+        except BaseException:
+            self.closed = True
+            raise
         if self.head == 0:
             self._driver = self.state.tenure.driver
         self.head += len(records)
@@ -102,6 +108,7 @@ class Journal:
         for record in records:
             state.apply(record.event)
         if self._driver is not None and (state.tenure.driver != self._driver or state.ended is not None):
+            self.closed = True
             raise _fenced(state)
         self.state, self.head = state, state.seq
         for event in facts:

@@ -14,21 +14,12 @@ from functools import partial
 import anyio
 import anyio.abc
 
-from engine.answering import (
-    Verdict,
-    answer_request,
-    ending,
-    filled_template,
-    unwritten,
-    verdict,
-    without_model,
-    written,
-)
 from engine.claiming import Claim
-from engine.dag.decide import Decision, close, decide
+from engine.dag.decide import Decision, decide
 from engine.dag.state import RunState
 from engine.drafting import Drafting
 from engine.durable.artifacts import Artifacts
+from engine.ending import Ending
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
 from engine.planning import Planned, Planning, as_ended, fill_request, wanted
@@ -38,9 +29,8 @@ from engine.streams import Streams
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
-from schemas.errors import BudgetError, ConflictError, EngineError
+from schemas.errors import ConflictError
 from schemas.events import (
-    Answer,
     LoggedEvent,
     LoggedRecord,
     ModeChanged,
@@ -56,7 +46,7 @@ from schemas.events import (
 )
 from schemas.live import LiveEvent
 from schemas.planning import (
-    AnswerReady,
+    AnswerRequest,
     PlanReady,
     PlanRequest,
 )
@@ -119,11 +109,10 @@ class Loop:
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, streams)
         self._then: Callable[[], None] | None = None
         self._turn = anyio.Lock(fast_acquire=True)
-        self._let_go = False
         self._handed: StepStarted | None = None
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
-        self._cap_reason = ""
+        self._ending = Ending(self._journal, parts.limits, parts.rules)
 
     @property
     def state(self) -> RunState:
@@ -157,8 +146,7 @@ class Loop:
         """Take a run over where its log ends; what was under way there is decided anew, from the log alone."""
         self._began = anyio.current_time() - claim.driven_s
         self._journal.adopt(claim.state)
-        if claim.state.answer is not None and claim.state.stop is None:
-            self._cap_reason = next_move(situation(claim.state, self._parts.limits)).reason
+        self._ending.take_over(claim.state)
         self._publish([claim.record])
 
     async def drive(self) -> RunState:
@@ -171,12 +159,6 @@ class Loop:
             FencedError: Another driver claimed the run; it goes on there.
             StoreError: The log cannot be written, also after a while of trying; the run can be resumed.
         """
-        try:
-            return await self._drive()
-        finally:
-            self._let_go = True  # steps that end now are not written: who goes on asks what became of them
-
-    async def _drive(self) -> RunState:
         started = self.state.started
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
@@ -185,18 +167,25 @@ class Loop:
                 if started.limits.time_limit_s is not None:
                     group.start_soon(watch_clock, self.run_id, self._began, started.limits.time_limit_s, self.report)
                 group.start_soon(watch_log, self._parts.log, self._journal, lambda: self.report(Moved()))
-                async with self._turn:
-                    await self._advance()
-                while self.state.ended is None:
-                    happenings = await self.inbox.take()
-                    async with self._turn:
-                        if any(isinstance(happening, Moved) for happening in happenings):
-                            await self._catch_up()  # first: what people said is older than what came with it
-                        for happening in happenings:
-                            self._take(happening)
-                        await self._advance()
+                try:
+                    await self._follow()
+                finally:
+                    self._journal.closed = True  # whoever goes on decides about steps that still end now
                 group.cancel_scope.cancel()
         return self.state
+
+    async def _follow(self) -> None:
+        """Take what happens, until the run has ended."""
+        async with self._turn:
+            await self._advance()
+        while self.state.ended is None:
+            happenings = await self.inbox.take()
+            async with self._turn:
+                if any(isinstance(happening, Moved) for happening in happenings):
+                    await self._catch_up()  # first: what people said is older than what came with it
+                for happening in happenings:
+                    self._take(happening)
+                await self._advance()
 
     # ------------------------------------------------------------------ decide, write, act
 
@@ -206,7 +195,7 @@ class Loop:
         Saves a chain the way through the inbox. Where other steps run the event waits there, for they may end in the
         same tick and are then written as one batch; likewise behind what the step itself reported (a model call).
         """
-        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting or self._let_go:
+        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting or self._journal.closed:
             self.report(event)
             return None
         self._turn.acquire_nowait()
@@ -217,15 +206,12 @@ class Loop:
             if self.state.ended is not None:
                 self.report(Moved())
             return following
-        except EngineError:
-            self._let_go = True
-            raise
         finally:
             self._turn.release()
 
     async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does."""
-        while True:
+        while not self._journal.closed:
             decision = decide(self.state, self._journal.emit)
             decided = self.state.seq
             self._direct()
@@ -275,16 +261,18 @@ class Loop:
         if state.ended is not None or self._writer.busy or undisturbed(self.state):
             return
         if state.answer is not None:
-            self._end()
+            if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end
+                self._ending.end(anyio.current_time() - self._began)
         elif state.stop is not None:
-            self._stop()
+            self._planning_scope.cancel()
+            self._ending.stop()
         elif state.approved_plan is not None:
             revision, plan = state.approved_plan
             self._drafting.accept(revision, PlanReady(plan=plan))
         elif state.planning_lost:
             self._ask_again()
         elif state.mode == "direct":
-            self._write(verdict(state, ""))
+            self._write(self._ending.direct())
         elif state.revision == 0:
             self._ask(PlanStarted(revision=1, mode=state.started.mode))
         else:
@@ -302,7 +290,7 @@ class Loop:
             case "fallback":
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
             case "finish":
-                self._finish(move.reason)
+                self._write(self._ending.finish(move.reason))
 
     # ------------------------------------------------------------------ planning
 
@@ -336,7 +324,7 @@ class Loop:
                 self._writer.look(self.state)
                 written = self._writer.take(happening)
                 if written is not None:
-                    self._wrote(written)
+                    self._ending.wrote(written)
             case Moved():
                 pass  # the log was read anew
             case StepEnded():
@@ -347,47 +335,6 @@ class Loop:
             case _:
                 self._journal.fact(happening)
 
-    # ------------------------------------------------------------------ the end
-
-    def _finish(self, reason: str) -> None:
-        state = self.state
-        self._cap_reason = reason
-        close(state, self._journal.emit)
-        plan = state.accepted.get(state.revision)
-        found = verdict(state, reason)
-        if plan is not None and plan.question:
-            partial = bool(found.missing)
-            self._journal.emit(Answer(text=plan.question, source="question", partial=partial, missing=found.missing))
-        elif not found.missing and plan is not None and plan.answer is not None:
-            text = filled_template(plan.answer, state)
-            if text is None:
-                self._write(found)
-            else:
-                self._journal.emit(Answer(text=text, source="template", steps_used=found.used))
-        elif not found.has_results and found.missing:
-            self._journal.emit(without_model(state, found))
-        else:
-            self._write(found)
-
-    def _stop(self) -> None:
-        """End a run that was cancelled, is out of budget, or fails fast: no further model call."""
-        state = self.state
-        self._planning_scope.cancel()
-        if state.graph.unended:
-            return
-        self._journal.emit(without_model(state, verdict(state, state.stop_reason)))
-
-    def _write(self, found: Verdict) -> None:
-        self._then = lambda: self._writer.start(self._group, answer_request(self.state, found, self._parts.rules))
-
-    def _wrote(self, item: AnswerReady | EngineError) -> None:
-        if isinstance(item, AnswerReady):
-            self._journal.fact(written(self.state, verdict(self.state, self._cap_reason), item))
-        elif not (isinstance(item, BudgetError) and self.state.stop is not None):
-            warning = f"the answer was written without a model: {item.message}"
-            self._journal.fact(Warned(code=item.code, message=warning))
-            self._journal.fact(unwritten(self.state, self._cap_reason, item))
-
-    def _end(self) -> None:
-        if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end
-            self._journal.emit(ending(self.state, self._cap_reason, anyio.current_time() - self._began))
+    def _write(self, request: AnswerRequest | None) -> None:
+        if request is not None:
+            self._then = lambda: self._writer.start(self._group, request)

@@ -16,6 +16,7 @@ from schemas.plan import Plan, Step
 from schemas.settings import (
     Approvals,
     Budget,
+    Durability,
     FetchSettings,
     Limits,
     McpSettings,
@@ -61,6 +62,7 @@ def test_the_configuration_shown_is_valid() -> None:
         Limits,
         Approvals,
         StoreSettings,
+        Durability,
         Telemetry,
         Workers,
     ],

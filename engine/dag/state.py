@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+from engine.dag.approvals import take_answer, take_request
 from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
@@ -18,7 +19,6 @@ from schemas.driving import RunClaimed
 from schemas.errors import StoreError
 from schemas.events import (
     Answer,
-    ApprovalAnswered,
     ApprovalRequested,
     BudgetExhausted,
     CancelRequested,
@@ -116,10 +116,10 @@ class RunState:
             "step_started": self._step_started,
             "step_ended": self._step_ended,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
-            "thread_stuck": lambda event: self.graph.thread_stuck(event.step_id),
-            "thread_ended": lambda event: self.graph.thread_ended(event.step_id),
-            "approval_requested": self._approval_requested,
-            "approval_answered": self._approval_answered,
+            "thread_stuck": lambda event: self.tenure.thread_stuck(event.step_id),
+            "thread_ended": lambda event: self.tenure.thread_ended(event.step_id),
+            "approval_requested": lambda event: take_request(self, event),
+            "approval_answered": lambda event: take_answer(self, event),
             "goal_changed": self._goal_changed,
             "cancel_requested": self._cancel_requested,
             "mode_changed": self._mode_changed,
@@ -235,13 +235,14 @@ class RunState:
         self.triggers, self.plan_error = [], None
 
     def _cancel_requested(self, event: CancelRequested) -> None:
-        self._stop("cancelled", event.reason or "cancelled")
+        self.halt("cancelled", event.reason or "cancelled")
 
     def _budget_exhausted(self, event: BudgetExhausted) -> None:
         self.exhausted = event
-        self._stop("budget", event.message)
+        self.halt("budget", event.message)
 
-    def _stop(self, stop: Stop, reason: str) -> None:
+    def halt(self, stop: Stop, reason: str) -> None:
+        """Take in why nothing more may start."""
         if self.stop is None and self.answer is None:  # what comes after the answer stops nothing
             self.stop, self.stop_reason = stop, reason
 
@@ -282,54 +283,9 @@ class RunState:
         if result.status == "failed" and step.parent is None and step.step.critical:
             self.triggers.append(_trigger(step, result))
             if self.started.on_failure == "fail_fast":
-                self._stop("fail_fast", f"step {step.id} ({step.step.tool}) failed and the policy is fail_fast")
+                self.halt("fail_fast", f"step {step.id} ({step.step.tool}) failed and the policy is fail_fast")
         if result.replan:
             self.triggers.append(Trigger(kind="requested", step_id=step.id, message=result.replan))
-
-    def _approval_requested(self, event: ApprovalRequested) -> None:
-        self.approvals_asked += 1
-        self.approvals[event.approval_id] = event
-        if event.step_id is not None:
-            step = self.graph.get_open(event.step_id)
-            step.phase = "approving"
-            step.input = event.input
-        if event.subject == "in_doubt":
-            self.tenure.ask(event)
-
-    def _approval_answered(self, event: ApprovalAnswered) -> None:
-        asked = self.approvals.pop(event.approval_id, None)
-        if asked is None:
-            raise StoreError(f"approval {event.approval_id} was answered twice, or never asked")
-        if asked.step_id is None:
-            self._plan_answered(asked, event)
-            return
-        step = self.graph.get_open(asked.step_id)
-        step.phase = "pending"
-        if asked.subject == "in_doubt":
-            if not self.tenure.answer(step, event):
-                self._stop("cancelled", event.reason or f"aborted: nobody knows whether step {step.id} was done")
-            return
-        if event.decision == "reject":
-            step.rejected = event.reason or "no reason given"
-        else:
-            step.approved = step.filled = True
-            step.input = event.input if event.decision == "edit" else step.input
-        if event.decision == "edit":
-            self.graph.reorder()
-        self.graph.wake(step)
-
-    def _plan_answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
-        plan = event.plan if event.decision == "edit" and event.plan is not None else asked.plan
-        if event.decision == "reject" or plan is None:
-            self.planning = False
-            self.feedback = event.reason
-            self.graph.void_drafts(self.accepted)
-            self.triggers.append(Trigger(kind="rejected", message=event.reason or "the plan was rejected"))
-            if asked.plan is not None:
-                self.failed_plans.append(asked.plan)
-        else:
-            self.plan_approved.add(asked.revision)
-            self.approved_plan = (asked.revision, plan)
 
 
 def tried(state: RunState, triggers: Iterable[Trigger]) -> list[Plan]:

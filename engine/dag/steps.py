@@ -80,14 +80,6 @@ class StepGraph:
             if free:
                 self.queue.free(step.step.tool)
 
-    def thread_stuck(self, step_id: str) -> None:
-        """Take in that an abandoned call does not come back: the run's cap counts it no longer."""
-        self.queue.get_stuck(self.steps[step_id].step.tool, step_id)
-
-    def thread_ended(self, step_id: str) -> None:
-        """Take in that an abandoned call came back."""
-        self.queue.come_back(self.steps[step_id].step.tool, step_id)
-
     def lookup(self, step: StepState) -> Callable[[str], Any]:
         """Return what references in a step resolve against: results, SKIPPED for skipped steps, and its item."""
 

@@ -106,3 +106,11 @@ class Tenure:
         step.input = event.input if event.decision == "edit" else step.input
         self._graph.wake(step)
         return True
+
+    def thread_stuck(self, step_id: str) -> None:
+        """Take in that an abandoned call does not come back: the run's cap counts it no longer."""
+        self._graph.queue.get_stuck(self._graph.steps[step_id].step.tool, step_id)
+
+    def thread_ended(self, step_id: str) -> None:
+        """Take in that an abandoned call came back."""
+        self._graph.queue.come_back(self._graph.steps[step_id].step.tool, step_id)

@@ -1,0 +1,93 @@
+"""Brings a run to its answer and its last event."""
+
+from __future__ import annotations
+
+from engine.answering import (
+    answer_request,
+    ending,
+    filled_template,
+    unwritten,
+    verdict,
+    without_model,
+    written,
+)
+from engine.dag.decide import close
+from engine.dag.state import RunState
+from engine.journal import Journal
+from engine.replanner.policy import next_move, situation
+from engine.replanner.view import Rules
+from schemas.errors import BudgetError, EngineError
+from schemas.events import Answer, Warned
+from schemas.planning import AnswerReady, AnswerRequest
+from schemas.settings import Limits
+
+
+class Ending:
+    """How one run comes to its end.
+
+    Args:
+        journal: The run.
+        limits: Caps that are not part of the run's own limits.
+        rules: How results are shown to the synthesizer.
+    """
+
+    def __init__(self, journal: Journal, limits: Limits, rules: Rules) -> None:
+        self._journal = journal
+        self._limits = limits
+        self._rules = rules
+        self._cap = ""
+
+    def take_over(self, state: RunState) -> None:
+        """Find out again why a run that another driver answered could not be repaired any further."""
+        if state.answer is not None and state.stop is None:
+            self._cap = next_move(situation(state, self._limits)).reason
+
+    def direct(self) -> AnswerRequest:
+        """Return what is asked of the synthesizer where no plan is made."""
+        state = self._journal.state
+        return answer_request(state, verdict(state, ""), self._rules)
+
+    def finish(self, cap: str) -> AnswerRequest | None:
+        """End what can no longer start, and answer; where a model must write it, return what it is asked.
+
+        Args:
+            cap: Which cap ended the repair, or empty.
+        """
+        state, emit = self._journal.state, self._journal.emit
+        self._cap = cap
+        close(state, emit)
+        plan = state.accepted.get(state.revision)
+        found = verdict(state, cap)
+        if plan is not None and plan.question:
+            partial = bool(found.missing)
+            emit(Answer(text=plan.question, source="question", partial=partial, missing=found.missing))
+        elif not found.missing and plan is not None and plan.answer is not None:
+            text = filled_template(plan.answer, state)
+            if text is None:
+                return answer_request(state, found, self._rules)
+            emit(Answer(text=text, source="template", steps_used=found.used))
+        elif not found.has_results and found.missing:
+            emit(without_model(state, found))
+        else:
+            return answer_request(state, found, self._rules)
+        return None
+
+    def stop(self) -> None:
+        """Answer for a run that was cancelled, is out of budget, or fails fast: no further model call."""
+        state = self._journal.state
+        if not state.graph.unended:
+            self._journal.emit(without_model(state, verdict(state, state.stop_reason)))
+
+    def wrote(self, item: AnswerReady | EngineError) -> None:
+        """Take the synthesizer's answer in, or why there is none."""
+        state = self._journal.state
+        if isinstance(item, AnswerReady):
+            self._journal.fact(written(state, verdict(state, self._cap), item))
+        elif not (isinstance(item, BudgetError) and state.stop is not None):
+            warning = f"the answer was written without a model: {item.message}"
+            self._journal.fact(Warned(code=item.code, message=warning))
+            self._journal.fact(unwritten(state, self._cap, item))
+
+    def end(self, duration_s: float) -> None:
+        """Write the last event."""
+        self._journal.emit(ending(self._journal.state, self._cap, duration_s))
