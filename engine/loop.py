@@ -41,7 +41,6 @@ from schemas.events import (
     StepEnded,
     StepFilled,
     StepStarted,
-    Trigger,
     Warned,
 )
 from schemas.live import LiveEvent
@@ -52,6 +51,7 @@ from schemas.planning import (
 )
 from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
+from schemas.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +291,8 @@ class Loop:
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
             case "finish":
                 self._write(self._ending.finish(move.reason))
+            case "wait":
+                pass
 
     # ------------------------------------------------------------------ planning
 

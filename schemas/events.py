@@ -24,14 +24,11 @@ from schemas.model import Part, StopReason
 from schemas.plan import Plan, Step
 from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 
 Mode = Literal["auto", "plan", "react", "direct"]
 ApproveMode = Literal["ask", "all", "none", "plan"]
 FailurePolicy = Literal["continue", "fail_fast"]
-_Trouble = Literal[
-    "step_failed", "lacks_information", "error_rate", "contradicts_expected", "goal_changed", "requested", "rejected"
-]
-TriggerKind = Literal[_Trouble, "resumed"]  # resumed: the driver died while the planner was asked
 
 
 class RunLimits(Record):
@@ -110,14 +107,6 @@ class PlanStarted(Record):
     revision: int = 1
     mode: Mode = "plan"
     unavailable: tuple[str, ...] = ()
-
-
-class Trigger(Record):
-    """Why a replan is due."""
-
-    kind: TriggerKind
-    step_id: str | None = None
-    message: str = ""
 
 
 class ReplanStarted(Record):

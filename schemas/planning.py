@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from schemas.events import Mode, Trigger
+from schemas.events import Mode
 from schemas.plan import Plan, Step
 from schemas.result import ErrorInfo, Record, Usage
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 
 
 class PastStep(Record):

@@ -14,9 +14,10 @@ from engine.durable.memory import MemoryLog
 from engine.journal import Journal
 from engine.streams import Streams
 from schemas.errors import PlanParseError
-from schemas.events import PlanStarted, ReplanStarted, RunStarted, StepEnded, Trigger
+from schemas.events import PlanStarted, ReplanStarted, RunStarted, StepEnded
 from schemas.live import LiveEvent, LiveReset, LiveText
 from schemas.planning import PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
+from schemas.trigger import Trigger
 from tests.dag.graphs import FAILED, TOOLS, plan, step
 
 

@@ -14,10 +14,10 @@ from schemas.events import (
     PlanStarted,
     ReplanStarted,
     StepEnded,
-    Trigger,
 )
 from schemas.planning import PlanText
 from schemas.result import StepResult
+from schemas.trigger import Trigger
 from tests.dag.graphs import FAILED, World, done, plan, step
 
 REPLAN = ReplanStarted(revision=2, triggers=(Trigger(kind="step_failed", step_id="1"),), asked_at=1)

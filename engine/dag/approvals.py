@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.errors import StoreError
-from schemas.events import ApprovalAnswered, ApprovalRequested, Trigger
+from schemas.events import ApprovalAnswered, ApprovalRequested
+from schemas.trigger import Trigger
 
 if TYPE_CHECKING:
     from engine.dag.state import RunState

@@ -38,11 +38,11 @@ from schemas.events import (
     StepExpanded,
     StepFilled,
     StepStarted,
-    Trigger,
 )
 from schemas.plan import Plan
 from schemas.result import ArtifactRef, ErrorInfo, StepResult, Usage
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 
 Stop = Literal["cancelled", "budget", "fail_fast"]
 _NO_FAILURE = ("goal_changed", "requested", "resumed")

@@ -7,9 +7,9 @@ from collections.abc import Container, Sequence
 from engine.dag.state import RunState, tried
 from engine.dag.step import StepState
 from engine.replanner.view import BYTES_PER_TOKEN, Rules, View, view
-from schemas.events import Trigger
 from schemas.excerpts import excerpts
 from schemas.planning import PastStep, PlanHistory
+from schemas.trigger import Trigger
 
 _NOTE_CHARS = 70  # what a cut text says of its cut
 _STATUS = {"done": "done", "failed": "failed", "skipped": "skipped"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.dag.state import RunState
-from schemas.events import Trigger
 from schemas.result import ErrorInfo
 from schemas.settings import Limits
+from schemas.trigger import Trigger
 
 _ENOUGH_TO_JUDGE = 4
 

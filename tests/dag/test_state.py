@@ -23,11 +23,11 @@ from schemas.events import (
     StepEnded,
     StepStarted,
     ThreadEnded,
-    Trigger,
 )
 from schemas.plan import Plan, Step
 from schemas.result import ArtifactRef, ErrorInfo, StepResult
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 from tests.dag.graphs import FAILED, TOOLS, World, done, step
 
 BUDGET = BudgetExhausted(scope="run:r", measure="seconds", spent=1, limit=1)

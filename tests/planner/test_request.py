@@ -10,13 +10,13 @@ from engine.planner.arguments import Dialect
 from engine.planner.limits import Tier, choose_form
 from engine.planner.request import model_request, system_prompt, tail
 from engine.planner.shortlist import Shelf
-from schemas.events import Trigger
 from schemas.fence import read_fences
 from schemas.model import Message
 from schemas.plan import Plan, Step
 from schemas.planning import PastStep, PlanHistory
 from schemas.result import ErrorInfo
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 from tests.planner.catalogues import builtin_catalogue
 from tests.planner.doubles import TOOLS, asked
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engine.replanner.history import past_steps, plan_history
 from engine.replanner.view import Rules
-from schemas.events import ReplanStarted, Trigger
+from schemas.events import ReplanStarted
 from schemas.settings import Results
+from schemas.trigger import Trigger
 from tests.dag.graphs import FAILED, World, done, step
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from engine.replanner.policy import Move, Situation, next_move
-from schemas.events import Trigger
 from schemas.result import ErrorInfo
+from schemas.trigger import Trigger
 
 DUE = (Trigger(kind="step_failed", step_id="1"),)
 NOW = Situation(triggers=(), planning=False, settled=True, mode="plan", replans=0, max_replans=2)

@@ -11,8 +11,9 @@ from engine.dag.decide import decide
 from engine.dag.refs import Reference, parse
 from engine.dag.state import RunState
 from engine.replanner.renumber import Renumbering, rename
-from schemas.events import PlanRepair, PlanStarted, PlanStep, ReplanStarted, RunStarted, StepEnded, Trigger
+from schemas.events import PlanRepair, PlanStarted, PlanStep, ReplanStarted, RunStarted, StepEnded
 from schemas.plan import Condition, Plan, Step
+from schemas.trigger import Trigger
 from tests.dag.graphs import TOOLS, done, plan, step
 
 
