@@ -14,7 +14,7 @@ from schemas.care import Migrated
 PATIENCE_S = 15.0
 _LONGEST_PAUSE_S = 0.005
 _KEPT_JOURNAL_BYTES = 4_000_000
-_CHECKPOINT_PAGES = 500  # 4 MB of journal, then its pages go to the file
+_CHECKPOINT_PAGES = 500  # 2 MB of journal, then its pages go to the file
 
 
 class StoreFile:

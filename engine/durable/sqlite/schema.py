@@ -15,7 +15,7 @@ from engine.durable.sqlite.faults import foreign_error, newer_error, older_error
 from schemas.care import Migrated
 
 APPLICATION_ID = 0x504C414E  # "PLAN"
-PAGE_BYTES = 8192  # a result of 2 KB with its step_started in one page; half the waste of the usual 4 KB
+PAGE_BYTES = 4096  # deflated results of 2 KB fit twice, and an append writes few bytes
 
 # A run's events lie beside each other: place = the run's number << 31 | the event's number. So a plain rowid table
 # needs no second index, and appending to a run touches one page.
