@@ -223,8 +223,9 @@ class Driving(Assembly):
         failure: BaseException | None = None
         self.presence.driven[loop.run_id] = loop.look
         async with _ctrl_c_as_it_is(), anyio.create_task_group() as group:
+            beating = anyio.CancelScope()
             if not self.presence.local:
-                group.start_soon(self.presence.beat)
+                group.start_soon(self._beat, beating)
             if self.hooks:
                 group.start_soon(call_hooks, begun.hooks, self.hooks)
             group.start_soon(self._drive, loop, handle)
@@ -241,8 +242,13 @@ class Driving(Assembly):
                             await handle.cancel("its caller went away")
                             await handle.done()
                     group.cancel_scope.cancel()
+                beating.cancel()
         if failure is not None:
             raise failure
+
+    async def _beat(self, while_driven: anyio.CancelScope) -> None:
+        with while_driven:
+            await self.presence.beat()
 
     async def _drive(self, loop: Loop, handle: DrivenRun) -> None:
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
 from engine.durable.memory import MemoryLog
+from engine.durable.opening import open_store
 from schemas.errors import ConflictError, NotFoundError
 from tests.runs import FakeTool, engine_of, plan_of, step
 
@@ -62,3 +64,14 @@ async def test_a_driver_that_is_replaced_starts_nothing_more() -> None:
     assert [event.kind for event in events].count("step_started") == 3
     assert len(look.calls) == 3
     assert (await one.store.summary("r")).claims == 2
+
+
+@pytest.mark.anyio
+async def test_its_heartbeat_ends_with_the_run(tmp_path: Path) -> None:
+    """A run in a store that other processes share ends when it is over: nothing goes on beating for it."""
+    store = await open_store(str(tmp_path / "runs.db"))
+    engine = engine_of(FakeTool("look", "x"), store=store)
+    with anyio.fail_after(20):
+        assert (await engine.apply(PLAN)).answer == "x"
+        assert await store.drivers() == []
+    await store.aclose()
