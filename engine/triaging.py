@@ -59,6 +59,7 @@ async def choose(
         found = _planned(ModelTimeoutError("no answer in time"))
     except EngineError as exc:
         found = _planned(exc)
+    await ledger.close(f"run:{scope}")
     return Chosen(found, tuple(event for event in events if isinstance(event, ModelCalled)))
 
 

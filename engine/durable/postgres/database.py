@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ class Database:
             found = self._texts[text] = text.replace("{s}", self.address.quoted).encode()
         return found
 
-    async def fetch(self, text: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def fetch(self, text: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Execute one statement that may be executed twice, and return its rows.
 
         Raises:

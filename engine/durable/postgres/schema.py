@@ -30,6 +30,7 @@ class Step:
     oldest: int
 
 
+# accounts and reservations: amounts are whole billionths.
 # runs: narrow and half-full pages, and no index on what every append changes (head, updated_at, cost_usd), so that its
 # update stays within the page (HOT); the task's text, which never changes, stands beside it.
 _FIRST = """
@@ -97,6 +98,38 @@ CREATE UNLOGGED TABLE {s}.live (
     body text NOT NULL,
     PRIMARY KEY (run, place)
 );
+CREATE TABLE {s}.accounts (
+    scope text COLLATE "C" NOT NULL,
+    measure text COLLATE "C" NOT NULL,
+    cap numeric,
+    kept numeric NOT NULL,
+    spent numeric NOT NULL,
+    reserved numeric NOT NULL,
+    warned boolean NOT NULL,
+    period text NOT NULL,
+    zone text NOT NULL,
+    began bigint NOT NULL,
+    PRIMARY KEY (scope, measure)
+) WITH (fillfactor = 50);
+CREATE TABLE {s}.reservations (
+    id text NOT NULL,
+    scope text COLLATE "C" NOT NULL,
+    measure text COLLATE "C" NOT NULL,
+    amount numeric NOT NULL,
+    began bigint NOT NULL,
+    charged boolean NOT NULL,
+    owner text NOT NULL,
+    expires double precision,
+    PRIMARY KEY (id, scope, measure)
+);
+CREATE TABLE {s}.notes (
+    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    line text NOT NULL,
+    at double precision NOT NULL DEFAULT extract(epoch FROM clock_timestamp())
+);
+CREATE INDEX notes_by_key ON {s}.notes (kind, key, position);
 CREATE VIEW {s}.history AS
     SELECT r.id AS run_id, e.seq, to_timestamp(e.at) AS at, e.kind, e.body
     FROM {s}.events e JOIN {s}.runs r ON r.number = e.run;

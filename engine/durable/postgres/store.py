@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import anyio
 
 from engine.durable.encoding import decode
-from engine.durable.notes import MemoryNotes
 from engine.durable.postgres.address import Address
 from engine.durable.postgres.bell import GONE, Bell
 from engine.durable.postgres.care import Care
 from engine.durable.postgres.database import PATIENCE_S, Connection, Database, require_asyncio
 from engine.durable.postgres.finding import COLUMNS, finding, summarized
+from engine.durable.postgres.ledger import PostgresLedger
 from engine.durable.postgres.livetext import LiveTexts
+from engine.durable.postgres.notes import PostgresNotes
 from engine.durable.postgres.schema import migrate, version
 from engine.durable.postgres.statements import Append
 from engine.durable.postgres.writer import Writer
@@ -60,7 +61,6 @@ class PostgresStore(Care):
         self._bell = Bell(database)
         self._writer = Writer(database, self._bell.moved)
         self._live = LiveTexts(database, self._bell)
-        self._notes = MemoryNotes()
 
     @classmethod
     async def open(cls, url: str, *, patience_s: float = PATIENCE_S, migrated: bool = True) -> PostgresStore:
@@ -208,13 +208,16 @@ class PostgresStore(Care):
         """Return once there are events beyond ``seq`` or live text beyond ``after``. Raises NotFoundError."""
         await self._bell.wait(_known(run_id), seq, after)
 
-    def ledger(self, owner: str = "") -> None:
-        """Budgets are the process's own (``gateway.budget.MemoryLedger``)."""
+    # ------------------------------------------------------------------ budgets, and what was learned
+
+    def ledger(self, owner: str = "") -> PostgresLedger:
+        """Return the budgets in the database, for all who share it."""
+        return PostgresLedger(self.database, owner)
 
     @property
-    def notes(self) -> MemoryNotes:
-        """What was learned, as long as the process lives."""
-        return self._notes
+    def notes(self) -> PostgresNotes:
+        """What was learned from runs, in the database."""
+        return PostgresNotes(self.database)
 
     async def aclose(self) -> None:
         """Write what is still to be written and close every connection."""

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 from engine.durable.sqlite.ledger import SqliteLedger
 from engine.durable.sqlite.store import SqliteStore
+from schemas.events import RunStarted
 from schemas.protocols import Ledger
 from tests.durable.ledger_contract import Settable, SharedLedgerContract
 from tests.durable.ledger_model import MOVES, hold_to_model
@@ -44,6 +45,13 @@ class TestSqliteLedger(SharedLedgerContract):
     def other(self, stores: list[SqliteStore], clock: Settable) -> Ledger:
         """The same budgets, as another process has them."""
         return SqliteLedger(stores[1], "two", clock)
+
+    async def test_a_deleted_run_leaves_no_account(self, ledger: Ledger, stores: list[SqliteStore]) -> None:
+        """With a run its budget goes."""
+        await stores[0].append("r", 0, [RunStarted(task="t", mode="plan")])
+        await ledger.open("run:r", {"usd": 1})
+        await stores[1].delete("r")
+        assert await ledger.accounts() == []
 
 
 @given(moves=MOVES)
