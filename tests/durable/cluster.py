@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import itertools
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -38,7 +36,6 @@ SETTINGS = {
     "log_min_messages": "fatal",
 }
 START_S = 30.0
-PR_SET_PDEATHSIG = 1
 
 
 class Cluster:
@@ -59,13 +56,13 @@ class Cluster:
         self._settings = {**SETTINGS, **(settings or {})}
         self._account = "postgres" if _is_root() and _known("postgres") else "nobody" if _is_root() else None
         self._server: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
         self._port = 0
         self._databases = itertools.count(1)
 
     def create(self) -> None:
         """Write the cluster's files and start it."""
-        if self._account:
-            shutil.chown(self.folder, self._account, _group(self._account))
+        self.own(self.folder)
         secret = self.folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -92,9 +89,12 @@ class Cluster:
                         str(self._binaries / "postgres"), "-D", str(self.data), "-k", str(self.folder),
                         *itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in options.items()),
                     ],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True, **self._as_account(),
                 )  # fmt: skip
+            self._watchdog = subprocess.Popen(  # its input ends when this process does, however it does
+                ["sh", "-c", f"cat >/dev/null; kill -QUIT {self._server.pid}"], stdin=subprocess.PIPE
+            )
             if self._wait_ready():
                 return
             self._port = 0  # somebody else took it meanwhile
@@ -103,6 +103,10 @@ class Cluster:
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends sessions and writes what is to be written, SIGQUIT breaks off as a crash does."""
         if self._server is not None:
+            if self._watchdog is not None and self._watchdog.stdin is not None:
+                self._watchdog.kill()
+                self._watchdog.wait()
+                self._watchdog.stdin.close()
             self._server.send_signal(how)
             self._server.wait(timeout=START_S)
             self._server = None
@@ -131,6 +135,11 @@ class Cluster:
         database = urlsplit(url).path.lstrip("/")
         query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
         return len(self.execute(query))
+
+    def own(self, folder: Path) -> None:
+        """Give a folder to the account that the server runs as."""
+        if self._account:
+            shutil.chown(folder, self._account, _group(self._account))
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._binaries / program), *arguments]
@@ -248,8 +257,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -52,8 +52,8 @@ class Address:
         Raises:
             ConfigError: The URL cannot be read, or names no fit schema. The message holds no part of it.
         """
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query, keep_blank_values=True)
+        place, _, asked = url.partition("?")
+        query = parse_qsl(asked, keep_blank_values=True)
         schema = next((value for name, value in query if name == "schema"), SCHEMA)
         if not _SCHEMA_NAME.fullmatch(schema):
             raise ConfigError(
@@ -62,7 +62,7 @@ class Address:
             )
         rest = urlencode([(name, value) for name, value in query if name != "schema"], quote_via=quote)
         try:
-            given = conninfo_to_dict(urlunsplit(parts._replace(query=rest)))
+            given = conninfo_to_dict(f"{place}?{rest}" if rest else place)
         except psycopg.Error:
             raise ConfigError(  # libpq's own message would quote a part of the password
                 "the store's URL cannot be read",

@@ -25,7 +25,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 # An administrator's own limits stand; a commit that does not reach the disk never does.
 SESSION = """
 SELECT set_config(name, wanted, false)
-FROM (VALUES ('statement_timeout', '0', '30s'), ('lock_timeout', '0', '5s'), ('synchronous_commit', 'off', 'on'),
+FROM (VALUES ('statement_timeout', '0', '30s'), ('lock_timeout', '0', '2s'), ('synchronous_commit', 'off', 'on'),
              ('idle_in_transaction_session_timeout', '0', '60s'), ('jit', 'on', 'off'),
              ('default_transaction_isolation', 'serializable', 'read committed'),
              ('default_transaction_isolation', 'repeatable read', 'read committed')) AS given (name, found, wanted)

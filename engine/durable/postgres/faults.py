@@ -11,7 +11,7 @@ from schemas.errors import StoreError, described
 # Source: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
 _PASSING = ("08", "40", "53", "57", "58", "55P03", "25006")
 # A refused connection carries no SQLSTATE, only the server's words.
-_SOON = ("starting up", "shutting down", "in recovery", "too many clients", "connection slots", "not yet accepting")
+_SOON = ("starting up", "shutting down", "in recovery", "too many c", "connection slots", "not yet accepting")
 _POOLER = ("26000", "42P05", "08P01")
 
 
@@ -29,26 +29,28 @@ def fault(exc: psycopg.Error, address: Address) -> StoreError:
     """Return the error to raise; its ``details`` say ``retryable`` and hold the ``sqlstate``. No password is in it."""
     told, hint = _told(exc, address)
     details = {"retryable": passing(exc), "sqlstate": exc.sqlstate, "store": address.shown}
-    return StoreError(address.scrubbed(told), hint=hint, details=details)
+    return StoreError(told, hint=hint, details=details)
 
 
 def _told(exc: psycopg.Error, address: Address) -> tuple[str, str]:
-    store, text = f"the store {address.shown}", str(exc)
+    store, line = f"the store {address.shown}", address.scrubbed(_line(exc))
     match exc.sqlstate:
         case None:
-            return _refused(text, address)
+            return _refused(address.scrubbed(str(exc)), address)
         case "53100":
             return f"the disk of {store} is full: nothing was written", "free space on the server; runs go on then"
         case "57014":
             return f"{store} broke a statement off: it took too long", "is the server overloaded, or a table locked?"
+        case "57P01" | "57P02":
+            return f"{store} was stopped: {line}", "runs go on when it is back"
         case "55P03":
             return f"{store} is blocked: another session holds a lock", "see pg_stat_activity and pg_locks"
         case "42501":
-            return f"{store}: {_line(exc)}", f"grant user {address.user!r} the right, or give the store another user"
+            return f"{store}: {line}", f"grant user {address.user!r} the right, or give the store another user"
         case "26000" | "42P05" | "08P01":
             return f"{store} stands behind a pooler in transaction mode", "use session mode, or the server itself"
         case _:
-            return f"{store} failed: {_line(exc)}", ""
+            return f"{store} failed: {line}", ""
 
 
 def _refused(text: str, address: Address) -> tuple[str, str]:
@@ -69,7 +71,7 @@ def _refused(text: str, address: Address) -> tuple[str, str]:
             f"{store} lets nobody in from this machine: {line}",
             "add a line to the server's pg_hba.conf",
         ),
-        (("too many clients",), *_crowded(store)),
+        (("too many c",), *_crowded(store)),
         (("connection slots",), *_crowded(store)),
         *(((word,), f"{store} is not ready: {line}", "it is starting or stopping; try again soon") for word in _SOON),
     )
@@ -89,8 +91,8 @@ def _line(exc: psycopg.Error) -> str:
 
 
 def _last(text: str) -> str:
-    """The last cause of libpq's chain, without the address that stands before it."""
-    line = next(
-        (line for line in reversed(text.splitlines()) if line.strip() and "Is the server running" not in line), ""
-    )
-    return " ".join(line.rsplit("failed: ", 1)[-1].replace("FATAL:", "").split()) or "no answer"
+    """The cause in libpq's words, without the address before it and the advice after it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("DETAIL", "HINT"))]
+    causes = [line for line in lines if "failed: " in line or "FATAL:" in line]
+    line = (causes[-1:] or lines[:1] or ["no answer"])[0]
+    return " ".join(line.rsplit("failed: ", 1)[-1].replace("FATAL:", "").split())

@@ -25,7 +25,7 @@ def finding(query: RunQuery) -> tuple[str, list[Any]]:
         (bool(query.text), "strpos(t.folded, %s) > 0", folded(query.text)),
         (query.since is not None, "r.started_at >= %s", query.since),
         (query.before is not None, "r.started_at < %s", query.before),
-        (query.driver is not None, "r.driver = %s", query.driver),
+        (query.driver is not None, "r.driver = %s", stored(query.driver or "")),
         (query.due is not None, "r.status = 'waiting' AND r.until <= %s", query.due),
     ]
     where = " AND ".join(condition for given, condition, _ in asked if given) or "true"
@@ -36,4 +36,5 @@ def finding(query: RunQuery) -> tuple[str, list[Any]]:
 def summarized(row: tuple[Any, ...]) -> RunSummary:
     """Return the summary that a row of ``COLUMNS`` holds."""
     fields = dict(zip(_FIELDS, row, strict=True))
-    return RunSummary.model_validate({**fields, "task": restored(row[2]), "user": restored(row[3])})
+    texts = {name: restored(fields[name]) for name in ("task", "user", "driver", "forked_from")}
+    return RunSummary.model_validate({**fields, **texts})

@@ -135,8 +135,9 @@ def go_on(batch: Sequence[Append]) -> tuple[str, list[Any]]:
 
 def _change_row(append: Append) -> tuple[Any, ...]:
     change = append.change
+    driver = None if change.driver is None else stored(change.driver)
     return (
-        append.run_id, append.before, len(append.events), LOG_FORMAT, change.status, change.driver, change.waits_for,
+        append.run_id, append.before, len(append.events), LOG_FORMAT, change.status, driver, change.waits_for,
         change.until, change.cost_usd, change.claims, change.wakes,
     )  # fmt: skip
 
@@ -146,8 +147,8 @@ def _first_row(append: Append) -> tuple[Any, ...]:
     started = first if isinstance(first, RunStarted) else RunStarted(task="", mode="plan")
     row = applied(first_summary(append.run_id, started, 0.0), append.change, append.head, 0.0)
     return (
-        row.id, row.head, row.status, row.driver, row.waits_for, row.until, row.cost_usd, row.claims, row.format,
-        stored(row.user), row.forked_from, stored(row.task), folded(row.task),
+        row.id, row.head, row.status, stored(row.driver), row.waits_for, row.until, row.cost_usd, row.claims,
+        row.format, stored(row.user), stored(row.forked_from), stored(row.task), folded(row.task),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from engine.durable.postgres.livetext import LiveTexts
 from engine.durable.postgres.notes import PostgresNotes
 from engine.durable.postgres.schema import migrate, version
 from engine.durable.postgres.statements import Append
+from engine.durable.postgres.texts import restored, stored
 from engine.durable.postgres.writer import Writer
 from schemas.errors import ConfigError, ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord
@@ -101,6 +102,8 @@ class PostgresStore(Care):
                 f"a run's id of {len(run_id)} characters: {run_id[:40]!r}",
                 hint=f"at most {LONGEST_ID} characters, all of which can be shown",
             )
+        if expected_seq > 0 and not _fit(run_id):
+            raise ConflictError(f"there is no run {run_id!r}", details={"head": 0})
         if not events:
             return await self._nothing(run_id, expected_seq)
         return await self._writer.append(Append(run_id, expected_seq, events))
@@ -176,22 +179,23 @@ class PostgresStore(Care):
 
     async def enroll(self, driver: Driver) -> None:
         """Write a driver's row."""
-        row = driver.model_dump()
+        row = {name: stored(value) if isinstance(value, str) else value for name, value in driver}
         await self.database.fetch(_ENROLL, [row[name] for name in _DRIVER.split(", ")])
 
     async def beat(self, driver_id: str) -> bool:
         """Renew a heartbeat; False when the row is gone."""
-        return bool(await self.database.fetch(_BEAT, (driver_id,)))
+        return bool(await self.database.fetch(_BEAT, (stored(driver_id),)))
 
     async def dismiss(self, driver_id: str) -> None:
         """Remove a driver's row."""
-        await self.database.fetch("DELETE FROM {s}.drivers WHERE id = %s", (driver_id,))
+        await self.database.fetch("DELETE FROM {s}.drivers WHERE id = %s", (stored(driver_id),))
 
     async def drivers(self) -> list[Driver]:
         """Return all drivers, oldest first."""
         names = [*_DRIVER.split(", "), "beat_at"]
         rows = await self.database.fetch(f"SELECT {', '.join(names)} FROM {{s}}.drivers ORDER BY number")
-        return [Driver.model_validate(dict(zip(names, row, strict=True))) for row in rows]
+        texts = [[restored(value) if isinstance(value, str) else value for value in row] for row in rows]
+        return [Driver.model_validate(dict(zip(names, row, strict=True))) for row in texts]
 
     # ------------------------------------------------------------------ live text
 

@@ -13,7 +13,7 @@ import psycopg
 from engine.durable.postgres.database import FIRST_PAUSE_S, LONGEST_PAUSE_S, Database
 from engine.durable.postgres.faults import fault, passing
 from engine.durable.postgres.statements import BEGIN, Append, begin, go_on
-from schemas.errors import ConflictError, EngineError, StoreError
+from schemas.errors import ConflictError, EngineError, StoreError, described
 from schemas.events import LoggedRecord
 
 MOST_EVENTS = 2_000
@@ -96,9 +96,9 @@ class Writer:
             try:
                 await self._commit(batch)
                 self._pause = FIRST_PAUSE_S
-            except psycopg.Error as exc:
+            except Exception as exc:
                 await self._after(batch, exc)
-            except BaseException as exc:
+            except BaseException as exc:  # the event loop ends
                 for waiting in [*batch, *self._queue]:
                     waiting.fail(StoreError(f"the store {self._database.address.shown} was left: {type(exc).__name__}"))
                 raise
@@ -170,17 +170,17 @@ class Writer:
             return None
         return rows[0][0]
 
-    async def _after(self, batch: Sequence[_Waiting], exc: psycopg.Error) -> None:
+    async def _after(self, batch: Sequence[_Waiting], exc: Exception) -> None:
         """Send a batch that failed again, while it may help; one bad append does not take others with it."""
-        if not passing(exc) and len(batch) > 1:
+        if len(batch) > 1 and not _of_the_server(exc):
             for waiting in batch:
                 try:
                     await self._commit([waiting])
-                except psycopg.Error as own:
+                except Exception as own:
                     await self._after([waiting], own)
             return
-        now, error = time.monotonic(), fault(exc, self._database.address)
-        again = [waiting for waiting in batch if passing(exc) and now - waiting.since < self._database.patience_s]
+        now, error, hopeful = time.monotonic(), self._error(exc), isinstance(exc, psycopg.Error) and passing(exc)
+        again = [waiting for waiting in batch if hopeful and now - waiting.since < self._database.patience_s]
         for waiting in batch:
             if waiting not in again:
                 self._give_up(waiting, error)
@@ -188,6 +188,11 @@ class Writer:
             self._queue[:0] = again
             await anyio.sleep(self._pause)
             self._pause = min(self._pause * 2, LONGEST_PAUSE_S)
+
+    def _error(self, exc: Exception) -> StoreError:
+        if isinstance(exc, psycopg.Error):
+            return fault(exc, self._database.address)
+        return StoreError(f"the store {self._database.address.shown} failed: {described(exc)}")
 
     def _give_up(self, waiting: _Waiting, error: StoreError) -> None:
         append = waiting.append
@@ -199,3 +204,8 @@ class Writer:
 
 def _conflict(append: Append, head: int) -> ConflictError:
     return ConflictError(f"run {append.run_id} is at event {head}, not {append.before}", details={"head": head})
+
+
+def _of_the_server(exc: Exception) -> bool:
+    """Whether it would have befallen any statement: the server is away, or has no room."""
+    return isinstance(exc, psycopg.OperationalError) and (exc.sqlstate or "08").startswith(("08", "53", "57P", "58"))
