@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.assembly import new_state_of
 from engine.handle import run_result
+from schemas.driving import StepInterrupted
 from schemas.events import ApprovalAnswered, ApprovalRequested, LoggedEvent, LoggedRecord, StepEnded, StepStarted
 from schemas.live import LiveReset, LiveText
 from tests.properties.history import History
@@ -66,6 +68,7 @@ class Book:
     ended: dict[str, StepEnded] = field(default_factory=dict[str, StepEnded])
     asked: dict[str, ApprovalRequested] = field(default_factory=dict[str, ApprovalRequested])
     agreed: dict[str, dict[str, Any] | None] = field(default_factory=dict[str, dict[str, Any] | None])
+    again: dict[str, StepStarted] = field(default_factory=dict[str, StepStarted])
     plans_agreed: set[int] = field(default_factory=set[int])
 
     def take(self, event: LoggedEvent) -> None:
@@ -83,6 +86,8 @@ class Book:
                 self._answered(self.asked.pop(event.approval_id), event)
             case "step_started":
                 self._start(event)
+            case "step_interrupted":
+                self._interrupted(event)
             case "step_ended":
                 assert event.step_id in self.known, f"{event.step_id} was never planned"
                 assert event.step_id not in self.ended, f"{event.step_id} ended twice"
@@ -93,10 +98,22 @@ class Book:
     def _answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
         if event.decision != "reject" and asked.step_id is not None:
             self.agreed[asked.step_id] = event.input if event.decision == "edit" else asked.input
+            if asked.subject == "in_doubt" and event.decision != "done":
+                del self.started[asked.step_id]
         elif event.decision != "reject":
             self.plans_agreed.add(asked.revision)
 
+    def _interrupted(self, event: StepInterrupted) -> None:
+        started = self.started[event.step_id]
+        assert event.step_id not in self.ended, f"{event.step_id} had ended"
+        assert event.again == (SPECS[started.tool]["effects"] != "effectful")
+        if event.again:
+            self.again[event.step_id] = self.started.pop(event.step_id)
+
     def _start(self, event: StepStarted) -> None:
+        before = self.again.pop(event.step_id, None)
+        if before is not None and event.revision == before.revision:
+            assert event == before, f"{event.step_id} runs again with something else"
         assert event.step_id in self.known, f"{event.step_id} was never planned"
         assert event.step_id not in {*self.started, *self.ended}, f"{event.step_id} started twice"
         self.started[event.step_id] = event
@@ -186,7 +203,7 @@ def _check_result(scene: Scene, played: Played) -> None:
         return
     result = played.result
     assert (result.status, result.answer, result.error) == (ended.status, answer.text, ended.error)
-    state = scene.engine.state(played.run_id, scene.artifacts, scene.engine.tools.specs())
+    state = new_state_of(played.run_id, scene.artifacts)
     for record in played.records:
         state.apply(record.event)
     assert run_result(state) == result
