@@ -14,6 +14,7 @@ from engine.assembly import new_state_of
 from engine.driving import Driving, require_task
 from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
+from engine.forking import Change, changed_plan, forked, started_again
 from engine.hooks import Hook
 from engine.metering import RunModel, used_by
 from engine.planner.formats.detect import Form
@@ -131,6 +132,51 @@ class Engine(Driving):
         """
         async with self.start(plan=plan, **options) as run:
             return await run.result()
+
+    async def fork(
+        self,
+        source: str,
+        from_step: str | None = None,
+        *,
+        tool_input: dict[str, Any] | None = None,
+        plan: Plan | None = None,
+        run_id: str | None = None,
+    ) -> str:
+        """Begin a new run with what another one did before a step, and return its id; nobody drives it yet.
+
+        Steps that are done keep their results, and nothing of them is called again, but the step itself, what was
+        changed, and all that comes after these: by its data, or because both touch the same resource. Effects that
+        will happen again are named in a warning.
+
+        Args:
+            source: A run that ended, is parked, was broken off or still runs.
+            from_step: The step to begin at; by default what is not done is done again, and nothing else.
+            tool_input: Another input of that step; may hold references.
+            plan: Another plan: its steps that are done in the run as they stand here are not run again.
+            run_id: A name of your own; must be new.
+
+        Raises:
+            NotFoundError: There is no such run, or no such step in it.
+            ConfigError: ``tool_input`` is given without ``from_step``.
+            PlanError: The plan, with what was changed, cannot run with the tools there are now.
+            ConflictError: There already is a run of that id.
+            StoreError: The store cannot be read or written.
+        """
+        run_id = run_id or uuid.uuid4().hex[:12]
+        async with self._here(run_id):
+            artifacts = Artifacts(self.store)
+            state = new_state_of(source, artifacts)
+            records = await self.store.load(source)
+            await artifacts.fetch(records)
+            for record in records:
+                state.apply(record.event)
+            chosen = changed_plan(state, Change(from_step, tool_input, plan))
+            if chosen is not None:
+                self._require(chosen)
+            started = started_again(state, self.started(state.task, chosen, Triage("plan", ""), None, None, ""))
+            events = await forked(state, chosen, from_step, started, artifacts, self.settings.limits)
+            await self.store.append(run_id, 0, events)
+        return run_id
 
     # ------------------------------------------------------------------ planning only
 

@@ -15,7 +15,7 @@ from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
 from engine.dag.tenure import FURTHER, Tenure
-from schemas.driving import RunClaimed
+from schemas.driving import RunClaimed, StepReused
 from schemas.errors import StoreError
 from schemas.events import (
     Answer,
@@ -115,6 +115,7 @@ class RunState:
             "step_expanded": self._step_expanded,
             "step_started": self._step_started,
             "step_ended": self._step_ended,
+            "step_reused": self._close,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
             "thread_stuck": lambda event: self.tenure.thread_stuck(event.step_id),
             "thread_ended": lambda event: self.tenure.thread_ended(event.step_id),
@@ -273,10 +274,14 @@ class RunState:
         step.input = event.input
         self.graph.activate(step, "running")
 
+    def _close(self, event: StepEnded | StepReused) -> None:
+        artifact = event.result.artifact
+        value = self._load(artifact) if artifact else event.result.value
+        self.graph.end(self.graph.get_open(event.step_id), event.result, value)
+
     def _step_ended(self, event: StepEnded) -> None:
-        step = self.graph.get_open(event.step_id)
-        result = event.result
-        self.graph.end(step, result, self._load(result.artifact) if result.artifact else result.value)
+        self._close(event)
+        step, result = self.graph.steps[event.step_id], event.result
         if step.parent is None:
             ended, failed = self.outcomes.get(step.revision, (0, 0))
             self.outcomes[step.revision] = (ended + 1, failed + (result.status == "failed"))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from schemas.driving import StepReused
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord, StepEnded
 from schemas.protocols import RunLog
@@ -40,7 +41,7 @@ class Artifacts:
             NotFoundError: One is gone.
         """
         for record in records:
-            ref = record.event.result.artifact if isinstance(record.event, StepEnded) else None
+            ref = record.event.result.artifact if isinstance(record.event, StepEnded | StepReused) else None
             if ref is not None and ref.sha256 not in self._values:
                 self._values[ref.sha256] = json.loads(await self._log.get_artifact(ref.sha256))
 
