@@ -131,7 +131,7 @@ class Bell:
         while self._untold or self._ended:
             untold, self._untold = self._untold, {}
             ended, self._ended = self._ended, set()
-            texts = list(_packed(untold))
+            texts = list(packed(untold))
             try:
                 async with self._database.hold() as connection:
                     await connection.execute(self._database.sql(_NOTIFY), (self._channel, texts), prepare=True)
@@ -241,7 +241,7 @@ class Bell:
             watch.wake()
 
 
-def _packed(untold: dict[str, tuple[int, int]]) -> Iterable[str]:
+def packed(untold: dict[str, tuple[int, int]]) -> Iterable[str]:
     """Yield JSON arrays of [run id, head, place], each small enough for one notification."""
     texts: list[str] = []
     size = 2

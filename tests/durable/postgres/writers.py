@@ -1,4 +1,4 @@
-"""Writers that append without a pause, and remember what they were told."""
+"""Writers that append one event after another, and remember what they were told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import anyio
 from engine.durable.postgres.store import PostgresStore
 from schemas.errors import ConflictError, StoreError
 from schemas.events import PlanStarted, RunStarted
+
+PAUSE_S = 0.02
 
 
 @dataclass
@@ -49,6 +51,7 @@ async def write(store: PostgresStore, run_id: str, told: Told) -> None:
             await anyio.sleep(0.05)
         else:
             done.append(number)
+            await anyio.sleep(PAUSE_S)
 
 
 async def check(store: PostgresStore, told: Told) -> None:
