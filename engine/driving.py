@@ -166,6 +166,16 @@ class Driving(Assembly):
                     raise begun.handle.failure
         return await self.store.summary(run_id)
 
+    async def drain(self) -> None:
+        """Hand over every run that is driven here: its steps and plans under way end, then whoever claims it goes on.
+
+        Returns at once; ``drive`` returns for each run once it is let go, and so it does for those still to come.
+
+        Raises:
+            StoreError: That this driver leaves cannot be written; the runs are handed over all the same.
+        """
+        await self.presence.drain()
+
     def attach(self, run_id: str) -> RunHandle:
         """Return a run that anybody drives: watch it, answer it, cancel it, steer it, wait for its result.
 
@@ -222,6 +232,9 @@ class Driving(Assembly):
         handle, loop = begun.handle, begun.loop
         failure: BaseException | None = None
         self.presence.driven[loop.run_id] = loop.look
+        self.presence.leaves[loop.run_id] = loop.leave
+        if self.presence.draining:
+            loop.leave()
         async with _ctrl_c_as_it_is(), anyio.create_task_group() as group:
             beating = anyio.CancelScope()
             if not self.presence.local:
@@ -253,7 +266,9 @@ class Driving(Assembly):
     async def _drive(self, loop: Loop, handle: DrivenRun) -> None:
         try:
             state = await loop.drive()
-            await learn(self.store, loop.run_id, self.statistics if self.settings.statistics else None, self.plan_cache)
+            if state.ended is not None:
+                statistics = self.statistics if self.settings.statistics else None
+                await learn(self.store, loop.run_id, statistics, self.plan_cache)
             handle.finish(state)
         except Exception as exc:
             handle.finish(None, _only(exc))

@@ -22,13 +22,14 @@ from engine.durable.artifacts import Artifacts
 from engine.ending import Ending
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
-from engine.planning import Planned, Planning, as_ended, fill_request, wanted
+from engine.planning import Planned, Planning, as_ended, asked_again, fill_request, wanted
 from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.replanner.view import Rules
 from engine.streams import Streams
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
+from schemas.driving import RunParked
 from schemas.errors import ConflictError
 from schemas.events import (
     LoggedEvent,
@@ -51,7 +52,6 @@ from schemas.planning import (
 )
 from schemas.protocols import RunLog, Synthesizer
 from schemas.settings import Limits
-from schemas.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,17 @@ class Loop:
         streams = Streams(lambda: self._journal.head, parts.publish)
         self._drafting = Drafting(self._journal, parts.limits.similarity, streams)
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, streams)
-        self._then: Callable[[], None] | None = None
+        self._then: Callable[[], None] = _nothing
         self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None
+        self._leaving = False
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
         self._ending = Ending(self._journal, parts.limits, parts.rules)
+
+    @property
+    def _done(self) -> bool:
+        return self.state.ended is not None or self.state.tenure.parked is not None  # over, or let go
 
     @property
     def state(self) -> RunState:
@@ -122,6 +127,11 @@ class Loop:
     def report(self, happening: Happening) -> None:
         """Take what happened; never waits."""
         self.inbox.put(happening)
+
+    def leave(self) -> None:
+        """Start nothing more, and once what runs has ended let the run go, for whoever takes it up."""
+        self._leaving = True
+        self.look()
 
     def look(self) -> None:
         """Look soon at what others wrote to the log: whether it is still ours."""
@@ -175,10 +185,10 @@ class Loop:
         return self.state
 
     async def _follow(self) -> None:
-        """Take what happens, until the run has ended."""
+        """Take what happens, until the run has ended or is let go."""
         async with self._turn:
             await self._advance()
-        while self.state.ended is None:
+        while not self._done:
             happenings = await self.inbox.take()
             async with self._turn:
                 if any(isinstance(happening, Moved) for happening in happenings):
@@ -203,8 +213,8 @@ class Loop:
             self._take(event)
             await self._advance(hand_over=True)
             following, self._handed = self._handed, None
-            if self.state.ended is not None:
-                self.report(Moved())
+            if self._done:
+                self.look()
             return following
         finally:
             self._turn.release()
@@ -212,19 +222,18 @@ class Loop:
     async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does."""
         while not self._journal.closed:
-            decision = decide(self.state, self._journal.emit)
+            decision = Decision() if self._leaving else decide(self.state, self._journal.emit)
             decided = self.state.seq
             self._direct()
             again = self.state.seq != decided
             records = await self._journal.flush()
-            then, self._then = self._then, None
+            then, self._then = self._then, _nothing
             if records is None:
                 await self._catch_up()
                 continue
             self._act(records, decision, hand_over)
-            if then is not None:
-                then()
-            if not again or self.state.ended is not None:
+            then()
+            if not again or self._done:
                 return
 
     def _act(self, records: list[LoggedRecord], decision: Decision, hand_over: bool) -> None:
@@ -258,9 +267,11 @@ class Loop:
         """Decide what the run as a whole does next."""
         state = self.state
         self._writer.look(state)
-        if state.ended is not None or self._writer.busy or undisturbed(self.state):
-            return
-        if state.answer is not None:
+        if self._leaving:
+            self._hand_over()
+        elif state.ended is not None or self._writer.busy or undisturbed(self.state):
+            pass
+        elif state.answer is not None:
             if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end
                 self._ending.end(anyio.current_time() - self._began)
         elif state.stop is not None:
@@ -270,13 +281,18 @@ class Loop:
             revision, plan = state.approved_plan
             self._drafting.accept(revision, PlanReady(plan=plan))
         elif state.planning_lost:
-            self._ask_again()
+            self._ask(asked_again(state))
         elif state.mode == "direct":
             self._write(self._ending.direct())
         elif state.revision == 0:
             self._ask(PlanStarted(revision=1, mode=state.started.mode))
         else:
             self._move(next_move(situation(state, self._parts.limits)))
+
+    def _hand_over(self) -> None:
+        """Let the run go once nothing runs that the next driver would have to do again."""
+        if not (self._done or self._writer.busy or self.state.busy or self._parts.calling()):
+            self._journal.emit(RunParked(reason="handover"))
 
     def _move(self, move: Move) -> None:
         state = self.state
@@ -301,16 +317,6 @@ class Loop:
         self._journal.emit(event)
         self._drafting.begin()
         self._then = partial(self._call_planner, request)
-
-    def _ask_again(self) -> None:
-        """Ask what the driver before was asking when it died."""
-        state = self.state
-        if state.mode == "react":
-            self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
-        else:
-            resumed = Trigger(kind="resumed", message="the planner was broken off, and is asked again")
-            triggers = (*state.asked, *state.triggers, resumed)
-            self._ask(ReplanStarted(revision=state.revision + 1, triggers=triggers, asked_at=state.seq))
 
     def _call_planner(self, request: PlanRequest) -> None:
         self._planning_scope = anyio.CancelScope()
@@ -340,3 +346,7 @@ class Loop:
     def _write(self, request: AnswerRequest | None) -> None:
         if request is not None:
             self._then = lambda: self._writer.start(self._group, request)
+
+
+def _nothing() -> None:
+    """What is done after a decision that calls no model."""

@@ -23,6 +23,7 @@ from schemas.events import PlanStarted, ReplanStarted, StepEnded
 from schemas.plan import Plan
 from schemas.planning import FillRequest, PlanDelta, PlanReady, PlanRequest, TurnAnswer
 from schemas.protocols import ModelClient, Planner, ToolSource
+from schemas.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ def wanted(state: RunState, planned: Planned) -> bool:
     if planned.revision != state.revision or not state.planning or outdated(state):
         return False
     return state.stop is None or isinstance(planned.item, EngineError)
+
+
+def asked_again(state: RunState) -> PlanStarted | ReplanStarted:
+    """Return the event that asks anew what the driver before was asking when it died."""
+    if state.mode == "react":
+        return PlanStarted(revision=state.revision + 1, mode="react")
+    resumed = Trigger(kind="resumed", message="the planner was broken off, and is asked again")
+    triggers = (*state.asked, *state.triggers, resumed)
+    return ReplanStarted(revision=state.revision + 1, triggers=triggers, asked_at=state.seq)
 
 
 class GivenPlan:

@@ -50,8 +50,10 @@ class Presence:
         self._enrolled = False
         self._beaten = self._due = 0.0
         self.local = is_local(store)
+        self.draining = False
         self.driver = Driver(id="")
         self.driven: dict[str, Callable[[], None]] = {}
+        self.leaves: dict[str, Callable[[], None]] = {}
 
     @asynccontextmanager
     async def held(self) -> AsyncGenerator[Driver]:
@@ -91,6 +93,7 @@ class Presence:
             yield
         finally:
             del self.driven[run_id]
+            self.leaves.pop(run_id, None)
 
     async def beat(self) -> None:
         """Renew the row until cancelled; of several that do, one does it for all. In memory nothing is to be done."""
@@ -101,10 +104,18 @@ class Presence:
                 self._due = _now() + 0.9 * quarter_s
                 await self._renew()
 
-    async def change(self, *, draining: bool) -> None:
-        """Write the row anew: whether it takes further runs. Raises StoreError."""
-        self.driver = self.driver.model_copy(update={"draining": draining})
-        await self._store.enroll(self.driver)
+    async def drain(self) -> None:
+        """Say so in the row, and hand over what is driven, each run once what it is doing has ended; and what comes.
+
+        Raises:
+            StoreError: The row cannot be written; the runs are handed over all the same.
+        """
+        self.draining = True
+        self.driver = self.driver.model_copy(update={"draining": True})
+        for leave in [*self.leaves.values()]:
+            leave()
+        if self._held:
+            await self._store.enroll(self.driver)
 
     async def _renew(self) -> None:
         try:
@@ -131,6 +142,7 @@ class Presence:
             boot_id=boot_id(),
             version=release(),
             started_at=time.time(),
+            draining=self.draining,
             timeout_s=timeout_s,
         )
 

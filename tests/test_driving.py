@@ -10,6 +10,8 @@ import pytest
 
 from engine.durable.memory import MemoryLog
 from engine.durable.opening import open_store
+from engine.presence import Presence
+from engine.testing import ScriptedProvider, scripted_engine
 from schemas.errors import ConflictError, NotFoundError
 from tests.runs import FakeTool, engine_of, plan_of, step
 
@@ -75,3 +77,43 @@ async def test_its_heartbeat_ends_with_the_run(tmp_path: Path) -> None:
         assert (await engine.apply(PLAN)).answer == "x"
         assert await store.drivers() == []
     await store.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_driver_that_leaves_hands_its_runs_over() -> None:
+    """What runs ends, nothing else starts, and the next driver goes on without doing anything again."""
+    look = FakeTool("look", "x", seconds=1.0)
+    one, other = two_engines(look)
+    run_id = await one.submit(plan=PLAN)
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.drive, run_id)
+        await anyio.sleep(0.5)
+        await one.drain()
+        (driver,) = await one.store.drivers()
+        assert driver.draining
+    assert (await one.store.summary(run_id)).status == "queued"
+    assert len(look.calls) == 1
+    assert (await one.drive(run_id)).status == "queued"  # it takes nothing any more
+    assert (await other.drive(run_id)).status == "completed"
+    assert len(look.calls) == 2
+    kinds = [record.event.kind for record in await one.store.load(run_id)]
+    assert kinds.count("run_parked") == 2
+    assert "step_interrupted" not in kinds
+
+
+@pytest.mark.anyio
+async def test_a_plan_that_is_being_written_is_handed_over_when_it_is_written() -> None:
+    """A driver that leaves waits for its planner, so that nobody pays for the plan twice."""
+    provider = ScriptedProvider([{"steps": [{"look": {}}, {"answer": "{{1}}"}]}], first_token_s=1.0)
+    store, look = MemoryLog(anyio.current_time), FakeTool("look", "x")
+    one, other = (scripted_engine(provider, [look]) for _ in range(2))
+    one.store = other.store = store
+    one.presence, other.presence = (Presence(store, "library", 8.0) for _ in range(2))
+    run_id = await one.submit("look", mode="plan")
+    async with anyio.create_task_group() as group:
+        group.start_soon(one.drive, run_id)
+        await anyio.sleep(0.5)
+        await one.drain()
+    assert look.calls == []
+    assert (await other.drive(run_id)).status == "completed"
+    assert len(provider.requests) == 1

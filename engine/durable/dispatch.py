@@ -37,6 +37,7 @@ TASK = "engine.drive"
 TIMEOUT_S = 8.0
 SWEEP_S = 60.0
 IDLE_S = 1e6
+LAST_WORDS_S = 2.0
 CONNECTIONS = 4
 _LOG = structlog.get_logger("engine.worker")
 
@@ -194,6 +195,10 @@ class PostgresDispatcher:
         with anyio.CancelScope() as scope, self._driving(run_id, scope):
             try:
                 await drive(run_id)
+            except anyio.get_cancelled_exc_class():
+                with anyio.move_on_after(LAST_WORDS_S, shield=True):
+                    await self.submit(run_id)
+                raise
             except Exception as exc:
                 _LOG.error("run_broken_off", run_id=run_id, job_id=job_id, error=described(exc))
                 await self.submit(run_id, after_s=self._heartbeat_s)
