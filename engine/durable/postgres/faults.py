@@ -45,6 +45,8 @@ def _told(exc: psycopg.Error, address: Address) -> tuple[str, str]:
             return f"{store} was stopped: {line}", "runs go on when it is back"
         case "55P03":
             return f"{store} is blocked: another session holds a lock", "see pg_stat_activity and pg_locks"
+        case "42P01" | "42703" | "3F000":
+            return f"{store} has no tables, or those of an older release: {line}", "engine store migrate brings it up"
         case "42501":
             return f"{store}: {line}", f"grant user {address.user!r} the right, or give the store another user"
         case "26000" | "42P05" | "08P01":

@@ -138,6 +138,12 @@ CREATE VIEW {s}.history AS
 STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1),)
 VERSION = len(STEPS)
 
+# A query of the catalogue, not to_regclass: that one answers from a cache that may be older than a lock just got.
+_FOUND = """
+SELECT true FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = 'schema_version'
+"""
+
 
 async def migrate(database: Database) -> Migrated:
     """Bring the schema to this release's; many processes may start at once.
@@ -164,9 +170,8 @@ async def version(database: Database) -> int:
 
 
 async def _version(connection: Connection, database: Database) -> int:
-    table = f"{database.address.quoted}.schema_version"
-    cursor = await connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-    if await cursor.fetchone() != (True,):
+    cursor = await connection.execute(_FOUND, (database.address.schema,))
+    if await cursor.fetchone() is None:
         return 0
     cursor = await connection.execute(database.sql("SELECT max(version), max(oldest) FROM {s}.schema_version"))
     found, oldest = (await cursor.fetchone()) or (0, 0)

@@ -1,0 +1,120 @@
+"""Looking after a shared store."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.durable.postgres.store import PostgresStore
+from schemas.errors import NotFoundError, StoreError
+from schemas.events import RunEnded, StepEnded
+from schemas.result import ArtifactRef, StepResult
+from tests.durable.contract import FIRST, text
+
+pytestmark = pytest.mark.anyio
+
+
+async def run(store: PostgresStore, run_id: str, data: bytes, *, ended: bool = True) -> str:
+    """A run with an artifact."""
+    digest = await store.put_artifact(data)
+    ref = ArtifactRef(sha256=digest, size_bytes=len(data), preview="")
+    await store.append(run_id, 0, [FIRST, StepEnded(step_id="1", result=StepResult(status="done", artifact=ref))])
+    if ended:
+        await store.append(run_id, 2, [RunEnded(status="completed")])
+    return digest
+
+
+@pytest.fixture
+async def filled(store: PostgresStore) -> PostgresStore:
+    """Two ended runs that share an artifact, and one that goes on."""
+    await run(store, "a", b"shared")
+    await run(store, "b", b"shared")
+    await run(store, "open", b"own", ended=False)
+    await store.put_live("open", [text("so far", 0)])
+    await store.database.fetch("UPDATE {s}.artifacts SET touched_at = touched_at - 7200")
+    return store
+
+
+async def faults(store: PostgresStore) -> list[tuple[str, str]]:
+    """What is wrong, in short; that the server of tests does not fsync is known."""
+    return [(fault.code, fault.run_id) for fault in await store.check() if fault.code != "server"]
+
+
+async def test_a_sound_store_has_no_faults(filled: PostgresStore) -> None:
+    """Nothing is wrong with what the store itself wrote; a server that does not fsync is named."""
+    assert await faults(filled) == []
+    assert "server" in {fault.code for fault in await filled.check()}
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE {s}.runs SET head = 9 WHERE id = 'open'", ("head", "open")),
+        ("DELETE FROM {s}.events WHERE run = 1 AND seq = 2", ("gap", "a")),
+        ("UPDATE {s}.runs SET status = 'failed' WHERE id = 'open'", ("summary", "open")),
+        ("UPDATE {s}.events SET body = '{' WHERE run = 3 AND seq = 2", ("unreadable", "open")),
+        ("UPDATE {s}.events SET kind = 'step_flown' WHERE run = 3 AND seq = 2", ("unreadable", "open")),
+        ("DELETE FROM {s}.artifacts WHERE length(data) = 3", ("missing_artifact", "open")),
+        ("UPDATE {s}.artifacts SET data = 'x' WHERE length(data) = 3", ("damaged", "")),
+        ("DELETE FROM {s}.runs WHERE id = 'a'", ("stray", "")),
+    ],
+)
+async def test_each_fault_is_named(filled: PostgresStore, statement: str, found: tuple[str, str]) -> None:
+    """What somebody changed by hand is found, and named with its run."""
+    await filled.database.fetch(statement)
+    assert found in await faults(filled)
+
+
+async def test_artifacts_go_with_their_last_run(filled: PostgresStore) -> None:
+    """A deleted run takes its artifacts with it, but for those that another run refers to."""
+    shared, own = await filled.put_artifact(b"shared"), await filled.put_artifact(b"own")
+    await filled.database.fetch("UPDATE {s}.artifacts SET touched_at = touched_at - 7200")
+    await filled.delete("a")
+    await filled.delete("open")
+    assert await filled.get_artifact(shared) == b"shared"
+    with pytest.raises(NotFoundError):
+        await filled.get_artifact(own)
+
+
+async def test_an_artifact_in_the_making_stays(filled: PostgresStore) -> None:
+    """What was just put, and no event refers to yet, is not collected; an hour later it is."""
+    digest = await filled.put_artifact(b"new")
+    assert (await filled.prune()).artifacts == 0
+    await filled.database.fetch("UPDATE {s}.artifacts SET touched_at = touched_at - 7200")
+    assert await faults(filled) == [("orphaned_artifact", "")]
+    assert (await filled.prune(dry_run=True)).artifacts == 1
+    done = await filled.prune()
+    assert (done.artifacts, done.artifact_bytes) == (1, 3)
+    with pytest.raises(NotFoundError):
+        await filled.get_artifact(digest)
+
+
+async def test_old_runs_go(filled: PostgresStore) -> None:
+    """A prune removes ended runs by age, oldest first; runs that go on stay, however old."""
+    await filled.database.fetch("UPDATE {s}.runs SET updated_at = updated_at - 100 WHERE id <> 'b'")
+    told = await filled.prune(older_than_s=50, dry_run=True)
+    assert (told.runs, told.dry_run, len(await filled.runs())) == (("a",), True, 3)
+    done = await filled.prune(older_than_s=50)
+    assert (done.runs, done.events, done.artifacts) == (("a",), 3, 0)
+    assert await filled.runs() == ["b", "open"]
+    assert (await filled.prune(keep_bytes=0)).runs == ("b",)
+    assert await filled.runs() == ["open"]
+    assert await faults(filled) == []
+
+
+async def test_what_is_in_it(filled: PostgresStore) -> None:
+    """The figures say what there is and what it takes."""
+    figures = await filled.stats()
+    assert (figures.runs, figures.events) == ({"completed": 2, "queued": 1}, 8)
+    assert (figures.artifacts, figures.artifact_bytes) == (2, 9)
+    assert figures.kinds["run_started"].count == 3
+    assert figures.size_bytes > 100_000
+    assert figures.oldest_at is not None
+    assert "s3cret" not in figures.where
+
+
+async def test_a_backup_is_the_servers(filled: PostgresStore) -> None:
+    """A backup names the command of Postgres that makes one, without the password."""
+    with pytest.raises(StoreError) as caught:
+        await filled.backup("/tmp/copy of monday")
+    assert caught.value.hint.startswith("pg_dump --schema=engine --format=custom --file='/tmp/copy of monday' ")
+    assert "s3cret" not in caught.value.hint
