@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import anyio
+import structlog
 
 from engine.durable.statistics import ToolStatistics
 from engine.metering import used_by
@@ -29,22 +29,20 @@ from schemas.tool import ToolSpec
 
 
 async def learn(log: RunLog, run_id: str, statistics: ToolStatistics | None, cache: PlanCache | None) -> None:
-    """Take in what an ended run teaches. That it could not be read again is no fault of the run."""
+    """Take in what an ended run teaches. That the store fails then is no fault of the run."""
     if statistics is None and cache is None:
         return
     try:
         records = await log.load(run_id)
-    except StoreError:
-        return
-    if statistics is not None:
-        statistics.learn(records)
-        if statistics.unsaved:
-            await anyio.to_thread.run_sync(statistics.save)
-    if cache is not None:
-        await anyio.to_thread.run_sync(_keep_plan, cache, records)
+        if statistics is not None:
+            await statistics.learn(records)
+        if cache is not None:
+            await _keep_plan(cache, records)
+    except StoreError as exc:
+        structlog.get_logger().info("what a run teaches cannot be kept", run_id=run_id, error=exc.message)
 
 
-def _keep_plan(cache: PlanCache, records: Sequence[LoggedRecord]) -> None:
+async def _keep_plan(cache: PlanCache, records: Sequence[LoggedRecord]) -> None:
     """Keep the plan of a run that came out whole with its first plan; forget one that did not serve again."""
     events = [record.event for record in records]
     started, ended = events[0], events[-1]
@@ -54,15 +52,17 @@ def _keep_plan(cache: PlanCache, records: Sequence[LoggedRecord]) -> None:
     whole = ended.status == "completed" and not any(map(_changed, events))
     tools = _shown(started, first)
     if not any(map(_used_again, events)):
-        _keep_whole(cache, started.task, tools, events if whole else ())
-    elif not whole and ended.status != "cancelled":
-        cache.drop(started.task, tools)
+        await _keep_whole(cache, started.task, tools, events if whole else ())
+    elif whole:
+        await cache.served(started.task, tools)
+    elif ended.status != "cancelled":
+        await cache.drop(started.task, tools)
 
 
-def _keep_whole(cache: PlanCache, task: str, tools: Sequence[ToolSpec], events: Sequence[LoggedEvent]) -> None:
+async def _keep_whole(cache: PlanCache, task: str, tools: Sequence[ToolSpec], events: Sequence[LoggedEvent]) -> None:
     plan = next((event.plan for event in events if isinstance(event, PlanAccepted)), None)
     if plan is not None and plan.steps:
-        cache.keep(task, plan, tools, *_planned_for(events))
+        await cache.keep(task, plan, tools, *_planned_for(events))
 
 
 def _used_again(event: LoggedEvent) -> bool:

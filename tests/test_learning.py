@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.api import Engine
+from engine.durable.notes import MemoryNotes
 from engine.planner.cache import PlanCache
 from engine.testing import FakeTool, ScriptedProvider, scripted_engine
 from schemas.errors import ToolFailedError
@@ -20,7 +21,7 @@ def caching(*replies: Any, does: Any = "sunny") -> tuple[Engine, ScriptedProvide
     provider = ScriptedProvider([*replies])
     weather = FakeTool("weather", does, input_schema=CITY)
     engine = scripted_engine(provider, tools=[weather])
-    engine.plan_cache = PlanCache()
+    engine.plan_cache = PlanCache(MemoryNotes())
     return engine, provider, weather
 
 
@@ -67,7 +68,7 @@ async def test_a_plan_that_fails_when_used_again_is_dropped() -> None:
     assert hit.plan is not None
     assert (status, len(provider.requests)) == ("completed", 2)
     assert engine.plan_cache is not None
-    assert engine.plan_cache.find("weather in Oslo", list(engine.tools.specs().values()))[0] is None
+    assert (await engine.plan_cache.find("weather in Oslo", list(engine.tools.specs().values())))[0] is None
 
 
 async def test_a_cached_plan_is_shown_before_it_runs() -> None:

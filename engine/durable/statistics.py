@@ -1,8 +1,8 @@
 """What calls of each tool took, kept over runs: for estimates, and for which of two ready steps goes first.
 
 The last few hundred observations of a tool are kept as they are, so median and 95th percentile are exact and follow
-a tool that becomes slower. In a file they are lines that are only ever appended, one write a run: several processes
-may share it, and a line cut short by a crash costs nothing but itself.
+a tool that becomes slower. They are notes of the store, one line a run and tool: whoever shares the store learns from
+every run, wherever it was driven.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import statistics
 from collections import deque
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import structlog
 
+from engine.durable.notes import MemoryNotes
+from schemas.errors import StoreError
 from schemas.events import LoggedRecord, ModelCalled, RunStarted, StepEnded, StepStarted
+from schemas.protocols import Notes
 from schemas.tool import ToolSpec
 
+KIND = "observations"
 KEPT_CALLS = 256
-_COMPACT_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,20 @@ class _Kept:
 class ToolStatistics:
     """Observations by tool; a tool whose description or arguments change is another tool.
 
+    Nothing is read before ``refresh``; what was read is kept, so that asking waits for nothing.
+
     Args:
-        path: A file they are kept in over runs; None keeps them as long as the process lives. A file that cannot be
-            read or written is said once in the log, and never fails a run.
+        notes: Where they are kept; None keeps them as long as this object lives.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, notes: Notes | None = None) -> None:
+        self._notes: Notes = MemoryNotes() if notes is None else notes
+        self._position = 0
         self._tools: dict[str, _Kept] = {}
-        self._loaded = path is None
-        self._unsaved: list[Call] = []
         self._keys: dict[tuple[str, str, int], tuple[object, str]] = {}
 
     def observed(self, spec: ToolSpec) -> Observed | None:
         """Return what calls of a tool took, or None when none was seen."""
-        self._load()
         kept = self._tools.get(self._key(spec))
         if kept is None or not kept.seconds:
             return None
@@ -105,32 +104,32 @@ class ToolStatistics:
         """Return the tools with ``expected_s`` and ``expected_usd`` as observed; a declared guess stands until then."""
         return {name: self._expecting(spec) for name, spec in specs.items()}
 
-    def learn(self, records: Iterable[LoggedRecord]) -> None:
-        """Take in the calls of a run that came to a result."""
-        self._load()
-        for call in self._calls(records):
-            self._tools.setdefault(call.tool, _Kept()).add(call.seconds, call.usd)
-            if self._path is not None:
-                self._unsaved.append(call)
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether something was learned that is not in the file yet."""
-        return bool(self._unsaved)
-
-    def save(self) -> None:
-        """Append what was learned to the file."""
-        calls, self._unsaved = self._unsaved, []
-        if self._path is None or not calls:
-            return
+    async def refresh(self) -> None:
+        """Read what was noted since the last time, by anybody. A store that cannot be read teaches nothing."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            _append(self._path, calls)
-            if self._path.stat().st_size > _COMPACT_BYTES:
-                self._compact(self._path)
-        except OSError as exc:
-            structlog.get_logger().info("what tools took cannot be kept", path=str(self._path), error=str(exc))
-            self._path = None
+            found = await self._notes.load(KIND, after=self._position)
+        except StoreError as exc:
+            structlog.get_logger().info("what tools took cannot be read", error=exc.message)
+            return
+        for note in found:
+            if note.position > self._position:  # two may read at once
+                self._position = note.position
+                for seconds, usd in _read(note.line):
+                    self._tools.setdefault(note.key, _Kept()).add(seconds, usd)
+
+    async def learn(self, records: Iterable[LoggedRecord]) -> None:
+        """Note the calls of a run that came to a result.
+
+        Raises:
+            StoreError: They cannot be kept.
+        """
+        by_tool: dict[str, list[Call]] = {}
+        for call in self._calls(records):
+            by_tool.setdefault(call.tool, []).append(call)
+        if by_tool:
+            lines = [(tool, _line(calls[-KEPT_CALLS:])) for tool, calls in by_tool.items()]
+            await self._notes.add(KIND, lines, keep=KEPT_CALLS)
+            await self.refresh()
 
     def _expecting(self, spec: ToolSpec) -> ToolSpec:
         found = self.observed(spec)
@@ -164,26 +163,6 @@ class ToolStatistics:
             elif isinstance(event, RunStarted):
                 keys = {spec.name: self._key(spec) for spec in event.tools}
 
-    def _load(self) -> None:
-        if self._loaded or self._path is None:
-            return
-        self._loaded = True
-        with suppress(OSError):
-            for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-                for call in _read(line):
-                    self._tools.setdefault(call.tool, _Kept()).add(call.seconds, call.usd)
-
-    def _compact(self, path: Path) -> None:
-        """Write the file anew with what is still used; another process may lose its newest line to this."""
-        fresh = ToolStatistics(path)
-        fresh._load()
-        temporary = path.with_name(f"{path.name}.{os.getpid()}")
-        for key, kept in fresh._tools.items():
-            costs: list[float | None] = [*kept.usd]
-            costs = [None] * (len(kept.seconds) - len(costs)) + costs
-            _append(temporary, [Call(key, seconds, usd) for seconds, usd in zip(kept.seconds, costs, strict=True)])
-        temporary.replace(path)
-
 
 def tool_key(spec: ToolSpec) -> str:
     """Return what a tool is known by: its name, and a digest of its description and arguments."""
@@ -205,24 +184,16 @@ def _sum(before: float | None, more: float | None) -> float | None:
     return None if before is None or more is None else before + more
 
 
-def _append(path: Path, calls: Iterable[Call]) -> None:
-    by_tool: dict[str, list[Call]] = {}
-    for call in calls:
-        by_tool.setdefault(call.tool, []).append(call)
-    lines = [
-        json.dumps({"tool": tool, "seconds": [round(c.seconds, 6) for c in some], "usd": [c.usd for c in some]})
-        for tool, some in by_tool.items()
-    ]
-    with path.open("ab") as file:  # one write at the end of the file: lines of two processes never mix
-        file.write(("\n".join(lines) + "\n").encode())
+def _line(calls: Iterable[Call]) -> str:
+    calls = list(calls)
+    return json.dumps({"seconds": [round(call.seconds, 6) for call in calls], "usd": [call.usd for call in calls]})
 
 
-def _read(line: str) -> list[Call]:
-    """Return the calls of one line; none when it is no line of ours."""
+def _read(line: str) -> list[tuple[float, float | None]]:
+    """Return (seconds, USD) of the calls of one line; none when it is of another release."""
     try:
         found: Any = json.loads(line)
-        tool, seconds, usd = found["tool"], found["seconds"], found["usd"]
-        pairs = zip(cast("list[Any]", seconds), cast("list[Any]", usd), strict=True)
-        return [Call(str(tool), float(s), None if c is None else float(c)) for s, c in pairs]
+        pairs = zip(cast("list[Any]", found["seconds"]), cast("list[Any]", found["usd"]), strict=True)
+        return [(float(seconds), None if usd is None else float(usd)) for seconds, usd in pairs]
     except (ValueError, TypeError, KeyError, RecursionError):
         return []

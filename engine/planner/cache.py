@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, cast
 
-import structlog
 from pydantic import ValidationError
 
 from engine.dag.build import check_plan
 from engine.planner.pattern import Pattern, Slot, Template, alike, fill, pattern_of, template_of
+from schemas.errors import StoreError
 from schemas.plan import Plan
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanRequest
-from schemas.protocols import ModelClient, Planner
+from schemas.protocols import ModelClient, Notes, Planner
 from schemas.result import Usage
 from schemas.tool import ToolSpec
 
+KIND = "plans"
 KEPT_PLANS = 500
+_KEPT_LINES = 16
+_KEPT_ENTRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,81 +55,77 @@ class Entry:
 
 
 class PlanCache:
-    """Plans by kind of task and tools; the least recently used kind is dropped first.
+    """Plans by kind of task and tools; the kind that served longest ago is dropped first.
+
+    Nothing is held here: each look-up reads the lines of one kind, so that all who share the notes use each other's
+    plans at once. A line says what was kept or dropped; read in their order they give the same plans everywhere.
 
     Args:
-        path: A file that keeps them over processes; None keeps them as long as this one lives. A file that cannot
-            be read or written is said once in the log, and never fails a run.
+        notes: Where they are kept.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._kinds: OrderedDict[str, list[Entry]] | None = None
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
 
-    def find(self, task: str, tools: Iterable[ToolSpec]) -> tuple[Plan | None, Entry | None, str]:
+    async def find(self, task: str, tools: Iterable[ToolSpec]) -> tuple[Plan | None, Entry | None, str]:
         """Return (the plan for a task, the entry it is from, why there is none)."""
         specs = {spec.name: spec for spec in tools}
         pattern = pattern_of(task)
-        key = _key(pattern, specs.values())
-        entries = self._read().get(key)
+        try:
+            entries = await self._entries(_key(pattern, specs.values()))
+        except StoreError as exc:
+            return None, None, f"the kept plans cannot be read: {exc.message}"
         if not entries:
             return None, None, "no task of this kind was planned with these tools"
-        self._read().move_to_end(key)
         for entry in entries:
             plan = fill(entry.template, pattern.slots, task) if entry.fits(pattern.slots) else None
             if plan is not None and not check_plan(plan, specs):
                 return plan, entry, ""
         return None, None, "the plans of this kind of task do not fit its values"
 
-    def keep(self, task: str, plan: Plan, tools: Iterable[ToolSpec], usage: Usage, seconds: float) -> None:
-        """Keep a plan that worked, unless it may be true today only; a second of its shape proves the shape."""
+    async def keep(self, task: str, plan: Plan, tools: Iterable[ToolSpec], usage: Usage, seconds: float) -> None:
+        """Keep a plan that worked, unless it may be true today only; a second of its shape proves the shape.
+
+        Raises:
+            StoreError: It cannot be kept.
+        """
         specs = {spec.name: spec for spec in tools}
         pattern = pattern_of(task)
         template = template_of(plan, pattern, specs)
         if not template.lasting:
             return
-        entries = self._read().setdefault(_key(pattern, specs.values()), [])
+        key = _key(pattern, specs.values())
         entry = Entry(pattern.slots, template, template.explained, _unused(pattern, template), usage, seconds)
-        twins = [other for other in entries if other.slots != entry.slots and other.template.body == template.body]
-        if twins:
-            differing = {i for twin in twins for i, slot in enumerate(twin.slots) if slot != entry.slots[i]}
-            entry = replace(entry, proven=True, fixed=entry.fixed - differing)
-        entries[:] = [entry, *(other for other in entries if other.slots != entry.slots and other not in twins)][:8]
-        while len(self._read()) > KEPT_PLANS:
-            self._read().popitem(last=False)
-        self._write()
+        merged = _with(await self._entries(key), entry)[0]
+        await self._add(key, {"keep": _json(merged)})
 
-    def drop(self, task: str, tools: Iterable[ToolSpec]) -> None:
-        """Forget the plans that would serve a task: one of them did not work."""
+    async def served(self, task: str, tools: Iterable[ToolSpec]) -> None:
+        """Note that a plan served again, so that its kind is not the next to be dropped. Raises StoreError."""
         pattern = pattern_of(task)
         key = _key(pattern, tools)
-        left = [entry for entry in self._read().pop(key, []) if not entry.fits(pattern.slots)]
-        if left:
-            self._read()[key] = left
-        self._write()
+        entry = next((entry for entry in await self._entries(key) if entry.fits(pattern.slots)), None)
+        if entry is not None:
+            await self._add(key, {"keep": _json(entry)})
 
-    def _read(self) -> OrderedDict[str, list[Entry]]:
-        if self._kinds is None:
-            self._kinds = OrderedDict()
-            with suppress(OSError):
-                for line in self._path.read_text(encoding="utf-8").splitlines() if self._path else ():
-                    with suppress(ValueError, TypeError, KeyError, ValidationError):
-                        kind = json.loads(line)
-                        self._kinds[str(kind["key"])] = [_entry(one) for one in kind["entries"]]
-        return self._kinds
+    async def drop(self, task: str, tools: Iterable[ToolSpec]) -> None:
+        """Forget the plans that would serve a task: one of them did not work. Raises StoreError."""
+        pattern = pattern_of(task)
+        await self._add(_key(pattern, tools), {"drop": [[slot.kind, slot.value] for slot in pattern.slots]})
 
-    def _write(self) -> None:
-        if self._path is None:
-            return
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lines = [json.dumps({"key": key, "entries": [_json(e) for e in es]}) for key, es in self._read().items()]
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            fresh.replace(self._path)
-        except OSError as exc:
-            structlog.get_logger().warning("plans cannot be kept", path=str(self._path), error=str(exc))
-            self._path = None
+    async def _add(self, key: str, line: Mapping[str, Any]) -> None:
+        await self._notes.add(KIND, [(key, json.dumps(line))], keep=_KEPT_LINES, keys=KEPT_PLANS)
+
+    async def _entries(self, key: str) -> list[Entry]:
+        entries: list[Entry] = []
+        for note in await self._notes.load(KIND, key):
+            with suppress(ValueError, TypeError, KeyError, ValidationError):  # a line of another release
+                found = json.loads(note.line)
+                if "keep" in found:
+                    entries = _with(entries, _entry(found["keep"]))
+                else:
+                    slots = _slots(found["drop"])
+                    entries = [entry for entry in entries if not entry.fits(slots)]
+        return entries
 
 
 class CachingPlanner:
@@ -146,7 +143,7 @@ class CachingPlanner:
     async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
         """Yield what the cache said, then its plan, or what the planner writes. Raises as the planner does."""
         if request.history is None and request.mode == "plan":
-            plan, entry, reason = self._cache.find(request.task, request.tools)
+            plan, entry, reason = await self._cache.find(request.task, request.tools)
             if plan is not None and entry is not None and len(plan.steps) <= request.max_steps:
                 yield CacheLookup(plan=plan, saved=entry.usage, saved_s=entry.seconds)
                 yield PlanReady(plan=plan)
@@ -155,6 +152,16 @@ class CachingPlanner:
         async with aclosing(cast("AsyncGenerator[PlanDelta]", self._planner.plan(request, model))) as items:
             async for item in items:
                 yield item
+
+
+def _with(entries: Sequence[Entry], entry: Entry) -> list[Entry]:
+    """Return entries with one more in front; one of the same plan for other values proves what need not stay."""
+    twins = [other for other in entries if other.slots != entry.slots and other.template.body == entry.template.body]
+    if twins:
+        differing = {i for twin in twins for i, slot in enumerate(twin.slots) if slot != entry.slots[i]}
+        entry = replace(entry, proven=True, fixed=entry.fixed - differing)
+    others = (other for other in entries if other.slots != entry.slots and other not in twins)
+    return [entry, *others][:_KEPT_ENTRIES]
 
 
 def _unused(pattern: Pattern, template: Template) -> frozenset[int]:
@@ -188,10 +195,14 @@ def _json(entry: Entry) -> dict[str, Any]:
 def _entry(found: Mapping[str, Any]) -> Entry:
     template = Template(found["body"], frozenset(found["used"]), bool(found["explained"]))
     return Entry(
-        slots=tuple(Slot(str(kind), str(value)) for kind, value in found["slots"]),
+        slots=_slots(found["slots"]),
         template=template,
         proven=bool(found["proven"]),
         fixed=frozenset(found["fixed"]),
         usage=Usage.model_validate(found["usage"]),
         seconds=float(found["seconds"]),
     )
+
+
+def _slots(found: Iterable[Sequence[Any]]) -> tuple[Slot, ...]:
+    return tuple(Slot(str(kind), str(value)) for kind, value in found)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from engine.planner.cache import KEPT_PLANS, PlanCache
+from engine.durable.notes import MemoryNotes
+from engine.planner.cache import KEPT_PLANS, KIND, PlanCache
+from schemas.errors import StoreError
 from schemas.plan import Plan
 from schemas.result import Usage
+from schemas.runs import Note
 from schemas.tool import ToolSpec
 
 WEATHER = ToolSpec(
@@ -23,20 +26,24 @@ def plan(**arguments: Any) -> Plan:
 
 
 def found(cache: PlanCache, task: str, *tools: ToolSpec) -> dict[str, Any] | None:
-    there, _, _ = cache.find(task, tools or (WEATHER,))
+    there, _, _ = anyio.run(cache.find, task, tools or (WEATHER,))
     return there.steps[0].tool_input if there is not None else None
 
 
-def kept(task: str = "weather in Paris", path: Path | None = None, **arguments: Any) -> PlanCache:
-    cache = PlanCache(path)
-    cache.keep(task, plan(**arguments or {"city": "Paris"}), [WEATHER], USED, 2.0)
+def kept(task: str = "weather in Paris", notes: MemoryNotes | None = None, **arguments: Any) -> PlanCache:
+    cache = PlanCache(notes or MemoryNotes())
+    keep(cache, task, plan(**arguments or {"city": "Paris"}), seconds=2.0)
     return cache
+
+
+def keep(cache: PlanCache, task: str, worked: Plan, seconds: float = 1.0) -> None:
+    anyio.run(cache.keep, task, worked, [WEATHER], USED, seconds)
 
 
 def test_same_kind_other_values() -> None:
     """A task of the same kind gets the plan with its own values, and what writing it had cost."""
     cache = kept()
-    again, entry, reason = cache.find("Weather in Oslo?", [WEATHER])
+    again, entry, reason = anyio.run(cache.find, "Weather in Oslo?", [WEATHER])
     assert again is not None
     assert entry is not None
     assert (again.steps[0].tool_input, again.goal, reason) == ({"city": "Oslo"}, "Weather in Oslo?", "")
@@ -65,7 +72,7 @@ def test_what_the_planner_knew_serves_the_same_task_only() -> None:
 def test_what_may_be_true_today_only_is_not_kept(when: Any) -> None:
     """A day that the planner put in for "tomorrow" is another one tomorrow; a day of the task itself is no matter."""
     cache = kept("weather in Paris tomorrow", city="Paris", country=when)
-    cache.keep("weather in Oslo tomorrow", plan(city="Oslo", country=when), [WEATHER], USED, 1.0)
+    keep(cache, "weather in Oslo tomorrow", plan(city="Oslo", country=when))
     assert found(cache, "weather in Paris tomorrow") is None
     assert found(cache, "weather in Rome tomorrow") is None
     dated = kept("weather in Paris on 2026-11-22", city="Paris", country="2026-11-22")
@@ -75,10 +82,10 @@ def test_what_may_be_true_today_only_is_not_kept(when: Any) -> None:
 def test_a_second_example_proves_a_shape() -> None:
     """The same unexplained word for two cities does not depend on the city; another word for each does."""
     cache = kept(city="Paris", country="any")
-    cache.keep("weather in Oslo", plan(city="Oslo", country="any"), [WEATHER], USED, 1.0)
+    keep(cache, "weather in Oslo", plan(city="Oslo", country="any"))
     assert found(cache, "weather in Rome") == {"city": "Rome", "country": "any"}
     other = kept(city="Paris", country="France")
-    other.keep("weather in Oslo", plan(city="Oslo", country="Norway"), [WEATHER], USED, 1.0)
+    keep(other, "weather in Oslo", plan(city="Oslo", country="Norway"))
     assert found(other, "weather in Rome") is None
 
 
@@ -92,29 +99,52 @@ def test_a_value_the_plan_does_not_show_must_stay() -> None:
 def test_a_plan_that_failed_is_dropped() -> None:
     """What did not serve is not tried again."""
     cache = kept()
-    cache.drop("weather in Oslo", [WEATHER])
+    anyio.run(cache.drop, "weather in Oslo", [WEATHER])
     assert found(cache, "weather in Paris") is None
 
 
-def test_plans_outlive_the_process(tmp_path: Path) -> None:
-    """A file keeps them, a broken line costs only itself."""
-    path = tmp_path / "state" / "plans.jsonl"
-    kept(path=path)
-    path.write_text("{\nnull\n[]\n" + path.read_text() + '{"key": "k"}\n')
-    assert found(PlanCache(path), "weather in Oslo") == {"city": "Oslo"}
+def test_all_who_share_a_store_share_plans() -> None:
+    """What one process keeps, or drops, another finds so; lines of another release cost only themselves."""
+    notes = MemoryNotes()
+    kept(notes=notes)
+    (line,) = anyio.run(notes.load, KIND)
+    for broken in ("{", "null", "[]", "{}", '{"keep": {"slots": []}}', '{"drop": 1}'):
+        anyio.run(lambda broken=broken: notes.add(KIND, [(line.key, broken)], keep=99))
+    assert found(PlanCache(notes), "weather in Oslo") == {"city": "Oslo"}
+    anyio.run(PlanCache(notes).drop, "weather in Oslo", [WEATHER])
+    assert found(PlanCache(notes), "weather in Paris") is None
 
 
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """A file that cannot be written is no fault of a run."""
-    (tmp_path / "file").write_text("")
-    assert found(kept(path=tmp_path / "file" / "plans.jsonl"), "weather in Oslo") == {"city": "Oslo"}
+@pytest.mark.anyio
+async def test_two_examples_of_two_processes_prove_a_shape() -> None:
+    """Each saw one city only; together they show what does not depend on it."""
+    notes = MemoryNotes()
+    for city in ("Paris", "Oslo"):
+        await PlanCache(notes).keep(f"weather in {city}", plan(city=city, country="any"), [WEATHER], USED, 1.0)
+    there, _, _ = await PlanCache(notes).find("weather in Rome", [WEATHER])
+    assert there is not None
+    assert there.steps[0].tool_input == {"city": "Rome", "country": "any"}
 
 
-def test_the_oldest_kind_goes_first() -> None:
-    """There is a most of kinds; one that was used lately stays."""
-    cache = kept()
+@pytest.mark.anyio
+async def test_a_store_that_fails_is_a_miss() -> None:
+    """A store that cannot be read leads to the planner, and says why."""
+
+    class Gone(MemoryNotes):
+        async def load(self, kind: str, key: str | None = None, after: int = 0) -> list[Note]:
+            raise StoreError("the store is away")
+
+    assert (await PlanCache(Gone()).find("weather in Rome", [WEATHER]))[2].endswith("the store is away")
+
+
+@pytest.mark.anyio
+async def test_the_oldest_kind_goes_first() -> None:
+    """There is a most of kinds; one that served lately stays."""
+    cache = PlanCache(MemoryNotes())
+    await cache.keep("weather in Paris", plan(city="Paris"), [WEATHER], USED, 1.0)
     for number in range(KEPT_PLANS):
-        assert found(cache, "weather in Paris") is not None
-        cache.keep(f"task {'x' * (number + 1)}", plan(city="Paris"), [WEATHER], USED, 1.0)
-    assert found(cache, "weather in Paris") is not None
-    assert found(cache, "task x") is None
+        if number % 100 == 0:
+            await cache.served("weather in Paris", [WEATHER])
+        await cache.keep(f"task {'x' * (number + 1)}", plan(city="Paris"), [WEATHER], USED, 1.0)
+    assert (await cache.find("weather in Paris", [WEATHER]))[0] is not None
+    assert (await cache.find("task x", [WEATHER]))[0] is None
