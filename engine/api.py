@@ -97,6 +97,7 @@ class Engine(Driving):
         """
         async with self.servers.hosting(_ASKED):
             await self.servers.ready(_ASKED)
+            await self.refresh()
             return self.servers.states()
 
     def on(self, kind: str = "*") -> Callable[[H], H]:
@@ -191,6 +192,7 @@ class Engine(Driving):
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
         async with self.servers.hosting(run_id):
             await self.servers.ready(run_id)
+            await self.refresh()
             triage = Triage("plan", "asked for")
             return await self._planned(run_id, self.started(task, None, triage, None, limits, ""))
 
@@ -204,6 +206,7 @@ class Engine(Driving):
         found: list[Planned] = []
         _, request = planning.ask(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)
+        await self.ledger.close(f"run:{run_id}")
         last = found[-1].item
         if isinstance(last, EngineError):
             raise last

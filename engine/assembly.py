@@ -104,10 +104,10 @@ class Assembly:
         self.store: RunStore = _store(store, self.loaded)
         durability = self.settings.durability
         self.presence = Presence(self.store, kind, durability.driver_timeout_s)
-        self.ledger: Ledger = ledger or MemoryLedger()
+        self.ledger: Ledger = ledger or _ledger(self.store, self.presence)
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
-        self.statistics = statistics or _statistics(self.loaded)
-        self.plan_cache = plan_cache or _plan_cache(self.loaded)
+        self.statistics = statistics or ToolStatistics(self.store.notes)
+        self.plan_cache = plan_cache or _plan_cache(self.settings, self.store)
         limits = self.settings.limits
         self._planner: Planner = planner or LLMPlanner(
             max_repairs=limits.max_repairs, catalogue_tokens=limits.catalogue_tokens
@@ -191,6 +191,11 @@ class Assembly:
     def planner(self) -> Planner:
         """Writes plans; looks a first one up where plans are kept."""
         return self._planner if self.plan_cache is None else CachingPlanner(self._planner, self.plan_cache)
+
+    async def refresh(self) -> None:
+        """Read what other processes learned of the tools since the last time."""
+        if self.settings.statistics:
+            await self.statistics.refresh()
 
     def expecting(self) -> dict[str, ToolSpec]:
         """The declared tools, with the seconds and USD a call is expected to take as they were observed."""
@@ -326,16 +331,12 @@ def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
     return None if step is None or step.parent is not None else step.step.expected_output
 
 
-def _statistics(loaded: LoadedSettings) -> ToolStatistics:
-    kept = loaded.settings.statistics
-    return ToolStatistics(loaded.folder / Path(kept).expanduser() if isinstance(kept, str) else None)
+def _ledger(store: RunStore, presence: Presence) -> Ledger:
+    return store.ledger(lambda: presence.driver.id) or MemoryLedger()
 
 
-def _plan_cache(loaded: LoadedSettings) -> PlanCache | None:
-    kept = loaded.settings.plan_cache
-    if kept is False:
-        return None
-    return PlanCache(loaded.folder / Path(kept).expanduser() if isinstance(kept, str) else None)
+def _plan_cache(settings: Settings, store: RunStore) -> PlanCache | None:
+    return PlanCache(store.notes) if settings.plan_cache else None
 
 
 def _load(config: Config, environ: Mapping[str, str]) -> LoadedSettings:

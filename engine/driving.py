@@ -194,6 +194,7 @@ class Driving(Assembly):
         with self.presence.taking(run_id):
             async with self.servers.hosting(run_id):
                 await self.servers.ready(run_id)
+                await self.refresh()
                 yield
 
     async def _begin(self, run_id: str, asked: _Asked, driver: str) -> _Begun:

@@ -132,11 +132,11 @@ class RunStore(RunLog, Protocol):
         """
         ...
 
-    def ledger(self, owner: str = "") -> Ledger | None:
+    def ledger(self, owner: Callable[[], str] = str) -> Ledger | None:
         """Return the budgets that this store keeps for everybody who opens it; None: it keeps none (memory).
 
         Args:
-            owner: Who reserves by it (``Driver.id``), for people who look.
+            owner: Says who reserves by it now (``Driver.id``), for people who look.
         """
         ...
 

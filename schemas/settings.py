@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
@@ -351,16 +351,6 @@ class Workers(Record):
     grace_s: float = Field(default=25.0, ge=0, le=3_600)
 
 
-def _kept_file(name: str) -> str:
-    """A misspelt true would otherwise become a file of that name."""
-    if not name.endswith(".jsonl"):
-        raise ValueError("a file whose name ends in .jsonl")
-    return name
-
-
-KeptFile = Annotated[str, AfterValidator(_kept_file), Field(json_schema_extra={"pattern": r"\.jsonl$"})]
-
-
 class Durability(Record):
     """How runs outlive the processes that drive them.
 
@@ -393,8 +383,8 @@ class Settings(Record):
     approvals: Approvals = Approvals()
     telemetry: Telemetry = Telemetry()
     workspace: str | None = None
-    statistics: bool | KeptFile = True
-    plan_cache: bool | KeptFile = False
+    statistics: bool = True
+    plan_cache: bool = False
     run_python: PythonSettings = PythonSettings()
     fetch_url: FetchSettings | None = None
     store: str | StoreSettings | None = None

@@ -8,21 +8,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-from platformdirs import user_state_path
 
 from engine.api import Engine
 from engine.cli.failure import error_line
 from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
-from engine.durable.statistics import ToolStatistics
-from engine.planner.cache import PlanCache
 from engine.telemetry import setup_logging, setup_tracing
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError
-from schemas.settings import Settings, Telemetry
+from schemas.settings import Telemetry
 
 _PATIENCE_S = 3.0
-_STATE = user_state_path("plan-engine", appauthor=False)
 
 
 def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bool = False) -> LoadedSettings:
@@ -54,25 +50,13 @@ async def session(found: LoadedSettings) -> AsyncGenerator[Engine]:
     stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
     try:
         try:
-            engine = Engine(found, statistics=_statistics(found.settings), plan_cache=_plan_cache(found.settings))
+            engine = Engine(found)
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:
             yield engine
     finally:
         stop_tracing()
-
-
-def _statistics(settings: Settings) -> ToolStatistics | None:
-    """What tools took, kept in the state folder of the platform unless the settings say otherwise."""
-    if settings.statistics is not True:
-        return None
-    return ToolStatistics(_STATE / "tools.jsonl")
-
-
-def _plan_cache(settings: Settings) -> PlanCache | None:
-    """Plans that worked, kept there too where the settings ask for it without naming a file."""
-    return PlanCache(_STATE / "plans.jsonl") if settings.plan_cache is True else None
 
 
 async def connected(engine: Engine) -> list[ServerState]:

@@ -47,7 +47,7 @@ class _LaterStore(_Later):
                 await store.aclose()
         return self._store
 
-    def ledger(self, owner: str = "") -> Ledger:
+    def ledger(self, owner: Callable[[], str] = str) -> Ledger:
         """Return the store's budgets."""
 
         async def get() -> Ledger | None:

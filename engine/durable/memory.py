@@ -160,7 +160,7 @@ class MemoryLog:
         while len((run := self._run(run_id)).records) <= seq and len(run.live) <= after:
             await _moved(run)
 
-    def ledger(self, owner: str = "") -> None:
+    def ledger(self, owner: Callable[[], str] = str) -> None:
         """Budgets are the process's own (``gateway.budget.MemoryLedger``): there is nobody to share them with."""
 
     @property

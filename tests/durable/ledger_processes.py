@@ -57,7 +57,7 @@ def race(store: str, processes: int, *, deaths: int = 0) -> tuple[list[Report], 
 def _spend(store: str, number: int, dies: bool, start: Any, reports: Any) -> None:
     async def main() -> Report:
         opened = await open_store(store)
-        ledger = opened.ledger(f"process {number}")
+        ledger = opened.ledger(lambda: f"process {number}")
         assert ledger is not None
         await ledger.accounts("nothing")  # opened
         start.wait(timeout=60)
@@ -91,7 +91,7 @@ async def _until_refused(ledger: Ledger, chance: random.Random, number: int, rep
 
 async def _open(store: str, processes: int) -> None:
     opened = await open_store(store)
-    ledger = opened.ledger("test")
+    ledger = opened.ledger()
     assert ledger is not None
     await ledger.open(SHARED, {"tokens": LIMIT})
     for number in range(processes):
@@ -101,7 +101,7 @@ async def _open(store: str, processes: int) -> None:
 
 async def _accounts(store: str) -> dict[str, Account]:
     opened = await open_store(store)
-    ledger = opened.ledger("test")
+    ledger = opened.ledger()
     assert ledger is not None
     found = {f"{account.scope} {account.measure}": account for account in await ledger.accounts()}
     await opened.aclose()

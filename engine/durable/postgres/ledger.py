@@ -143,11 +143,13 @@ class PostgresLedger:
 
     Args:
         database: The store's connections.
-        owner: Who reserves by it, for people who look.
+        owner: Says who reserves by it, for people who look.
         clock: Gives Unix time in seconds; the server's own when left out.
     """
 
-    def __init__(self, database: Database, owner: str = "", clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, database: Database, owner: Callable[[], str] = str, clock: Callable[[], float] | None = None
+    ) -> None:
         self._database = database
         self._owner = owner
         self._clock = clock
@@ -203,7 +205,7 @@ class PostgresLedger:
             measures=list(asked),
             amounts=list(asked.values()),
             use_kept=use_kept,
-            owner=self._owner,
+            owner=self._owner(),
             lease=lease_s,
         )
         covered, count, *_ = rows[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 
@@ -214,7 +214,7 @@ class PostgresStore(Care):
 
     # ------------------------------------------------------------------ budgets, and what was learned
 
-    def ledger(self, owner: str = "") -> PostgresLedger:
+    def ledger(self, owner: Callable[[], str] = str) -> PostgresLedger:
         """Return the budgets in the database, for all who share it."""
         return PostgresLedger(self.database, owner)
 

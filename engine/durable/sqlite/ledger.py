@@ -49,11 +49,11 @@ class SqliteLedger:
 
     Args:
         store: Writes to the file.
-        owner: Who reserves by it, for people who look.
+        owner: Says who reserves by it, for people who look.
         clock: Gives Unix time in seconds.
     """
 
-    def __init__(self, store: Writing, owner: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Writing, owner: Callable[[], str] = str, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._owner = owner
         self._clock = clock
@@ -114,7 +114,7 @@ class SqliteLedger:
                 purse.roll(now)
             held = hold_all(purses, asked, use_kept)
             _save(db, purses)
-            _keep(db, name, held, self._owner, None if lease_s is None else now + lease_s)
+            _keep(db, name, held, self._owner(), None if lease_s is None else now + lease_s)
             return name if held or known else ""
 
         return await self._store.write(work)

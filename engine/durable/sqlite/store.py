@@ -193,7 +193,7 @@ class SqliteStore(Keeping):
 
     # ------------------------------------------------------------------ budgets, and what was learned
 
-    def ledger(self, owner: str = "") -> SqliteLedger:
+    def ledger(self, owner: Callable[[], str] = str) -> SqliteLedger:
         """Return the budgets in the file, for all who share it."""
         return SqliteLedger(self, owner)
 

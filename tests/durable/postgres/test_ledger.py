@@ -29,14 +29,14 @@ class TestPostgresLedger(SharedLedgerContract):
     @pytest.fixture
     def ledger(self, store: PostgresStore, clock: Settable) -> Ledger:
         """An empty ledger."""
-        return PostgresLedger(store.database, "one", clock)
+        return PostgresLedger(store.database, lambda: "one", clock)
 
     @pytest.fixture
     async def other(self, ledger: Ledger, postgres_url: str, clock: Settable) -> AsyncGenerator[Ledger]:
         """The same budgets, as another machine has them."""
         del ledger  # opened first
         store = await PostgresStore.open(postgres_url)
-        yield PostgresLedger(store.database, "two", clock)
+        yield PostgresLedger(store.database, lambda: "two", clock)
         await store.aclose()
 
     async def test_a_deleted_run_leaves_no_account(self, ledger: Ledger, store: PostgresStore) -> None:
@@ -55,7 +55,7 @@ def test_any_moves_of_three_clients(moves: list[tuple[Any, ...]], postgres_url: 
     async def main() -> None:
         clock = Settable()
         stores = [await PostgresStore.open(postgres_url) for _ in range(3)]
-        clients = [PostgresLedger(store.database, str(number), clock) for number, store in enumerate(stores)]
+        clients = [PostgresLedger(store.database, clock=clock) for store in stores]
         for account in await clients[0].accounts():
             await clients[0].close(account.scope)
         await hold_to_model(clients, moves, clock, "", leases=True)

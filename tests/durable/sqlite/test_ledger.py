@@ -39,12 +39,12 @@ class TestSqliteLedger(SharedLedgerContract):
     @pytest.fixture
     def ledger(self, stores: list[SqliteStore], clock: Settable) -> Ledger:
         """An empty ledger."""
-        return SqliteLedger(stores[0], "one", clock)
+        return SqliteLedger(stores[0], lambda: "one", clock)
 
     @pytest.fixture
     def other(self, stores: list[SqliteStore], clock: Settable) -> Ledger:
         """The same budgets, as another process has them."""
-        return SqliteLedger(stores[1], "two", clock)
+        return SqliteLedger(stores[1], lambda: "two", clock)
 
     async def test_a_deleted_run_leaves_no_account(self, ledger: Ledger, stores: list[SqliteStore]) -> None:
         """With a run its budget goes."""
@@ -62,7 +62,7 @@ def test_any_moves_of_three_clients(moves: list[tuple[Any, ...]]) -> None:
     async def main(folder: str) -> None:
         clock = Settable()
         stores = [SqliteStore(Path(folder, "runs.db")) for _ in range(3)]
-        clients = [SqliteLedger(store, str(number), clock) for number, store in enumerate(stores)]
+        clients = [SqliteLedger(store, clock=clock) for store in stores]
         await hold_to_model(clients, moves, clock, "", leases=True)
         for store in stores:
             await store.aclose()
