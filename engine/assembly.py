@@ -25,6 +25,7 @@ from engine.executor.fill import LLMFiller
 from engine.executor.judge import LLMJudge
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
+from engine.following import Following
 from engine.hooks import Hook
 from engine.journal import Inbox
 from engine.judging import Judging
@@ -103,6 +104,7 @@ class Assembly:
         self._owns_store = store is None or isinstance(store, str)
         self.store: RunStore = _store(store, self.loaded)
         durability = self.settings.durability
+        self.following = Following(self.store)
         self.presence = Presence(self.store, kind, durability.driver_timeout_s)
         self.ledger: Ledger = ledger or _ledger(self.store, self.presence)
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
@@ -249,9 +251,9 @@ class Assembly:
         def new_state() -> RunState:
             return new_state_of(run_id, artifacts)
 
-        handle = DrivenRun(run_id, self.store, new_state, artifacts, lambda: inbox.put(Moved()))
+        handle = DrivenRun(run_id, self.following, new_state, artifacts, lambda: inbox.put(Moved()))
         calls = OpenCalls(lambda: inbox.put(Moved()))
-        model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls)
+        model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls, streams=lambda: loop.streams)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
         planning = self._planning(model, summaries)
         judging = Judging(lambda: loop.state, model, inbox.put, self._judge)

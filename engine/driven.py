@@ -10,11 +10,12 @@ import anyio
 
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
+from engine.following import Following
 from engine.handle import RunHandle, run_result
+from engine.streams import Cursor
 from schemas.errors import FencedError
 from schemas.events import LoggedRecord
 from schemas.live import LiveEvent, LiveText
-from schemas.protocols import RunLog
 from schemas.result import RunResult
 
 
@@ -55,22 +56,23 @@ class DrivenRun(RunHandle):
     """A run that this process drives. Should another driver take it over, it is shown from the store from then on.
 
     Args:
-        run_id, log, new_state, artifacts: As for RunHandle.
+        run_id, following, new_state, artifacts: As for RunHandle.
         moved: Called once something was written for the loop to look at.
     """
 
     def __init__(
         self,
         run_id: str,
-        log: RunLog,
+        following: Following,
         new_state: Callable[[], RunState],
         artifacts: Artifacts,
         moved: Callable[[], None],
     ) -> None:
-        super().__init__(run_id, log, new_state, artifacts)
+        super().__init__(run_id, following, new_state, artifacts)
         self._moved = moved
         self._feed = Feed()
         self._feeds = [self._feed]
+        self._tell: Callable[[LoggedRecord | LiveEvent], None] | None = None
         self._done = anyio.Event()
         self._failure: BaseException | None = None
         self._final: RunState | None = None
@@ -81,10 +83,16 @@ class DrivenRun(RunHandle):
         """Take what the loop publishes."""
         for feed in self._feeds:
             feed.put(item)
+        if self._tell is not None:
+            self._tell(item)
 
     def also(self, feed: Feed) -> None:
         """Hand everything to one more feed, from now on."""
         self._feeds.append(feed)
+
+    def tell(self, tell: Callable[[LoggedRecord | LiveEvent], None]) -> None:
+        """Hand everything to those who watch by ``Engine.attach``, in this process and in others, from now on."""
+        self._tell = tell
 
     def finish(self, state: RunState | None, failure: BaseException | None = None) -> None:
         """Take the end: the final state, or why there is none; a run that was taken over goes on elsewhere."""
@@ -110,14 +118,14 @@ class DrivenRun(RunHandle):
         """Wait until this process drives the run no longer."""
         await self._done.wait()
 
-    async def events(self, after: int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+    async def events(self, after: Cursor | int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
         """Yield the run's events and live text as they come, for one reader; ends with the run.
 
         Args:
             after: Begin with the written events beyond this number; by default with what this process does.
         """
-        seen = after or 0
-        for record in [] if after is None else await self._log.load(self.run_id, after):
+        seen = after.seq if isinstance(after, Cursor) else after or 0
+        for record in [] if after is None else await self._log.load(self.run_id, seen):
             seen = record.seq
             yield record
         async with aclosing(self._feed.__aiter__()) as items:

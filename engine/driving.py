@@ -182,7 +182,7 @@ class Driving(Assembly):
         Whether there is such a run shows when it is first asked for something (NotFoundError).
         """
         artifacts = Artifacts(self.store)
-        return RunHandle(run_id, self.store, lambda: new_state_of(run_id, artifacts), artifacts)
+        return RunHandle(run_id, self.following, lambda: new_state_of(run_id, artifacts), artifacts)
 
     @asynccontextmanager
     async def _here(self, run_id: str) -> AsyncGenerator[None]:
@@ -266,7 +266,9 @@ class Driving(Assembly):
 
     async def _drive(self, loop: Loop, handle: DrivenRun) -> None:
         try:
-            state = await loop.drive()
+            async with self.following.driving(loop.run_id, relayed=not self.presence.local) as tell:
+                handle.tell(tell)
+                state = await loop.drive()
             if state.ended is not None:
                 statistics = self.statistics if self.settings.statistics else None
                 await learn(self.store, loop.run_id, statistics, self.plan_cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Literal
 
 import anyio.lowlevel
@@ -11,7 +12,9 @@ from engine.dag.build import check_plan, plan_error
 from engine.dag.state import RunState
 from engine.dag.validate import faults
 from engine.durable.artifacts import Artifacts
+from engine.following import Following
 from engine.replanner.history import past_steps
+from engine.streams import Cursor
 from schemas.errors import ConflictError, NotFoundError, PlanSchemaError, StepRejectedError, ToolArgumentsError
 from schemas.events import (
     ApprovalAnswered,
@@ -20,11 +23,9 @@ from schemas.events import (
     GoalChanged,
     LoggedEvent,
     LoggedRecord,
-    RunEnded,
 )
 from schemas.live import LiveEvent
 from schemas.plan import Plan
-from schemas.protocols import RunLog
 from schemas.result import RunResult, StepResult
 
 Decision = Literal["approve", "reject", "edit", "done"]
@@ -38,32 +39,34 @@ class RunHandle:
 
     Args:
         run_id: Its id.
-        log: Where it lives.
+        following: Watches the runs of the store where it lives.
         new_state: Makes an empty state.
         artifacts: Its large results.
     """
 
-    def __init__(self, run_id: str, log: RunLog, new_state: Callable[[], RunState], artifacts: Artifacts) -> None:
+    def __init__(
+        self, run_id: str, following: Following, new_state: Callable[[], RunState], artifacts: Artifacts
+    ) -> None:
         self.run_id = run_id
-        self._log = log
+        self._following = following
+        self._log = following.store
         self._new_state = new_state
         self._artifacts = artifacts
 
-    async def events(self, after: int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
-        """Yield the run's events beyond a number (all by default), as they are written; ends with the run.
+    async def events(self, after: Cursor | int | None = None) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+        """Yield the run's events and live text from a place on (all by default), as they come; ends with the run.
+
+        Args:
+            after: The number of the last event that is known, or a cursor that holds how far its texts are known too.
 
         Raises:
             NotFoundError: There is no such run.
             StoreError: The store cannot be read.
         """
-        seen = after or 0
-        while True:
-            for record in await self._log.load(self.run_id, seen):
-                seen = record.seq
-                yield record
-                if isinstance(record.event, RunEnded):
-                    return
-            await self._log.wait(self.run_id, seen)
+        cursor = after if isinstance(after, Cursor) else Cursor(after or 0)
+        async with aclosing(self._following.follow(self.run_id, cursor)) as items:
+            async for item in items:
+                yield item
 
     async def done(self) -> None:
         """Wait for the run's end. Raises as ``events``."""

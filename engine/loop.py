@@ -104,9 +104,9 @@ class Loop:
         self.inbox = inbox
         self._parts = parts
         self._journal = Journal(parts.log, run_id, parts.new_state, parts.artifacts)
-        streams = Streams(lambda: self._journal.head, parts.publish)
-        self._drafting = Drafting(self._journal, parts.limits.similarity, streams)
-        self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, streams)
+        self.streams = Streams(lambda: self._journal.head, parts.publish)
+        self._drafting = Drafting(self._journal, parts.limits.similarity, self.streams)
+        self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, self.streams)
         self._then: Callable[[], None] = _nothing
         self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from engine.streams import Streams
 from gateway.gateway import CallContext, Gateway
-from schemas.errors import BudgetError, EngineError, RunCancelledError
+from schemas.errors import BudgetError, EngineError, ModelOutputError, RunCancelledError
 from schemas.events import BegunAnew, BudgetExhausted, LoggedEvent, ModelCalled
 from schemas.model import (
     Done,
@@ -28,6 +29,9 @@ from schemas.result import Usage
 
 _OPTIONAL = frozenset({"summarizer", "judge"})
 """Roles that a run can do without: a call of theirs that the budget does not cover is not made, and ends nothing."""
+
+_THINKERS = ("planner", "synthesizer")
+_STEP_ROLE = "executor"
 
 
 @dataclass(slots=True)
@@ -116,16 +120,18 @@ class RunModel:
         report: Callable[[LoggedEvent], None],
         step_id: str | None = None,
         open_calls: OpenCalls | None = None,
+        streams: Callable[[], Streams] | None = None,
     ) -> None:
         self._gateway = gateway
         self._run_id = run_id
         self._report = report
         self._step_id = step_id
         self._open = open_calls or OpenCalls()
+        self._streams = streams
 
     def for_step(self, step_id: str) -> RunModel:
         """Return the same client, counting to a step unless the call names another."""
-        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open)
+        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open, self._streams)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to."""
@@ -144,10 +150,12 @@ class RunModel:
         """
         call = _Call(request, role, step_id or self._step_id, revision)
         self._open.number += 1
+        self._show(call, Restart(reason="another call"))
         try:
             async with aclosing(self._gateway.stream(request, self._context(call))) as chunks:
                 async for chunk in chunks:
                     call.note(chunk)
+                    self._show(call, chunk)
                     if isinstance(chunk, Done):
                         self._made(call, chunk.response)
                     yield chunk
@@ -158,7 +166,13 @@ class RunModel:
     async def complete(
         self, request: ModelRequest, *, role: str, step_id: str | None = None, revision: int | None = None
     ) -> ModelResponse:
-        """Make one call and return the whole reply. Raises and cancels as ``stream``."""
+        """Make one call and return the whole reply. Raises and cancels as ``stream``.
+
+        Raises:
+            ModelOutputError: The reply has no end.
+        """
+        if self._streams is not None and role == _STEP_ROLE and not request.tools:
+            return await self._watched(request, role, step_id, revision)
         call = _Call(request, role, step_id or self._step_id, revision)
         self._open.number += 1
         try:
@@ -168,6 +182,32 @@ class RunModel:
             raise
         self._made(call, response)
         return response
+
+    async def _watched(
+        self, request: ModelRequest, role: str, step_id: str | None, revision: int | None
+    ) -> ModelResponse:
+        """Make a call of a step, whose text people may watch, and return the whole reply."""
+        replying = cast(
+            "AsyncGenerator[ModelChunk]", self.stream(request, role=role, step_id=step_id, revision=revision)
+        )
+        async with aclosing(replying) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Done):
+                    return chunk.response
+        raise ModelOutputError("the reply has no end")
+
+    def _show(self, call: _Call, chunk: ModelChunk) -> None:
+        """Publish what people may watch: what planner and synthesizer think, what a step's model writes."""
+        if self._streams is None:
+            return
+        thinks = call.role in _THINKERS and call.step_id is None
+        stream = "reasoning" if thinks else call.step_id if call.role == _STEP_ROLE else None
+        if stream is None:
+            return
+        if isinstance(chunk, Restart):
+            self._streams().reset(stream, chunk.reason)
+        elif isinstance(chunk, ReasoningDelta if thinks else TextDelta):
+            self._streams().text(stream, chunk.text)
 
     def _context(self, call: _Call) -> CallContext:
         return CallContext(

@@ -73,6 +73,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "psycopg_pool": ("engine.durable",),
     "procrastinate": ("engine.durable",),
     "starlette": ("engine.serve", "gateway.server"),
+    "uvicorn": ("engine.serve.server",),
     "aiohttp": ("gateway.upstream", "gateway.server"),
     "trio": ("benchmarks",),
     "tiktoken": ("benchmarks",),
@@ -93,7 +94,7 @@ PURE = {
     "engine.dag.state": ("anyio", "trio", "asyncio", "time", "datetime", "logging", "structlog", "random", "threading")
 }
 LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers", "engine.durable.opening")
-HEAVY = ("anthropic", "openai", "networkx", "duckdb", "fastapi", "mcp")
+HEAVY = ("anthropic", "openai", "networkx", "duckdb", "starlette", "uvicorn", "mcp")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,10 +13,12 @@ import pytest
 from engine.durable.memory import MemoryLog
 from engine.following import Following
 from engine.streams import GENERATIONS_AN_EVENT, Cursor, Streams
+from engine.testing import FakeTool, ScriptedProvider
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import NotFoundError, StoreError
 from schemas.events import Answer, LoggedEvent, LoggedRecord, PlanStarted, RunEnded, RunStarted
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
+from tests.runs import engine_of
 from tests.test_streams import Reader
 
 pytestmark = pytest.mark.anyio
@@ -195,6 +198,26 @@ async def test_a_store_that_is_away_for_a_while_is_waited_for(log: CountingLog) 
     async with aclosing(Following(log).follow("r")) as items:
         first = await anext(items)
     assert isinstance(first, LoggedRecord)
+
+
+async def test_a_run_is_watched_through_another_engine(tmp_path: Path) -> None:
+    """B60: whoever attaches to a run on the same store sees its events, and its answer while it is being written."""
+    url = f"sqlite:{tmp_path / 'runs.db'}"
+    provider = ScriptedProvider(lambda _: "words " * 100, chunk=6, token_s=0.01)
+    driving, watching = engine_of(FakeTool("look"), provider=provider, store=url), engine_of(store=url)
+    async with driving, watching:
+        run_id = await driving.submit("say something", mode="direct")
+        seen: list[LoggedRecord | LiveEvent] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(driving.drive, run_id)
+            async with aclosing(watching.attach(run_id).events()) as items:
+                async for item in items:
+                    seen.append(item)
+        numbers = [item.seq for item in seen if isinstance(item, LoggedRecord)]
+        text = "".join(item.text for item in seen if isinstance(item, LiveText) and item.stream == "answer")
+        assert numbers == list(range(1, (await driving.store.summary(run_id)).head + 1))
+    assert text
+    assert ("words " * 100).startswith(text)
 
 
 async def test_only_events_for_who_wants_no_text(log: CountingLog) -> None:

@@ -1,0 +1,125 @@
+"""A response that goes on as long as a run does: notices a client that left, says it is still there, ends cleanly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+import anyio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from engine.serve.frames import CONTENT_TYPES, KEEP_ALIVE, Form, failure_frame, farewell, frame
+from engine.streams import Cursor
+from schemas.errors import EngineError
+from schemas.events import LoggedRecord
+from schemas.live import LiveEvent
+
+STILL_HERE_S = 15.0
+STUCK_S = 60.0
+"""A client that takes nothing for this long is let go; it may come back where it was."""
+RETRY_MS = 1_000
+
+
+@dataclass
+class Leaving:
+    """Tells everything that takes long that the server is about to stop."""
+
+    event: anyio.Event
+
+    @property
+    def now(self) -> bool:
+        """Whether it is."""
+        return self.event.is_set()
+
+
+class RunStream(Response):
+    """Streams a run.
+
+    Args:
+        items: What to send.
+        cursor: Where the client stands.
+        form: As what.
+        leaving: Ends the stream early, with the advice to come back.
+        on_left: Called when the client went away before the end.
+    """
+
+    def __init__(
+        self,
+        items: AsyncGenerator[LoggedRecord | LiveEvent],
+        cursor: Cursor,
+        form: Form,
+        leaving: Leaving,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        on_left: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        super().__init__(status_code=status, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        self.headers.update({**(headers or {}), "content-type": f"{CONTENT_TYPES[form]}; charset=utf-8"})
+        del self.headers["content-length"]
+        self._items = items
+        self._cursor = cursor
+        self._form: Form = form
+        self._leaving = leaving
+        self._on_left = on_left
+        self._sending = anyio.Lock()
+        self._sent_at = 0.0
+        self._over = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
+        """Send the run until it ends, the client leaves, or the server does."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(_until_left, receive, group.cancel_scope)
+            group.start_soon(self._until_leaving, group.cancel_scope)
+            group.start_soon(self._say_still_here, send, group.cancel_scope)
+            with suppress(OSError, TimeoutError):  # the client is gone, or stuck
+                await self._stream(send)
+            group.cancel_scope.cancel()
+        if not self._over and not self._leaving.now and self._on_left is not None:
+            with anyio.CancelScope(shield=True):
+                await self._on_left()
+        with anyio.move_on_after(1):
+            await self._end(send)
+
+    async def _stream(self, send: Send) -> None:
+        head = b"retry: %d\n\n" % RETRY_MS if self._form == "sse" else b""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._send(send, head)
+        try:
+            async with aclosing(self._items) as items:
+                async for item in items:
+                    self._cursor.advance(item)
+                    await self._send(send, frame(item, self._cursor, self._form))
+        except EngineError as exc:  # the run was deleted, or the store is away: said as the last line
+            await self._send(send, failure_frame(exc, self._form))
+        self._over = True
+
+    async def _send(self, send: Send, body: bytes) -> None:
+        async with self._sending:
+            with anyio.fail_after(STUCK_S):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            self._sent_at = anyio.current_time()
+
+    async def _say_still_here(self, send: Send, scope: anyio.CancelScope) -> None:
+        with suppress(OSError, TimeoutError):
+            while True:
+                await anyio.sleep(STILL_HERE_S)
+                if anyio.current_time() - self._sent_at >= STILL_HERE_S:
+                    await self._send(send, KEEP_ALIVE[self._form])
+        scope.cancel()
+
+    async def _until_leaving(self, scope: anyio.CancelScope) -> None:
+        await self._leaving.event.wait()
+        scope.cancel()
+
+    async def _end(self, send: Send) -> None:
+        last = b"" if self._over else farewell(self._form, 2 * RETRY_MS)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
