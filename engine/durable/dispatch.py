@@ -318,8 +318,13 @@ async def _create_schema(connection: psycopg.AsyncConnection[Any], schema: str, 
 
 
 async def _prepared(connection: psycopg.AsyncConnection[Any], schema: str) -> bool:
-    found = await connection.execute("SELECT to_regclass(%s)", [f'"{schema}".procrastinate_jobs'])
-    return await found.fetchone() != (None,)
+    # Not to_regclass: it answers from a cache that may be older than a lock just got.
+    found = await connection.execute(
+        "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'procrastinate_jobs'",
+        [schema],
+    )
+    return found.rowcount > 0
 
 
 def _statements(address: Address) -> str:

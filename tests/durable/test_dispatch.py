@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from engine.durable.dispatch import PostgresDispatcher
+from engine.durable.dispatch import PostgresDispatcher, prepare
+from engine.durable.postgres.address import Address
 from engine.durable.postgres.store import PostgresStore
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import WorkerLostError
@@ -98,6 +99,13 @@ async def until_over(store: PostgresStore) -> None:
 def jobs(cluster: Cluster, url: str, what: str = "status, lock") -> list[tuple[object, ...]]:
     """The rows of the queue."""
     return cluster.execute(f"SELECT {what} FROM engine_dispatch_v1.procrastinate_jobs ORDER BY id", url)
+
+
+async def test_many_workers_start_at_once(store: PostgresStore, postgres_url: str) -> None:
+    """Eight workers that find no tables make them once."""
+    async with anyio.create_task_group() as group:
+        for _ in range(8):
+            group.start_soon(prepare, Address.read(postgres_url))
 
 
 async def test_a_submitted_run_is_driven_once(store: PostgresStore, postgres_url: str, cluster: Cluster) -> None:
