@@ -40,6 +40,7 @@
     │   ├── CostBudgetError
     │   └── TimeBudgetError
     ├── RunCancelledError
+    ├── RunParkedError           not over: it waits for an answer or a time, and nobody drives it meanwhile
     ├── StoreError
     └── WorkerLostError          a worker that others declared dead; start it again
 
@@ -386,6 +387,15 @@ class StoreError(EngineError):
     code = "store"
     exit_code = 10
     http_status = 503
+
+
+class RunParkedError(EngineError):
+    """The run is not over: it waits for an answer or a time, and nobody drives it meanwhile."""
+
+    code = "parked"
+    retryable = True
+    exit_code = 12
+    http_status = 202
 
 
 class WorkerLostError(EngineError):

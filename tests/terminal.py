@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cli.command import clean_environ
+from tests.cli.command import STATE, clean_environ
 
 HEIGHT = 50
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
@@ -36,7 +36,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**(clean_environ() if env is None else env), "TERM": "xterm", **more},
+            env={**(clean_environ(XDG_STATE_HOME=str(cwd / STATE)) if env is None else env), "TERM": "xterm", **more},
             start_new_session=True,
         )
         os.close(slave)

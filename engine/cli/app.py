@@ -81,7 +81,7 @@ def command(name: str, entries: Mapping[str, Entry] = COMMANDS) -> Any:
     """Import a command and return it; of a group nothing is imported."""
     entry = entries[name]
     if entry.inside is not None:
-        group = LazyGroup(name=name, help=entry.help, context_settings=_HELP)
+        group = LazyGroup(name=name, help=entry.help, rich_markup_mode=None, context_settings=_HELP)
         group.entries = entry.inside
         return group
     found: Any = get_command(load(entry.module).commands)

@@ -17,11 +17,13 @@ from engine.planner.formats.loading import load_plan
 from engine.sinks import Sink
 from engine.sinks.words import one_line, printable
 from schemas.errors import EngineError, NotFoundError, PlanError
-from schemas.events import ApprovalRequested
+from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
 
 NOBODY = "nobody is here to answer"
 BY = "terminal"
+_PROMPT = "  [y]es, [n]o (a reason may follow), [e]dit > "
+_IN_DOUBT = "  [d]one: it happened, [r]un it: it did not, [a]bort the run > "
 
 
 class Approver:
@@ -33,27 +35,40 @@ class Approver:
         console: Where questions are written.
         preview: Shows a plan: its graph, its steps, an estimate.
         here: Whether there is somebody; if not, every request is rejected with that reason.
+        parks: Where nobody is here, requests are left as they are: the run is parked until somebody answers.
     """
 
     def __init__(
-        self, run: RunHandle, sink: Sink, console: Console, preview: Callable[[Plan], str], *, here: bool
+        self,
+        run: RunHandle,
+        sink: Sink,
+        console: Console,
+        preview: Callable[[Plan], str],
+        *,
+        here: bool,
+        parks: bool = False,
     ) -> None:
         self._run = run
         self._sink = sink
         self._console = console
         self._preview = preview
         self._here = here
+        self._parks = parks
         self._open: dict[str, ApprovalRequested] = {}
         self._news = anyio.Event()
 
-    def on_requested(self, request: ApprovalRequested) -> None:
-        """Take a request; it is asked when those before it are answered."""
-        self._open[request.approval_id] = request
-        self._news.set()
+    def on_record(self, record: LoggedRecord) -> None:
+        """Take the run's next event; a request is asked when those before it are answered."""
+        self.recall(record)
+        if self._open:
+            self._news.set()
 
-    def on_answered(self, approval_id: str) -> None:
-        """Forget a request that was answered here or elsewhere."""
-        self._open.pop(approval_id, None)
+    def recall(self, record: LoggedRecord) -> None:
+        """Take an event from before: its request is asked once the run goes on, unless a later event answers it."""
+        if record.event.kind == "approval_requested":
+            self._open[record.event.approval_id] = record.event
+        elif record.event.kind == "approval_answered":
+            self._open.pop(record.event.approval_id, None)
 
     async def serve(self) -> None:
         """Ask for ever. Cancellation: a question on the terminal is left unanswered."""
@@ -67,7 +82,8 @@ class Approver:
 
     async def _settle(self, request: ApprovalRequested) -> None:
         if not self._here:
-            await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
+            if not self._parks:
+                await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
             return
         self._sink.pause()
         try:
@@ -90,8 +106,10 @@ class Approver:
             self._say(f"approval {request.approval_id}: run this plan?", "bold magenta")
             self._console.print(escape(printable(self._preview(request.plan))), highlight=False)
         else:
-            what = f"step {request.step_id} wants to call {request.tool} with"
-            self._say(f"approval {request.approval_id}: {what}", "bold magenta")
+            call = f"step {request.step_id} wants to call {request.tool} with"
+            if request.subject == "in_doubt":
+                call = f"step {request.step_id} was broken off, it may have happened or not: {request.tool} with"
+            self._say(f"approval {request.approval_id}: {call}", "bold magenta")
             shown = json.dumps(request.input or {}, indent=2, ensure_ascii=False)
             self._console.print(escape(printable(shown)), highlight=False, soft_wrap=True)
         if request.reason:
@@ -101,27 +119,50 @@ class Approver:
 
     async def _asked(self, request: ApprovalRequested) -> bool:
         """Ask once; return whether that settled it."""
-        line = await read_line("  [y]es, [n]o (a reason may follow), [e]dit > ")
+        settle, prompt, words = self._decided, _PROMPT, "yes, no or edit"
+        if request.subject == "in_doubt":
+            settle, prompt, words = self._cleared_up, _IN_DOUBT, "done, run or abort"
+        line = await read_line(prompt)
         if line is None:
             await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
             return True
         word, _, rest = line.strip().partition(" ")
         try:
-            match word.lower().rstrip(",:"):
-                case "y" | "yes":
-                    await self._run.approve(request.approval_id, by=BY)
-                case "n" | "no":
-                    await self._run.reject(request.approval_id, await _reason(rest), by=BY)
-                case "e" | "edit":
-                    await self._edited(request)
-                case _:
-                    self._say(f"please answer yes, no or edit for approval {request.approval_id}", "yellow")
-                    return False
+            if not await settle(request, word.lower().rstrip(",:"), rest):
+                self._say(f"please answer {words} for approval {request.approval_id}", "yellow")
+                return False
         except NotFoundError as exc:
             self._say(error_line(exc.message, exc.hint), "yellow")
         except EngineError as exc:
             self._say(error_line(exc.message, exc.hint), "yellow")
             return request.approval_id not in self._open
+        return True
+
+    async def _decided(self, request: ApprovalRequested, word: str, rest: str) -> bool:
+        """Answer about a step or a plan; return whether the word is an answer."""
+        match word:
+            case "y" | "yes":
+                await self._run.approve(request.approval_id, by=BY)
+            case "n" | "no":
+                await self._run.reject(request.approval_id, await _reason(rest), by=BY)
+            case "e" | "edit":
+                await self._edited(request)
+            case _:
+                return False
+        return True
+
+    async def _cleared_up(self, request: ApprovalRequested, word: str, rest: str) -> bool:
+        """Answer about a step that was broken off; return whether the word is an answer."""
+        match word:
+            case "d" | "done":
+                result = await read_line("  what it gave, as JSON (Enter for nothing) > ")
+                await self._run.answer(request.approval_id, "done", result=json_value(result), by=BY)
+            case "r" | "run":
+                await self._run.answer(request.approval_id, "approve", by=BY)
+            case "a" | "abort":
+                await self._run.answer(request.approval_id, "reject", reason=rest.strip(), by=BY)
+            case _:
+                return False
         return True
 
     async def _edited(self, request: ApprovalRequested) -> None:
@@ -141,6 +182,28 @@ class Approver:
 
     def _say(self, text: str, style: str) -> None:
         self._console.print(escape(one_line(text)), style=style, highlight=False, soft_wrap=True)
+
+
+def commands_for(request: ApprovalRequested, run_id: str, flags: str = "") -> list[str]:
+    """Return the commands that answer a request from elsewhere.
+
+    >>> commands_for(ApprovalRequested(approval_id="a1", subject="step"), "3f2a91bc04d1")[0]
+    'engine runs approve 3f2a91bc04d1 a1'
+    """
+    given = f"{run_id} {request.approval_id}"
+    if request.subject == "in_doubt":
+        return [f"engine runs answer {given} {word}{flags}" for word in ("done", "run", "abort")]
+    return [f"engine runs approve {given}{flags}", f'engine runs reject {given} --reason "…"{flags}']
+
+
+def json_value(text: str | None) -> Any:
+    """Return a JSON value, None for nothing. Raises PlanError for what is no JSON."""
+    if not (text or "").strip():
+        return None
+    try:
+        return json.loads(text or "")
+    except ValueError as exc:
+        raise PlanError(f"that is no JSON: {exc}", hint='text stands in quotes: "…"; nothing was answered') from None
 
 
 def plan_json(plan: Plan) -> str:

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli import options as given
-from engine.cli.drive import CANCELLED, heed_signals
 from engine.cli.session import loaded, run_async, session
+from engine.cli.signals import CANCELLED, heed_signals
 from engine.cli.terminal import moves_cursor
 from engine.comparison import SYSTEMS, Comparison, Measured, Options, markdown, systems_named
 from engine.comparison.compare import Rounds

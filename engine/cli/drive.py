@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from types import FrameType
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
 
 import anyio
 from rich.console import Console
 
-from engine.cli.approve import Approver
+from engine.api import Engine
+from engine.cli.approve import Approver, commands_for
 from engine.cli.failure import error_line
+from engine.cli.preview import preview
+from engine.cli.signals import CANCELLED, heed_signals
+from engine.cli.storage import Place
 from engine.cli.terminal import moves_cursor, somebody_is_here
-from engine.handle import RunHandle
+from engine.driven import DrivenRun
 from engine.sinks import AnswerWriter, JsonView, LineView, QuietView, Sink
 from engine.sinks.live import LiveView
+from engine.sinks.sentences import asked_text, parked_text
+from engine.sinks.words import one_line, shortened
+from schemas.driving import RunParked
 from schemas.errors import from_info
-from schemas.events import LoggedRecord
-from schemas.live import LiveEvent
+from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
+from schemas.protocols import RunStore
 from schemas.result import RunResult
 
-CANCELLED = 130
 ASKED = 11
+LONGEST_QUESTION = 120
 
 
 def make_sink(*, json: bool, quiet: bool) -> Sink:
@@ -41,46 +45,102 @@ def make_sink(*, json: bool, quiet: bool) -> Sink:
     return LineView(sys.stderr, answer)
 
 
-async def drive(opening: AbstractAsyncContextManager[RunHandle], sink: Sink, preview: Callable[[Plan], str]) -> int:
-    """Run to the end and return the exit code: 0 for an answer, 11 where the planner asks something instead.
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """From where a run is driven: the engine, and where the run lives.
+
+    Attributes:
+        engine: Drives it.
+        store: Where it lives.
+        place: Where that is.
+        json, quiet: How it is shown.
+    """
+
+    engine: Engine
+    store: RunStore
+    place: Place
+    json: bool = False
+    quiet: bool = False
+
+    @property
+    def parks(self) -> bool:
+        """Whether a run that waits for a person is let go: nobody is here to answer, and it can be gone on with."""
+        return False
+
+    def preview(self, plan: Plan) -> str:
+        """Return a plan as a person decides on it."""
+        return preview(plan, self.engine.tools.specs(), self.engine.estimate(plan))
+
+
+async def drive(seat: Seat, opening: AbstractAsyncContextManager[DrivenRun], *, known: int = 0) -> int:
+    """Drive a run to its end and return the exit code: 0 for an answer, 11 for a question back.
+
+    Args:
+        seat: From where.
+        opening: Begins or claims it.
+        known: Events that it had before; views count them and write nothing about them.
 
     Cancellation: Ctrl-C once cancels the run, which then ends with a partial answer; twice ends the program at once.
+    SIGTERM leaves a run that outlives this process as it is, to be resumed; any other is cancelled.
     """
-    async with opening as run:
-        try:
-            asked = await _watch(run, sink, preview)
-        finally:
-            sink.close()
-        return exit_code_of(await run.result(), asked=asked)
+    sink = make_sink(json=seat.json, quiet=seat.quiet)
+    try:
+        async with opening as run:
+            asked = await _watch(seat, run, sink, known)
+            result = await run.result()
+    finally:
+        sink.close()
+    return exit_code_of(result, asked=asked)
 
 
-async def _watch(run: RunHandle, sink: Sink, preview: Callable[[Plan], str]) -> bool:
+async def _watch(seat: Seat, run: DrivenRun, sink: Sink, known: int) -> bool:
     """Show a run to its end; return whether its answer is a question."""
     asked = False
     async with anyio.create_task_group() as group:
-        approver = Approver(run, sink, Console(stderr=True), preview, here=somebody_is_here())
-        group.start_soon(heed_signals, run.cancel)
+        here = somebody_is_here()
+        approver = Approver(run, sink, Console(stderr=True), seat.preview, here=here, parks=seat.parks)
+        group.start_soon(heed_signals, run.cancel, _leaver(seat, run.run_id, sink))
         group.start_soon(approver.serve)
-        async for item in run.events():
-            _hand_on(item, sink, approver)
-            asked = asked or (isinstance(item, LoggedRecord) and _asks(item))
+        async with aclosing(run.events(0 if known else None)) as items:
+            async for item in items:
+                if isinstance(item, LoggedRecord) and item.seq <= known:
+                    sink.recall(item)
+                    approver.recall(item)
+                elif isinstance(item, LoggedRecord):
+                    sink.on_record(item)
+                    approver.on_record(item)
+                    asked = asked or asks(item)
+                else:
+                    sink.on_live(item)
         group.cancel_scope.cancel()
     return asked
 
 
-def _asks(record: LoggedRecord) -> bool:
+def _leaver(seat: Seat, run_id: str, sink: Sink) -> Callable[[], None] | None:
+    """Return what leaves a run as it is; None where it would be lost."""
+    if not seat.place.durable:
+        return None
+
+    def leave() -> None:
+        sink.close()
+        print(f"left as it is; engine runs resume {run_id}{seat.place.flags} goes on", file=sys.stderr, flush=True)
+
+    return leave
+
+
+def parked_line(run_id: str, parked: RunParked, pending: Sequence[ApprovalRequested], flags: str = "") -> str:
+    """Return what a parked run waits for, and the command that answers it."""
+    if not pending:
+        return one_line(f"run {run_id} is {parked_text(parked)}; engine runs resume {run_id}{flags} goes on")
+    first, *more = pending
+    told = f"run {run_id} is parked: {shortened(asked_text(first), LONGEST_QUESTION)}"
+    rest = f" ({len(more)} more: engine runs show {run_id}{flags})" if more else ""
+    return f"{told}; to answer: {commands_for(first, run_id, flags)[0]}{rest}"
+
+
+def asks(record: LoggedRecord) -> bool:
+    """Whether an answer is a question back, or a refusal: nothing was answered."""
     return record.event.kind == "answer" and record.event.source in ("question", "refusal")
-
-
-def _hand_on(item: LoggedRecord | LiveEvent, sink: Sink, approver: Approver) -> None:
-    if not isinstance(item, LoggedRecord):
-        sink.on_live(item)
-        return
-    sink.on_record(item)
-    if item.event.kind == "approval_requested":
-        approver.on_requested(item.event)
-    elif item.event.kind == "approval_answered":
-        approver.on_answered(item.event.approval_id)
 
 
 def exit_code_of_end(records: Sequence[LoggedRecord]) -> int:
@@ -89,7 +149,7 @@ def exit_code_of_end(records: Sequence[LoggedRecord]) -> int:
     if end.kind != "run_ended":
         return 1
     ended = RunResult(run_id=records[-1].run_id, status=end.status, answer="", error=end.error)
-    return exit_code_of(ended, asked=any(map(_asks, records)))
+    return exit_code_of(ended, asked=any(map(asks, records)))
 
 
 def exit_code_of(result: RunResult, *, asked: bool = False) -> int:
@@ -109,60 +169,3 @@ def exit_code_of(result: RunResult, *, asked: bool = False) -> int:
     error = from_info(result.error)
     print(error_line(error.message, error.hint), file=sys.stderr)
     return error.exit_code
-
-
-async def heed_signals(cancel: Callable[[str], Awaitable[None]]) -> None:
-    """Cancel on the first signal; the next one ends the program, also while the loop is too busy to hear the first."""
-    if sys.platform == "win32" or not _in_main_thread():
-        return
-    interrupted = False
-    try:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _leave_at_second(signal.getsignal(number)))
-            async for received in signals:
-                interrupted = True
-                if sys.stderr.isatty():
-                    print("\ncancelling; Ctrl-C again leaves at once", file=sys.stderr)
-                await cancel("interrupted" if received == signal.SIGINT else "terminated")
-                await anyio.sleep_forever()
-    finally:
-        if interrupted:  # the second signal may come while the program is already on its way out
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, _leave)
-
-
-def _leave_at_second(
-    receive: Callable[[int, FrameType | None], object] | int | None,
-) -> Callable[[int, FrameType | None], None]:
-    """Return a handler that hands the first signal on and leaves at the next, which needs no event loop."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, _leave)
-        atexit.register(_heed_no_more)
-        if callable(receive):
-            receive(number, frame)
-
-    return handle
-
-
-def _heed_no_more() -> None:
-    """Let nothing change the exit code while the interpreter takes itself down: it gives signals their default back."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
-
-
-def _in_main_thread() -> bool:
-    try:
-        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGINT))
-    except ValueError:
-        return False
-    return True
-
-
-def _leave(_number: int, _frame: object) -> None:
-    """End the program at once: no cleanup but the cursor, which a live view may have hidden."""
-    if sys.stderr.isatty():
-        os.write(sys.stderr.fileno(), b"\x1b[?25h\n")
-    os._exit(CANCELLED)

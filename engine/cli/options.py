@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import json
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -18,8 +22,8 @@ from schemas.settings import Roles, Settings
 LONGEST_TASK = 1_000_000
 """In characters: more than fits into any model's window."""
 
-_PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, None: 1.0}
 
 
 def duration(text: str) -> float:
@@ -37,6 +41,21 @@ def duration(text: str) -> float:
     if position != len(text.strip()) or total <= 0:
         raise typer.BadParameter(f"{text!r} is no time: write seconds, or 90s, 5m, 1h30m")
     return total
+
+
+def point_in_time(text: str) -> float:
+    """Return the Unix time of ``2d`` (so long ago), or of an ISO date or time, here where no zone is named.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(text.strip()).timestamp()
+    try:
+        return time.time() - duration(text)
+    except typer.BadParameter:
+        said = f"{text!r} is no time: write how long ago (90m, 2d, 1w), or a date or time such as 2026-01-31T09:30"
+        raise typer.BadParameter(said) from None
 
 
 def money(text: str) -> float:
@@ -76,6 +95,25 @@ ParallelOption = Annotated[int | None, typer.Option("--max-parallel", min=1, hel
 ApproveOption = Annotated[
     ApproveMode | None,
     typer.Option("--approve", help="Steps that need approval: ask for each, approve all, deny all; or the plan first."),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL|PATH", help="Where runs are kept: a file, or postgresql://…; else ENGINE_STORE, store:."
+    ),
+]
+NoStoreOption = Annotated[
+    bool, typer.Option("--no-store", help="Keep the run in memory: it ends with this process, and nothing is left.")
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or last for the newest.")
+]
+RecordedArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN|FILE", help="A run's id, the beginning of one, or last; or lines of --json in a file."),
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", "-d", help="Only write it down; do not go on with the run here.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line for programs.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")]
@@ -167,3 +205,19 @@ def say_warnings(warnings: Iterable[str]) -> None:
     """Write each warning on a line of stderr."""
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def value_from(text: str, option: str) -> Any:
+    """Return the JSON value of an option. Raises typer.BadParameter for what is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{option}: no JSON: {exc}; text stands in quotes: '\"…\"'") from None
+
+
+def object_from(text: str, option: str) -> dict[str, Any]:
+    """Return the JSON object of an option. Raises typer.BadParameter for anything else."""
+    value = value_from(text, option)
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f'{option}: expected a JSON object, such as \'{{"name": "value"}}\'')
+    return cast("dict[str, Any]", value)

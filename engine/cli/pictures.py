@@ -1,7 +1,8 @@
-"""``engine show``: plans and recorded runs as pictures, as JSON, and as a Python script."""
+"""``engine show``: plans as pictures, as JSON, and as a Python script."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -11,20 +12,20 @@ from engine.api import Engine
 from engine.cli import options as given
 from engine.cli import source
 from engine.cli.approve import plan_json
-from engine.cli.recording import plan_of, read_records
 from engine.cli.session import loaded, run_async, session
 from engine.dag.build import plan_error
 from engine.dag.render import to_dot, to_mermaid, to_text
 from engine.planner.formats.loading import load_plan
+from schemas.errors import PlanError
 from schemas.plan import Plan
 
-_PICTURES: dict[str, Callable[[Plan, Mapping[str, str] | None], str]] = {
+PICTURES: dict[str, Callable[[Plan, Mapping[str, str] | None], str]] = {
     "text": to_text,
     "mermaid": to_mermaid,
     "dot": to_dot,
     "json": lambda plan, _: plan_json(plan),
 }
-_SHAPES = (*_PICTURES, "python")
+_SHAPES = (*PICTURES, "python")
 _OWN = "engine"
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +40,7 @@ def shape(text: str) -> str:
 
 @commands.command()
 def show(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file or a recorded run; - reads stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A plan file; - reads stdin.")],
     form: Annotated[
         str, typer.Option("--format", "-f", parser=shape, metavar="|".join(_SHAPES), help="How to show it.")
     ] = "text",
@@ -54,30 +55,26 @@ def show(
     ] = "auto",
     config: given.ConfigOption = None,
 ) -> int:
-    """Show the plan of a plan file or of a recorded run, drawn or as a script."""
+    """Show the plan of a plan file, drawn or as a script."""
     text = given.read_text(file, "the file")
     if '"run_started"' in text.lstrip().partition("\n")[0]:
-        drawn, states = plan_of(read_records(text, file))
-        if form in _PICTURES:
-            print(_PICTURES[form](drawn, states), end="")
-            return 0
-        text, written = plan_json(drawn), _OWN
+        raise PlanError(f"{file}: a recorded run, not a plan", hint=f"engine runs show {shlex.quote(file)}")
     return run_async(lambda: _show(text, file, form, written, config))
 
 
 async def _show(text: str, file: str, form: str, written: str, config: str | None) -> int:
     """Show a plan; only a script, and a format that leaves names out, need the declared tools."""
     own = written if written != "auto" else source.detected(text)
-    if own == _OWN and form in _PICTURES:
+    if own == _OWN and form in PICTURES:
         with source.named(file):
             plan, warnings = load_plan(text, _OWN)
         given.say_warnings(warnings)
-        print(_PICTURES[form](plan, None), end="")
+        print(PICTURES[form](plan, None), end="")
         return 0
     async with session(loaded(config, quiet=True)) as engine:
         plan, warnings = source.read_plan(engine, text, file, written, checked=form == "python")
         given.say_warnings(warnings)
-        print(_script(engine, plan) if form == "python" else _PICTURES[form](plan, None), end="")
+        print(_script(engine, plan) if form == "python" else PICTURES[form](plan, None), end="")
     return 0
 
 

@@ -1,16 +1,14 @@
-"""Reads what ``engine run --json`` wrote."""
+"""Reads what ``engine run --json`` or ``engine runs export`` wrote."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord
-from schemas.plan import Plan, Step
 
 
 def read_records(text: str, source: str) -> list[LoggedRecord]:
@@ -34,25 +32,6 @@ def read_records(text: str, source: str) -> list[LoggedRecord]:
     if not records:
         raise StoreError(f"{source}: there are no events", hint="record a run by `engine run --json TASK > FILE`")
     return records
-
-
-def plan_of(records: Sequence[LoggedRecord]) -> tuple[Plan, dict[str, str]]:
-    """Return every step a run planned or started as one plan, and the state each ended in."""
-    steps: dict[str, Step] = {}
-    states: dict[str, str] = {}
-    head = Plan()
-    for record in records:
-        event = record.event
-        if event.kind == "plan_accepted":
-            head = event.plan
-            steps.update({step.id: step for step in event.plan.steps})
-        elif event.kind == "plan_step":
-            steps.setdefault(event.step.id, event.step)
-        elif event.kind == "step_started":
-            states[event.step_id] = "running"
-        elif event.kind == "step_ended":
-            states[event.step_id] = event.result.status
-    return head.model_copy(update={"steps": tuple(steps.values())}), states
 
 
 def _record(line: str, where: str) -> LoggedRecord:

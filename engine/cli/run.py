@@ -1,23 +1,17 @@
-"""``engine run``, ``apply`` and ``replay``: what happens is shown as it happens."""
+"""``engine run`` and ``apply``: what happens is shown as it happens, and kept."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from contextlib import aclosing
 from typing import Annotated
 
 import typer
 
-from engine.api import Engine
 from engine.cli import options as given
 from engine.cli import source
-from engine.cli.drive import drive, exit_code_of_end, make_sink
-from engine.cli.preview import preview
-from engine.cli.recording import read_records
+from engine.cli.drive import Seat, drive
+from engine.cli.runs.finding import say_interrupted
 from engine.cli.session import connected, loaded, run_async, say_notice, session
-from schemas.errors import StoreError
-from schemas.plan import Plan
+from engine.cli.storage import kept, place_of
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -34,6 +28,8 @@ def run(
     max_parallel: given.ParallelOption = None,
     approve: given.ApproveOption = None,
     model: given.ModelOption = None,
+    store: given.StoreOption = None,
+    no_store: given.NoStoreOption = False,
     config: given.ConfigOption = None,
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
@@ -41,9 +37,12 @@ def run(
     """Plan a task, run its steps, write the answer."""
     text = given.task_text(task)
     found = loaded(config, model, quiet=quiet)
+    place = place_of(store, config, in_memory=no_store)
 
     async def main() -> int:
-        async with session(found) as engine:
+        async with kept(place) as (runs, where), session(found, runs) as engine:
+            if not quiet:
+                await say_interrupted(runs, where)
             await connected(engine)
             limits = engine.limits(
                 budget_usd=budget_usd,
@@ -53,8 +52,8 @@ def run(
                 max_steps=max_steps,
                 max_parallel=max_parallel,
             )
-            opening = engine.start(text, mode=mode, limits=limits, approve=approve)
-            return await drive(opening, make_sink(json=json, quiet=quiet), _previewer(engine))
+            seat = Seat(engine, runs, where, json=json, quiet=quiet)
+            return await drive(seat, engine.start(text, mode=mode, limits=limits, approve=approve))
 
     return run_async(main)
 
@@ -70,6 +69,8 @@ def apply(
     max_parallel: given.ParallelOption = None,
     approve: given.ApproveOption = None,
     model: given.ModelOption = None,
+    store: given.StoreOption = None,
+    no_store: given.NoStoreOption = False,
     config: given.ConfigOption = None,
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
@@ -77,9 +78,12 @@ def apply(
     """Run a saved or edited plan, or one of another planner."""
     text = given.read_text(plan_file, "the plan file")
     found = loaded(config, model, quiet=True)
+    place = place_of(store, config, in_memory=no_store)
 
     async def main() -> int:
-        async with session(found) as engine:
+        async with kept(place) as (runs, where), session(found, runs) as engine:
+            if not quiet:
+                await say_interrupted(runs, where)
             await connected(engine)
             plan, warnings = source.read_plan(engine, text, plan_file, form)
             if not quiet:
@@ -92,40 +96,7 @@ def apply(
                 max_replans=max_replans or 0,
                 max_parallel=max_parallel,
             )
-            opening = engine.start(plan=plan, limits=limits, approve=approve)
-            return await drive(opening, make_sink(json=json, quiet=quiet), _previewer(engine))
+            seat = Seat(engine, runs, where, json=json, quiet=quiet)
+            return await drive(seat, engine.start(plan=plan, limits=limits, approve=approve))
 
     return run_async(main)
-
-
-@commands.command()
-def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Lines written by --json; - reads stdin.")],
-    config: given.ConfigOption = None,
-    json: given.JsonOption = False,
-    quiet: given.QuietOption = False,
-) -> int:
-    """Play a recorded run (--json) again, with no model and no tool."""
-    records = read_records(given.read_text(file, "the recording", StoreError), file)
-    found = loaded(config, quiet=True)
-    if records[-1].event.kind != "run_ended":
-        print("note: the recording stops before the end of its run", file=sys.stderr)
-
-    async def main() -> int:
-        sink = make_sink(json=json, quiet=quiet)
-        try:
-            async with session(found) as engine, aclosing(engine.replay(records)) as replayed:
-                async for record in replayed:
-                    sink.on_record(record)
-        finally:
-            sink.close()
-        return exit_code_of_end(records)
-
-    return run_async(main)
-
-
-def _previewer(engine: Engine) -> Callable[[Plan], str]:
-    def show(plan: Plan) -> str:
-        return preview(plan, engine.tools.specs(), engine.estimate(plan))
-
-    return show

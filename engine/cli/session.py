@@ -13,9 +13,11 @@ from engine.api import Engine
 from engine.cli.failure import error_line
 from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
+from engine.durable.memory import MemoryLog
 from engine.telemetry import setup_logging, setup_tracing
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError
+from schemas.protocols import RunStore
 from schemas.settings import Telemetry
 
 _PATIENCE_S = 3.0
@@ -40,8 +42,12 @@ def say_notice(found: LoadedSettings, *, unless: bool = False) -> None:
 
 
 @asynccontextmanager
-async def session(found: LoadedSettings) -> AsyncGenerator[Engine]:
+async def session(found: LoadedSettings, store: RunStore | None = None) -> AsyncGenerator[Engine]:
     """Open the engine, with logs and traces as the settings say, and close all of it.
+
+    Args:
+        found: The settings.
+        store: Where its runs live; in memory for a command that keeps none. Its opener closes it.
 
     Raises:
         ConfigError: A tool or model entry is wrong; one that stands in a file is named with file and line.
@@ -50,7 +56,7 @@ async def session(found: LoadedSettings) -> AsyncGenerator[Engine]:
     stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
     try:
         try:
-            engine = Engine(found)
+            engine = Engine(found, store=store or MemoryLog(), kind="cli")
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:

@@ -18,14 +18,29 @@ class Entry(NamedTuple):
     inside: Mapping[str, Entry] | None = None
 
 
+RUNS: dict[str, Entry] = {
+    "list": Entry("runs.listing", "list_runs", "List the runs there are, the newest first."),
+    "show": Entry("runs.showing", "show", "Show a run: its plan and results, what it waits for, what it cost."),
+    "watch": Entry("runs.watching", "watch", "Watch a run that another process drives; Ctrl-C leaves it as it is."),
+    "resume": Entry("runs.driving", "resume", "Go on with a run whose process died, or that was parked."),
+    "cancel": Entry("runs.steering", "cancel", "End a run; a partial answer is kept."),
+    "approve": Entry("runs.steering", "approve", "Agree to what a run asks about, as it is or edited."),
+    "reject": Entry("runs.steering", "reject", "Refuse what a run asks about."),
+    "answer": Entry("runs.steering", "answer", "Say whether a step that was broken off had happened."),
+    "steer": Entry("runs.steering", "steer", "Change what a run is for; what is done stays."),
+    "replay": Entry("runs.playing", "replay", "Play a run again, event for event, with no model and no tool."),
+    "export": Entry("runs.playing", "export", "Write a run's events, as engine run --json does."),
+    "delete": Entry("runs.removing", "delete", "Remove runs, with all that is known of them."),
+    "prune": Entry("runs.removing", "prune", "Remove ended runs by age, number or size."),
+}
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
     "check": Entry("plans", "check", "Check a plan file against the declared tools."),
     "apply": Entry("run", "apply", "Run a saved or edited plan, or one of another planner."),
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
-    "show": Entry("pictures", "show", "Show the plan of a plan file or of a recorded run, drawn or as a script."),
-    "replay": Entry("run", "replay", "Play a recorded run (--json) again, with no model and no tool."),
+    "show": Entry("pictures", "show", "Show the plan of a plan file, drawn or as a script."),
+    "runs": Entry("", "", "Look at the runs that are kept, and go on with them.", RUNS),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
     "init": Entry("files", "init", "Write a commented engine.yaml."),
@@ -45,6 +60,7 @@ EXIT_CODES: dict[int, str] = {
     9: "a budget or time limit is used up",
     10: "the store, a recording or a file of yours cannot be read or written",
     11: "not answered: the planner asks back, no tool fits, or the model refuses",
+    12: "parked: the run waits for an answer, or for somebody to go on with it",
     13: "this worker was frozen and others have its runs: start it again",
     130: "cancelled (Ctrl-C)",
 }

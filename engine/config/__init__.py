@@ -76,6 +76,20 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSetting
     return LoadedSettings(settings, file.resolve().parent, str(file), notice, reader.lines)
 
 
+def declared_settings(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Path]:
+    """Return what the file that ``load_settings`` would read says, nothing filled in or looked for, and its folder.
+
+    Raises:
+        ConfigError: As ``load_settings``.
+    """
+    named = path or environ.get("ENGINE_CONFIG") or None
+    file = Path(named).expanduser() if named else Path(FILE_NAME)
+    if named is None and not file.is_file():
+        return Settings(), Path.cwd()
+    text = _read(file, from_variable=path is None and named is not None)
+    return parse_settings(text, str(file)), file.resolve().parent
+
+
 def parse_settings(text: str, source: str = FILE_NAME) -> Settings:
     """Return the settings a YAML text holds, nothing filled in.
 

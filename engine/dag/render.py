@@ -69,12 +69,8 @@ def to_dot(plan: Plan, states: Mapping[str, str] | None = None) -> str:
 
 def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     """Return one line a step, by level: steps of one level can run side by side."""
-    level: dict[str, int] = {}
-    incoming: dict[str, list[str]] = {step.id: [] for step in plan.steps}
-    for source, target in edges(plan):
-        incoming[target].append(source)
-    for step in _by_need(plan):
-        level[step.id] = 1 + max((level.get(needed, 0) for needed in incoming[step.id]), default=0)
+    incoming = needed_by(plan)
+    level = levels(plan)
     lines: list[str] = []
     for step in sorted(plan.steps, key=lambda step: level[step.id]):
         mark = _STATES.get((states or {}).get(step.id, ""), ("", ""))[1]
@@ -82,6 +78,22 @@ def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
         head = f"{mark} " if mark else ""
         lines.append(f"{'  ' * (level[step.id] - 1)}{head}{_full_label(step)}{needs}")
     return "\n".join(lines) + "\n"
+
+
+def needed_by(plan: Plan) -> dict[str, list[str]]:
+    """Return for each step the steps of the plan that it needs."""
+    incoming: dict[str, list[str]] = {step.id: [] for step in plan.steps}
+    for source, target in edges(plan):
+        incoming[target].append(source)
+    return incoming
+
+
+def levels(plan: Plan) -> dict[str, int]:
+    """Return each step's level, from 1: steps of one level can run side by side."""
+    incoming, level = needed_by(plan), dict[str, int]()
+    for step in _by_need(plan):
+        level[step.id] = 1 + max((level.get(needed, 0) for needed in incoming[step.id]), default=0)
+    return level
 
 
 def _full_label(step: Step) -> str:

@@ -40,10 +40,9 @@ class Artifacts:
         Raises:
             NotFoundError: One is gone.
         """
-        for record in records:
-            ref = record.event.result.artifact if isinstance(record.event, StepEnded | StepReused) else None
-            if ref is not None and ref.sha256 not in self._values:
-                self._values[ref.sha256] = json.loads(await self._log.get_artifact(ref.sha256))
+        for sha256 in references(records):
+            if sha256 not in self._values:
+                self._values[sha256] = json.loads(await self._log.get_artifact(sha256))
 
     def value(self, ref: ArtifactRef) -> Any:
         """Return an artifact's value.
@@ -54,3 +53,9 @@ class Artifacts:
         if ref.sha256 not in self._values:
             raise StoreError(f"artifact {ref.sha256[:12]} is not loaded")
         return self._values[ref.sha256]
+
+
+def references(records: Iterable[LoggedRecord]) -> list[str]:
+    """Return the hash of every artifact that events name, each once."""
+    results = (record.event.result for record in records if isinstance(record.event, (StepEnded, StepReused)))
+    return list(dict.fromkeys(result.artifact.sha256 for result in results if result.artifact is not None))

@@ -15,6 +15,10 @@ class Sink(Protocol):
         """Take the next logged event."""
         ...
 
+    def recall(self, record: LoggedRecord) -> None:
+        """Take an event that was shown before, when somebody else drove the run: it counts, and is not told again."""
+        ...
+
     def on_live(self, event: LiveEvent) -> None:
         """Take what happens between two logged events; dropping it loses nothing but liveliness."""
         ...

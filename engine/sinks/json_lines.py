@@ -31,6 +31,9 @@ class JsonView:
         self._out.write(json_line(record) + "\n")
         self._out.flush()
 
+    def recall(self, record: LoggedRecord) -> None:
+        """Leave out what was written before."""
+
     def on_live(self, event: LiveEvent) -> None:
         """Leave out what is not part of the record."""
 

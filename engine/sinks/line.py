@@ -29,11 +29,22 @@ class LineView:
             self._given = record.event.given
         if record.event.kind == "plan_started" and self._given:
             return
-        self._line(f"[{record.at - self._run.started_at:8.3f}s] {_told(record)}")
+        self._line(self.line(record, self._run.started_at))
         if record.event.kind == "answer":
             self._answer.on_answer(record.event)
         elif record.event.kind == "run_ended":
             self._line(summary_line(self._run))
+
+    @staticmethod
+    def line(record: LoggedRecord, began: float) -> str:
+        """Return one event's line; ``began`` is the Unix time of the run's first."""
+        return f"[{record.at - began:8.3f}s] {_told(record)}"
+
+    def recall(self, record: LoggedRecord) -> None:
+        """Count an event that was told before."""
+        self._run.on_record(record)
+        if record.event.kind == "run_started":
+            self._given = record.event.given
 
     def on_live(self, event: LiveEvent) -> None:
         """Write the answer as it streams, where somebody watches."""

@@ -61,6 +61,11 @@ class LiveView:
         else:
             self._start()
 
+    def recall(self, record: LoggedRecord) -> None:
+        """Count an event that was told before."""
+        with self._lock:
+            self._run.on_record(record)
+
     def on_live(self, event: LiveEvent) -> None:
         """Take text and progress."""
         if event.kind == "text" and event.stream == "answer" and self._answer.live:

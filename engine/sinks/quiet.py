@@ -18,6 +18,9 @@ class QuietView:
         if record.event.kind == "answer":
             self._answer.on_answer(record.event)
 
+    def recall(self, record: LoggedRecord) -> None:
+        """Leave out what was written before."""
+
     def on_live(self, event: LiveEvent) -> None:
         """Write the answer as it streams."""
         if event.kind == "text" and event.stream == "answer":

@@ -10,6 +10,13 @@ from schemas import events
 from schemas.events import LoggedEvent
 
 WIDTH = 160
+_PARKED = {
+    "approval": "it waits for an answer",
+    "timer": "a step is postponed",
+    "rate_limit": "a model asked for patience",
+    "handover": "whoever drove it left, others may go on",
+    "set_aside": "taken over again and again without getting further, so it may be what kills its drivers",
+}
 
 
 def sentence(event: LoggedEvent) -> str:
@@ -60,10 +67,8 @@ def parked_text(event: events.RunParked) -> str:
     >>> parked_text(events.RunParked(reason="approval"))
     'parked: it waits for an answer'
     """
-    if event.reason == "approval":
-        return f"parked: it waits for an answer{f' until {moment(event.until)}' if event.until else ''}"
-    why = "a model asked for patience" if event.reason == "rate_limit" else "a step is postponed"
-    return f"parked{f' until {moment(event.until)}' if event.until else ''}: {why}"
+    until = f" until {moment(event.until)}" if event.until else ""
+    return f"parked{until}: {_PARKED.get(event.reason, event.reason)}"
 
 
 def _step_interrupted(event: events.StepInterrupted) -> str:

@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+_NOT_OURS = ("ENGINE_", "ANTHROPIC_", "OPENAI_", "TERM", "COLUMNS", "LINES")
+STATE = ".state"
+"""Where runs of a test are kept, in its own folder: what one test left behind is nothing to another."""
+
 
 def clean_environ(**extra: str) -> dict[str, str]:
     """Return this process's environment without anything that configures the engine, plus ``extra``."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ENGINE_", "ANTHROPIC_", "OPENAI_", "TERM"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_OURS)}
     return {**kept, "PYTHONUTF8": "1", "ENGINE_CONFIG": "", **extra}
 
 
@@ -26,7 +30,7 @@ def engine(
         text=True,
         encoding="utf-8",
         timeout=60,
-        env=environ or clean_environ(),
+        env=environ or clean_environ(XDG_STATE_HOME=str(cwd / STATE)),
         check=False,
     )
 

@@ -50,6 +50,11 @@ async def hog(seconds: float) -> str:
     return "held"
 
 
+def repeat(text: str, times: int) -> str:
+    """Repeat a text."""
+    return text * times
+
+
 def broken(text: str) -> str:
     """Fail."""
     raise ValueError(f"cannot {text}")
@@ -64,6 +69,7 @@ tools:
   - {python: "my_tools:block", effects: none}
   - {python: "my_tools:stubborn", effects: none}
   - {python: "my_tools:hog", effects: none}
+  - {python: "my_tools:repeat", effects: none}
   - {python: "my_tools:broken", effects: none}
 """
 

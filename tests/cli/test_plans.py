@@ -40,7 +40,7 @@ def test_plan_to_stdout(tmp_path: Path) -> None:
 def test_a_given_plan_is_not_planned(tmp_path: Path) -> None:
     """The log lines of apply tell of no planning."""
     done = engine("apply", "plan.json", cwd=desk(tmp_path, call("double", number=4)))
-    assert "run started (a given plan)" in done.stderr
+    assert "started (a given plan)" in done.stderr
     assert "planning" not in done.stderr
 
 
@@ -76,18 +76,20 @@ def test_show(tmp_path: Path, form: str, begin: str) -> None:
 
 
 def test_show_a_run(tmp_path: Path) -> None:
-    """show draws a recorded run with the states its steps ended in."""
+    """A recorded run is drawn with the states its steps ended in by `runs show`, to which show leads."""
     folder = desk(tmp_path, call("double", number=4), call("broken", text="fly"), answer="{{1}}")
-    done = engine("show", "-", cwd=folder, stdin=engine("apply", "plan.json", "--json", cwd=folder).stdout)
+    recorded = engine("apply", "plan.json", "--json", cwd=folder).stdout
+    assert "(engine runs show -)" in one_error_line(engine("show", "-", cwd=folder, stdin=recorded))
+    done = engine("runs", "show", "-", "--format", "text", cwd=folder, stdin=recorded)
     lines = done.stdout.splitlines()
     assert len(lines) == 2
     assert lines[0] != lines[0].lstrip("✓")
 
 
-@pytest.mark.parametrize("command", ["check", "apply", "show", "replay"])
+@pytest.mark.parametrize("command", ["check", "apply", "show", "runs replay"])
 def test_missing_file(tmp_path: Path, command: str) -> None:
     """A file that is not there exits with 4, as the table of exit codes says, and names the nearest one."""
-    done = engine(command, "plam.json", cwd=desk(tmp_path, call("double", number=4)))
+    done = engine(*command.split(), "plam.json", cwd=desk(tmp_path, call("double", number=4)))
     assert done.returncode == 4
     assert "plam.json: no such file or directory (did you mean plan.json?)" in one_error_line(done)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from engine.cli.recording import plan_of, read_records
+from engine.cli.recording import read_records
 from engine.sinks.json_lines import json_line
 from schemas.errors import StoreError
 from tests.sinks import story
@@ -39,11 +37,3 @@ def test_no_recording(text: str, said: str) -> None:
     with pytest.raises(StoreError) as caught:
         read_records(text, "f")
     assert caught.value.message.startswith(said)
-
-
-def test_plan_of_a_run() -> None:
-    """The steps of all revisions and the state each ended in are drawn as one plan."""
-    plan, states = plan_of(story.comparison())
-    assert [step.id for step in plan.steps] == ["1", "2", "3"]
-    assert states == {"1": "done", "2": "done", "3": "done"}
-    assert json.loads(lines()[0])["kind"] == "run_started"

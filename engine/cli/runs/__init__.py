@@ -1,0 +1,1 @@
+"""``engine runs``: what a store holds, looked at and moved on."""

@@ -1,0 +1,127 @@
+"""``engine runs resume`` and ``fork``: runs that this process goes on with."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.api import Engine
+from engine.cli import options as given
+from engine.cli.drive import Seat, drive
+from engine.cli.runs.finding import Standing, find_run, standings
+from engine.cli.runs.story import story_of
+from engine.cli.session import connected, loaded, run_async, session
+from engine.cli.storage import Place, opened, place_of
+from engine.sinks.words import shortened
+from schemas.errors import ConfigError, EngineError
+from schemas.protocols import RunStore
+from schemas.runs import RunQuery, RunSummary
+
+commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@commands.command()
+def resume(
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or last.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every run that was interrupted or is due, oldest first.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also one whose driver seems alive, or that was set aside.")
+    ] = False,
+    store: given.StoreOption = None,
+    config: given.ConfigOption = None,
+    json: given.JsonOption = False,
+    quiet: given.QuietOption = False,
+) -> int:
+    """Go on with a run whose process died, or that was parked.
+
+    Nothing that is done is done again. Ctrl-C cancels the run, as in engine run.
+    """
+    if (run is None) != every:
+        raise typer.BadParameter("name a run, or --all" if run is None else "a run or --all, not both")
+    place = place_of(store, config)
+
+    async def main() -> int:
+        async with opened(place) as runs:
+            chosen = [await find_run(runs, run)] if run is not None else await resumable(runs)
+            if not chosen:
+                print("no run is interrupted or due", file=sys.stderr)
+                return 0
+            async with session(loaded(config, quiet=True), runs) as engine:
+                if run is not None:
+                    return await go_on(engine, runs, place, chosen[0], force=force, json=json, quiet=quiet)
+                return await _each(engine, runs, place, chosen, json=json, quiet=quiet)
+
+    return run_async(main)
+
+
+async def _each(
+    engine: Engine, store: RunStore, place: Place, chosen: list[RunSummary], *, json: bool, quiet: bool
+) -> int:
+    """Go on with one after another; return the first exit code that is not 0."""
+    code = 0
+    for number, row in enumerate(chosen, 1):
+        if not quiet:
+            print(f"{number} of {len(chosen)}: {row.id} {shortened(row.task, 60)}", file=sys.stderr)
+        try:
+            ended = await go_on(engine, store, place, row, json=json, quiet=quiet)
+        except EngineError as exc:
+            print(f"error: {exc.message}", file=sys.stderr)
+            ended = exc.exit_code
+        code = code or ended
+    return code
+
+
+async def resumable(store: RunStore) -> list[RunSummary]:
+    """Return the runs that want a driver and have none, oldest first: interrupted, queued, or parked and due."""
+    open_runs = await standings(store, await store.find(RunQuery(status=("running", "queued"))))
+    due = await store.find(RunQuery(due=await store.now()))
+    found = [*(each.run for each in open_runs if _wants(each)), *due]
+    return sorted(found, key=lambda run: run.started_at)
+
+
+def _wants(each: Standing) -> bool:
+    return each.status in ("interrupted", "queued")
+
+
+async def go_on(
+    engine: Engine,
+    store: RunStore,
+    place: Place,
+    row: RunSummary,
+    *,
+    force: bool = False,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Claim a run and drive it here, shown as ``engine run`` shows one; return its exit code.
+
+    Raises:
+        ConflictError: It is over, or its driver lives.
+        ConfigError: Tools that it still needs are not declared here.
+    """
+    await connected(engine)
+    if not row.ended:
+        await require_tools(engine, store, row.id)
+    seat = Seat(engine, store, place, json=json, quiet=quiet)
+    return await drive(seat, engine.resume(row.id, force=force), known=row.head)
+
+
+async def require_tools(engine: Engine, store: RunStore, run_id: str) -> None:
+    """Refuse to go on with a run in a place where its steps could only fail.
+
+    Raises:
+        ConfigError: A tool that a step of it still needs is not declared here.
+    """
+    story = story_of(await store.load(run_id))
+    open_steps = [step for step in story.steps.values() if step.id not in story.results]
+    needed = {step.tool for step in open_steps if story.row(step).state != "discarded"}
+    missing = sorted(needed - set(engine.tools.specs()))
+    if missing:
+        raise ConfigError(
+            f"run {run_id} needs tools that are not declared here: {', '.join(missing)}",
+            hint="go on where its engine.yaml is, or name it by --config",
+        )

@@ -1,0 +1,142 @@
+"""Which store a command works on, and how it is opened."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import anyio
+import typer
+from platformdirs import user_state_path
+
+from engine.cli.failure import error_line
+from engine.config import declared_settings, resolve_secret
+from engine.durable.opening import open_store
+from schemas.care import Retention
+from schemas.errors import StoreError
+from schemas.protocols import RunStore
+
+VARIABLE = "ENGINE_STORE"
+FILE_NAME = "runs.db"
+MEMORY = "memory:"
+
+_USER = r"\g<user>@"
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^/@:]*):[^@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where runs are kept.
+
+    Attributes:
+        url: As ``open_store`` takes it.
+        folder: What a relative path in it is relative to.
+        chosen: Who chose it.
+        flags: The options that lead there again, for commands that are shown; empty or with a leading space.
+        keep: How much of the past it keeps; None: all of it.
+    """
+
+    url: str
+    folder: Path | None = None
+    chosen: Literal["option", "environment", "configuration", "default"] = "default"
+    flags: str = ""
+    keep: Retention | None = None
+
+    @property
+    def durable(self) -> bool:
+        """Whether runs outlive this process."""
+        return not self.url.lower().startswith("memory:")
+
+    @property
+    def shared(self) -> bool:
+        """Whether workers, of other machines too, may drive its runs."""
+        return self.url.lower().startswith("postgres")
+
+    @property
+    def shown(self) -> str:
+        """The store as a person names it, without a password."""
+        return _PASSWORD.sub(_USER, self.url.removeprefix("sqlite:"))
+
+
+def state_folder() -> Path:
+    """Return where this platform keeps what programs remember."""
+    return user_state_path("plan-engine", appauthor=False)
+
+
+def place_of(
+    option: str | None = None,
+    config: str | None = None,
+    *,
+    in_memory: bool = False,
+    environ: Mapping[str, str] = os.environ,
+) -> Place:
+    """Return where runs are kept: ``--store``, else ENGINE_STORE, else ``store:``, else a file in the state folder.
+
+    Raises:
+        typer.BadParameter: ``--store`` together with ``--no-store``, or an empty one.
+        ConfigError: The configuration cannot be read, or names a variable that is not set.
+    """
+    if in_memory:
+        if option is not None:
+            raise typer.BadParameter("--store and --no-store: choose one")
+        return Place(MEMORY, chosen="option")
+    again = f" --config {shlex.quote(config)}" if config else ""
+    if option is not None:
+        if not option.strip():
+            raise typer.BadParameter("--store is empty; name a file or a URL")
+        return Place(option, chosen="option", flags=f"{again} --store {shlex.quote(_PASSWORD.sub(_USER, option))}")
+    named = environ.get(VARIABLE, "").strip()
+    if named:
+        return Place(named, chosen="environment", flags=again)
+    settings, folder = declared_settings(config, environ)
+    url = resolve_secret(settings.store_url, environ)
+    if url:
+        return Place(url, folder, "configuration", again, settings.retention)
+    return Place(str(state_folder() / FILE_NAME), flags=again, keep=settings.retention)
+
+
+@asynccontextmanager
+async def opened(place: Place) -> AsyncGenerator[RunStore]:
+    """Open a store, and close it.
+
+    Raises:
+        ConfigError: It names no store.
+        StoreError: It cannot be opened; names it.
+    """
+    store = await open_store(place.url, place.folder, keep=place.keep)
+    try:
+        yield store
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store.aclose()
+
+
+@asynccontextmanager
+async def kept(place: Place) -> AsyncGenerator[tuple[RunStore, Place]]:
+    """Open the store that a new run is kept in, and return it with where it really is.
+
+    The file in the state folder that nobody asked for must not keep anybody from working: where it cannot be opened,
+    that is said, and the run is kept in memory.
+
+    Raises:
+        ConfigError: What somebody chose names no store.
+        StoreError: The store that somebody chose cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened(place))
+        except StoreError as exc:
+            if place.chosen != "default":
+                raise
+            said = f"this run is kept in memory only: {exc.message}"
+            print(error_line(said, "--store FILE keeps it elsewhere").replace("error", "note", 1), file=sys.stderr)
+            place = Place(MEMORY)
+            store = await stack.enter_async_context(opened(place))
+        yield store, place
