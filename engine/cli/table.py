@@ -28,6 +28,7 @@ RUNS: dict[str, Entry] = {
     "reject": Entry("runs.steering", "reject", "Refuse what a run asks about."),
     "answer": Entry("runs.steering", "answer", "Say whether a step that was broken off had happened."),
     "steer": Entry("runs.steering", "steer", "Change what a run is for; what is done stays."),
+    "fork": Entry("runs.driving", "fork", "Make a new run out of one, from a step on."),
     "replay": Entry("runs.playing", "replay", "Play a run again, event for event, with no model and no tool."),
     "export": Entry("runs.playing", "export", "Write a run's events, as engine run --json does."),
     "delete": Entry("runs.removing", "delete", "Remove runs, with all that is known of them."),

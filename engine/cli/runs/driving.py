@@ -9,6 +9,7 @@ import typer
 
 from engine.api import Engine
 from engine.cli import options as given
+from engine.cli import source
 from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import Standing, find_run, standings
 from engine.cli.runs.story import story_of
@@ -125,3 +126,49 @@ async def require_tools(engine: Engine, store: RunStore, run_id: str) -> None:
             f"run {run_id} needs tools that are not declared here: {', '.join(missing)}",
             hint="go on where its engine.yaml is, or name it by --config",
         )
+
+
+@commands.command()
+def fork(
+    run: given.RunArgument,
+    step: Annotated[
+        str | None, typer.Option("--from", metavar="STEP", help="Do this step and what follows anew.")
+    ] = None,
+    tool_input: Annotated[
+        str | None, typer.Option("--input", metavar="JSON", help="Call that step's tool with this input.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Go on by this plan.")] = None,
+    detach: given.DetachOption = False,
+    store: given.StoreOption = None,
+    config: given.ConfigOption = None,
+    json: given.JsonOption = False,
+    quiet: given.QuietOption = False,
+) -> int:
+    """Make a new run out of one, from a step on.
+
+    What was done before that step is taken over; the rest is done. Without --from, what is not done is done.
+    """
+    if tool_input is not None and step is None:
+        raise typer.BadParameter("--input is that of a step: --from STEP")
+    arguments = None if tool_input is None else given.object_from(tool_input, "--input")
+    text = None if plan is None else given.read_text(plan, "the plan file")
+    place = place_of(store, config)
+
+    async def main() -> int:
+        async with opened(place) as runs:
+            row = await find_run(runs, run)
+            async with session(loaded(config, quiet=True), runs) as engine:
+                await connected(engine)
+                edited = None
+                if text is not None and plan is not None:
+                    edited, warnings = source.read_plan(engine, text, plan, "auto")
+                    given.say_warnings(warnings)
+                made = await engine.fork(row.id, step, tool_input=arguments, plan=edited)
+                if detach:
+                    print(made)
+                    return 0
+                if not quiet:
+                    print(f"forked run {row.id} as {made}", file=sys.stderr)
+                return await go_on(engine, runs, place, await runs.summary(made), json=json, quiet=quiet)
+
+    return run_async(main)

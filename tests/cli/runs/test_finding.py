@@ -42,6 +42,7 @@ def test_several(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["reject"],
         ["answer", "done"],
         ["steer", "x"],
+        ["fork", "--from", "1"],
         ["replay"],
         ["export"],
         ["delete", "--yes"],
