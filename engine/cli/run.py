@@ -8,6 +8,7 @@ import typer
 
 from engine.cli import options as given
 from engine.cli import source
+from engine.cli.detach import require_kept, submit
 from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import say_interrupted
 from engine.cli.session import connected, loaded, run_async, say_notice, session
@@ -30,6 +31,7 @@ def run(
     model: given.ModelOption = None,
     store: given.StoreOption = None,
     no_store: given.NoStoreOption = False,
+    detach: given.DetachOption = False,
     config: given.ConfigOption = None,
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
@@ -37,6 +39,7 @@ def run(
     """Plan a task, run its steps, write the answer."""
     text = given.task_text(task)
     found = loaded(config, model, quiet=quiet)
+    require_kept(detach=detach, in_memory=no_store)
     place = place_of(store, config, in_memory=no_store)
 
     async def main() -> int:
@@ -53,6 +56,8 @@ def run(
                 max_parallel=max_parallel,
             )
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
+            if detach:
+                return await submit(seat, text, mode=mode, limits=limits, approve=approve)
             return await drive(seat, engine.start(text, mode=mode, limits=limits, approve=approve))
 
     return run_async(main)
@@ -71,6 +76,7 @@ def apply(
     model: given.ModelOption = None,
     store: given.StoreOption = None,
     no_store: given.NoStoreOption = False,
+    detach: given.DetachOption = False,
     config: given.ConfigOption = None,
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
@@ -78,6 +84,7 @@ def apply(
     """Run a saved or edited plan, or one of another planner."""
     text = given.read_text(plan_file, "the plan file")
     found = loaded(config, model, quiet=True)
+    require_kept(detach=detach, in_memory=no_store)
     place = place_of(store, config, in_memory=no_store)
 
     async def main() -> int:
@@ -97,6 +104,8 @@ def apply(
                 max_parallel=max_parallel,
             )
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
+            if detach:
+                return await submit(seat, plan=plan, limits=limits, approve=approve)
             return await drive(seat, engine.start(plan=plan, limits=limits, approve=approve))
 
     return run_async(main)

@@ -14,6 +14,7 @@ from engine.cli.failure import error_line
 from engine.cli.options import with_models
 from engine.config import LoadedSettings, load_settings, resolve_secret
 from engine.durable.memory import MemoryLog
+from engine.presence import DriverKind
 from engine.telemetry import setup_logging, setup_tracing
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError
@@ -42,12 +43,15 @@ def say_notice(found: LoadedSettings, *, unless: bool = False) -> None:
 
 
 @asynccontextmanager
-async def session(found: LoadedSettings, store: RunStore | None = None) -> AsyncGenerator[Engine]:
+async def session(
+    found: LoadedSettings, store: RunStore | None = None, *, kind: DriverKind = "cli"
+) -> AsyncGenerator[Engine]:
     """Open the engine, with logs and traces as the settings say, and close all of it.
 
     Args:
         found: The settings.
         store: Where its runs live; in memory for a command that keeps none. Its opener closes it.
+        kind: What kind of process this is.
 
     Raises:
         ConfigError: A tool or model entry is wrong; one that stands in a file is named with file and line.
@@ -56,7 +60,7 @@ async def session(found: LoadedSettings, store: RunStore | None = None) -> Async
     stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
     try:
         try:
-            engine = Engine(found, store=store or MemoryLog(), kind="cli")
+            engine = Engine(found, store=store or MemoryLog(), kind=kind)
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:

@@ -42,6 +42,8 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
     "show": Entry("pictures", "show", "Show the plan of a plan file, drawn or as a script."),
     "runs": Entry("", "", "Look at the runs that are kept, and go on with them.", RUNS),
+    "worker": Entry("worker", "worker", "Drive the runs of a shared store, beside any number of other workers."),
+    "workers": Entry("worker", "workers", "Show who drives runs, since when, and which."),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
     "init": Entry("files", "init", "Write a commented engine.yaml."),
