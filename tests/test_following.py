@@ -112,6 +112,16 @@ async def test_one_look_for_all(log: CountingLog) -> None:
     assert [watcher.numbers for watcher in watchers[1:]] == [[1, 2, 3]] * 19
 
 
+async def test_a_new_driver_is_told_at_once(log: CountingLog) -> None:
+    """B60: text that a dead driver left half written is void for its readers at the claim, not at the next word."""
+    async with aclosing(Following(log).follow("r")) as items:
+        await log.put_live("r", [text(0, "half an ans")])
+        seen = [await anext(items), await anext(items)]
+        await log.append("r", 1, [RunClaimed(driver="d")])
+        seen += [await anext(items), await anext(items)]
+    assert [getattr(item, "kind", "record") for item in seen] == ["record", "text", "record", "reset"]
+
+
 async def test_what_is_driven_here_comes_straight_from_its_driver(log: CountingLog) -> None:
     """Events, text and progress of a run driven in this process reach its readers without the store being asked."""
     following = Following(log)

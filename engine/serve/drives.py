@@ -6,7 +6,7 @@ For a store on this machine. On a store that machines share, workers do this (``
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import anyio.abc
@@ -86,7 +86,12 @@ class Drives:
             self._group = None
 
     async def _let_go(self, grace_s: float) -> None:
-        """Give runs that are about to end the time for it, then break the others off; their logs hold what was done."""
+        """Hand runs over once what they are doing has ended; break off what takes longer than the grace.
+
+        Either way the log holds what was done, and whoever comes next goes on from there.
+        """
+        with suppress(StoreError):
+            await self._engine.drain()
         with anyio.move_on_after(grace_s):
             while self._running:
                 await anyio.sleep(0.05)
