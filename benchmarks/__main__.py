@@ -1,4 +1,4 @@
-"""``python -m benchmarks scheduler`` or ``offline``: the numbers in one table, beside what they are compared with."""
+"""``python -m benchmarks scheduler``, ``durability``, ``offline``: numbers, beside what they are compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import anyio
 
 from benchmarks import data
 from benchmarks.baselines.environment import python_with
-from benchmarks.cases import bounds, offline, overhead, parallelqa, planning, startup
+from benchmarks.cases import bounds, durability, offline, overhead, parallelqa, planning, startup
 from benchmarks.graphs import Graph
 from benchmarks.plansets import own_sets, public_sets
 from benchmarks.report import Row, save, table
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, keep it as JSON; return 0, or 1 for what ``--check`` finds."""
     options = _parser().parse_args(arguments)
     try:
-        return _plans(options) if options.command == "offline" else _scheduler(options)
+        return _plans(options) if options.command == "offline" else _measured(options)
     except EngineError as error:
         print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
         return error.exit_code
@@ -99,15 +99,17 @@ def _plans(options: argparse.Namespace) -> int:
     return 0
 
 
-def _scheduler(options: argparse.Namespace) -> int:
-    """Measure the scheduler; with ``--check`` return 1 unless every target was checked and met."""
-    groups = options.only or GROUPS
+def _measured(options: argparse.Namespace) -> int:
+    """Measure the scheduler, or the stores; with ``--check`` return 1 unless every target was checked and met."""
+    of_stores = options.command == "durability"
+    groups = options.only or (durability.GROUPS if of_stores else GROUPS)
     rows: list[Row] = []
     failed: EngineError | None = None
     left_out: list[str] = []
     try:
         left_out = sorted(NEEDS_DATA & set(groups)) if data.folder() is None else []
-        for row in scheduler(options.runs, groups):
+        measured = durability.measured(options.runs, groups) if of_stores else scheduler(options.runs, groups)
+        for row in measured:
             print(f"… {row.measure}: {row.cells()[1]}", file=sys.stderr, flush=True)  # a whole report takes minutes
             rows.append(row)
     except EngineError as error:
@@ -131,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("scheduler", help=told, description=told)
     command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
     command.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=", ".join(GROUPS))
+    command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
+    told = "what it costs that nothing is lost, and how soon a run goes on elsewhere"
+    command = commands.add_parser("durability", help=told, description=told)
+    command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
+    command.add_argument(
+        "--only", nargs="+", choices=durability.GROUPS, metavar="GROUP", help=", ".join(durability.GROUPS)
+    )
     command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
     told = "how near the offline model's plans are to the right ones"
     command = commands.add_parser("offline", help=told, description=told)

@@ -70,14 +70,11 @@ class RunHandle:
 
     async def done(self) -> None:
         """Wait for the run's end. Raises as ``events``."""
-        state = self._new_state()
-        while (await self._fold(state)).ended is None:
-            await self._log.wait(self.run_id, state.seq)
+        await self._over()
 
     async def result(self) -> RunResult:
         """Wait for the end and return how the run came out. Raises as ``events``."""
-        await self.done()
-        return run_result(await self._fold())
+        return run_result(await self._over())
 
     async def pending(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for an answer, oldest first."""
@@ -186,6 +183,13 @@ class RunHandle:
 
     def _signalled(self) -> None:
         """What was written is there; whoever drives the run finds it by itself."""
+
+    async def _over(self) -> RunState:
+        """Wait for the run's end and return it."""
+        state = self._new_state()
+        while (await self._fold(state)).ended is None:
+            await self._log.wait(self.run_id, state.seq)
+        return state
 
     async def _fold(self, known: RunState | None = None) -> RunState:
         """Fold the log, or what it holds beyond a state that is known."""

@@ -69,7 +69,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "duckdb": ("engine.tools.builtin",),
     "pydantic_monty": ("engine.tools.builtin.python",),
     "mcp": ("engine.tools.mcp",),
-    "psycopg": ("engine.durable",),
+    "psycopg": ("engine.durable", "benchmarks.server"),
     "psycopg_pool": ("engine.durable",),
     "procrastinate": ("engine.durable",),
     "starlette": ("engine.serve", "gateway.server"),
@@ -77,8 +77,12 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "aiohttp": ("gateway.upstream", "gateway.server"),
     "trio": ("benchmarks",),
     "tiktoken": ("benchmarks",),
-    "langgraph": ("benchmarks.baselines.langgraph_worker",),  # lives in an environment of its own
-    "typing_extensions": ("benchmarks.baselines.langgraph_worker",),
+    "langgraph": (  # lives in environments of its own
+        "benchmarks.baselines.langgraph_worker",
+        "benchmarks.baselines.langgraph_durable_worker",
+    ),
+    "aiosqlite": ("benchmarks.baselines.langgraph_durable_worker",),
+    "typing_extensions": ("benchmarks.baselines.langgraph_worker", "benchmarks.baselines.langgraph_durable_worker"),
 }
 
 # Where asyncio itself is allowed: code that never runs on trio. Everything else uses anyio.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import random
+
 import anyio
 
 from benchmarks.graphs import Graph
@@ -30,12 +33,17 @@ async def nothing() -> None:
 
 @tool(effects="none")
 async def kept_text(size: int) -> str:
-    """Return text that is worth keeping.
+    """Return text that is worth keeping, no two alike, and hard to compress.
 
     Args:
         size: Its length in characters.
     """
-    return "x" * size
+    return noise(size)
+
+
+def noise(size: int) -> str:
+    """Return random letters and digits."""
+    return base64.b64encode(random.randbytes(size))[:size].decode()
 
 
 def text_plan(graph: Graph, size: int) -> Plan:

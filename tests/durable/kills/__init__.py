@@ -1,0 +1,1 @@
+"""Processes that are killed and frozen while they drive runs, and what must hold afterwards."""

@@ -1,0 +1,55 @@
+"""Drivers are killed and frozen at any moment: nothing finished is done again, no run is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.durable.cluster import Cluster, running
+from tests.durable.kills.killing import Plot, suffer
+
+LONG = int(os.environ.get("ENGINE_TEST_KILLS", "500"))
+
+
+def trial(plot: Plot) -> None:
+    """Kill and freeze, and compare the answers with those of the same runs left in peace."""
+    disturbed = anyio.run(suffer, plot)
+    folder = plot.folder / "quiet"
+    folder.mkdir()
+    quiet = anyio.run(suffer, Plot(f"sqlite:{folder / 'runs.db'}", folder, 1, plot.runs, workers=1))
+    assert [*disturbed.values()] == [*quiet.values()]
+
+
+def url_of(store: str, folder: Path, server: Cluster) -> str:
+    """A new store of a kind."""
+    return f"sqlite:{folder / 'runs.db'}" if store == "sqlite" else server.database()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_killed(store: str, workers: int, tmp_path: Path, cluster: Cluster) -> None:
+    """B62: kill −9 at random moments: finished steps stay done, effects happen once, the answers are the same."""
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 2, runs=25, workers=workers, kills=15))
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_frozen_and_woken(store: str, tmp_path: Path, cluster: Cluster) -> None:
+    """B62: a driver that was silent too long has lost its runs: when it wakes it starts nothing."""
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 3, runs=20, workers=2, kills=1, freezes=2, timeout_s=0.5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_killed_at_length(store: str, workers: int, tmp_path: Path) -> None:
+    """B62: hundreds of kills and some freezes, every commit synced."""
+    server = running({"fsync": "on"})
+    try:
+        kills = LONG // 4
+        plot = Plot(url_of(store, tmp_path, server), tmp_path, 4, kills * 2, workers, kills, freezes=kills // 20)
+        trial(plot)
+    finally:
+        server.remove()
