@@ -58,8 +58,8 @@ class Cluster:
         self._binaries = binaries()
         self._settings = {**SETTINGS, **(settings or {})}
         self._account = "postgres" if _is_root() and _known("postgres") else "nobody" if _is_root() else None
-        self._server: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[Any] | None = None
+        self._watchdog: subprocess.Popen[Any] | None = None
         self._port = 0
         self._databases = itertools.count(1)
 
@@ -91,7 +91,7 @@ class Cluster:
             self.url = f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self._port}/postgres"
             options = {"port": str(self._port), "listen_addresses": "127.0.0.1", **self._settings}
             with (self.folder / "log").open("ab") as log:
-                started: subprocess.Popen[bytes] = subprocess.Popen(
+                started: subprocess.Popen[Any] = subprocess.Popen(
                     [
                         str(self._binaries / "postgres"), "-D", str(self.data), "-k", str(self.folder),
                         *itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in options.items()),
