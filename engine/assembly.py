@@ -23,6 +23,7 @@ from engine.durable.statistics import ToolStatistics
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.judge import LLMJudge
+from engine.executor.spending import Spending
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
 from engine.following import Following
@@ -273,6 +274,7 @@ class Assembly:
                 result_bytes=self.settings.limits.result_bytes,
                 max_result_bytes=self.settings.limits.max_result_bytes,
                 clock=anyio.current_time,
+                spending=Spending(self.ledger, loop.state.started.user),
             )
             return Executor(
                 group,

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.result import Record
-from schemas.tool import Effects, ResultView
+from schemas.tool import Effects, ResultView, SpendingLimits
 
 ProviderKind = Literal["anthropic", "openai", "offline"]
 
@@ -101,6 +101,7 @@ class McpToolSettings(Record):
     enabled: bool | None = None
     hidden: bool | None = None
     simulate: str | None = None
+    spending: SpendingLimits | None = None
 
 
 class McpSettings(Record):
@@ -176,6 +177,7 @@ class ToolSettings(Record):
     hidden: bool = False
     simulate: str | None = None
     view: ResultView | None = None
+    spending: SpendingLimits | None = None
 
 
 class PythonSettings(Record):

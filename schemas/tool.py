@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
+from schemas.accounts import time_zone
+from schemas.errors import ConfigError
 from schemas.result import Record
 
 Effects = Literal["none", "idempotent", "effectful"]
@@ -27,6 +29,39 @@ class RetryPolicy(Record):
     max_attempts: int = Field(default=3, ge=1)
     base_delay_s: float = Field(default=0.5, ge=0)
     max_delay_s: float = Field(default=30.0, ge=0)
+
+
+class SpendingLimits(Record):
+    """What an argument of a tool may add up to, over all runs of a store. A day begins at midnight.
+
+    Attributes:
+        argument: The argument that holds the amount; ``order.amount`` is a field of an object.
+        per_call: The most of one call.
+        per_day: The most of a day, of all calls together.
+        per_key: The most of a day for one key or user (whose run it is).
+        time_zone: Where midnight is, by its IANA name.
+    """
+
+    argument: str = Field(min_length=1)
+    per_call: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    per_key: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            time_zone(name)
+        except ConfigError as exc:
+            raise ValueError(exc.message) from None
+        return name
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.per_call is self.per_day is self.per_key is None:
+            raise ValueError("per_call, per_day or per_key has to be given")
+        return self
 
 
 class ToolSpec(Record):
@@ -53,6 +88,7 @@ class ToolSpec(Record):
             cost more than what is left of the run's budget fails before its first call.
         simulate: Name of the tool that is called first as a dry run.
         view: How its results stand in later prompts; None takes the configured default.
+        spending: What one of its arguments may add up to; a call beyond it is refused before it is made.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
@@ -73,6 +109,7 @@ class ToolSpec(Record):
     expected_usd: float | None = Field(default=None, ge=0)
     simulate: str | None = None
     view: ResultView | None = None
+    spending: SpendingLimits | None = None
 
     @property
     def read_only(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -18,7 +18,9 @@ import anyio
 from engine.dag.validate import faults
 from engine.executor.footing import Footing
 from engine.executor.outcome import Keep, Stored, store_value
+from engine.executor.spending import Spending
 from engine.tools.failures import interrupted
+from gateway.budget import MemoryLedger
 from schemas.errors import (
     EngineError,
     StepOutputError,
@@ -97,6 +99,7 @@ class Surroundings:
         max_result_bytes: Results beyond this fail the step.
         clock: Monotonic seconds.
         jitter: Draws from [0, 1).
+        spending: Holds calls to the spending limits of their tools.
     """
 
     tools: ToolSource
@@ -110,6 +113,7 @@ class Surroundings:
     max_result_bytes: int = 100_000_000
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
+    spending: Spending = field(default_factory=lambda: Spending(MemoryLedger()))
 
 
 class ToolRunner:
@@ -131,6 +135,10 @@ class ToolRunner:
             _check_arguments(tool.spec, call.input)
             if tool.spec.simulate is not None:
                 await self._simulate(tool.spec, tool.spec.simulate, call, context)
+            if tool.spec.spending is not None:
+                async with around.spending.held(tool.spec, call) as outcome:
+                    outcome.result = await self._attempts(tool, call, context, started)
+                return outcome.result
         except EngineError as exc:
             return _failed(exc.to_info(), 0, around.clock() - started)
         return await self._attempts(tool, call, context, started)

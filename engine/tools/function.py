@@ -8,6 +8,7 @@ runs in a process of its own, which is killed instead.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from engine.tools.values import to_json
 from schemas.errors import ConfigError, EngineError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient, ToolContext
-from schemas.tool import Effects, RetryPolicy, ToolKind, ToolSpec
+from schemas.tool import Effects, RetryPolicy, SpendingLimits, ToolKind, ToolSpec
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -192,6 +193,7 @@ def tool(
     expected_s: float | None = None,
     expected_usd: float | None = None,
     simulate: str | None = None,
+    spending: SpendingLimits | None = None,
     hidden: bool = False,
     isolate: Isolation | None = None,
     kind: ToolKind = "python",
@@ -213,7 +215,7 @@ def tool(
         isolate: ``"process"`` runs each call in a process of its own (about 0.3 s to start), which is killed at the
             time limit; the function has to stand at the top of an importable module.
         options: name, description, effects, reads, writes, needs_approval, timeout_s, max_parallel, max_attempts,
-            expected_s, expected_usd, simulate, hidden, kind: as in ToolSpec.
+            expected_s, expected_usd, simulate, spending, hidden, kind: as in ToolSpec.
 
     Raises:
         ConfigError: The function cannot be a tool, or an option is wrong.
@@ -247,9 +249,24 @@ def respec(spec: ToolSpec, options: Mapping[str, Any]) -> ToolSpec:
     try:
         if attempts is not None:
             changes["retry"] = RetryPolicy.model_validate({**spec.retry.model_dump(), "max_attempts": attempts})
-        return ToolSpec.model_validate({**spec.model_dump(), **changes})
+        made = ToolSpec.model_validate({**spec.model_dump(), **changes})
     except ValueError as exc:
         raise ConfigError(f"tool '{spec.name}': {_first_problem(exc)}") from None
+    _check_spending(made)
+    return made
+
+
+def _check_spending(spec: ToolSpec) -> None:
+    """A limit on an argument that is never there would limit nothing, or refuse every call."""
+    known: Mapping[str, Any] = spec.input_schema.get("properties", {})
+    if spec.spending is None or spec.spending.argument.split(".")[0] in known:
+        return
+    argument = spec.spending.argument
+    near = difflib.get_close_matches(argument, known, 1)
+    raise ConfigError(
+        f"tool '{spec.name}': spending.argument: there is no argument '{argument}'",
+        hint=f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known) or 'none'}",
+    )
 
 
 def _first_problem(exc: ValueError) -> str:

@@ -281,6 +281,9 @@ def _check_keys(entry: ToolSettings, origin: str) -> None:
     stray = [key for key in _OF_OPENAPI if getattr(entry, key) is not None and entry.openapi is None]
     if stray:
         raise ConfigError(f"{origin}.{stray[0]}: belongs to tools from an OpenAPI document", hint="leave it out")
+    if entry.mcp is not None and entry.spending is not None:
+        hint = "write it under mcp.tools, by the tool's name"
+        raise ConfigError(f"{origin}.spending: is of one tool, and this entry is a whole server", hint=hint)
 
 
 def _tools_of(entry: ToolSettings, place: _Place, origin: str, named: set[str | None]) -> Iterable[Tool]:

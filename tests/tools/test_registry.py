@@ -137,6 +137,8 @@ def test_any_object_with_spec_and_call_is_a_tool(tmp_path: Path) -> None:
         ([{"builtin": "all", "name": "x"}], "cannot have one name"),
         ([{"builtin": "calculate", "name": "no spaces"}], "tools[0]: tool 'calculate': name"),
         ([{"builtin": "calculate", "simulate": "nothing"}], "simulate: 'nothing'"),
+        ([{"builtin": "calculate", "spending": {"argument": "expresion", "per_day": 1}}], "no argument 'expresion'"),
+        ([{"mcp": "server", "spending": {"argument": "amount", "per_day": 1}}], "a whole server"),
         ([{"builtin": "calculate", "simulate": "calculate"}], "no other declared tool"),
         ([{"python": "my_numbers:PI"}], "no function but of type float"),
     ],
