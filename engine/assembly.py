@@ -219,13 +219,10 @@ class Assembly:
         return await choose(task, visible, self.gateway, self.ledger, run_id, limits or self.limits())
 
     async def open_budget(self, run_id: str, limits: RunLimits, used: Usage | None = None) -> None:
-        """Open a run's budget in the ledger; without limits nothing is counted there, for the log says it all.
+        """Open a run's budget in the ledger, if it has any, with what its log says was ``used`` so far.
 
-        Args:
-            run_id: The run.
-            limits: Its caps.
-            used: What its log says was used so far. Told again by whoever resumes the run, it is counted once, and
-                what the ledger knows beyond it (calls whose driver died before their end was logged) stays.
+        Told again by whoever resumes the run it counts once, and what the ledger knows beyond it (calls whose driver
+        died before their end was logged) stays.
         """
         if limits.amounts:
             spent = None if used is None else {"usd": used.cost_usd, "tokens": used.total_tokens}

@@ -22,7 +22,7 @@ from tests.durable.ledger_contract import Settable
 from tests.executor.test_step import runner
 
 pytestmark = pytest.mark.anyio
-AMOUNT = {"type": "object", "properties": {"amount": {}, "order": {}}}
+AMOUNT: dict[str, Any] = {"type": "object", "properties": {"amount": {}, "order": {}}}
 
 
 def transfer(does: Any = "sent", **limits: Any) -> FakeTool:
