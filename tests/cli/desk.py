@@ -26,9 +26,17 @@ def double(number: float) -> float:
 
 
 async def wait(seconds: float) -> str:
-    """Wait."""
-    await anyio.sleep(seconds)
+    """Wait, but not where a file says that it need not."""
+    if not Path("quick").exists():
+        await anyio.sleep(seconds)
     return "waited"
+
+
+def count() -> int:
+    """Count the calls."""
+    with Path("counted").open("a", encoding="utf-8") as counted:
+        counted.write("x")
+    return len(Path("counted").read_text(encoding="utf-8"))
 
 
 def block(seconds: float) -> str:
@@ -66,6 +74,7 @@ tools:
   - {python: "my_tools:note", effects: effectful, writes: ["file:note"], needs_approval: true}
   - {python: "my_tools:double", effects: none}
   - {python: "my_tools:wait", effects: none}
+  - {python: "my_tools:count", effects: none}
   - {python: "my_tools:block", effects: none}
   - {python: "my_tools:stubborn", effects: none}
   - {python: "my_tools:hog", effects: none}

@@ -49,6 +49,7 @@ def test_replay_is_the_same_run(tmp_path: Path) -> None:
     assert not (folder / "note.txt").exists()
 
 
+@pytest.mark.slow
 def test_large_results_travel(tmp_path: Path) -> None:
     """A run whose results are too large for its events is replayed from a file and the folder exported with it."""
     folder = desk(tmp_path, call("repeat", text="x", times=200_000), answer="done")
