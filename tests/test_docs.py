@@ -30,6 +30,7 @@ from schemas.settings import (
     ToolSettings,
     Workers,
 )
+from schemas.tool import SpendingLimits
 from tests.source import ROOT
 
 LATER = {"agents", "assistants", "listeners", "filters"}
@@ -54,6 +55,7 @@ def test_the_configuration_shown_is_valid() -> None:
         ModelProvider,
         ModelSettings,
         ToolSettings,
+        SpendingLimits,
         McpSettings,
         McpToolSettings,
         PythonSettings,
@@ -79,6 +81,12 @@ def test_the_tools_shown_are_configured_like_that() -> None:
     assert shown
     for block in shown:
         parse_settings(block, "docs/tools.md")
+
+
+def test_the_budgets_shown_are_configured_like_that() -> None:
+    """Every YAML block of docs/budgets.md is a configuration."""
+    for block in blocks("budgets.md", "yaml"):
+        parse_settings(block, "docs/budgets.md")
 
 
 def test_the_plan_shown_is_valid() -> None:
