@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine.dag.decide import close, decide
 from engine.dag.hazards import access, conflicts
 from engine.dag.state import RunState
+from schemas.driving import RunClaimed
 from schemas.events import (
     ApprovalAnswered,
     BudgetExhausted,
@@ -28,6 +29,7 @@ from schemas.events import (
 from schemas.plan import Condition, Plan, Step
 from schemas.result import ErrorInfo, StepResult
 from schemas.tool import ToolSpec
+from schemas.trigger import Trigger
 
 TOOLS = {
     "look": ToolSpec(name="look", effects="none"),
@@ -65,6 +67,7 @@ class Histories(RuleBasedStateMachine):
         self.accepted: set[int] = set()
         self.approved: set[str] = set()
         self.asked: dict[str, str] = {}
+        self.doubts: dict[str, dict[str, object]] = {}
         self.drafts: list[Step] = []
         self.planning = False
         self.revision = 0
@@ -109,12 +112,18 @@ class Histories(RuleBasedStateMachine):
                 assert event.step_id not in self.ended, "a step ended twice"
                 self.ended[event.step_id] = event.result
                 self.running.pop(event.step_id, None)
+                self.doubts.pop(event.step_id, None)
                 self.filling.discard(event.step_id)
                 critical = "[" not in event.step_id and event.result.status == "failed"
                 if critical and self.log and self.log[0].on_failure == "fail_fast":
                     self.stopped = True
             case "approval_requested":
                 self.asked[event.approval_id] = event.step_id
+            case "step_interrupted":
+                step = self.running.pop(event.step_id)
+                assert event.again == (TOOLS[step.tool].effects != "effectful")
+                if not event.again:
+                    self.doubts[event.step_id] = self.inputs[event.step_id]
             case _:
                 pass
 
@@ -144,6 +153,9 @@ class Histories(RuleBasedStateMachine):
             assert not conflicts(mine, access(TOOLS[other.tool], self.inputs[other_id])), (
                 "two conflicting steps at once"
             )
+        for other_id, touched in self.doubts.items():
+            tool = TOOLS[self.step_of(other_id).tool]
+            assert not conflicts(mine, access(tool, touched)), "it touches what a step in doubt may have changed"
         busy = len(self.running) + len(self.filling)
         assert self.cap is None or busy < self.cap, "over the run's cap"
         if spec.max_parallel:
@@ -164,7 +176,7 @@ class Histories(RuleBasedStateMachine):
 
     # -------------------------------------------------------------- planning
 
-    @precondition(lambda self: self.planning and not self.stopped)
+    @precondition(lambda self: self.planning and not self.stopped and not self.state.planning_lost)
     @rule(
         tool=st.sampled_from(sorted(TOOLS)),
         picks=st.lists(st.integers(0, 30), max_size=3),
@@ -198,7 +210,7 @@ class Histories(RuleBasedStateMachine):
         finished = [i for i, result in self.ended.items() if result.status == "done" and "[" not in i]
         return finished + [i for i in self.running if "[" not in i]
 
-    @precondition(lambda self: self.planning and not self.stopped)
+    @precondition(lambda self: self.planning and not self.stopped and not self.state.planning_lost)
     @rule(keep=st.booleans())
     def repair(self, keep: bool) -> None:
         self.feed(PlanRepair(revision=self.revision, attempt=1, errors=("bad",)))
@@ -210,7 +222,18 @@ class Histories(RuleBasedStateMachine):
                 self.feed(PlanStep(revision=self.revision, step=step))
         self.act()
 
-    @precondition(lambda self: self.planning and not self.stopped)
+    @precondition(lambda self: self.state.planning_lost and not self.stopped)
+    @rule()
+    def ask_again(self) -> None:
+        self.revision += 1
+        self.drafts = []
+        triggers = (*self.state.asked, *self.state.triggers, Trigger(kind="resumed"))
+        replans = self.state.replans
+        self.feed(ReplanStarted(revision=self.revision, triggers=triggers, asked_at=len(self.log)))
+        assert self.state.replans == replans, "asking again counts against the cap"
+        self.act()
+
+    @precondition(lambda self: self.planning and not self.stopped and not self.state.planning_lost)
     @rule()
     def accept(self) -> None:
         self.accepted.add(self.revision)
@@ -250,9 +273,14 @@ class Histories(RuleBasedStateMachine):
         self.act()
 
     @precondition(lambda self: self.state.pending_approvals())
-    @rule(decision=st.sampled_from(["approve", "reject", "edit"]))
-    def answer(self, decision: str) -> None:
+    @rule(decision=st.sampled_from(["approve", "reject", "edit"]), doubt=st.sampled_from(["done", "approve", "reject"]))
+    def answer(self, decision: str, doubt: str = "done") -> None:
         asked = self.state.pending_approvals()[0]
+        if asked.subject == "in_doubt":
+            decision = doubt
+            self.stopped = self.stopped or doubt == "reject"
+            if doubt != "reject":
+                self.doubts.pop(asked.step_id or "")
         if decision != "reject":
             self.approved.add(asked.step_id or "")
         edited = {"y": 1} if decision == "edit" else None
@@ -283,6 +311,19 @@ class Histories(RuleBasedStateMachine):
         for step_id in decision.cancels:
             self.end(step_id, CANCELLED)
 
+    @rule()
+    def killed(self) -> None:
+        """The process dies with all it runs; another one claims the run, and says what becomes of that."""
+        self.state = self.folded()
+        lost, self.filling = dict(self.running), set()
+        self.feed(RunClaimed(driver="another"))
+        assert self.state.planning_lost == self.planning
+        self.act()
+        assert set(lost).isdisjoint(self.state.tenure.inherited)
+        for step_id, step in lost.items():
+            effect, ended = TOOLS[step.tool].effects == "effectful", step_id in self.ended
+            assert not effect or self.stopped or ended or step_id in self.doubts, "an effect was repeated unasked"
+
     def folded(self) -> RunState:
         fresh = RunState("r", TOOLS)
         for event in self.log:
@@ -303,6 +344,7 @@ class Histories(RuleBasedStateMachine):
                     s.blocked,
                     s.void,
                     s.approved,
+                    s.doubt,
                 )
                 for i, s in graph.steps.items()
             },
@@ -325,6 +367,8 @@ class Histories(RuleBasedStateMachine):
         """Whatever happened, the run can end, and every step ends exactly once."""
         if not self.log:
             return
+        if self.state.planning_lost and not self.stopped:
+            self.ask_again()
         if self.planning and not self.stopped:
             self.accept()
         for _ in range(500):
@@ -346,7 +390,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.__doc__ = (
-    """Random histories of streaming, repair, replan, cancel, approval, crash and foreach keep every rule."""
+    """Random histories of streaming, repair, replan, cancel, approval, crash, claim and foreach keep every rule."""
 )
 TestHistories.settings = settings(
     max_examples=2000,
