@@ -218,7 +218,7 @@ async def test_done_is_no_answer_to_an_ordinary_request() -> None:
 
 @pytest.mark.anyio
 async def test_a_run_that_kills_its_drivers_is_set_aside() -> None:
-    """After so many claims without progress nobody takes the run by itself; who insists, or speaks to it, may."""
+    """B62: after so many claims without progress nobody takes the run by itself; who insists may."""
     store = await killed(PLAN, *(RunClaimed(driver=f"d{n}") for n in range(4)))
     engine = engine_of(FakeTool("look", "x"), store=store)
     row = await engine.drive("r")
@@ -274,7 +274,7 @@ async def test_a_plan_that_was_being_written_is_asked_for_again() -> None:
 
 
 def test_only_driven_seconds_count() -> None:
-    """The time limit leaves out the time between a crash and the next claim, and keeps what was used before it."""
+    """B62: the time limit leaves out the time between a crash and the next claim, and keeps what was used before."""
 
     async def go() -> None:
         engine = engine_of(FakeTool("look", "x", seconds=4.0))

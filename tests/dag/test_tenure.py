@@ -85,7 +85,7 @@ def test_a_stopped_run_asks_nobody() -> None:
 
 
 def test_a_new_plan_does_not_drop_a_step_in_doubt() -> None:
-    """A replan that does not name it leaves the question open: the effect may have happened."""
+    """B62: a replan that does not name it leaves the question open: the effect may have happened."""
     world = World([step(1, "send"), step(2)])
     claimed(world)
     for event in (
@@ -99,7 +99,7 @@ def test_a_new_plan_does_not_drop_a_step_in_doubt() -> None:
 
 
 def test_what_a_step_in_doubt_touched_waits() -> None:
-    """A new plan's effects wait until a person has said whether the one in doubt happened."""
+    """B62: a new plan's effects wait until a person has said whether the one in doubt happened."""
     world = World([step(1, "send")])
     claimed(world)
     for event in (

@@ -69,7 +69,7 @@ def test_a_store_that_stays_away_is_an_error_in_the_end() -> None:
 
 
 def test_what_had_landed_is_recognised() -> None:
-    """An append that failed and was written all the same is not written twice; a stranger's is a conflict."""
+    """B62: an append that failed and was written all the same is not written twice; a stranger's is a conflict."""
 
     async def go() -> None:
         store = Away(0.05, lands=True)
