@@ -44,6 +44,7 @@ COMMANDS: dict[str, Entry] = {
     "runs": Entry("", "", "Look at the runs that are kept, and go on with them.", RUNS),
     "worker": Entry("worker", "worker", "Drive the runs of a shared store, beside any number of other workers."),
     "workers": Entry("worker", "workers", "Show who drives runs, since when, and which."),
+    "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
     "init": Entry("files", "init", "Write a commented engine.yaml."),

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from engine.api import Engine
 from engine.durable.memory import MemoryLog
+from tests.cli.command import clean_environ, engine, one_error_line
 from tests.serve.serving import served
 from tests.source import ROOT
 
@@ -27,6 +35,49 @@ def test_the_page_shows_what_happens(tmp_path: Path) -> None:
                 done = subprocess.run(["bash", "-c", real], capture_output=True, text=True, timeout=30, check=False)
                 assert done.stdout == expected, command
     assert len(shown) >= 6
+
+
+@contextmanager
+def process(folder: Path, *more: str) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """Run ``engine serve`` as a user does, and give its address once it says so."""
+    command = [sys.executable, "-m", "engine.cli", "serve", "--port", "0", "--store", str(folder / "runs.db"), *more]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=clean_environ()) as running:
+        assert running.stderr is not None
+        said = next(line for line in running.stderr if line.startswith(("engine serve:", "error:")))
+        found = re.search(r"http://\S+", said)
+        assert found is not None, said
+        rest = threading.Thread(target=running.stderr.read, daemon=True)
+        rest.start()
+        try:
+            yield running, found[0]
+        finally:
+            running.kill()
+
+
+def test_two_processes_share_a_file_and_survive_each_other(tmp_path: Path) -> None:
+    """A run accepted by one process is seen through another, and goes on there when the first is told to stop."""
+    task = {"task": "what is 12 percent of 3400?"}
+    with process(tmp_path) as (first, one), process(tmp_path) as (_, two):
+        run_id = httpx2.post(f"{one}/v1/runs", json=task, timeout=20).json()["id"]
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(20) == 0
+        for _ in range(200):
+            row = httpx2.get(f"{two}/v1/runs/{run_id}", timeout=20).json()
+            if row["status"] == "completed":
+                break
+            time.sleep(0.05)
+        assert row["answer"]["text"].startswith("408")
+        assert [line["id"] for line in httpx2.get(f"{two}/v1/runs").json()["runs"]] == [run_id]
+
+
+def test_a_port_in_use_ends_the_command(tmp_path: Path) -> None:
+    """A port that is taken, or an open one without a token, is one line and the exit code of a wrong configuration."""
+    with served(lambda: Engine({}, store=MemoryLog(), environ={})) as here:
+        port = here.url.rpartition(":")[2]
+        done = engine("serve", "--port", port, cwd=tmp_path)
+        assert (done.returncode, "already in use" in one_error_line(done)) == (3, True)
+    done = engine("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
+    assert (done.returncode, "token" in one_error_line(done)) == (3, True)
 
 
 def test_health_is_told_apart_from_readiness() -> None:
