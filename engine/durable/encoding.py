@@ -15,18 +15,17 @@ import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from schemas.driving import StepReused
 from schemas.errors import StoreError
-from schemas.events import LoggedEvent, ModelCalled, StepEnded
+from schemas.events import LoggedEvent, StepEnded
 from schemas.live import LiveReset, LiveText
-from schemas.model import Part
 
 KINDS: dict[str, type[LoggedEvent]] = {
     event.model_fields["kind"].default: event for event in get_args(get_args(LoggedEvent)[0])
 }
-_PARTS = TypeAdapter[tuple[Part, ...]](tuple[Part, ...])
 _LIVE = TypeAdapter[list[LiveText | LiveReset]](list[LiveText | LiveReset])
 
 
@@ -36,14 +35,15 @@ def encode(event: LoggedEvent) -> str:
     What JSON has no form for (infinity, half a surrogate pair) or the fast writer refuses (300 levels of lists) is
     written by Python's own module, in the forms that ``decode`` reads.
     """
+    tagged = event.kind in _TAGGED
+    left_out = _at_default(event) if tagged else None
     try:
-        body = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
+        body = event.__pydantic_serializer__.to_json(event, exclude=left_out, exclude_defaults=not tagged)
     except ValueError:
-        return _slow(event)
+        body = b"null"
     if b"null" in body:  # a number that is none is written as null, and would be read as a wrong value, or not at all
-        return _slow(event)
-    if isinstance(event, ModelCalled) and event.parts:
-        return _with_parts(event)
+        content = event.model_dump(exclude=left_out, exclude_defaults=not tagged)
+        return json.dumps(content, separators=(",", ":"))
     return body.decode()
 
 
@@ -88,17 +88,23 @@ def artifacts_of(event: LoggedEvent) -> Iterator[str]:
         yield event.result.artifact.sha256
 
 
-def _slow(event: LoggedEvent) -> str:
-    content: dict[str, Any] = event.model_dump(exclude_defaults=True)
-    if isinstance(event, ModelCalled) and event.parts:
-        content["parts"] = _PARTS.dump_python(event.parts)
-    return json.dumps(content, separators=(",", ":"))
+def _at_default(event: LoggedEvent) -> set[str]:
+    """The fields of an event that need not be written. What they hold is written whole."""
+    fields = type(event).model_fields.items()
+    return {name for name, field in fields if getattr(event, name) == field.get_default(call_default_factory=True)}
 
 
-def _with_parts(event: ModelCalled) -> str:
-    """What tells the parts of a reply apart is a default: they are written whole."""
-    head = event.__pydantic_serializer__.to_json(event, exclude_defaults=True, exclude={"parts"})
-    return f'{head[:-1].decode()},"parts":{_PARTS.dump_json(event.parts).decode()}}}'
+def _holds_tags(kind: Any, seen: set[Any]) -> bool:
+    """Whether values of a type hold a union whose members are told apart by a field that is at its default."""
+    if kind in seen:
+        return False
+    seen.add(kind)
+    if isinstance(kind, FieldInfo):
+        return kind.discriminator is not None
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        inside = [part for field in kind.model_fields.values() for part in (field, field.annotation)]
+        return any(_holds_tags(part, seen) for part in inside)
+    return any(_holds_tags(part, seen) for part in get_args(kind))
 
 
 def _decode_slow(known: type[LoggedEvent], body: str | bytes, where: str) -> LoggedEvent:
@@ -118,3 +124,6 @@ def _unreadable(where: str, what: str) -> StoreError:
 def _follows(last: LiveText, item: LiveText) -> bool:
     same = (last.stream, last.generation) == (item.stream, item.generation)
     return same and item.offset == last.offset + len(last.text)
+
+
+_TAGGED = frozenset(kind for kind, event in KINDS.items() if _holds_tags(event, set()))

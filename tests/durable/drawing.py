@@ -10,9 +10,6 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from engine.durable.encoding import KINDS
-from schemas.events import LoggedEvent
-
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 ODD_TEXT = st.text(max_size=4) | st.sampled_from(["\ud800", "\x00", "null"])
 JSON = st.recursive(
@@ -28,11 +25,6 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     Any: JSON,
 }
-
-
-def events() -> st.SearchStrategy[LoggedEvent]:
-    """An event of any kind."""
-    return st.sampled_from(sorted(KINDS)).flatmap(lambda kind: records(KINDS[kind]))
 
 
 def records(model: type[Any]) -> st.SearchStrategy[Any]:

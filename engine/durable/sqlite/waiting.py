@@ -85,7 +85,7 @@ class Waiting:
     def _loop(self) -> None:
         db: sqlite3.Connection | None = None
         sight = _Sight()
-        while self._wanted(sight):
+        while self._wanted():
             try:
                 self._file.require_same()
                 db = db or self._file.connect(reads_only=True)
@@ -101,11 +101,10 @@ class Waiting:
         if db is not None:
             db.close()
 
-    def _wanted(self, sight: _Sight) -> bool:
+    def _wanted(self) -> bool:
         """Rest while nobody waits; False when this thread is to end."""
         with self._changed:
             while not self._waiters and not self._closed:
-                sight.version = None  # others may have written while it rested
                 self._changed.wait()
             if self._closed:
                 self._thread = None

@@ -37,6 +37,7 @@ async def test_another_process_wakes(stores: tuple[SqliteStore, SqliteStore]) ->
             group.start_soon(here.wait_live, "r", 2, 0)
             await anyio.sleep(0.05)
             await there.append("r", 1, numbered(1))
+            await anyio.sleep(0.1)  # so that the append is not what wakes it
             await there.put_live("r", [text("a", 0)])
 
 
