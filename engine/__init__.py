@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from schemas.plan import Condition, Plan, Step
     from schemas.protocols import ToolContext
     from schemas.result import RunResult, StepResult
+    from schemas.tool import SpendingLimits
 
 _HOMES = {
     "Engine": "engine.api",
@@ -31,6 +32,7 @@ _HOMES = {
     "ToolContext": "schemas.protocols",
     "RunResult": "schemas.result",
     "StepResult": "schemas.result",
+    "SpendingLimits": "schemas.tool",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "PlanPreview",
     "RunHandle",
     "RunResult",
+    "SpendingLimits",
     "Step",
     "StepResult",
     "ToolContext",

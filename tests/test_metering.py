@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from engine.durable.sqlite.store import SqliteStore
 from engine.metering import OpenCalls, RunModel
 from engine.testing import ScriptedProvider, scripted_engine
 from schemas.errors import ModelRequestError, TokenBudgetError
@@ -88,3 +90,29 @@ async def test_a_steps_calls_count_to_the_step() -> None:
     await model.complete(ASKED, role="executor")
     await model.complete(ASKED, role="executor", step_id="4")
     assert [event.step_id for event in seen if isinstance(event, ModelCalled)] == ["3", "4"]
+
+
+async def test_what_a_dead_driver_reserved_counts_for_who_goes_on(tmp_path: Path) -> None:
+    """B45: a call whose driver died before its end was logged may have been billed: the budget holds."""
+    store = SqliteStore(tmp_path / "runs.db")
+    provider = ScriptedProvider(["never"])
+    engine = scripted_engine(provider, store=store)
+    run_id = await engine.submit("say hello", mode="direct", limits=engine.limits(max_tokens=50_000))
+    dead = store.ledger(lambda: "dead")
+    await dead.open(f"run:{run_id}", {"tokens": 50_000})
+    await dead.reserve([f"run:{run_id}"], {"tokens": 49_999})
+    assert (await engine.drive(run_id)).status == "failed"
+    assert provider.requests == []
+    await store.aclose()
+
+
+async def test_budgets_of_a_store_are_those_of_its_runs(tmp_path: Path) -> None:
+    """B45: a run with a limit is counted in its store, to the token as its result says; one without is not."""
+    store = SqliteStore(tmp_path / "runs.db")
+    engine = scripted_engine(ScriptedProvider(["hello", "hello"]), store=store)
+    async with engine.start("say hello", mode="direct", limits=engine.limits(max_tokens=50_000)) as run:
+        result = await run.result()
+    await engine.run("say hello", mode="direct")
+    (account,) = await store.ledger().accounts()
+    assert (account.scope, account.spent, account.reserved) == (f"run:{run.run_id}", result.usage.total_tokens, 0)
+    await store.aclose()
