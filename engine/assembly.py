@@ -18,7 +18,7 @@ from engine.durable.artifacts import Artifacts
 from engine.durable.lazy import opened_later
 from engine.durable.memory import MemoryLog
 from engine.durable.opening import open_store
-from engine.durable.patience import PatientLog
+from engine.durable.patience import PatientLedger, PatientLog
 from engine.durable.statistics import ToolStatistics
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
@@ -107,7 +107,7 @@ class Assembly:
         durability = self.settings.durability
         self.following = Following(self.store)
         self.presence = Presence(self.store, kind, durability.driver_timeout_s)
-        self.ledger: Ledger = ledger or _ledger(self.store, self.presence)
+        self.ledger: Ledger = ledger or _ledger(self.store, self.presence, durability.store_retry_s)
         self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
         self.statistics = statistics or ToolStatistics(self.store.notes)
         self.plan_cache = plan_cache or _plan_cache(self.settings, self.store)
@@ -332,8 +332,9 @@ def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
     return None if step is None or step.parent is not None else step.step.expected_output
 
 
-def _ledger(store: RunStore, presence: Presence) -> Ledger:
-    return store.ledger(lambda: presence.driver.id) or MemoryLedger()
+def _ledger(store: RunStore, presence: Presence, retry_s: float) -> Ledger:
+    shared = store.ledger(lambda: presence.driver.id)
+    return MemoryLedger() if shared is None else PatientLedger(shared, retry_s)
 
 
 def _plan_cache(settings: Settings, store: RunStore) -> PlanCache | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, cast
@@ -18,7 +18,15 @@ from gateway.limits import Lease, ModelLimiter
 from gateway.prices import Prices
 from gateway.providers.base import Provider
 from gateway.routing import Model
-from schemas.errors import BudgetError, CostBudgetError, EngineError, ModelError, ModelUnavailableError, described
+from schemas.errors import (
+    BudgetError,
+    CostBudgetError,
+    EngineError,
+    ModelError,
+    ModelUnavailableError,
+    StoreError,
+    described,
+)
 from schemas.events import BudgetWarning
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -186,7 +194,8 @@ class Attempt:
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
             amounts = {"usd": cost, "tokens": self.usage.total_tokens}
-            with anyio.move_on_after(_CLEANUP_S, shield=True):
+            # a store that is away takes no reply that is paid for: the reservation goes on to count in full
+            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
                 for crossed in await self._services.ledger.settle(reservation, amounts):
                     self._warn(*crossed)
         return self.usage
@@ -203,7 +212,7 @@ class Attempt:
             with anyio.move_on_after(_CLEANUP_S, shield=True):
                 await self.settle(Usage(input_tokens=self._estimate.input_tokens, output_tokens=wrote))
         elif self._reservation is not None:
-            with anyio.move_on_after(_CLEANUP_S, shield=True):
+            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
                 await self._services.ledger.release(self._reservation)
         if self._lease is not None:
             self._lane.limiter.release(self._lease, self.usage.total_tokens if self.usage else None)

@@ -6,15 +6,17 @@ repetition safe: a conflict whose tail is exactly our batch says that it had lan
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import structlog
 
+from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
 from schemas.errors import ConflictError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.protocols import RunLog
+from schemas.protocols import Ledger, RunLog
 
 T = TypeVar("T")
 ATTEMPT_S = 10.0
@@ -61,11 +63,11 @@ class PatientLog:
                 unsure = True
                 raise
 
-        return await (attempt() if expected_seq == 0 else self._patiently("written", attempt))
+        return await (attempt() if expected_seq == 0 else patiently(self._patience_s, "written", attempt))
 
     async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
         """Return the events with ``seq > after``. Raises as ``append``, and NotFoundError."""
-        return await self._patiently("read", lambda: self._log.load(run_id, after))
+        return await patiently(self._patience_s, "read", lambda: self._log.load(run_id, after))
 
     async def wait(self, run_id: str, after: int) -> None:
         """Return once the run's head is beyond ``after``; a store that is away is waited for without end."""
@@ -79,32 +81,110 @@ class PatientLog:
 
     async def runs(self) -> list[str]:
         """Return the ids of all runs."""
-        return await self._patiently("read", self._log.runs)
+        return await patiently(self._patience_s, "read", self._log.runs)
 
     async def put_artifact(self, data: bytes) -> str:
         """Keep bytes. Raises as ``append``."""
-        return await self._patiently("written", lambda: _shielded(lambda: self._log.put_artifact(data)))
+        return await patiently(self._patience_s, "written", lambda: _shielded(lambda: self._log.put_artifact(data)))
 
     async def get_artifact(self, sha256: str) -> bytes:
         """Return the bytes kept under a hash. Raises as ``load``."""
-        return await self._patiently("read", lambda: self._log.get_artifact(sha256))
+        return await patiently(self._patience_s, "read", lambda: self._log.get_artifact(sha256))
 
-    async def _patiently(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Attempt until it works, or fails other than by the store, or the patience is over."""
-        failed_at: float | None = None
-        delay_s = _FIRST_DELAY_S
-        while True:
+
+class PatientLedger:
+    """A Ledger as who calls models sees it (implements ``schemas.protocols.Ledger``): an outage is waited for.
+
+    Every reservation has an id of its own before it is sent, so that sending it again reserves nothing twice.
+
+    Args:
+        ledger: Where budgets are kept.
+        patience_s: Seconds from the first failure on until the StoreError is raised after all.
+    """
+
+    def __init__(self, ledger: Ledger, patience_s: float) -> None:
+        self._ledger = ledger
+        self._patience_s = patience_s
+
+    async def open(
+        self,
+        scope: str,
+        limits: Amounts,
+        *,
+        keep_share: float = 0.0,
+        spent: Amounts | None = None,
+        period: Period = "",
+        zone: str = "UTC",
+    ) -> None:
+        """Open a scope, or change its limits. Raises ConfigError, StoreError."""
+        options: dict[str, Any] = {"keep_share": keep_share, "spent": spent, "period": period, "zone": zone}
+        await patiently(self._patience_s, "written", lambda: self._ledger.open(scope, limits, **options))
+
+    async def reserve(
+        self,
+        scopes: Sequence[str],
+        amounts: Amounts,
+        *,
+        use_kept: bool = False,
+        reservation: str | None = None,
+        lease_s: float | None = LEASE_S,
+    ) -> str:
+        """Reserve amounts in every scope, all or nothing. Raises BudgetError, StoreError."""
+        name = reservation or uuid.uuid4().hex
+        options: dict[str, Any] = {"use_kept": use_kept, "reservation": name, "lease_s": lease_s}
+        return await patiently(self._patience_s, "written", lambda: self._ledger.reserve(scopes, amounts, **options))
+
+    async def settle(self, reservation: str, used: Amounts) -> list[Crossed]:
+        """Replace a reservation by what was used. Raises ConflictError, StoreError."""
+        unsure = False
+
+        async def attempt() -> list[Crossed]:
+            nonlocal unsure
             try:
-                return await attempt()
-            except StoreError as exc:
-                now = anyio.current_time()
-                if failed_at is None:
-                    failed_at = now
-                    structlog.get_logger().warning("the store is away; trying again", error=exc.message)
-                if now + delay_s > failed_at + self._patience_s:
-                    raise _gone(exc, what, now - failed_at) from exc
-            await anyio.sleep(delay_s)
-            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+                return await self._ledger.settle(reservation, used)
+            except ConflictError:
+                if unsure:  # an attempt before had landed
+                    return []
+                raise
+            except StoreError:
+                unsure = True
+                raise
+
+        return await patiently(self._patience_s, "written", attempt)
+
+    async def release(self, reservation: str) -> None:
+        """Give a reservation back. Raises StoreError."""
+        await patiently(self._patience_s, "written", lambda: self._ledger.release(reservation))
+
+    async def accounts(self, prefix: str = "") -> list[Account]:
+        """Return the accounts of all scopes that begin with a text. Raises StoreError."""
+        return await patiently(self._patience_s, "read", lambda: self._ledger.accounts(prefix))
+
+    async def close(self, scope: str) -> None:
+        """Forget a scope. Raises StoreError."""
+        await patiently(self._patience_s, "written", lambda: self._ledger.close(scope))
+
+
+async def patiently(patience_s: float, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Attempt until it works, or fails other than by the store, or the patience is over.
+
+    Raises:
+        StoreError: It failed for ``patience_s`` seconds.
+    """
+    failed_at: float | None = None
+    delay_s = _FIRST_DELAY_S
+    while True:
+        try:
+            return await attempt()
+        except StoreError as exc:
+            now = anyio.current_time()
+            if failed_at is None:
+                failed_at = now
+                structlog.get_logger().warning("the store is away; trying again", error=exc.message)
+            if now + delay_s > failed_at + patience_s:
+                raise _gone(exc, what, now - failed_at) from exc
+        await anyio.sleep(delay_s)
+        delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
 
 def _gone(exc: StoreError, what: str, seconds: float) -> StoreError:

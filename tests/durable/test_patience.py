@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import pytest
 
 from engine.durable.memory import MemoryLog
-from engine.durable.patience import PatientLog
+from engine.durable.patience import PatientLedger, PatientLog
+from gateway.budget import MemoryLedger
+from schemas.accounts import Amounts, Crossed
 from schemas.errors import ConflictError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord, PlanStarted, RunStarted
 from tests.runs import virtually
@@ -105,5 +108,51 @@ def test_a_write_without_an_answer_is_tried_again() -> None:
         with pytest.raises(StoreError, match="no answer"):
             await log.append("r", 1, [PlanStarted()])
         assert anyio.current_time() < 60.0
+
+    virtually(go)
+
+
+class AwayLedger(MemoryLedger):
+    """Reserves and settles, and fails all the same until a time: the answers are lost."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
+
+    def _lost(self) -> None:
+        if anyio.current_time() < self.until:
+            raise StoreError("the connection is cut")
+
+    async def reserve(self, scopes: Sequence[str], amounts: Amounts, **options: Any) -> str:
+        """Reserve, and fail."""
+        name = await super().reserve(scopes, amounts, **options)
+        self._lost()
+        return name
+
+    async def settle(self, reservation: str, used: Amounts) -> list[Crossed]:
+        """Settle, and fail."""
+        crossed = await super().settle(reservation, used)
+        self._lost()
+        return crossed
+
+
+def test_budgets_wait_for_their_store_and_count_once() -> None:
+    """B71: a reservation and a settlement whose answers were lost are sent again, and counted once."""
+
+    async def go() -> None:
+        away = AwayLedger(10.0)
+        ledger = PatientLedger(away, 30.0)
+        await ledger.open("run:1", {"tokens": 100})
+        name = await ledger.reserve(["run:1"], {"tokens": 60})
+        assert anyio.current_time() >= 10.0
+        away.until = anyio.current_time() + 5.0
+        assert await ledger.settle(name, {"tokens": 50}) == []
+        (account,) = await ledger.accounts()
+        assert (account.spent, account.reserved) == (50, 0)
+        with pytest.raises(ConflictError):
+            await ledger.settle(name, {"tokens": 50})
+        away.until = 1e9
+        with pytest.raises(StoreError, match=r"for \d\d s"):
+            await ledger.reserve(["run:1"], {"tokens": 1})
 
     virtually(go)
