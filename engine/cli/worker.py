@@ -26,11 +26,12 @@ from engine.cli.storage import Place, opened, place_of
 from engine.config import LoadedSettings
 from engine.durable.opening import open_dispatcher
 from engine.telemetry import log_ids
-from schemas.errors import ConfigError, ConflictError, NotFoundError, WorkerLostError
+from schemas.errors import ConfigError, ConflictError, NotFoundError, StoreError, WorkerLostError
 from schemas.protocols import Dispatcher, RunStore
 from schemas.runs import Driver, RunQuery, RunSummary
 
 HEALTH_S = 60.0
+LAST_WORDS_S = 3.0
 _LOG = structlog.get_logger("engine.worker")
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -157,19 +158,26 @@ class Shift:
             return
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(number, _leave)
                 break
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _leave)
         await self._drain()
 
     async def _drain(self) -> None:
+        """Hand over what is driven; when the grace is over, break off what still runs and let others have it."""
         _LOG.info("worker_draining", runs=list(self._dispatcher.driven), grace_s=self._grace_s)
         self._dispatcher.drain()
         with anyio.move_on_after(self._grace_s):
-            await self._engine.drain()
+            try:
+                await self._engine.drain()
+            except StoreError as exc:
+                _LOG.warning("store_unreachable", error=exc.message)
             await self._over.wait()
+            return
         _LOG.warning("worker_leaves_early", runs=list(self._dispatcher.driven), why="the grace is over")
         self._dispatcher.leave()
+        await anyio.sleep(LAST_WORDS_S)
+        os._exit(0)  # a thread of a tool, or a database that is away, must not keep it
 
     async def _tell_health(self) -> None:
         """Write a line now and then: that it lives, and what it does."""

@@ -56,7 +56,7 @@ tools:
   - {python: "marking:die", effects: idempotent}
   - {python: "marking:mark", name: careful, effects: idempotent, needs_approval: true}
 durability: {driver_timeout_s: %s, max_claims: 2}
-workers: {grace_s: 10}
+workers: {grace_s: %s}
 statistics: false
 """
 
@@ -79,7 +79,7 @@ class Place:
         self.folder, self.url = folder, url
         self.started: list[subprocess.Popen[str]] = []
         (folder / "marking.py").write_text(TOOLS)
-        (folder / "engine.yaml").write_text(CONFIG % TIMEOUT_S)
+        self.configure(grace_s=10)
         (folder / "marks").touch()
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")},
@@ -88,6 +88,10 @@ class Place:
             "ENGINE_STORE": url,
             "ENGINE_CONFIG": str(folder / "engine.yaml"),
         }
+
+    def configure(self, grace_s: float) -> None:
+        """Write the configuration."""
+        (self.folder / "engine.yaml").write_text(CONFIG % (TIMEOUT_S, grace_s))
 
     def worker(self, *options: str) -> subprocess.Popen[str]:
         """Start a worker; its log is a file of its own."""
@@ -201,6 +205,7 @@ async def test_a_worker_drives_what_is_submitted_and_leaves_when_told(place: Pla
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE_S) == 0, place.logs()
     log = place.log(worker)
+    assert "leaves_early" not in log
     for word in ("worker_started", "run_taken", "run_let_go", "worker_draining", "worker_stopped"):
         assert word in log
     assert await engine.store.drivers() == []
@@ -251,6 +256,24 @@ async def test_a_frozen_worker_starts_nothing_when_it_wakes(place: Place, engine
     assert "worker_lost" in place.log(frozen)
     assert len([1 for pid, what, _ in place.marks() if pid == frozen.pid and what == "start"]) == before
     assert [record.event.kind for record in await engine.store.load(run_id)].count("run_ended") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("grace_s", "signals", "code"), [(0.5, 1, 0), (60, 2, 130)])
+async def test_a_worker_leaves_though_a_step_runs(
+    place: Place, engine: Engine, grace_s: float, signals: int, code: int
+) -> None:
+    """At the end of its grace, or at a second signal, a worker leaves at once; its run goes on elsewhere."""
+    place.configure(grace_s)
+    first = place.worker()
+    run_id = await engine.submit(plan=chain(("mark", {"name": "a", "seconds": 60})))
+    await place.said("start", "a")
+    for _ in range(signals):
+        first.send_signal(signal.SIGTERM)
+        await anyio.sleep(0.5)
+    assert first.wait(PATIENCE_S / 2) == code, place.logs()
+    place.worker()
+    assert (await until(engine, run_id, "completed")).claims == 2
 
 
 @pytest.mark.slow
