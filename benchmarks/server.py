@@ -137,6 +137,13 @@ class Cluster:
             cursor = connection.execute(cast("LiteralString", statement))
             return cursor.fetchall() if cursor.description else []
 
+    def empty(self, url: str) -> None:
+        """End the sessions of a database and drop all that is in it: a tenth of what a new database writes to disk."""
+        self.cut(url)
+        names = self.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$'", url)
+        drops = "".join(f'DROP SCHEMA "{name}" CASCADE; ' for (name,) in names)
+        self.execute(f"{drops} CREATE SCHEMA public", url)
+
     def cut(self, url: str) -> int:
         """End every session of a database as an operator would (pg_terminate_backend); return how many there were."""
         database = urlsplit(url).path.lstrip("/")

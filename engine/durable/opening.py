@@ -30,7 +30,7 @@ async def open_store(
         name: ``sqlite:PATH`` or a path (``~`` is the home folder), ``postgresql://…``, or ``memory:``.
         folder: What a relative path is relative to; None: the current folder.
         migrate: Whether a file of an older release is brought up to date; its backup is kept beside it.
-        keep: How much of the past a file keeps: what is beyond it goes behind the scenes, at most once a day.
+        keep: How much of the past the store keeps: what is beyond it goes behind the scenes, at most once a day.
 
     Raises:
         ConfigError: The name says no store.
@@ -47,10 +47,11 @@ async def open_store(
                 f"store: the client of Postgres is not installed ({exc})",
                 hint="pip install 'plan-execute-engine[postgres]'",
             ) from exc
-        return cast("RunStore", await module.open_postgres(name, migrate=migrate))
-    store = _load("sqlite.store").SqliteStore(_path(rest, folder), migrate=migrate)
-    if migrate:
-        await store.open()
+        store = await module.open_postgres(name, migrate=migrate)
+    else:
+        store = _load("sqlite.store").SqliteStore(_path(rest, folder), migrate=migrate)
+        if migrate:
+            await store.open()
     if keep is not None and not keep.everything:
         store.prune_behind(keep)
     return cast("RunStore", store)

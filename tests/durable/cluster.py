@@ -1,6 +1,6 @@
 """A real Postgres for tests: a private cluster in a temporary folder, started once a process, stopped at its end.
 
-Fixtures: ``cluster`` (the running server, once a session) and ``postgres_url`` (a new, empty database for each test).
+Fixtures: ``cluster`` (the running server, once a session) and ``postgres_url`` (an empty database for each test).
 ENGINE_TEST_POSTGRES names another server's URL (its user may create databases); nothing is started or stopped then.
 """
 
@@ -21,6 +21,9 @@ __all__ = ["PASSWORD", "SETTINGS", "START_S", "USER", "Cluster", "running", "wit
 
 NO_POSTGRES = "initdb is not installed: tests on a real Postgres are skipped"
 NO_CONTROL = "ENGINE_TEST_POSTGRES is set: tests that stop the server are skipped"
+
+_spare: list[str] = []
+"""URLs of empty databases, of this process's cluster."""
 
 
 class _Given(Cluster):
@@ -67,6 +70,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def postgres_url(cluster: Cluster) -> str:
-    """The URL of a new, empty database."""
-    return cluster.database()
+def postgres_url(cluster: Cluster) -> Iterator[str]:
+    """The URL of an empty database."""
+    url = _spare.pop() if _spare else cluster.database()
+    yield url
+    cluster.empty(url)
+    _spare.append(url)

@@ -23,7 +23,7 @@ from engine.durable.postgres.faults import fault, passing
 from schemas.errors import NotFoundError, StoreError
 
 LOOK_S, LOOK_EACH_S = 4.0, 0.004  # and so much for each run that is waited for: looking stays below a percent
-PROOF_S = 5.0
+PROOF_S = 10.0
 MOST_BYTES = 7_900  # a notification holds less than 8,000
 _LOOK = """
 SELECT w.id, coalesce(r.head, -1), coalesce((SELECT max(l.place) FROM {s}.live l WHERE w.live AND l.run = r.number), 0)

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import structlog
 
 from engine.durable.encoding import artifacts_of, decode
 from engine.durable.postgres.database import Connection, Database
 from engine.durable.postgres.finding import COLUMNS, summarized
 from engine.durable.postgres.schema import VERSION, migrate, version
 from engine.durable.summary import applied, change_of, first_summary
-from schemas.care import Fault, KindFigures, Migrated, Pruned, StoreFigures
+from schemas.care import Fault, KindFigures, Migrated, Pruned, Retention, StoreFigures
 from schemas.errors import StoreError
 from schemas.events import LoggedEvent, RunStarted
 from schemas.runs import RunSummary
@@ -37,6 +38,10 @@ _WEIGHTS = (
     " GROUP BY r.number ORDER BY r.updated_at, r.number"
 )
 _NEVER_S = 1e12
+_DUE = (
+    "INSERT INTO {s}.facts (name, at) VALUES ('pruned', extract(epoch FROM clock_timestamp()))"
+    " ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE facts.at < excluded.at - 86400 RETURNING true"
+)
 
 
 class Care:
@@ -129,6 +134,15 @@ class Care:
         )
         rows = await self.database.fetch(f"DELETE {_UNUSED} RETURNING octet_length(a.data)", (HELD_S,))
         return _pruned(gone, events, len(rows), sum(size for (size,) in rows), freed, dry_run=False)
+
+    async def prune_daily(self, keep: Retention) -> None:
+        """Prune if no process did in the last day; failures are logged, and nobody waits for it."""
+        try:
+            if await self.database.fetch(_DUE):
+                done = await self.prune(older_than_s=keep.older_than_s, keep_bytes=keep.keep_bytes)
+                structlog.get_logger().info("old runs were removed", runs=len(done.runs), freed_bytes=done.freed_bytes)
+        except StoreError as error:
+            structlog.get_logger().info("old runs cannot be removed", error=error.message)
 
     async def _prune_run(self, connection: Connection, run_id: str) -> None:
         with anyio.CancelScope(shield=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 MOST_CONNECTIONS = 4
 PATIENCE_S = 5.0
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # a cancelled wait is no news on anybody's stderr
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 # An administrator's own limits stand; a commit that does not reach the disk never does.
 SESSION = """

@@ -130,6 +130,10 @@ CREATE TABLE {s}.notes (
     at double precision NOT NULL DEFAULT extract(epoch FROM clock_timestamp())
 );
 CREATE INDEX notes_by_key ON {s}.notes (kind, key, position);
+CREATE TABLE {s}.facts (
+    name text PRIMARY KEY,
+    at double precision NOT NULL
+);
 CREATE VIEW {s}.history AS
     SELECT r.id AS run_id, e.seq, to_timestamp(e.at) AS at, e.kind, e.body
     FROM {s}.events e JOIN {s}.runs r ON r.number = e.run;

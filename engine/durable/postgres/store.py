@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,7 @@ from engine.durable.postgres.schema import migrate, version
 from engine.durable.postgres.statements import Append
 from engine.durable.postgres.texts import restored, stored
 from engine.durable.postgres.writer import Writer
+from schemas.care import Retention
 from schemas.errors import ConfigError, ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveReset, LiveText
@@ -62,6 +64,7 @@ class PostgresStore(Care):
         self._bell = Bell(database)
         self._writer = Writer(database, self._bell.moved)
         self._live = LiveTexts(database, self._bell)
+        self._pruning: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, url: str, *, patience_s: float = PATIENCE_S, migrated: bool = True) -> PostgresStore:
@@ -223,8 +226,15 @@ class PostgresStore(Care):
         """What was learned from runs, in the database."""
         return PostgresNotes(self.database)
 
+    def prune_behind(self, keep: Retention) -> None:
+        """Prune in the background, if no process did in the last day; closing the store breaks it off."""
+        self._pruning = asyncio.create_task(self.prune_daily(keep), name="engine: retention")
+
     async def aclose(self) -> None:
         """Write what is still to be written and close every connection."""
+        if self._pruning is not None:
+            self._pruning.cancel()
+            await asyncio.wait([self._pruning])
         with anyio.CancelScope(shield=True):
             await self._live.aclose()
             await self._writer.aclose()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from engine.durable.postgres.store import PostgresStore
+from schemas.care import Retention
 from schemas.errors import NotFoundError, StoreError
 from schemas.events import RunEnded, StepEnded
 from schemas.result import ArtifactRef, StepResult
@@ -99,6 +101,18 @@ async def test_old_runs_go(filled: PostgresStore) -> None:
     assert (await filled.prune(keep_bytes=0)).runs == ("b",)
     assert await filled.runs() == ["open"]
     assert await faults(filled) == []
+
+
+async def test_old_runs_go_once_a_day(filled: PostgresStore) -> None:
+    """Of all processes one prunes a day, in the background."""
+    await filled.prune_daily(Retention(older_than_s=1e6))
+    await filled.prune_daily(Retention(keep_bytes=0))
+    assert len(await filled.runs()) == 3
+    await filled.database.fetch("UPDATE {s}.facts SET at = at - 90000")
+    filled.prune_behind(Retention(keep_bytes=0))
+    with anyio.fail_after(10):
+        while len(await filled.runs()) > 1:
+            await anyio.sleep(0.01)
 
 
 async def test_what_is_in_it(filled: PostgresStore) -> None:
