@@ -56,6 +56,8 @@ class Approver:
         self._parks = parks
         self._open: dict[str, ApprovalRequested] = {}
         self._news = anyio.Event()
+        self._shown: ApprovalRequested | None = None
+        self._reading = anyio.CancelScope()
 
     def on_record(self, record: LoggedRecord) -> None:
         """Take the run's next event; a request is asked when those before it are answered."""
@@ -68,7 +70,9 @@ class Approver:
         if record.event.kind == "approval_requested":
             self._open[record.event.approval_id] = record.event
         elif record.event.kind == "approval_answered":
-            self._open.pop(record.event.approval_id, None)
+            answered = self._open.pop(record.event.approval_id, None)
+            if answered is not None and answered is self._shown:
+                self._reading.cancel()
 
     async def serve(self) -> None:
         """Ask for ever. Cancellation: a question on the terminal is left unanswered."""
@@ -81,16 +85,19 @@ class Approver:
             await self._news.wait()
 
     async def _settle(self, request: ApprovalRequested) -> None:
+        if not self._here and self._parks:
+            return
         if not self._here:
-            if not self._parks:
-                await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
+            await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
             return
         self._sink.pause()
         try:
             self._show(request)
+            self._shown = request
             while request.approval_id in self._open and not await self._asked(request):
                 pass
         finally:
+            self._shown = None
             self._sink.resume()
 
     async def _quietly(self, answering: Any) -> None:
@@ -122,7 +129,14 @@ class Approver:
         settle, prompt, words = self._decided, _PROMPT, "yes, no or edit"
         if request.subject == "in_doubt":
             settle, prompt, words = self._cleared_up, _IN_DOUBT, "done, run or abort"
-        line = await read_line(prompt)
+        line: str | None = None
+        self._reading = anyio.CancelScope()
+        with self._reading:
+            line = await read_line(prompt)
+        if self._reading.cancelled_caught:
+            self._console.print()
+            self._say(f"approval {request.approval_id} was answered elsewhere", "dim")
+            return True
         if line is None:
             await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
             return True

@@ -33,15 +33,18 @@ ASKED = 11
 LONGEST_QUESTION = 120
 
 
-def make_sink(*, json: bool, quiet: bool) -> Sink:
-    """Return the view for these streams: stdout for the answer (or JSON), stderr for everything else."""
+def make_sink(*, json: bool, quiet: bool, past: bool = False) -> Sink:
+    """Return the view for these streams: stdout for the answer (or JSON), stderr for everything else.
+
+    ``past``: what is shown happened before, and its time is told by its events.
+    """
     if json:
         return JsonView(sys.stdout)
     answer = AnswerWriter(sys.stdout, live=sys.stdout.isatty())
     if quiet:
         return QuietView(answer)
     if moves_cursor(sys.stderr):
-        return LiveView(Console(stderr=True), answer)
+        return LiveView(Console(stderr=True), answer, past=past)
     return LineView(sys.stderr, answer)
 
 

@@ -12,6 +12,7 @@ from engine.cli import source
 from engine.cli.approve import plan_json
 from engine.cli.preview import preview
 from engine.cli.session import connected, loaded, run_async, session
+from engine.cli.storage import consulted
 from schemas.errors import PlanError
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +38,7 @@ def plan(
     found = loaded(config, model)
 
     async def main() -> int:
-        async with session(found) as engine:
+        async with consulted(config) as runs, session(found, runs) as engine:
             await connected(engine)
             made = await engine.plan(text, limits=engine.limits(max_steps=max_steps))
             given.say_warnings(made.warnings)
@@ -65,7 +66,7 @@ def check(
     found = loaded(config, quiet=True)
 
     async def main() -> int:
-        async with session(found) as engine:
+        async with consulted(config) as runs, session(found, runs) as engine:
             await connected(engine)
             for line in engine.servers.down():
                 print(f"note: {line}", file=sys.stderr)

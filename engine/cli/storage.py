@@ -140,3 +140,20 @@ async def kept(place: Place) -> AsyncGenerator[tuple[RunStore, Place]]:
             place = Place(MEMORY)
             store = await stack.enter_async_context(opened(place))
         yield store, place
+
+
+@asynccontextmanager
+async def consulted(config: str | None) -> AsyncGenerator[RunStore]:
+    """Open the store for what was learned from runs; where it cannot be opened, nothing is known.
+
+    Raises:
+        ConfigError: The configuration cannot be read, or names no store.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened(place_of(None, config)))
+        except StoreError as exc:
+            note = error_line(f"what earlier runs took is not known: {exc.message}").replace("error", "note", 1)
+            print(note, file=sys.stderr)
+            store = await stack.enter_async_context(opened(Place(MEMORY)))
+        yield store

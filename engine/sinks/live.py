@@ -31,12 +31,16 @@ class LiveView:
         console: The terminal, usually stderr: stdout stays free for the answer.
         answer: Where the answer goes.
         clock: Unix time in seconds, as in the events.
+        past: What is shown happened before: its time is told by its events alone.
     """
 
-    def __init__(self, console: Console, answer: AnswerWriter, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, console: Console, answer: AnswerWriter, *, clock: Callable[[], float] = time.time, past: bool = False
+    ) -> None:
         self._console = console
         self._answer = answer
         self._clock = clock
+        self._past = past
         self._run = RunProgress()
         self._lock = threading.RLock()
         self._live: Live | None = None
@@ -52,7 +56,7 @@ class LiveView:
             self._settle()
         with self._lock:
             self._run.on_record(record)
-            self._behind_s = self._clock() - record.at
+            self._behind_s = self._clock() - record.at if self._past else 0.0
         if event.kind == "answer":
             self._answer.on_answer(event)
         elif event.kind == "run_ended":

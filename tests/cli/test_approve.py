@@ -142,3 +142,15 @@ def test_json_tells_the_answer(tmp_path: Path) -> None:
     done = engine("apply", "plan.json", "--json", cwd=notes(tmp_path))
     answered = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == "approval_answered"]
     assert [(line["decision"], line["by"]) for line in answered] == [("reject", "terminal")]
+
+
+def test_answered_elsewhere(tmp_path: Path) -> None:
+    """A question that somebody answers by another command is withdrawn, and the run goes on here."""
+    folder = desk(tmp_path, call("note", text="x"), answer="{{1}}")
+    terminal = Terminal("apply", "plan.json", cwd=folder)
+    terminal.expect("[e]dit >")
+    said = engine("runs", "approve", "last", "a1", cwd=folder)
+    assert (said.returncode, said.stderr.startswith("approved; run ")) == (0, True), said.stderr
+    terminal.expect("approval a1 was answered elsewhere")
+    assert terminal.end() == 0
+    assert "noted x" in terminal.text

@@ -45,7 +45,7 @@ def replay(
                 await _bring(found.store, Path(artifacts))
             if found.records[-1].event.kind != "run_ended":
                 print("note: the record stops before the end of its run", file=sys.stderr)
-            sink = make_sink(json=json, quiet=quiet)
+            sink = make_sink(json=json, quiet=quiet, past=True)
             try:
                 async with (
                     session(loaded(config, quiet=True), found.store) as engine,

@@ -52,7 +52,7 @@ def watch(
         async with opened(place) as runs:
             row = await find_run(runs, run)
             watched = Watched(runs, row.id, place)
-            return await watched.show(make_sink(json=json, quiet=quiet), after)
+            return await watched.show(make_sink(json=json, quiet=quiet, past=row.ended), after)
 
     return run_async(main)
 
