@@ -34,6 +34,15 @@ RUNS: dict[str, Entry] = {
     "delete": Entry("runs.removing", "delete", "Remove runs, with all that is known of them."),
     "prune": Entry("runs.removing", "prune", "Remove ended runs by age, number or size."),
 }
+STORE: dict[str, Entry] = {
+    "stats": Entry("store", "stats", "Say what is in the store, and what it takes."),
+    "check": Entry(
+        "store", "check", "Look for what is wrong in the store, and change nothing; exit code 10 when something is."
+    ),
+    "backup": Entry("store", "backup", "Write a whole, consistent copy of the store while it is in use."),
+    "migrate": Entry("store", "migrate", "Bring the store to this release's tables, after a copy."),
+    "prune": Entry("store", "prune", "Remove now what keep_days and keep_mb do not keep, and artifacts of no run."),
+}
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
@@ -45,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     "worker": Entry("worker", "worker", "Drive the runs of a shared store, beside any number of other workers."),
     "workers": Entry("worker", "workers", "Show who drives runs, since when, and which."),
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
+    "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
     "init": Entry("files", "init", "Write a commented engine.yaml."),
