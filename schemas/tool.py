@@ -53,14 +53,14 @@ class SpendingLimits(Record):
     def _known_zone(cls, name: str) -> str:
         try:
             time_zone(name)
-        except ConfigError as exc:
-            raise ValueError(exc.message) from None
+        except ConfigError:
+            raise ValueError("a time zone such as UTC or Europe/Berlin") from None
         return name
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
         if self.per_call is self.per_day is self.per_key is None:
-            raise ValueError("per_call, per_day or per_key has to be given")
+            raise ValueError("one of per_call, per_day and per_key at least")
         return self
 
 

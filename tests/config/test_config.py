@@ -223,3 +223,21 @@ def test_what_is_learned_is_kept_or_not(key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{key}: "):
         parse_settings(f"{key}: {value}")
     assert parse_settings(f"{key}: true")
+
+
+@pytest.mark.parametrize(
+    ("spending", "said"),
+    [
+        ("{argument: amount}", "expected one of per_call, per_day and per_key at least"),
+        ("{argument: amount, per_day: 1, time_zone: Europe/Berln}", "expected a time zone such as UTC"),
+        ("{argument: amount, per_dya: 1}", "per_dya"),
+        ("{argument: amount, per_day: -1}", "per_day"),
+        ("{argument: amount, per_day: .inf}", "per_day"),
+        ("{per_day: 1}", "argument"),
+    ],
+)
+def test_spending_limits_that_limit_nothing(spending: str, said: str) -> None:
+    """A limit that is misspelt, or limits nothing, is an error of the configuration, not of the first call."""
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(f'tools: [{{python: "a:b", spending: {spending}}}]')
+    assert said in str(caught.value)

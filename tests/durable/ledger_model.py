@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,13 +94,13 @@ async def hold_to_model(
                 except BudgetError as exc:
                     assert (covered, exc.details["asked"]) == (False, amount)  # noqa: PT017 (both ends are right)
             case ("settle", which, used) if model.held:
-                name = list(model.held)[which % len(model.held)]
+                name = _one_of(model.held, which)
                 scopes, _, _ = model.held.pop(name)
                 for scope in scopes:
                     model.accounts[scope].spent += used
                 await ledger.settle(name, {"tokens": used})
             case ("release", which) if model.held:
-                name = list(model.held)[which % len(model.held)]
+                name = _one_of(model.held, which)
                 del model.held[name]
                 await ledger.release(name)
             case ("wait", seconds):
@@ -110,6 +110,11 @@ async def hold_to_model(
         if number % 7 == 0 or number == len(moves) - 1:
             await _compare(clients[-1], model, mark)
     clock.now = began
+
+
+def _one_of(held: Iterable[str], which: int) -> str:
+    names = list(held)
+    return names[which % len(names)]
 
 
 async def _compare(ledger: Ledger, model: Model, mark: str) -> None:
