@@ -15,6 +15,7 @@ from engine.config import resolve_secret
 from engine.serve.app import Serving, make_app
 from engine.serve.guard import is_loopback
 from engine.serve.server import Server, address, listen
+from schemas.errors import ConfigError
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 LOCAL = "127.0.0.1"
@@ -50,7 +51,7 @@ def serve(
 
     Until Ctrl-C or SIGTERM, which hands its runs over. docs/http.md shows what clients send.
     """
-    secret = resolve_secret(token, os.environ) if token else os.environ.get(TOKEN) or None
+    secret = _secret(token)
     found, place = loaded(config, model), place_of(store, config)
     drives = not place.shared if drive is None else drive
     hosts = [*(allow_host or ()), host] if is_loopback(host) or allow_host else ()
@@ -70,3 +71,11 @@ def serve(
         return 0
 
     return run_async(main)
+
+
+def _secret(token: str | None) -> str | None:
+    """Return the token to ask for: an empty one must not leave the port open. Raises ConfigError."""
+    secret = resolve_secret(token, os.environ) if token is not None else os.environ.get(TOKEN)
+    if token is not None and not secret:
+        raise ConfigError("--token is empty", hint=f"leave it out, or set {TOKEN}")
+    return secret or None

@@ -70,6 +70,7 @@ class RunStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send the run until it ends, the client leaves, or the server does."""
+        self._sent_at = anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(_until_left, receive, group.cancel_scope)
             group.start_soon(self._until_leaving, group.cancel_scope)
@@ -105,8 +106,8 @@ class RunStream(Response):
     async def _say_still_here(self, send: Send, scope: anyio.CancelScope) -> None:
         with suppress(OSError, TimeoutError):
             while True:
-                await anyio.sleep(STILL_HERE_S)
-                if anyio.current_time() - self._sent_at >= STILL_HERE_S:
+                await anyio.sleep_until(self._sent_at + STILL_HERE_S)
+                if anyio.current_time() >= self._sent_at + STILL_HERE_S:
                     await self._send(send, KEEP_ALIVE[self._form])
         scope.cancel()
 

@@ -135,7 +135,7 @@ def read_bytes(url: str, path: str, last: str, most: int) -> tuple[bytes, bool]:
     host, port = urlsplit(url).hostname, urlsplit(url).port
     assert host is not None
     assert port is not None
-    with socket.create_connection((host, port), timeout=20) as line:
+    with socket.create_connection((host, port), timeout=60) as line:
         head = f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n"
         head += f"last-event-id: {last}\r\n" if last else ""
         line.sendall(f"{head}\r\n".encode())

@@ -76,8 +76,9 @@ def test_a_port_in_use_ends_the_command(tmp_path: Path) -> None:
         port = here.url.rpartition(":")[2]
         done = engine("serve", "--port", port, cwd=tmp_path)
         assert (done.returncode, "already in use" in one_error_line(done)) == (3, True)
-    done = engine("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
-    assert (done.returncode, "token" in one_error_line(done)) == (3, True)
+    for open_port in (["--host", "0.0.0.0"], ["--token", ""]):
+        done = engine("serve", "--port", "0", *open_port, cwd=tmp_path)
+        assert (done.returncode, "token" in one_error_line(done)) == (3, True)
 
 
 def test_health_is_told_apart_from_readiness() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from engine.api import Engine
 from engine.durable.memory import MemoryLog
+from engine.serve import streaming
 from engine.testing import FakeTool, ScriptedProvider
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
@@ -115,6 +116,15 @@ def test_a_stream_that_the_server_leaves_is_gone_on_with_elsewhere() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     kinds = [item.event.kind for item in rest if isinstance(item, LoggedRecord)]
     assert (kinds[0], kinds[-1]) == ("run_claimed", "run_ended") or "run_claimed" in kinds
+
+
+def test_a_stream_on_which_nothing_happens_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a run says nothing its stream sends comments, so that proxies keep it and clients know that it lives."""
+    monkeypatch.setattr(streaming, "STILL_HERE_S", 0.05)
+    with served(lambda: engine_of(FakeTool("slow", 1, seconds=30.0))) as here:
+        run_id = here.post("", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "slow"}], "answer": "x"}})["id"]
+        with here.client.stream("GET", f"/v1/runs/{run_id}/events") as response:
+            assert next(line for line in response.iter_lines() if line.startswith(":")) == ": still here"
 
 
 def test_a_reader_that_stands_still_holds_nothing_up(here: Served) -> None:
