@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.api import Engine
 from engine.durable.notes import MemoryNotes
+from engine.durable.sqlite.store import SqliteStore
 from engine.planner.cache import PlanCache
 from engine.testing import FakeTool, ScriptedProvider, scripted_engine
 from schemas.errors import ToolFailedError
@@ -94,3 +96,20 @@ async def test_off_by_default() -> None:
     for _ in range(2):
         found, _ = await looked_up(engine, "weather in Paris")
         assert found == []
+
+
+async def test_engines_that_share_a_store_share_what_they_learned(tmp_path: Path) -> None:
+    """What a tool took, and a plan that worked, in one process are there for the next, of this machine or another."""
+    engines: list[Engine] = []
+    for _ in range(2):
+        weather = FakeTool("weather", "sunny", input_schema=CITY)
+        provider, store = ScriptedProvider([reply("Paris")]), SqliteStore(tmp_path / "runs.db")
+        engines.append(scripted_engine(provider, tools=[weather], store=store, plan_cache=True))
+    one, other = engines
+    await one.run("weather in Paris", mode="plan")
+    again = await other.plan("weather in Oslo")
+    assert again.usage.calls == 0
+    assert again.plan.steps[0].tool_input == {"city": "Oslo"}
+    assert again.estimate.steps["1"].calls == 1
+    for engine in engines:
+        await engine.store.aclose()
