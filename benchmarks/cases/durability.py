@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 
 from benchmarks.baselines.environment import python_with
+from benchmarks.cases.dispatch import dispatching
 from benchmarks.graphs import chain
 from benchmarks.report import Row
 from benchmarks.server import NotInstalledError, running
@@ -192,7 +193,7 @@ def _postgres() -> Generator[Callable[[], str] | None]:
         server.remove()
 
 
-GROUPS = ("append", "chain", "size", "resume", "live")
+GROUPS = ("append", "chain", "size", "resume", "live", "dispatch")
 
 
 def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
@@ -215,3 +216,5 @@ def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
                     yield from rows[group]()
         if "size" in groups:
             yield from sizes(python)
+        if "dispatch" in groups and database is not None:
+            yield from dispatching(database, runs)

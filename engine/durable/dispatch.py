@@ -259,6 +259,19 @@ class PostgresDispatcher:
             await anyio.sleep(self._sweep_s)
 
     async def _ask(self, query: str, **arguments: Any) -> list[dict[str, Any]]:
+        """Ask, and hear the answer even when cancelled: a query broken off costs its connection.
+
+        Cancellation: waits for the answer, for at most a heartbeat.
+
+        Raises:
+            StoreError: Postgres refuses.
+        """
+        answer: list[dict[str, Any]] | None = None
+        with anyio.move_on_after(self._heartbeat_s, shield=True):
+            answer = await self._asked(query, arguments)
+        return await self._asked(query, arguments) if answer is None else answer
+
+    async def _asked(self, query: str, arguments: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return await self._connector.execute_query_all_async(query, **arguments)
         except ConnectorException as exc:
