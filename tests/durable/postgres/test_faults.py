@@ -104,6 +104,16 @@ async def test_a_locked_row_delays_its_own_run_only(postgres_url: str) -> None:
     await store.aclose()
 
 
+async def test_a_connection_that_was_cut(store: PostgresStore, cluster: Cluster, postgres_url: str) -> None:
+    """A call that meets a connection which was cut meanwhile is made again on another; nobody sees anything of it."""
+    await store.append("r", 0, [FIRST])
+    for _ in range(2):
+        assert cluster.cut(postgres_url) >= 1
+        assert len(await store.load("r")) == 1
+        cluster.cut(postgres_url)
+        assert not await store.beat("nobody")
+
+
 async def test_a_statement_that_takes_too_long(postgres_url: str) -> None:
     """A statement beyond the administrator's limit is broken off, and said to be."""
     store = await PostgresStore.open(f"{postgres_url}?options=-c%20statement_timeout%3D50ms", patience_s=0.1)
