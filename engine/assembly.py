@@ -32,6 +32,7 @@ from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import OpenCalls, RunModel
+from engine.parking import Parking
 from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
 from engine.planner.triage import Triage
@@ -234,7 +235,7 @@ class Assembly:
         return self.store if is_local(self.store) else PatientLog(self.store, self.settings.durability.store_retry_s)
 
     def assemble(
-        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = ()
+        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = (), *, park: bool = False
     ) -> tuple[DrivenRun, Loop]:
         """Put a run together: the handle its caller holds and the loop that drives it.
 
@@ -242,7 +243,7 @@ class Assembly:
             run_id: Its id.
             log: Where it lives, as its driver sees it.
             artifacts: Its large results.
-            made: The model calls that were made for it before it began.
+            made, park: The model calls made before it began; whether it may be parked.
         """
         inbox: Inbox[Happening] = Inbox()
 
@@ -272,6 +273,7 @@ class Assembly:
                 max_result_bytes=self.settings.limits.max_result_bytes,
                 clock=anyio.current_time,
                 spending=Spending(self.ledger, loop.state.started.user),
+                patience=loop.parking.patience(),
             )
             return Executor(
                 group,
@@ -292,6 +294,7 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
+            new_parking=lambda journal: Parking(journal, self.settings.limits, self.store.now, park=park),
             calling=lambda: calls.number > 0 or inbox.holds(ModelCalled),
             prelude=(*made, *self._warnings()),
         )

@@ -13,7 +13,8 @@ from engine.durable.artifacts import Artifacts
 from engine.following import Following
 from engine.handle import RunHandle, run_result
 from engine.streams import Cursor
-from schemas.errors import FencedError
+from schemas.driving import RunParked
+from schemas.errors import FencedError, RunParkedError
 from schemas.events import LoggedRecord
 from schemas.live import LiveEvent, LiveText
 from schemas.result import RunResult
@@ -105,6 +106,11 @@ class DrivenRun(RunHandle):
         self._done.set()
 
     @property
+    def parked(self) -> RunParked | None:
+        """What the run waits for, where this process let it go because only people or a time can move it on."""
+        return self._final.tenure.parked if self._final is not None else None
+
+    @property
     def failure(self) -> BaseException | None:
         """Why the drive broke off; None where the run ended or was taken over."""
         return self._failure
@@ -144,6 +150,7 @@ class DrivenRun(RunHandle):
         """Wait for the end and return how the run came out.
 
         Raises:
+            RunParkedError: It waits for an answer or a time, and was let go (``park=True``).
             StoreError: The log could not be written; the run can be resumed.
         """
         await self._done.wait()
@@ -151,7 +158,16 @@ class DrivenRun(RunHandle):
             return await super().result()
         if self._failure is not None:
             raise self._failure
+        if self.parked is not None:
+            raise _waits(self.run_id, self.parked)
         return run_result(self._final or await self._fold())
 
     def _signalled(self) -> None:
         self._moved()
+
+
+def _waits(run_id: str, parked: RunParked) -> RunParkedError:
+    what = {"approval": "an answer", "timer": "a time", "rate_limit": "a model or a tool that asked for patience"}
+    details = {"reason": parked.reason, "until": parked.until}
+    text = f"run {run_id} waits for {what.get(parked.reason, 'whoever goes on with it')}"
+    return RunParkedError(text, hint=f"engine runs show {run_id}", details=details)

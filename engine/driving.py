@@ -68,6 +68,7 @@ class Driving(Assembly):
         limits: RunLimits | None = None,
         user: str = "",
         run_id: str | None = None,
+        park: bool = False,
     ) -> AsyncGenerator[DrivenRun]:
         """Start a run and hold it; leaving the block before its end cancels it.
 
@@ -82,6 +83,7 @@ class Driving(Assembly):
             limits: The run's caps (``Engine.limits``).
             user: Whose run it is; nobody else may answer its approvals.
             run_id: A name of your own; must be new.
+            park: Let the run go once only people or a time can move it on (``handle.parked``), instead of waiting here.
 
         Raises:
             PlanError: The given plan cannot run as it is.
@@ -90,7 +92,7 @@ class Driving(Assembly):
         """
         asked, run_id = _Asked(task, plan, mode, approve, limits, user), run_id or _new_id()
         async with self._here(run_id), self.presence.held() as driver:
-            begun = await self._begin(run_id, asked, driver.id)
+            begun = await self._begin(run_id, asked, driver.id, park=park)
             async with self._driven(begun):
                 yield begun.handle
 
@@ -120,7 +122,7 @@ class Driving(Assembly):
         return run_id
 
     @asynccontextmanager
-    async def resume(self, run_id: str, *, force: bool = False) -> AsyncGenerator[DrivenRun]:
+    async def resume(self, run_id: str, *, force: bool = False, park: bool = False) -> AsyncGenerator[DrivenRun]:
         """Claim a run that nobody drives, go on with it, and hold it as ``start`` does.
 
         What had ended stays as it is. Of what was running when its driver died, steps that only read or are idempotent
@@ -130,6 +132,7 @@ class Driving(Assembly):
         Args:
             run_id: The run.
             force: Take it from a driver that seems to live, or go on although it was set aside.
+            park: As for ``start``.
 
         Raises:
             NotFoundError: There is no such run.
@@ -137,12 +140,12 @@ class Driving(Assembly):
             StoreError: The store cannot be read or written.
         """
         async with self._here(run_id), self.presence.held():
-            begun = await self._claim(run_id, force)
+            begun = await self._claim(run_id, force, park=park)
             async with self._driven(begun):
                 yield begun.handle
 
     async def drive(self, run_id: str, *, force: bool = False) -> RunSummary:
-        """Claim a run, go on until it ends, and return where it stands; what a worker does.
+        """Claim a run, go on until it ends or parks, and return where it stands; what a worker does.
 
         A run that another driver takes over meanwhile, or that is set aside, is let go without an error.
 
@@ -155,7 +158,7 @@ class Driving(Assembly):
         """
         async with self._here(run_id), self.presence.held():
             try:
-                begun = await self._claim(run_id, force)
+                begun = await self._claim(run_id, force, park=True)
             except ConflictError as exc:
                 if SET_ASIDE not in exc.details:
                     raise
@@ -197,31 +200,33 @@ class Driving(Assembly):
                 await self.refresh()
                 yield
 
-    async def _begin(self, run_id: str, asked: _Asked, driver: str) -> _Begun:
+    async def _begin(self, run_id: str, asked: _Asked, driver: str, *, park: bool = False) -> _Begun:
         """Write a run's first event; without a driver nobody has it yet."""
         if asked.plan is not None:
             self._require(asked.plan)
         chosen = await self.chosen(run_id, asked.task, asked.plan, asked.mode, asked.limits)
         started = self.started(asked.task, asked.plan, chosen.triage, asked.approve, asked.limits, asked.user)
         log = self.driving_log()
-        begun = self._assembled(run_id, log, Artifacts(log), chosen.calls)
+        begun = self._assembled(run_id, log, Artifacts(log), chosen.calls, park=park)
         await begun.loop.begin(started.model_copy(update={"driver": driver}))
         if driver:
             await self.open_budget(run_id, started.limits, chosen.usage)
         return begun
 
-    async def _claim(self, run_id: str, force: bool) -> _Begun:
+    async def _claim(self, run_id: str, force: bool, *, park: bool) -> _Begun:
         log = self.driving_log()
         artifacts = Artifacts(log)
         claiming = Claiming(self.store, self.presence.driver, self.settings.durability.max_claims)
         claim = await claiming.claim(new_state_of(run_id, artifacts), artifacts, force=force)
-        begun = self._assembled(run_id, log, artifacts)
+        begun = self._assembled(run_id, log, artifacts, park=park)
         begun.loop.go_on(claim)
         await self.open_budget(run_id, claim.state.started.limits, claim.state.usage)
         return begun
 
-    def _assembled(self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = ()) -> _Begun:
-        handle, loop = self.assemble(run_id, log, artifacts, made)
+    def _assembled(
+        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = (), *, park: bool
+    ) -> _Begun:
+        handle, loop = self.assemble(run_id, log, artifacts, made, park=park)
         hooks = Feed()
         if self.hooks:
             handle.also(hooks)

@@ -42,9 +42,11 @@ class Ending:
         if state.answer is not None and state.stop is None:
             self._cap = next_move(situation(state, self._limits)).reason
 
-    def direct(self) -> AnswerRequest:
-        """Return what is asked of the synthesizer where no plan is made."""
+    def direct(self) -> AnswerRequest | None:
+        """Return what is asked of the synthesizer where no plan is made; None while it asks for patience."""
         state = self._journal.state
+        if state.waits.answering and not state.triggers:
+            return None
         return answer_request(state, verdict(state, ""), self._rules)
 
     def finish(self, cap: str) -> AnswerRequest | None:

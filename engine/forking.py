@@ -244,4 +244,6 @@ def _called(state: RunState, step_id: str) -> bool:
     if known is None:
         return False
     calls = (known, *(state.graph.steps[item] for item in known.instances))
-    return any(call.phase == "running" or (call.result is not None and call.result.attempts > 0) for call in calls)
+    return any(
+        call.phase in ("running", "waiting") or (call.result is not None and call.result.attempts > 0) for call in calls
+    )

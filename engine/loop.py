@@ -22,14 +22,14 @@ from engine.durable.artifacts import Artifacts
 from engine.ending import Ending
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
-from engine.planning import Planned, Planning, as_ended, asked_again, fill_request, wanted
+from engine.parking import Parking
+from engine.planning import Planned, Planning, as_ended, asked_again, asked_by, fill_request, wanted
 from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.replanner.view import Rules
 from engine.streams import Streams
 from engine.telemetry import log_ids, span
 from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
-from schemas.driving import RunParked
 from schemas.errors import ConflictError
 from schemas.events import (
     LoggedEvent,
@@ -41,6 +41,7 @@ from schemas.events import (
     RunStarted,
     StepEnded,
     StepFilled,
+    StepPostponed,
     StepStarted,
     Warned,
 )
@@ -75,6 +76,7 @@ class Parts:
         new_executor: Makes the executor, given the run's task group and the loop it reports to.
         limits: Caps that are not part of the run's own limits.
         publish: Takes every record and live event, in order; never waits.
+        new_parking: Makes what waits for times and people.
         calling: Whether a model call of the run is under way, or over and not in the log yet.
         prelude: What happened before the run began: calls that chose its mode, warnings.
     """
@@ -87,6 +89,7 @@ class Parts:
     new_executor: Callable[[anyio.abc.TaskGroup, Loop], Executor]
     limits: Limits
     publish: Callable[[LoggedRecord | LiveEvent], None]
+    new_parking: Callable[[Journal], Parking]
     calling: Callable[[], bool] = lambda: False
     prelude: tuple[ModelCalled | Warned, ...] = ()
 
@@ -114,6 +117,7 @@ class Loop:
         self._began = 0.0
         self._planning_scope = anyio.CancelScope()
         self._ending = Ending(self._journal, parts.limits, parts.rules)
+        self.parking = parts.new_parking(self._journal)
 
     @property
     def _done(self) -> bool:
@@ -173,9 +177,11 @@ class Loop:
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
                 self._group = group
+                await self.parking.begin()
                 self._executor = self._parts.new_executor(group, self)
                 if started.limits.time_limit_s is not None:
                     group.start_soon(watch_clock, self.run_id, self._began, started.limits.time_limit_s, self.report)
+                group.start_soon(self.parking.watch, self.report)
                 group.start_soon(watch_log, self._parts.log, self._journal, lambda: self.report(Moved()))
                 try:
                     await self._follow()
@@ -191,13 +197,11 @@ class Loop:
         while not self._done:
             happenings = await self.inbox.take()
             async with self._turn:
-                if any(isinstance(happening, Moved) for happening in happenings):
+                if not self._done and any(isinstance(happening, Moved) for happening in happenings):
                     await self._catch_up()  # first: what people said is older than what came with it
-                for happening in happenings:
+                for happening in (one for one in happenings if not isinstance(one, Moved)):
                     self._take(happening)
                 await self._advance()
-
-    # ------------------------------------------------------------------ decide, write, act
 
     async def settle(self, event: StepEnded) -> StepStarted | None:
         """Take a step's end in its own task, and return one step that may start now for that task to go on with.
@@ -254,6 +258,7 @@ class Loop:
     def _publish(self, records: list[LoggedRecord]) -> None:
         for record in records:
             self._parts.publish(record)
+            self.parking.see(record.event)
 
     async def _catch_up(self) -> None:
         """Fold in what others wrote; bring back what is no event."""
@@ -268,7 +273,7 @@ class Loop:
         state = self.state
         self._writer.look(state)
         if self._leaving:
-            self._hand_over()
+            self._let_go()
         elif state.ended is not None or self._writer.busy or undisturbed(self.state):
             pass
         elif state.answer is not None:
@@ -289,28 +294,22 @@ class Loop:
         else:
             self._move(next_move(situation(state, self._parts.limits)))
 
-    def _hand_over(self) -> None:
-        """Let the run go once nothing runs that the next driver would have to do again."""
-        if not (self._done or self._writer.busy or self.state.busy or self._parts.calling()):
-            self._journal.emit(RunParked(reason="handover"))
+    def _let_go(self) -> None:
+        """Let the run go once nothing runs that the next driver would have to do again, where that is wanted."""
+        if not (self._done or self._writer.busy or self._parts.calling() or self.inbox.waiting):
+            self.parking.look(leaving=self._leaving)
 
     def _move(self, move: Move) -> None:
-        state = self.state
         match move.kind:
-            case "replan":
+            case "replan" | "turn":
                 self._planning_scope.cancel()
-                self._ask(ReplanStarted(revision=state.revision + 1, triggers=move.triggers, asked_at=state.seq))
-            case "turn":
-                self._planning_scope.cancel()
-                self._ask(PlanStarted(revision=state.revision + 1, mode="react"))
+                self._ask(asked_by(self.state, move))
             case "fallback":
                 self._journal.emit(ModeChanged(mode="react", reason=move.reason))
             case "finish":
                 self._write(self._ending.finish(move.reason))
             case "wait":
-                pass
-
-    # ------------------------------------------------------------------ planning
+                self._let_go()
 
     def _ask(self, event: PlanStarted | ReplanStarted) -> None:
         event, request = self._parts.planning.ask(self.state, event)
@@ -322,29 +321,29 @@ class Loop:
         self._planning_scope = anyio.CancelScope()
         self._group.start_soon(self._parts.planning.call, request, self._planning_scope, self.report)
 
-    def _take(self, happening: Happening) -> None:
+    def _take(self, happening: LoggedEvent | Planned | Wrote) -> None:
         """Fold one happening in."""
         match happening:
             case Planned():
-                if wanted(self.state, happening):
+                if wanted(self.state, happening) and not self.parking.postpones("planner", happening.item):
                     self._drafting.take(happening.item)
             case Wrote():
                 self._writer.look(self.state)
                 written = self._writer.take(happening)
-                if written is not None:
+                if written is not None and not self.parking.postpones("synthesizer", written):
                     self._ending.wrote(written)
-            case Moved():
-                pass  # the log was read anew
             case StepEnded():
                 self._journal.fact(as_ended(self.state, happening))
-            case StepFilled():
+            case StepFilled() | StepPostponed():
                 self._executor.filling.discard(happening.step_id)
                 self._journal.fact(happening)
             case _:
                 self._journal.fact(happening)
 
     def _write(self, request: AnswerRequest | None) -> None:
-        if request is not None:
+        if request is None:
+            self._let_go()
+        else:
             self._then = lambda: self._writer.start(self._group, request)
 
 

@@ -15,7 +15,7 @@ from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
 from engine.replanner.history import past_steps, plan_history
-from engine.replanner.policy import outdated
+from engine.replanner.policy import Move, outdated
 from engine.replanner.view import Rules
 from engine.telemetry import log_step, span
 from schemas.errors import EngineError, PlanError, PlanParseError, described
@@ -48,6 +48,13 @@ def asked_again(state: RunState) -> PlanStarted | ReplanStarted:
     resumed = Trigger(kind="resumed", message="the planner was broken off, and is asked again")
     triggers = (*state.asked, *state.triggers, resumed)
     return ReplanStarted(revision=state.revision + 1, triggers=triggers, asked_at=state.seq)
+
+
+def asked_by(state: RunState, move: Move) -> PlanStarted | ReplanStarted:
+    """Return the event that begins a replan, or the next ReAct turn."""
+    if move.kind == "turn":
+        return PlanStarted(revision=state.revision + 1, mode="react")
+    return ReplanStarted(revision=state.revision + 1, triggers=move.triggers, asked_at=state.seq)
 
 
 class GivenPlan:
@@ -174,6 +181,9 @@ def fill_request(state: RunState, step_id: str, given: dict[str, Any], rules: Ru
 def as_ended(state: RunState, event: StepEnded) -> StepEnded:
     """Return a step's end as the run sees it: one cancelled because its plan was replaced is discarded."""
     step = state.graph.steps.get(event.step_id)
+    if step is not None and step.attempts_made:
+        attempts = event.result.attempts + step.attempts_made
+        event = event.model_copy(update={"result": event.result.model_copy(update={"attempts": attempts})})
     if step is None or not step.void or event.result.status != "cancelled":
         return event
     reason = f"replaced by plan {state.revision}"

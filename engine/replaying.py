@@ -7,7 +7,7 @@ not ends the replay, so a replay is also a proof that the decisions follow from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import cast
 
@@ -17,8 +17,9 @@ from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.executor.judge import WARNING as JUDGE_WARNING
-from engine.journal import Inbox
+from engine.journal import Inbox, Journal
 from engine.loop import Happening, Loop, Moved, Parts
+from engine.parking import Parking
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
 from engine.recorded import PATIENCE_S, RecordedLookup, RecordedModel, broken_off
@@ -26,6 +27,7 @@ from engine.replanner.view import Rules
 from engine.telling import WARNING as SUMMARY_WARNING
 from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
+from schemas.driving import PlanningPostponed, TimeCame
 from schemas.errors import (
     ConflictError,
     EngineError,
@@ -64,6 +66,8 @@ _FROM_RECORD = frozenset(
     {
         "step_filled",
         "step_retried",
+        "step_postponed",
+        "time_came",
         "result_summarized",
         "step_judged",
         "thread_stuck",
@@ -137,6 +141,7 @@ async def replay(
         new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
         limits=limits,
         publish=lambda _: None,
+        new_parking=lambda journal: _RecordedParking(journal, records, limits),
         calling=lambda: any(r.event.kind == "model_called" for r in records[loop.state.seq :]),
         prelude=_prelude(records),
     )
@@ -262,7 +267,8 @@ class _RecordedOrder(Inbox[Happening]):
             else:
                 happening = await self._reply(event, place)
                 batch.append(happening)
-                place += isinstance(happening, Wrote) and isinstance(happening.item, EngineError)
+                if event.kind == "warning":
+                    place += isinstance(happening, Wrote) and isinstance(happening.item, EngineError)
             place += 1
         return batch
 
@@ -299,7 +305,15 @@ class _RecordedOrder(Inbox[Happening]):
         if self._recorded(event, place):
             return True
         match event.kind:
-            case "plan_looked_up" | "plan_step" | "plan_repair" | "plan_rejected" | "model_called" | "warning":
+            case (
+                "planning_postponed"
+                | "plan_looked_up"
+                | "plan_step"
+                | "plan_repair"
+                | "plan_rejected"
+                | "model_called"
+                | "warning"
+            ):
                 return True
             case "plan_accepted":
                 return not self._approved(event)
@@ -352,7 +366,8 @@ class _RecordedOrder(Inbox[Happening]):
             return False
         item = happening.item
         if isinstance(item, EngineError):
-            return event.kind == ("plan_rejected" if isinstance(happening, Planned) else "warning")
+            ends = "plan_rejected" if isinstance(happening, Planned) else "warning"
+            return event.kind in (ends, "planning_postponed")
         return event.kind in _LIVE_KINDS.get(type(item), frozenset())
 
 
@@ -386,6 +401,30 @@ def _stale(happening: Planned | Wrote, event: LoggedEvent) -> bool:
 def _of_answer(event: LoggedEvent) -> bool:
     """Whether an event comes of writing the answer, which begins without an event of its own."""
     return event.kind in ("answer", "warning") or (event.kind == "model_called" and event.role == "synthesizer")
+
+
+class _RecordedParking(Parking):
+    """Puts off what the record says was put off, wakes nothing and lets nothing go: the record tells when."""
+
+    def __init__(self, journal: Journal, records: Sequence[LoggedRecord], limits: Limits) -> None:
+        super().__init__(journal, limits, _no_clock)
+        self._state = lambda: journal.state
+        self._fact = journal.fact
+        self._records = records
+
+    async def watch(self, report: Callable[[TimeCame], None]) -> None:
+        """Watch nothing."""
+
+    def postpones(self, role: str, item: object) -> bool:
+        """Whether the record says so."""
+        place = self._state().seq
+        event = self._records[place].event if place < len(self._records) else None
+        wanted = isinstance(item, EngineError) and isinstance(event, PlanningPostponed) and event.role == role
+        return wanted and self._fact(event)  # pyright: ignore[reportArgumentType]
+
+
+async def _no_clock() -> float:
+    return 0.0
 
 
 class _IdleExecutor:

@@ -50,12 +50,19 @@ class StepInterrupted(Record):
 
 
 class StepPostponed(Record):
-    """The step waits until a time (Unix, seconds) without a slot; then it is due, and its tool is called (again)."""
+    """The step waits until a time (Unix, seconds) without a slot; then it is due, and its tool is called (again).
+
+    Attributes:
+        cause: timer (its tool asked for it) or rate_limit (what it calls asks for patience).
+        attempts: Calls of the tool that were made since the step started.
+    """
 
     kind: Literal["step_postponed"] = "step_postponed"
     step_id: str
     until: float
     reason: str = ""
+    cause: Literal["timer", "rate_limit"] = "timer"
+    attempts: int = 0
 
 
 class PlanningPostponed(Record):

@@ -33,7 +33,8 @@
     │   ├── ToolNotFoundError
     │   ├── ToolArgumentsError
     │   ├── ToolFailedError
-    │   └── ToolUnavailableError     may work again later
+    │   ├── ToolUnavailableError     may work again later
+    │   └── ToolPostponedError       it asks to be called later; no failure
     ├── ReplanLimitError         a cap on replanning ended the repair
     ├── BudgetError
     │   ├── TokenBudgetError
@@ -336,6 +337,12 @@ class ToolUnavailableError(ToolError):
     def retry_after_s(self) -> float | None:
         """Seconds the tool asked to wait, or None when it did not say."""
         return self.details.get("retry_after_s")
+
+
+class ToolPostponedError(ToolError):
+    """The tool asks to be called later (``ToolContext.postpone``): no failure; the step waits without a slot."""
+
+    code = "tool.postponed"
 
 
 class ReplanLimitError(EngineError):

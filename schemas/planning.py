@@ -189,6 +189,7 @@ class StepCall:
     Attributes:
         idempotency_key: ``run:step``, for tools with effects.
         attempts_made: Attempts of an earlier driver.
+        postponed: How often the step asked to be called later.
     """
 
     run_id: str
@@ -197,6 +198,7 @@ class StepCall:
     input: dict[str, Any] = field(default_factory=dict[str, Any])
     idempotency_key: str = ""
     attempts_made: int = 0
+    postponed: int = 0
 
 
 class FillRequest(Record):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
 from schemas.care import Fault, Migrated, Pruned, StoreFigures
@@ -339,6 +339,17 @@ class ToolContext(Protocol):
 
     def request_replan(self, reason: str) -> None:
         """Ask for a new plan once this step has ended: its result changes what the rest should do."""
+        ...
+
+    def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
+        """End this call; the same one is made again, with the same key, in ``seconds`` or at a time (Unix, seconds).
+
+        Until then the step has no slot, no thread and, where nothing else is to be done, no process.
+        ``call.postponed`` counts how often that was asked for.
+
+        Raises:
+            ToolPostponedError: Always; let it through.
+        """
         ...
 
 

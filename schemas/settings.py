@@ -241,6 +241,9 @@ class Limits(Record):
         similarity: From this likeness (0–1) to a failed plan on, a new plan is not tried.
         result_bytes: Results beyond this many bytes of JSON become artifacts.
         max_result_bytes: Results beyond this fail the step.
+        park_after_s: Where a model or a tool asks for more patience than this, no slot and no process waits: the step,
+            or the planning, is postponed.
+        max_postponements: Times one step, or the run's planning and answering together, may be postponed.
     """
 
     max_parallel: int | None = Field(default=16, ge=1)
@@ -253,6 +256,8 @@ class Limits(Record):
     similarity: float = Field(default=0.9, gt=0, le=1)
     result_bytes: int = Field(default=65_536, ge=1)
     max_result_bytes: int = Field(default=100_000_000, ge=1)
+    park_after_s: float = Field(default=60.0, ge=1)
+    max_postponements: int = Field(default=100, ge=0)
     on_failure: FailurePolicy = "continue"
     react_fallback: bool = False
 

@@ -54,6 +54,8 @@ class Overlaps:
         for step in whole:
             step.followers = []
             step.after = set()
-        for step in sorted(whole, key=lambda step: step.phase not in ("running", "filling") and not step.doubt):
+        for step in sorted(
+            whole, key=lambda step: step.phase not in ("running", "filling", "waiting") and not step.doubt
+        ):
             if not step.blocked and (not step.void or step.phase == "running"):
                 self.add(step)

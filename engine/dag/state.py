@@ -15,6 +15,7 @@ from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
 from engine.dag.tenure import FURTHER, Tenure
+from engine.dag.waits import Waits, taking_waits
 from schemas.driving import RunClaimed, StepReused
 from schemas.errors import StoreError
 from schemas.events import (
@@ -71,7 +72,7 @@ class RunState:
     ) -> None:
         self.run_id = run_id
         self.graph = StepGraph(tools)
-        self.tenure = Tenure(self.graph)
+        self.tenure, self.waits = Tenure(self.graph), Waits(self.graph)
         self._load = load
         self.seq = 0
         self.started = RunStarted(task="", mode="plan")
@@ -114,6 +115,7 @@ class RunState:
             "step_filled": self._step_filled,
             "step_expanded": self._step_expanded,
             "step_started": self._step_started,
+            **taking_waits(self),
             "step_ended": self._step_ended,
             "step_reused": self._close,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
@@ -160,7 +162,7 @@ class RunState:
 
     def settled(self) -> bool:
         """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
-        return not (self.planning or self.graph.active or len(self.graph.queue) or self.pending_approvals())
+        return not (self.planning or self.graph.active or self.graph.queue or self.waits or self.pending_approvals())
 
     def _run_started(self, event: RunStarted) -> None:
         self.started = event
@@ -182,7 +184,7 @@ class RunState:
     def _writing_plan(self) -> bool:
         """Whether a planner was asked and has not answered; a plan that a person looks at is written."""
         shown = self.approved_plan is not None or any(asked.step_id is None for asked in self.approvals.values())
-        return self.planning and not self.planning_lost and not shown
+        return self.planning and not self.planning_lost and not shown and self.waits.call is None
 
     @property
     def busy(self) -> bool:
@@ -196,7 +198,7 @@ class RunState:
 
     def _plan_started(self, event: PlanStarted) -> None:
         self.revision, self.planning, self.planning_lost = event.revision, True, False
-        self.asked = ()
+        self.asked, self.waits.call = (), None
         self.turns += event.mode == "react"
         self.triggers = self.triggers if self.started.given and event.revision == 1 else []  # the planner is told
         self.graph.void_drafts(self.accepted)
@@ -205,7 +207,7 @@ class RunState:
         again = any(trigger.kind == "resumed" for trigger in event.triggers)
         self.failed_plans = tried(self, event.triggers)
         self.revision = event.revision
-        self.planning, self.planning_lost = True, False
+        self.planning, self.planning_lost, self.waits.call = True, False, None
         self.asked = tuple(trigger for trigger in event.triggers if trigger.kind != "resumed")
         self.replans += not again
         self.triggers = self.triggers if again and self.given_plan() else []

@@ -9,7 +9,7 @@ from schemas.plan import Step
 from schemas.result import StepResult
 from schemas.tool import ToolSpec
 
-Phase = Literal["pending", "ready", "filling", "approving", "running", "ended"]
+Phase = Literal["pending", "ready", "filling", "approving", "running", "waiting", "ended"]
 UNKNOWN_TOOL = ToolSpec(name="unknown", enabled=False)
 
 
@@ -27,6 +27,8 @@ class StepState:
         approved: A person (or the plan's approval) agreed to this call.
         doubt: It was running when the run's driver died, and a person must say whether it happened.
         given: The result that a person gave it instead.
+        postponed: How often it was put off to a later time.
+        attempts_made: Calls of its tool before it was last put off.
     """
 
     id: str
@@ -50,6 +52,8 @@ class StepState:
     cancelling: bool = False
     doubt: bool = False
     given: StepResult | None = None
+    postponed: int = 0
+    attempts_made: int = 0
     parent: str | None = None
     item: Any = None
     instances: list[str] = field(default_factory=list[str])

@@ -298,7 +298,7 @@ def _goes_on(step: StepState, revision: int) -> bool:
     """
     if step.phase == "ended" or step.doubt:
         return True
-    return step.phase == "running" and not step.void and step.revision != revision
+    return step.phase in ("running", "waiting") and not step.void and step.revision != revision
 
 
 def _ranks(unended: list[StepState], durations: Durations) -> list[float]:

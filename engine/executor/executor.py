@@ -12,6 +12,7 @@ import structlog
 from engine.executor.footing import Footing
 from engine.executor.step import CallContext, ToolRunner
 from engine.telemetry import Span, log_step, span
+from schemas.driving import StepPostponed
 from schemas.errors import EngineError, StepError, StepInputError, described
 from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded, ThreadStuck
 from schemas.planning import FillRequest, StepCall
@@ -101,7 +102,7 @@ class Executor:
         """
         context = self._context(run_id, event)
         while True:
-            result: StepResult | None = None
+            result: StepResult | StepPostponed | None = None
             with scope:
                 footing = Footing()  # once: the steps of a chain all stand like this
                 while not scope.cancel_called:  # else a tool would still run up to its first await
@@ -129,23 +130,34 @@ class Executor:
                 tool=event.tool,
                 input=event.input,
                 idempotency_key=event.idempotency_key,
+                postponed=self._runner.postponed(event.step_id),
             )
         )
 
-    async def _one(self, context: CallContext) -> StepResult:
+    async def _one(self, context: CallContext) -> StepResult | StepPostponed:
         call = context.call
         log_step(call.step_id)
-        result: StepResult | None = None
+        result: StepResult | StepPostponed | None = None
         with span("step", **_attributes(call.step_id, call.tool)) as current:
             try:
                 result = await self._runner.run(call, context)
                 return result
+            except EngineError as exc:
+                postponed = self._runner.put_off(call.step_id, exc)
+                if postponed is None:
+                    raise
+                result = postponed.model_copy(update={"attempts": context.attempts})
+                return result
             finally:
                 self._scopes.pop(call.step_id, None)
-                _tell(current, result or _cancelled(context))
+                if not isinstance(result, StepPostponed):
+                    _tell(current, result or _cancelled(context))
 
-    async def _end(self, context: CallContext, result: StepResult) -> StepStarted | None:
+    async def _end(self, context: CallContext, result: StepResult | StepPostponed) -> StepStarted | None:
         call = context.call
+        if isinstance(result, StepPostponed):
+            self._report(result)
+            return None
         if context.thread_done is not None and not result.abandoned:  # its dry run's, or one that a tool caught
             result = result.model_copy(update={"abandoned": True})
         following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
@@ -174,8 +186,9 @@ class Executor:
                 filled = await self._filler.fill(request, self._model_for(step_id))
                 event = StepFilled(step_id=step_id, input=filled)
             except EngineError as exc:
-                event = _failed_fill(request, exc)
-                _tell(current, event.result)
+                event = self._runner.put_off(step_id, exc) or _failed_fill(request, exc)
+                if isinstance(event, StepEnded):
+                    _tell(current, event.result)
             except Exception as exc:
                 structlog.get_logger().exception("the filler raised", step_id=step_id)
                 event = _failed_fill(request, StepInputError(f"the filler raised {described(exc)}"))

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 
@@ -21,6 +21,7 @@ from engine.executor.outcome import Keep, Stored, store_value
 from engine.executor.spending import Spending
 from engine.tools.failures import interrupted
 from gateway.budget import MemoryLedger
+from schemas.driving import StepPostponed
 from schemas.errors import (
     EngineError,
     StepOutputError,
@@ -28,6 +29,7 @@ from schemas.errors import (
     ToolArgumentsError,
     ToolError,
     ToolFailedError,
+    ToolPostponedError,
     described,
 )
 from schemas.events import StepRetried
@@ -78,9 +80,40 @@ class CallContext:
         """Ask for a new plan once this step has ended."""
         self.replan = reason
 
+    def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
+        """End this call: the same one is made again later.
+
+        Raises:
+            ToolPostponedError: Always.
+            ToolArgumentsError: Not exactly one of the two times is given.
+        """
+        if (seconds is None) == (until is None):
+            raise ToolArgumentsError(f"{self.call.tool} is postponed by seconds, or until a time: give one of the two")
+        raise ToolPostponedError(
+            f"{self.call.tool} is to be called later{f': {reason}' if reason else ''}",
+            details={"seconds": seconds, "until": until, "reason": reason},
+        )
+
     def abandoned(self, thread_done: anyio.Event) -> None:
         """A blocking call was given up on; the event is set when its thread ends."""
         self.thread_done = thread_done
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a step is postponed instead of waited for.
+
+    Attributes:
+        now: Unix time.
+        postponed: Tells how often a step was postponed.
+        longest_s: From which wait on, asked for by what a tool calls, it is.
+        most: How often it may be.
+    """
+
+    now: Callable[[], float] = time.time
+    postponed: Callable[[str], int] = lambda _: 0
+    longest_s: float = 60.0
+    most: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +133,7 @@ class Surroundings:
         clock: Monotonic seconds.
         jitter: Draws from [0, 1).
         spending: Holds calls to the spending limits of their tools.
+        patience: When steps are postponed.
     """
 
     tools: ToolSource
@@ -114,6 +148,7 @@ class Surroundings:
     clock: Callable[[], float] = time.monotonic
     jitter: Callable[[], float] = random.random
     spending: Spending = field(default_factory=lambda: Spending(MemoryLedger()))
+    patience: Patience = field(default_factory=lambda: Patience())
 
 
 class ToolRunner:
@@ -126,6 +161,9 @@ class ToolRunner:
         """Call the tool until it succeeds, fails for good, or its attempts are used up.
 
         Cancellation: raises it through; a blocking call is abandoned (``thread_done`` of the context).
+
+        Raises:
+            EngineError: The same call is to be made again later: ``put_off`` says when.
         """
         around = self._around
         context = context or CallContext(call, around.model_for, around.on_progress)
@@ -142,6 +180,24 @@ class ToolRunner:
         except EngineError as exc:
             return _failed(exc.to_info(), 0, around.clock() - started)
         return await self._attempts(tool, call, context, started)
+
+    def postponed(self, step_id: str) -> int:
+        """How often a step was postponed."""
+        return self._around.patience.postponed(step_id)
+
+    def put_off(self, step_id: str, error: EngineError) -> StepPostponed | None:
+        """Return the event that puts a step off, where its tool, or what it calls, asks for that; else None."""
+        patience = self._around.patience
+        if isinstance(error, ToolPostponedError):
+            until, seconds = error.details.get("until"), error.details.get("seconds")
+            due = patience.now() + (seconds or 0.0) if until is None else until
+            return StepPostponed(step_id=step_id, until=due, reason=str(error.details.get("reason", "")))
+        wait_s = error.details.get(_RETRY_AFTER)
+        if not error.retryable or wait_s is None or wait_s <= patience.longest_s:
+            return None
+        if patience.postponed(step_id) >= patience.most:
+            return None
+        return StepPostponed(step_id=step_id, until=patience.now() + wait_s, reason=error.message, cause="rate_limit")
 
     def grace_s(self, tool: str) -> float:
         """Seconds an abandoned call of a tool may take to come back: its time limit again, 1 at least, at most 30."""
@@ -177,7 +233,9 @@ class ToolRunner:
                     await self._check_output(expected, call, stored)
                 return _done(stored, attempt, duration_s, context.replan)
             except EngineError as exc:
-                error = exc
+                error = self._not_too_often(call, exc)
+            if context.thread_done is None and self.put_off(call.step_id, error) is not None:
+                raise error
             doubtful = _ambiguous(error) and spec.effects == "effectful"
             if doubtful or not error.retryable or attempt >= spec.retry.max_attempts or context.thread_done is not None:
                 duration = around.clock() - started
@@ -186,6 +244,15 @@ class ToolRunner:
             delay_s = backoff_s(spec.retry, attempt, error.details.get(_RETRY_AFTER), around.jitter)
             around.on_retry(StepRetried(step_id=call.step_id, attempt=attempt, delay_s=delay_s, error=error.to_info()))
             await anyio.sleep(delay_s)
+
+    def _not_too_often(self, call: StepCall, error: EngineError) -> EngineError:
+        """Return an error as it is, or that its tool asked too often to be called later."""
+        if not isinstance(error, ToolPostponedError) or call.postponed < self._around.patience.most:
+            return error
+        return ToolFailedError(
+            f"{call.tool} was postponed {call.postponed} times, and asks for more",
+            hint="raise limits.max_postponements, or let it wait longer at once",
+        )
 
     async def _check_output(self, expected: dict[str, Any] | str, call: StepCall, stored: Stored) -> None:
         """Hold a result to what the plan expects: by its schema, or by the judge where one is asked.

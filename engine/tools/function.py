@@ -13,7 +13,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, cast, overload
 
 import anyio
 from anyio import from_thread
@@ -162,6 +162,9 @@ class _ThreadContext:
 
     def request_replan(self, reason: str) -> None:
         self._hand_over(self._context.request_replan, reason)
+
+    def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
+        self._context.postpone(seconds=seconds, until=until, reason=reason)
 
     def _hand_over(self, function: Callable[..., None], *args: Any) -> None:
         with suppress(anyio.RunFinishedError):  # abandoned, and nobody watches any more

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import anyio
 
+from schemas.errors import ToolPostponedError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
 
@@ -27,6 +29,11 @@ class Context:
     def request_replan(self, reason: str) -> None:
         """Remember it."""
         self.replans.append(reason)
+
+    def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
+        """Let the test see it."""
+        details = {"seconds": seconds, "until": until, "reason": reason}
+        raise ToolPostponedError("later", details=details)
 
     def abandoned(self, thread_done: anyio.Event) -> None:
         """Remember it."""

@@ -12,6 +12,7 @@ from engine.tools.builtin.jail import Workspace
 from engine.tools.builtin.python import run_python
 from engine.tools.builtin.reduce import Reduce
 from engine.tools.builtin.tables import query_table
+from engine.tools.builtin.waiting import wait
 from engine.tools.builtin.web import fetch_url
 from engine.tools.model import ask_model
 from schemas.protocols import Tool
@@ -28,6 +29,7 @@ _MAKERS: dict[str, Callable[[Workspace, Settings], Tool]] = {
     "reduce": lambda _, __: Reduce(),
     "run_python": lambda _, settings: run_python(settings.run_python),
     "search_files": lambda workspace, _: search_files(workspace),
+    "wait": lambda _, __: wait,
     "write_file": lambda workspace, _: write_file(workspace),
 }
 

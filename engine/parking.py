@@ -1,0 +1,109 @@
+"""Waits for times and people: wakes what is due, and lets a run go that only they can move on.
+
+A parked run costs a row: no process, no memory, no slot. That nothing is lost is the log's doing: ``run_parked`` is
+appended where the log was last read, so an answer given in the same instant either comes before it (the append is
+refused, the answer is read and the run goes on) or after it, where whoever looks for work finds the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import anyio
+
+from engine.executor.step import Patience
+from engine.journal import Journal
+from schemas.driving import PlanningPostponed, RunParked, TimeCame
+from schemas.errors import EngineError
+from schemas.events import LoggedEvent
+from schemas.settings import Limits
+
+SHORTEST_S = 1.0
+_SYNC_S = 60.0
+"""So often a long wait looks at the clock: that of the event loop stands still while a machine sleeps."""
+
+
+class Parking:
+    """What one run waits for, as its driver sees it.
+
+    Args:
+        journal: The run.
+        limits: From which wait on no process waits, and how often.
+        clock: Gives the store's time (Unix, seconds).
+        park: Whether the run is let go when only people or a time can move it on; else this process waits.
+    """
+
+    def __init__(
+        self, journal: Journal, limits: Limits, clock: Callable[[], Awaitable[float]], *, park: bool = False
+    ) -> None:
+        self._journal = journal
+        self._limits = limits
+        self._clock = clock
+        self._park = park
+        self._offset = 0.0
+        self._changed = anyio.Event()
+
+    async def begin(self) -> None:
+        """Read the clock."""
+        self._offset = await self._clock() - anyio.current_time()
+
+    def now(self) -> float:
+        """Return the store's time."""
+        return anyio.current_time() + self._offset
+
+    def patience(self) -> Patience:
+        """Return when steps of the run are postponed."""
+        limits, journal = self._limits, self._journal
+
+        def postponed(step_id: str) -> int:
+            return journal.state.graph.steps[step_id].postponed
+
+        return Patience(self.now, postponed, limits.park_after_s, limits.max_postponements)
+
+    def see(self, event: LoggedEvent) -> None:
+        """Take in what was written: it may be due before anything else."""
+        if event.kind in ("step_postponed", "planning_postponed", "time_came", "run_claimed"):
+            self._changed.set()
+
+    async def watch(self, report: Callable[[TimeCame], None]) -> None:
+        """Report each time that something is due at, once. Cost: no thread; a timer."""
+        while True:
+            self._changed = anyio.Event()
+            until = self._journal.state.waits.until
+            if until is not None and until <= self.now():
+                report(TimeCame(until=until))
+                until = None  # until it is written
+            wait_s = float("inf") if until is None else min(until - self.now(), _SYNC_S)
+            with anyio.move_on_after(wait_s):
+                await self._changed.wait()
+            if wait_s == _SYNC_S:
+                await self.begin()
+
+    def postpones(self, role: Literal["planner", "synthesizer"], item: object) -> bool:
+        """Put a call of the run's own models off whose model asks for too much patience; False: it is what it is."""
+        wait_s = item.details.get("retry_after_s") if isinstance(item, EngineError) and item.retryable else None
+        state = self._journal.state
+        if not isinstance(item, EngineError) or wait_s is None or wait_s <= self._limits.park_after_s:
+            return False
+        if state.stop is not None or state.waits.calls >= self._limits.max_postponements:
+            return False
+        event = PlanningPostponed(role=role, until=self.now() + wait_s, reason=item.message)
+        return self._journal.fact(event)
+
+    def look(self, *, leaving: bool) -> None:
+        """Let the run go if its driver leaves, or if nothing but people or a time can move it on.
+
+        A time that is about to come is waited for. Called while no model call is under way and all is taken in.
+        """
+        state = self._journal.state
+        until, asked = state.waits.until, state.pending_approvals()
+        if state.busy:
+            return
+        if leaving:
+            self._journal.emit(RunParked(reason="handover"))
+        elif not self._park or len(state.graph.queue) or (until is None and not asked):
+            return
+        elif until is None or until - self.now() >= SHORTEST_S:
+            reason = "approval" if asked else "rate_limit" if state.waits.limited else "timer"
+            self._journal.emit(RunParked(reason=reason, until=until))
