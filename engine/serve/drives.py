@@ -13,6 +13,7 @@ import anyio.abc
 import structlog
 
 from engine.api import Engine
+from engine.presence import dead
 from schemas.errors import BusyError, ConflictError, EngineError, NotFoundError, StoreError
 from schemas.runs import RunQuery, RunSummary
 
@@ -135,7 +136,7 @@ class Drives:
         """Return runs that nobody drives and that can go on, those that wait for longest first."""
         store = self._engine.store
         now = await store.now()
-        alive = {driver.id for driver in await store.drivers() if not driver.stale(now)}
+        alive = {driver.id for driver in await store.drivers() if not dead(driver, now)}
         found = await store.find(RunQuery(status=("queued",), limit=_MOST_SEEN))
         found += await store.find(RunQuery(due=now, limit=_MOST_SEEN))
         found += [
