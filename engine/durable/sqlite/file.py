@@ -11,7 +11,7 @@ from engine.durable.sqlite.faults import folder_error, is_busy, moved_error, sto
 from engine.durable.sqlite.schema import prepare
 from schemas.care import Migrated
 
-PATIENCE_S = 15.0
+PATIENCE_S = 5.0
 _LONGEST_PAUSE_S = 0.005
 _KEPT_JOURNAL_BYTES = 4_000_000
 _CHECKPOINT_PAGES = 500  # 2 MB of journal, then its pages go to the file
