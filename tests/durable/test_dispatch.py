@@ -17,7 +17,7 @@ from schemas.errors import WorkerLostError
 from schemas.events import ApprovalAnswered, RunEnded, RunStarted
 from schemas.runs import Driver
 from schemas.settings import Workers
-from tests.durable.cluster import Cluster
+from tests.durable.cluster import Cluster, running
 
 pytestmark = pytest.mark.anyio
 SUBMITTED = RunStarted(task="t", mode="plan")
@@ -284,3 +284,26 @@ async def test_a_worker_without_a_row_leaves(store: PostgresStore, postgres_url:
                 cluster.execute("DELETE FROM engine_dispatch_v1.procrastinate_workers", postgres_url)
                 await store.append("later", 0, [SUBMITTED])
         assert dispatcher.driven == ()
+
+
+@pytest.mark.slow
+async def test_a_worker_outlives_its_database_being_away() -> None:
+    """The server stops and comes back: workers wait, lose nothing, hear of new runs, declare nobody dead."""
+    server = running()
+    url = server.database()
+    store = await PostgresStore.open(url)
+    drives = Drives(store)
+    drives.hold = anyio.Event()
+    async with working(url, drives, timeout_s=2, poll_s=30), working(url, Drives(store, "other"), timeout_s=2):
+        await store.append("before", 0, [SUBMITTED])
+        await anyio.sleep(0.5)
+        server.stop()
+        await anyio.sleep(3)
+        server.start()
+        await anyio.sleep(3)
+        assert jobs(server, url, "status") in ([("doing",)], [])
+        drives.hold.set()
+        await store.append("after", 0, [SUBMITTED])
+        await until_over(store)
+    await store.aclose()
+    server.remove()
