@@ -251,7 +251,7 @@ class Assembly:
             return new_state_of(run_id, artifacts)
 
         handle = DrivenRun(run_id, self.following, new_state, artifacts, lambda: inbox.put(Moved()))
-        calls = OpenCalls(lambda: inbox.put(Moved()))
+        calls = OpenCalls(lambda: inbox.put(Moved()), patience_s=self.settings.limits.park_after_s)
         model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls, streams=lambda: loop.streams)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
         planning = self._planning(model, summaries)

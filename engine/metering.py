@@ -40,10 +40,12 @@ class OpenCalls:
 
     Attributes:
         unreported: Called when a call ended of which nothing is to be reported.
+        patience_s: From which wait on, asked for by a model, a call is made again later instead of waited for.
     """
 
     unreported: Callable[[], None] = lambda: None
     number: int = 0
+    patience_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -219,6 +221,7 @@ class RunModel:
             use_kept=call.role == "synthesizer",
             observe=call.observe,
             warn=self._report,
+            patience_s=self._open.patience_s,
         )
 
     def _made(self, call: _Call, response: ModelResponse) -> None:

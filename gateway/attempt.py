@@ -48,6 +48,8 @@ class CallContext:
         may_restart: Whether a reply that broke off may begin anew with a ``Restart`` chunk; else it is an error.
         observe: Called once with the reply, or with the error that ended the call.
         warn: Called for each budget that the call brought to 90 %.
+        patience_s: A model that asks for a longer wait is left for the next one; when none is left the call fails with
+            ``retry_after_s``, and its caller comes back. None: it is waited for.
     """
 
     run_id: str | None = None
@@ -59,6 +61,7 @@ class CallContext:
     may_restart: bool = True
     revision: int | None = None
     warn: Callable[[BudgetWarning], None] | None = None
+    patience_s: float | None = None
 
 
 @dataclass(slots=True)

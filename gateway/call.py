@@ -113,6 +113,11 @@ class Call:
     def _remaining_s(self) -> float | None:
         return None if self._deadline is None else self._deadline - anyio.current_time()
 
+    def _patience_s(self) -> float | None:
+        """Seconds that one wait may take: to the deadline, and as long as the caller wants to wait for a model."""
+        known = [limit for limit in (self._remaining_s(), self._context.patience_s) if limit is not None]
+        return min(known, default=None)
+
     async def _enter(self, attempt: Attempt) -> float:
         """Reserve and wait in line; return the seconds the attempt may take."""
         remaining = self._remaining_s()
@@ -151,7 +156,7 @@ class Call:
             self._lane.breaker.give_up()
             raise self._last(error)
         failures = sum(route is self._route for route, _ in self._failed)
-        remaining, chance = self._remaining_s(), self._services.chance()
+        remaining, chance = self._patience_s(), self._services.chance()
         wait_s = delay_s(error, failures, self._services.retry, remaining_s=remaining, chance=chance)
         if wait_s is not None:
             return wait_s

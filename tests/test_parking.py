@@ -13,7 +13,7 @@ from engine.durable.memory import MemoryLog
 from engine.testing import FakeTool
 from engine.tools.builtin.waiting import wait
 from engine.tools.function import tool
-from schemas.errors import RunParkedError, ToolUnavailableError
+from schemas.errors import RateLimitError, RunParkedError, ToolUnavailableError
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.protocols import ToolContext
 from tests.runs import engine_of, plan_of, ran, step, virtually
@@ -202,5 +202,31 @@ def test_the_built_in_wait() -> None:
         assert (await ran(engine, late)).seconds == 0.0
         both = plan_of(step("1", "wait", tool_input={"until": "2001-01-01", "seconds": 1}), answer="{{1}}")
         assert (await ran(engine, both)).result.status == "failed"
+
+    virtually(main)
+
+
+def test_models_that_ask_for_patience_park_the_run() -> None:
+    """A planner and a synthesizer that are told to come back in ten minutes are asked again then."""
+
+    async def main() -> None:
+        later = RateLimitError("slow down", details={"retry_after_s": 600.0})
+        script = [later, {"steps": [{"look": {}}]}, later, "seen it"]
+        engine = engine_of(FakeTool("look", "seen"), script=script)
+        async with engine.start("do 5 things", mode="plan", park=True) as run:
+            await run.done()
+            assert run.parked is not None
+            assert (run.parked.reason, run.parked.until) == ("rate_limit", 600.0)
+        await anyio.sleep(600)
+        assert (await engine.drive(run.run_id)).until == 1_200.0
+        await anyio.sleep(600)
+        assert (await engine.drive(run.run_id)).status == "completed"
+        records = await engine.store.load(run.run_id)
+        assert kinds(records, "planning_postponed", "step_started", "answer") == [
+            "planning_postponed",
+            "step_started",
+            "planning_postponed",
+            "answer",
+        ]
 
     virtually(main)
