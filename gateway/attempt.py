@@ -20,6 +20,7 @@ from gateway.providers.base import Provider
 from gateway.routing import Model
 from schemas.errors import (
     BudgetError,
+    ConflictError,
     CostBudgetError,
     EngineError,
     ModelError,
@@ -197,8 +198,9 @@ class Attempt:
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
             amounts = {"usd": cost, "tokens": self.usage.total_tokens}
-            # a store that is away takes no reply that is paid for: the reservation goes on to count in full
-            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
+            # a store that is away takes no reply that is paid for: the reservation goes on to count in full;
+            # nor does a budget that was closed meanwhile
+            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError, ConflictError):
                 for crossed in await self._services.ledger.settle(reservation, amounts):
                     self._warn(*crossed)
         return self.usage

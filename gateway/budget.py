@@ -101,6 +101,8 @@ class MemoryLedger:
         """Forget a scope."""
         for key in [key for key in self._purses if key[0] == scope]:
             del self._purses[key]
+        for name, held in self._held.items():
+            self._held[name] = [one for one in held if one.scope != scope]
 
     def _open(self, scope: str, measures: Amounts) -> list[tuple[str, str]]:
         return [(scope, measure) for measure in measures if (scope, measure) in self._purses]

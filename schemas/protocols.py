@@ -484,7 +484,7 @@ class Ledger(Protocol):
         ...
 
     async def close(self, scope: str) -> None:
-        """Forget a scope: the run is over, or the key was removed."""
+        """Forget a scope, and what calls hold of it: the run is over, or the key was removed."""
         ...
 
 

@@ -16,7 +16,15 @@ from typing import Any, cast
 import anyio
 
 from schemas.accounts import NANO, Number, units
-from schemas.errors import BudgetError, ConfigError, StepOutputError, StepRejectedError, StepTimeoutError, StoreError
+from schemas.errors import (
+    BudgetError,
+    ConfigError,
+    ConflictError,
+    StepOutputError,
+    StepRejectedError,
+    StepTimeoutError,
+    StoreError,
+)
 from schemas.planning import StepCall
 from schemas.protocols import Ledger
 from schemas.result import StepResult
@@ -70,7 +78,7 @@ class Spending:
             yield outcome
         finally:
             # a store that fails now costs no result: the amount stays held, which counts all day
-            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
+            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError, ConflictError):
                 if outcome.happened:
                     await self._ledger.settle(reservation, {})
                 else:

@@ -174,7 +174,10 @@ class LedgerContract:
         await ledger.open("key:11", {"tokens": 10})
         name = await ledger.reserve(["key:1", "key:11"], {"tokens": 5})
         await ledger.close("key:1")
+        await ledger.open("key:1", {"tokens": 10})
         assert await ledger.settle(name, {"tokens": 5}) == []
+        assert (await spent(ledger, "key:1"), await held(ledger, "key:1")) == ({"tokens": 0}, {"tokens": 0})
+        await ledger.close("key:1")
         assert [(account.scope, account.spent) for account in await ledger.accounts()] == [("key:11", 5)]
 
     async def test_accounts_are_found_by_the_beginning_of_their_scope(self, ledger: Ledger) -> None:

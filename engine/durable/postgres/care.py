@@ -163,7 +163,9 @@ class Care:
         numbers = [number for (number,) in rows]
         for table in ("events", "tasks", "live"):
             await execute(f"DELETE FROM {{s}}.{table} WHERE run = ANY(%s)", numbers)
-        await execute("DELETE FROM {s}.accounts WHERE scope = ANY(%s)", [f"run:{run_id}" for run_id in run_ids])
+        scopes = [f"run:{run_id}" for run_id in run_ids]
+        await execute("DELETE FROM {s}.reservations WHERE scope = ANY(%s)", scopes)
+        await execute("DELETE FROM {s}.accounts WHERE scope = ANY(%s)", scopes)
         rows = await execute("DELETE FROM {s}.artifact_uses WHERE run = ANY(%s) RETURNING sha256", numbers)
         digests = list({digest for (digest,) in rows})
         if digests:

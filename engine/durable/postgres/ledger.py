@@ -135,7 +135,10 @@ DELETE FROM {{s}}.reservations r WHERE (charged AND expires < {_NOW} - 86400) OR
 _ACCOUNTS = (
     f"SELECT {_CURRENT} FROM {{s}}.accounts a WHERE starts_with(a.scope, %(prefix)s) ORDER BY a.scope, a.measure"
 )
-_CLOSE = "DELETE FROM {s}.accounts WHERE scope = %(scope)s"
+_CLOSE = """
+WITH held AS (DELETE FROM {s}.reservations WHERE scope = %(scope)s)
+DELETE FROM {s}.accounts WHERE scope = %(scope)s
+"""
 
 
 class PostgresLedger:

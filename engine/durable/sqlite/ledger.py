@@ -174,6 +174,7 @@ class SqliteLedger:
 def forget(db: sqlite3.Connection, scope: str) -> None:
     """Remove a scope's accounts, inside a transaction."""
     db.execute("DELETE FROM accounts WHERE scope = ?", (scope,))
+    db.execute("DELETE FROM reservations WHERE scope = ?", (scope,))  # one of that name may be opened anew
 
 
 def _charge_lost(db: sqlite3.Connection, now: float) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from engine.durable.postgres.ledger import PostgresLedger
 from engine.durable.postgres.store import PostgresStore
+from engine.testing import ScriptedProvider, scripted_engine
 from schemas.events import RunStarted
 from schemas.protocols import Ledger
 from tests.durable.ledger_contract import Settable, SharedLedgerContract
@@ -74,3 +75,13 @@ def test_ten_processes_cannot_overrun_together(postgres_url: str) -> None:
     assert dead > 0
     assert sum(report.warned for report in reports) == 1
     assert {account.reserved for account in accounts.values()} == {0}
+
+
+@pytest.mark.anyio
+async def test_an_engine_counts_its_runs_there(store: PostgresStore, postgres_url: str) -> None:
+    """B71: a run with a limit, of an engine that names the store, is counted there to the token."""
+    engine = scripted_engine(ScriptedProvider(["hello"]), store=postgres_url)
+    result = await engine.run("say hello", mode="direct", limits=engine.limits(max_tokens=50_000))
+    await engine.aclose()
+    (account,) = await store.ledger().accounts("run:")
+    assert (account.spent, account.reserved) == (result.usage.total_tokens, 0)
