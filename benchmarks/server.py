@@ -101,7 +101,8 @@ class Cluster:
                 )  # fmt: skip
             self._server = started
             self._watchdog = subprocess.Popen(  # its input ends when this process does, however it does
-                ["sh", "-c", f"cat >/dev/null; kill -QUIT {started.pid}"], stdin=subprocess.PIPE
+                ["sh", "-c", f"cat >/dev/null; kill -QUIT {started.pid}; sleep 2; rm -rf '{self.folder}'"],
+                stdin=subprocess.PIPE,
             )
             if self._wait_ready():
                 return
