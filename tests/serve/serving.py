@@ -50,9 +50,18 @@ class Served:
         self.client.get(f"/v1/runs/{run_id}/events", params={"live": "false"})
         return self.get(f"/{run_id}")
 
+    def asked(self, run_id: str) -> Any:
+        """Wait until a run asks a person, and return what."""
+        for _ in range(2_000):
+            found = self.get(f"/{run_id}")["approvals"]
+            if found:
+                return found[0]
+            threading.Event().wait(0.02)
+        raise AssertionError("nothing was asked")
+
     def until(self, run_id: str, *status: str) -> Any:
         """Wait until a run has a status and return its view."""
-        for _ in range(400):
+        for _ in range(2_000):
             found = self.get(f"/{run_id}")
             if found["status"] in status:
                 return found

@@ -61,7 +61,7 @@ def test_two_processes_share_a_file_and_survive_each_other(tmp_path: Path) -> No
         run_id = httpx2.post(f"{one}/v1/runs", json=task, timeout=20).json()["id"]
         first.send_signal(signal.SIGTERM)
         assert first.wait(20) == 0
-        for _ in range(200):
+        for _ in range(1_000):
             row = httpx2.get(f"{two}/v1/runs/{run_id}", timeout=20).json()
             if row["status"] == "completed":
                 break

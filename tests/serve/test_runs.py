@@ -161,7 +161,7 @@ def test_a_step_is_approved_edited_or_refused(here: Served) -> None:
         ("answer", {"decision": "reject", "reason": "no"}, None),
     ):
         run_id = here.post("", {"plan": given_plan(), "approve": "ask"}, 201)["id"]
-        asked = _asked(here, run_id)
+        asked = here.asked(run_id)
         assert (asked["step_id"], asked["input"]) == ("1", {"to": "a"})
         here.post(f"/{run_id}/{act}", {"approval_id": asked["approval_id"], **body}, 202)
         done = here.ended(run_id)
@@ -260,11 +260,3 @@ def test_caps_cannot_be_raised() -> None:
     with served(capped) as server:
         assert "above" in server.post("", {"task": "t", "limits": {"budget_usd": 2}}, 422)["error"]["message"]
         assert server.post("", {"task": "t", "mode": "plan", "limits": {"budget_usd": 0.5}}, 201)["id"]
-
-
-def _asked(here: Served, run_id: str) -> Any:
-    for _ in range(200):
-        found = here.get(f"/{run_id}")["approvals"]
-        if found:
-            return found[0]
-    raise AssertionError("nothing was asked")
