@@ -23,7 +23,7 @@ from engine.sinks.live import LiveView
 from engine.sinks.sentences import asked_text, parked_text
 from engine.sinks.words import one_line, shortened
 from schemas.driving import RunParked
-from schemas.errors import from_info
+from schemas.errors import RunParkedError, from_info
 from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
 from schemas.protocols import RunStore
@@ -68,7 +68,7 @@ class Seat:
     @property
     def parks(self) -> bool:
         """Whether a run that waits for a person is let go: nobody is here to answer, and it can be gone on with."""
-        return False
+        return self.place.durable and not somebody_is_here()
 
     def preview(self, plan: Plan) -> str:
         """Return a plan as a person decides on it."""
@@ -76,7 +76,9 @@ class Seat:
 
 
 async def drive(seat: Seat, opening: AbstractAsyncContextManager[DrivenRun], *, known: int = 0) -> int:
-    """Drive a run to its end and return the exit code: 0 for an answer, 11 for a question back.
+    """Drive a run to its end and return the exit code: 0 for an answer, 11 for a question back, 12 for a parked run.
+
+    A run that is parked until a time is waited for, and gone on with.
 
     Args:
         seat: From where.
@@ -88,12 +90,22 @@ async def drive(seat: Seat, opening: AbstractAsyncContextManager[DrivenRun], *, 
     """
     sink = make_sink(json=seat.json, quiet=seat.quiet)
     try:
-        async with opening as run:
-            asked = await _watch(seat, run, sink, known)
-            result = await run.result()
+        while True:
+            async with opening as run:
+                asked = await _watch(seat, run, sink, known)
+                parked = run.parked
+                result = await run.result() if parked is None else None
+            if parked is None or parked.until is None:
+                break
+            known = await _waited(seat, run, sink, parked.until)
+            opening = seat.engine.resume(run.run_id, park=seat.parks)
     finally:
         sink.close()
-    return exit_code_of(result, asked=asked)
+    if result is not None:
+        return exit_code_of(result, asked=asked)
+    pending = await run.pending()
+    print(parked_line(run.run_id, parked or RunParked(reason="approval"), pending, seat.place.flags), file=sys.stderr)
+    return RunParkedError.exit_code
 
 
 async def _watch(seat: Seat, run: DrivenRun, sink: Sink, known: int) -> bool:
@@ -117,6 +129,22 @@ async def _watch(seat: Seat, run: DrivenRun, sink: Sink, known: int) -> bool:
                     sink.on_live(item)
         group.cancel_scope.cancel()
     return asked
+
+
+async def _waited(seat: Seat, run: DrivenRun, sink: Sink, until: float) -> int:
+    """Wait until a run is due, or cancelled here; return how many events it then has."""
+    due = anyio.Event()
+
+    async def cancel(reason: str) -> None:
+        await run.cancel(reason)
+        due.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(heed_signals, cancel, _leaver(seat, run.run_id, sink))
+        with anyio.move_on_after(max(0.0, until - await seat.store.now())):
+            await due.wait()
+        group.cancel_scope.cancel()
+    return (await seat.store.summary(run.run_id)).head
 
 
 def _leaver(seat: Seat, run_id: str, sink: Sink) -> Callable[[], None] | None:

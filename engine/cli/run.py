@@ -58,7 +58,7 @@ def run(
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
             if detach:
                 return await submit(seat, text, mode=mode, limits=limits, approve=approve)
-            return await drive(seat, engine.start(text, mode=mode, limits=limits, approve=approve))
+            return await drive(seat, engine.start(text, mode=mode, limits=limits, approve=approve, park=seat.parks))
 
     return run_async(main)
 
@@ -106,6 +106,6 @@ def apply(
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
             if detach:
                 return await submit(seat, plan=plan, limits=limits, approve=approve)
-            return await drive(seat, engine.start(plan=plan, limits=limits, approve=approve))
+            return await drive(seat, engine.start(plan=plan, limits=limits, approve=approve, park=seat.parks))
 
     return run_async(main)

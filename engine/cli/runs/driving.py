@@ -108,7 +108,7 @@ async def go_on(
     if not row.ended:
         await require_tools(engine, store, row.id)
     seat = Seat(engine, store, place, json=json, quiet=quiet)
-    return await drive(seat, engine.resume(row.id, force=force), known=row.head)
+    return await drive(seat, engine.resume(row.id, force=force, park=seat.parks), known=row.head)
 
 
 async def require_tools(engine: Engine, store: RunStore, run_id: str) -> None:
