@@ -51,8 +51,14 @@ COMMANDS: dict[str, Entry] = {
     "compare": Entry("compare", "compare", "Do a task in several ways and show what each took and answered."),
     "show": Entry("pictures", "show", "Show the plan of a plan file, drawn or as a script."),
     "runs": Entry("", "", "Look at the runs that are kept, and go on with them.", RUNS),
-    "worker": Entry("worker", "worker", "Drive the runs of a shared store, beside any number of other workers."),
-    "workers": Entry("worker", "workers", "Show who drives runs, since when, and which."),
+    "worker": Entry(
+        "worker", "worker", "Drive the runs of a shared store, beside any number of other workers, until told to stop."
+    ),
+    "workers": Entry(
+        "worker",
+        "workers",
+        "Show who drives runs: workers, servers and command lines, how long ago each was heard of, and what it drives.",
+    ),
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),

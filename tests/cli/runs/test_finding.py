@@ -26,7 +26,7 @@ def test_last(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_several(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A beginning that several runs share is an error that names them."""
+    """B64: a beginning that several runs share is an error that names them."""
     assert main(["runs", "show", "3f"]) == 4
     assert capsys.readouterr().err == f"error: 2 runs begin with '3f': {ASKS}, {DONE} (write more of the id)\n"
 
