@@ -59,7 +59,10 @@ class Parking:
         def postponed(step_id: str) -> int:
             return journal.state.graph.steps[step_id].postponed
 
-        return Patience(self.now, postponed, limits.park_after_s, limits.max_postponements)
+        def attempts(step_id: str) -> int:
+            return journal.state.graph.steps[step_id].attempts_made
+
+        return Patience(self.now, postponed, attempts, limits.park_after_s, limits.max_postponements)
 
     def see(self, event: LoggedEvent) -> None:
         """Take in what was written: it may be due before anything else."""

@@ -181,9 +181,6 @@ def fill_request(state: RunState, step_id: str, given: dict[str, Any], rules: Ru
 def as_ended(state: RunState, event: StepEnded) -> StepEnded:
     """Return a step's end as the run sees it: one cancelled because its plan was replaced is discarded."""
     step = state.graph.steps.get(event.step_id)
-    if step is not None and step.attempts_made:
-        attempts = event.result.attempts + step.attempts_made
-        event = event.model_copy(update={"result": event.result.model_copy(update={"attempts": attempts})})
     if step is None or not step.void or event.result.status != "cancelled":
         return event
     reason = f"replaced by plan {state.revision}"

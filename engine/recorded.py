@@ -1,25 +1,38 @@
-"""What models and the plan cache said in a recorded run, said again to whoever asks."""
+"""What models and the plan cache said in a recorded run, said again; what stands in for tools, clock and people."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import cast
 
 import anyio
 
-from engine.journal import Inbox
+from engine.journal import Inbox, Journal
 from engine.loop import Happening
-from schemas.errors import CostBudgetError, EngineError, ModelOutputError, RunCancelledError, StoreError, from_info
+from engine.parking import Parking
+from schemas.driving import PlanningPostponed, TimeCame
+from schemas.errors import (
+    CostBudgetError,
+    EngineError,
+    ModelOutputError,
+    RunCancelledError,
+    StoreError,
+    ToolNotFoundError,
+    from_info,
+)
 from schemas.events import (
     BudgetExhausted,
     LoggedRecord,
     ModelCalled,
     PlanLookedUp,
     PlanRejected,
+    PlanStarted,
+    ReplanStarted,
     RunStarted,
+    StepStarted,
 )
 from schemas.model import (
     Done,
@@ -32,8 +45,10 @@ from schemas.model import (
     TextDelta,
     ToolCallDelta,
 )
-from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanRequest
-from schemas.protocols import ModelClient, Planner
+from schemas.planning import CacheLookup, FillRequest, PlanDelta, PlanReady, PlanRequest
+from schemas.protocols import ModelClient, Planner, Tool
+from schemas.settings import Limits
+from schemas.tool import ToolSpec
 
 PATIENCE_S = 5.0
 Key = tuple[str, str | None, int | None]
@@ -224,3 +239,76 @@ class RecordedLookup:
         async with aclosing(cast("AsyncGenerator[PlanDelta]", self._planner.plan(request, model))) as items:
             async for item in items:
                 yield item
+
+
+class RecordedParking(Parking):
+    """Puts off what the record says was put off, wakes nothing and lets nothing go: the record tells when."""
+
+    def __init__(self, journal: Journal, records: Sequence[LoggedRecord], limits: Limits) -> None:
+        super().__init__(journal, limits, _no_clock)
+        self._state = lambda: journal.state
+        self._fact = journal.fact
+        self._records = records
+
+    async def watch(self, report: Callable[[TimeCame], None]) -> None:
+        """Watch nothing."""
+
+    def postpones(self, role: str, item: object) -> bool:
+        """Whether the record says so."""
+        place = self._state().seq
+        event = self._records[place].event if place < len(self._records) else None
+        wanted = isinstance(item, EngineError) and isinstance(event, PlanningPostponed) and event.role == role
+        return wanted and self._fact(event)  # pyright: ignore[reportArgumentType]
+
+
+async def _no_clock() -> float:
+    return 0.0
+
+
+class IdleExecutor:
+    """Calls no tool: what became of each step is in the record. It notes only which steps were begun."""
+
+    def __init__(self, begun: set[str]) -> None:
+        self.filling: set[str] = set()
+        self._begun = begun
+
+    def start(self, run_id: str, event: StepStarted) -> None:
+        """Call nothing."""
+        del run_id
+        self._begun.add(event.step_id)
+
+    def fill(self, request: FillRequest) -> None:
+        """Ask nothing."""
+        self._begun.add(request.step.id)
+        self.filling.add(request.step.id)
+
+    def cancel(self, step_id: str) -> None:
+        """Cancel nothing."""
+
+
+class Declared:
+    """Tools that can be looked at and not called (implements ``schemas.protocols.ToolSource``)."""
+
+    def __init__(self, specs: Mapping[str, ToolSpec], records: Sequence[LoggedRecord], head: Callable[[], int]) -> None:
+        self._specs = specs
+        self._records = records
+        self._head = head
+
+    def specs(self) -> Mapping[str, ToolSpec]:
+        """Return the recorded tools."""
+        return self._specs
+
+    def unavailable(self) -> Mapping[str, str]:
+        """Return what was down when the plan that is now asked for was asked for."""
+        for record in self._records[self._head() :]:
+            if isinstance(record.event, (PlanStarted, ReplanStarted)):
+                return dict.fromkeys(record.event.unavailable, "")
+        return {}
+
+    def get(self, name: str) -> Tool:
+        """Refuse.
+
+        Raises:
+            ToolNotFoundError: Always: a replay calls no tool.
+        """
+        raise ToolNotFoundError(f"a replay calls no tool, not {name} either")

@@ -7,60 +7,62 @@ not ends the replay, so a replay is also a proof that the decisions follow from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import cast
 
 import anyio
 
+from engine.claiming import Claim
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.executor.judge import WARNING as JUDGE_WARNING
-from engine.journal import Inbox, Journal
+from engine.journal import Inbox
 from engine.loop import Happening, Loop, Moved, Parts
-from engine.parking import Parking
 from engine.planner.opinion import ROLE as TRIAGE_ROLE
 from engine.planning import Planned, Planning
-from engine.recorded import PATIENCE_S, RecordedLookup, RecordedModel, broken_off
+from engine.recorded import (
+    PATIENCE_S,
+    Declared,
+    IdleExecutor,
+    RecordedLookup,
+    RecordedModel,
+    RecordedParking,
+    broken_off,
+)
 from engine.replanner.view import Rules
 from engine.telling import WARNING as SUMMARY_WARNING
 from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
 from engine.writing import Wrote
-from schemas.driving import PlanningPostponed, TimeCame
 from schemas.errors import (
     ConflictError,
     EngineError,
     NotFoundError,
     StoreError,
-    ToolNotFoundError,
 )
 from schemas.events import (
     LoggedEvent,
     LoggedRecord,
     ModelCalled,
     PlanAccepted,
-    PlanStarted,
-    ReplanStarted,
     ResultSummarized,
     RunEnded,
     RunStarted,
-    StepStarted,
     Warned,
 )
 from schemas.planning import (
     AnswerReady,
     CacheLookup,
-    FillRequest,
     PlanReady,
     PlanText,
     Repairing,
     StepDraft,
     TurnAnswer,
 )
-from schemas.protocols import Planner, RunLog, Synthesizer, Tool
+from schemas.protocols import Planner, RunLog, Synthesizer
 from schemas.settings import Limits
-from schemas.tool import ToolSpec
 
 _FROM_RECORD = frozenset(
     {
@@ -118,49 +120,96 @@ async def replay(
         await artifacts.fetch(records)
     except NotFoundError as exc:
         raise StoreError(f"the record names a large result that is not at hand: {exc.message}") from exc
-    started, run_id = records[0].event, records[0].run_id
-    specs = {spec.name: spec for spec in started.tools}
-    written = _CheckedLog(records)
-    inbox = _RecordedOrder(records, written)
-    model = RecordedModel(records, started, inbox, lambda: written.head)
-    summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
-    told = RecordedSummaries(lambda: loop.state, summaries)
-    planning = Planning(
-        TellingPlanner(RecordedLookup(planner, records), told),
-        TellingPlanner(react, told),
-        _Declared(specs, records, written),
-        model,
-        rules,
-    )
-    parts = Parts(
-        log=written,
-        artifacts=artifacts,
-        planning=planning,
-        synthesizer=TellingSynthesizer(synthesizer, told),
-        new_state=lambda: RunState(run_id, specs, load=artifacts.value),
-        new_executor=lambda _group, _report: _IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
-        limits=limits,
-        publish=lambda _: None,
-        new_parking=lambda journal: _RecordedParking(journal, records, limits),
-        calling=lambda: any(r.event.kind == "model_called" for r in records[loop.state.seq :]),
-        prelude=_prelude(records),
-    )
-    loop = Loop(run_id, parts, inbox)
-    await _driven(loop, started)
+    actors = _Actors(planner, react, synthesizer, limits, rules, artifacts)
+    for begin, end in _tenures(records):
+        await _play(records[:end], begin, actors, whole=end == len(records))
     for record in records:
         yield record
 
 
-async def _driven(loop: Loop, started: RunStarted) -> None:
-    """Drive, and raise a difference by itself, out of the groups of its tasks."""
+@dataclass(frozen=True, slots=True)
+class _Actors:
+    """Who plays a recorded run again."""
+
+    planner: Planner
+    react: Planner
+    synthesizer: Synthesizer
+    limits: Limits
+    rules: Rules
+    artifacts: Artifacts
+
+
+def _tenures(records: Sequence[LoggedRecord]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where each driver decided: up to where it let go, or died, before the next one's claim."""
+    kinds = [record.event.kind for record in records]
+    claims = [place + 1 for place, kind in enumerate(kinds) if kind == "run_claimed"]
+    started = records[0].event
+    begins = [*([0] if (isinstance(started, RunStarted) and started.driver) or not claims else []), *claims]
+    for begin, following in zip(begins, [*begins[1:], None], strict=True):
+        end = len(records) if following is None else following - 1
+        while following is not None and end > begin and kinds[end - 1] in (*_BY_PEOPLE, "run_parked"):
+            end -= 1
+        yield begin, end
+
+
+async def _play(records: Sequence[LoggedRecord], begin: int, actors: _Actors, *, whole: bool) -> None:
+    """Play what one driver did, from a place on; what is not whole ends where he did."""
+    started, run_id = records[0].event, records[0].run_id
+    assert isinstance(started, RunStarted)
+    specs, artifacts = {spec.name: spec for spec in started.tools}, actors.artifacts
+    written = _CheckedLog(records, whole=whole)
+    inbox = _RecordedOrder(records, written)
+    model = RecordedModel(records[begin:], started, inbox, lambda: written.head)
+    summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
+    told = RecordedSummaries(lambda: loop.state, summaries)
+    parts = Parts(
+        log=written,
+        artifacts=artifacts,
+        planning=Planning(
+            TellingPlanner(RecordedLookup(actors.planner, records), told),
+            TellingPlanner(actors.react, told),
+            Declared(specs, records, lambda: written.head),
+            model,
+            actors.rules,
+        ),
+        synthesizer=TellingSynthesizer(actors.synthesizer, told),
+        new_state=lambda: RunState(run_id, specs, load=artifacts.value),
+        new_executor=lambda _group, _report: IdleExecutor(inbox.begun),  # pyright: ignore[reportArgumentType, reportUnknownLambdaType]
+        limits=actors.limits,
+        publish=lambda _: None,
+        new_parking=lambda journal: RecordedParking(journal, records, actors.limits),
+        calling=lambda: any(r.event.kind == "model_called" for r in records[loop.state.seq :]),
+        prelude=_prelude(records),
+    )
+    loop = Loop(run_id, parts, inbox)
+    if begin:
+        state = parts.new_state()
+        for record in records[:begin]:
+            state.apply(record.event)
+        written.head = begin
+        loop.go_on(Claim(state, records[begin - 1], 0.0))
+    await _driven(loop, None if begin else started, written)
+
+
+async def _driven(loop: Loop, started: RunStarted | None, written: _CheckedLog) -> None:
+    """Drive until the run, or its record, is over; raise a difference by itself, out of the groups of its tasks."""
     try:
-        await loop.begin(started)
-        await loop.drive()
-    except BaseExceptionGroup as group:
-        difference = _first_difference(group)
+        if started is not None:
+            await loop.begin(started)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_until, written.over, group.cancel_scope)
+            await loop.drive()
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as exc:
+        difference = _first_difference(exc)
         if difference is None:
             raise
         raise difference from None
+
+
+async def _until(over: anyio.Event, scope: anyio.CancelScope) -> None:
+    await over.wait()
+    scope.cancel()
 
 
 def _first_difference(exc: BaseException) -> StoreError | None:
@@ -173,10 +222,18 @@ def _first_difference(exc: BaseException) -> StoreError | None:
 class _CheckedLog(MemoryLog):
     """Takes only the events that the record holds, each in its place."""
 
-    def __init__(self, records: Sequence[LoggedRecord]) -> None:
+    def __init__(self, records: Sequence[LoggedRecord], *, whole: bool = True) -> None:
         super().__init__()
         self._records = records
+        self._whole = whole
         self.head = 0
+        self.over = anyio.Event()
+
+    async def end(self, place: int) -> None:
+        """Stop for ever at the end of what a driver wrote who did not end the run."""
+        if place >= len(self._records) and not self._whole:
+            self.over.set()
+            await anyio.sleep_forever()
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Compare with the record and return its lines.
@@ -186,6 +243,8 @@ class _CheckedLog(MemoryLog):
             StoreError: An event differs from the recorded one.
         """
         del run_id
+        if events:
+            await self.end(expected_seq)
         if self.said:
             self.head += self.said
             raise ConflictError("somebody was first", details={"head": self.head})
@@ -242,6 +301,7 @@ class _RecordedOrder(Inbox[Happening]):
         Raises:
             StoreError: The recorded reply does not come: the replay went another way.
         """
+        await self._log.end(self._log.head)
         said = self._log.said
         batch = await self._happened(self._log.head + said, heard=said > 0)
         if said and not any(isinstance(one, (Planned, Wrote)) for one in batch):
@@ -401,79 +461,6 @@ def _stale(happening: Planned | Wrote, event: LoggedEvent) -> bool:
 def _of_answer(event: LoggedEvent) -> bool:
     """Whether an event comes of writing the answer, which begins without an event of its own."""
     return event.kind in ("answer", "warning") or (event.kind == "model_called" and event.role == "synthesizer")
-
-
-class _RecordedParking(Parking):
-    """Puts off what the record says was put off, wakes nothing and lets nothing go: the record tells when."""
-
-    def __init__(self, journal: Journal, records: Sequence[LoggedRecord], limits: Limits) -> None:
-        super().__init__(journal, limits, _no_clock)
-        self._state = lambda: journal.state
-        self._fact = journal.fact
-        self._records = records
-
-    async def watch(self, report: Callable[[TimeCame], None]) -> None:
-        """Watch nothing."""
-
-    def postpones(self, role: str, item: object) -> bool:
-        """Whether the record says so."""
-        place = self._state().seq
-        event = self._records[place].event if place < len(self._records) else None
-        wanted = isinstance(item, EngineError) and isinstance(event, PlanningPostponed) and event.role == role
-        return wanted and self._fact(event)  # pyright: ignore[reportArgumentType]
-
-
-async def _no_clock() -> float:
-    return 0.0
-
-
-class _IdleExecutor:
-    """Calls no tool: what became of each step is in the record. It notes only which steps were begun."""
-
-    def __init__(self, begun: set[str]) -> None:
-        self.filling: set[str] = set()
-        self._begun = begun
-
-    def start(self, run_id: str, event: StepStarted) -> None:
-        """Call nothing."""
-        del run_id
-        self._begun.add(event.step_id)
-
-    def fill(self, request: FillRequest) -> None:
-        """Ask nothing."""
-        self._begun.add(request.step.id)
-        self.filling.add(request.step.id)
-
-    def cancel(self, step_id: str) -> None:
-        """Cancel nothing."""
-
-
-class _Declared:
-    """Tools that can be looked at and not called (implements ``schemas.protocols.ToolSource``)."""
-
-    def __init__(self, specs: Mapping[str, ToolSpec], records: Sequence[LoggedRecord], log: _CheckedLog) -> None:
-        self._specs = specs
-        self._records = records
-        self._log = log
-
-    def specs(self) -> Mapping[str, ToolSpec]:
-        """Return the recorded tools."""
-        return self._specs
-
-    def unavailable(self) -> Mapping[str, str]:
-        """Return what was down when the plan that is now asked for was asked for."""
-        for record in self._records[self._log.head :]:
-            if isinstance(record.event, (PlanStarted, ReplanStarted)):
-                return dict.fromkeys(record.event.unavailable, "")
-        return {}
-
-    def get(self, name: str) -> Tool:
-        """Refuse.
-
-        Raises:
-            ToolNotFoundError: Always: a replay calls no tool.
-        """
-        raise ToolNotFoundError(f"a replay calls no tool, not {name} either")
 
 
 def _prelude(records: Sequence[LoggedRecord]) -> tuple[ModelCalled | Warned, ...]:

@@ -54,6 +54,12 @@ def kinds(records: Sequence[LoggedRecord], *wanted: str) -> list[str]:
     return [record.event.kind for record in records if record.event.kind in wanted]
 
 
+async def replays(engine: Engine, run_id: str) -> None:
+    """A run that changed hands plays again event for event."""
+    records = await engine.store.load(run_id)
+    assert [record async for record in engine.replay(records)] == records
+
+
 def test_a_run_that_waits_for_a_person_is_let_go() -> None:
     """B48: a run that may park ends its drive at an approval; the answer queues it, and it goes on where it was."""
 
@@ -68,6 +74,7 @@ def test_a_run_that_waits_for_a_person_is_let_go() -> None:
         assert (await engine.store.summary(run_id)).status == "queued"
         assert (await engine.drive(run_id)).status == "completed"
         assert len(send.calls) == 1
+        await replays(engine, run_id)
 
     virtually(main)
 
@@ -104,6 +111,7 @@ def test_a_timer_parks_the_run() -> None:
         assert (await engine.drive(run_id)).status == "completed"
         assert keys == [f"{run_id}:1"] * 2
         records = await engine.store.load(run_id)
+        await replays(engine, run_id)
         handed = ["run_parked", "run_claimed"]
         assert kinds(records, *handed, "time_came") == [*handed, *handed, "time_came"]
 
@@ -211,7 +219,7 @@ def test_models_that_ask_for_patience_park_the_run() -> None:
 
     async def main() -> None:
         later = RateLimitError("slow down", details={"retry_after_s": 600.0})
-        script = [later, {"steps": [{"look": {}}]}, later, "seen it"]
+        script: list[Any] = [later, {"steps": [{"look": {}}]}, later, "seen it"]
         engine = engine_of(FakeTool("look", "seen"), script=script)
         async with engine.start("do 5 things", mode="plan", park=True) as run:
             await run.done()
@@ -222,6 +230,7 @@ def test_models_that_ask_for_patience_park_the_run() -> None:
         await anyio.sleep(600)
         assert (await engine.drive(run.run_id)).status == "completed"
         records = await engine.store.load(run.run_id)
+        await replays(engine, run.run_id)
         assert kinds(records, "planning_postponed", "step_started", "answer") == [
             "planning_postponed",
             "step_started",

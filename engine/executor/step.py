@@ -106,12 +106,14 @@ class Patience:
     Attributes:
         now: Unix time.
         postponed: Tells how often a step was postponed.
+        attempts: Tells how many calls were made before a step was last postponed.
         longest_s: From which wait on, asked for by what a tool calls, it is.
         most: How often it may be.
     """
 
     now: Callable[[], float] = time.time
     postponed: Callable[[str], int] = lambda _: 0
+    attempts: Callable[[str], int] = lambda _: 0
     longest_s: float = 60.0
     most: int = 100
 
@@ -184,6 +186,11 @@ class ToolRunner:
     def postponed(self, step_id: str) -> int:
         """How often a step was postponed."""
         return self._around.patience.postponed(step_id)
+
+    def in_all(self, step_id: str, result: StepResult) -> StepResult:
+        """Return a result with all calls of its step counted, those before it was postponed too."""
+        before = self._around.patience.attempts(step_id)
+        return result.model_copy(update={"attempts": before + result.attempts}) if before else result
 
     def put_off(self, step_id: str, error: EngineError) -> StepPostponed | None:
         """Return the event that puts a step off, where its tool, or what it calls, asks for that; else None."""
