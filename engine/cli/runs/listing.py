@@ -8,13 +8,13 @@ import math
 import sys
 from typing import Annotated, Any, cast
 
+import anyio
 import typer
 from rich.text import Text
 
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.runs.finding import Standing, standings
-from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
 from engine.sinks.words import one_line, usd
 from schemas.protocols import RunStore
@@ -89,7 +89,7 @@ def list_runs(
                 print(f"the newest {most}; --limit 0 lists all", file=sys.stderr)
         return 0
 
-    return run_async(main)
+    return anyio.run(main)
 
 
 def _phases(status: list[str]) -> tuple[RunPhase, ...]:

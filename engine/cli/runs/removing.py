@@ -6,11 +6,11 @@ import re
 import sys
 from typing import Annotated, cast
 
+import anyio
 import typer
 
 from engine.cli import options as given
 from engine.cli.runs.finding import find_run, standings
-from engine.cli.session import run_async
 from engine.cli.storage import opened, place_of
 from engine.cli.terminal import read_line, somebody_is_here
 from engine.sinks.words import count, shortened
@@ -50,7 +50,7 @@ def delete(
         print(f"deleted {count(len(found), 'run')}", file=sys.stderr)
         return 0
 
-    return run_async(main)
+    return anyio.run(main)
 
 
 async def _require_idle(store: RunStore, rows: list[RunSummary]) -> None:
@@ -120,7 +120,7 @@ def prune(
         print(_told(pruned, {row.id for row in beyond}), file=sys.stderr)
         return 0
 
-    return run_async(main)
+    return anyio.run(main)
 
 
 async def _beyond(store: RunStore, keep: int) -> list[RunSummary]:
