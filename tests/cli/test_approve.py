@@ -87,9 +87,9 @@ def test_several_are_asked_one_by_one(tmp_path: Path) -> None:
 
 
 def test_nobody_is_here(tmp_path: Path) -> None:
-    """Where nobody can answer, the step is denied with that reason; --approve all runs it."""
+    """Where nobody can answer and nothing is kept, the step is denied with that reason; --approve all runs it."""
     folder = notes(tmp_path)
-    done = engine("apply", "plan.json", cwd=folder)
+    done = engine("apply", "plan.json", "--no-store", cwd=folder)
     assert done.returncode == 7
     assert "nobody is here to answer" in done.stderr
     assert engine("apply", "plan.json", "--approve", "all", cwd=folder).returncode == 0
@@ -139,7 +139,7 @@ def test_end_of_input_is_nobody(tmp_path: Path) -> None:
 
 def test_json_tells_the_answer(tmp_path: Path) -> None:
     """The record holds who answered what."""
-    done = engine("apply", "plan.json", "--json", cwd=notes(tmp_path))
+    done = engine("apply", "plan.json", "--json", "--no-store", cwd=notes(tmp_path))
     answered = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == "approval_answered"]
     assert [(line["decision"], line["by"]) for line in answered] == [("reject", "terminal")]
 
