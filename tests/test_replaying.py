@@ -457,8 +457,9 @@ TAMPERED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", TAMPERED)
-async def test_a_tampered_record_is_refused(kind: str) -> None:
+async def test_a_tampered_record_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """B65: a record that was changed does not follow from itself; the replay ends and names the event."""
+    monkeypatch.setattr("engine.replaying.PATIENCE_S", 2.0)  # a reply that never comes is waited for
     engine, records = await recorded(CASES["answer from a model"])
     tampered, seq = changed(records, kind, **TAMPERED[kind])
     with pytest.raises(StoreError, match="differs from the record at event") as caught:

@@ -6,6 +6,7 @@ import json as jsonlib
 import os
 import shlex
 import sys
+from dataclasses import replace
 from typing import Annotated, cast
 
 import typer
@@ -139,11 +140,15 @@ def prune(
 
 
 def _kept_place(store: str | None, config: str | None) -> Place:
-    """Return the store that is meant. Raises typer.BadParameter for one in memory: there is nothing to look after."""
+    """Return the store that is meant; it is opened as it is, without the removal that is due once a day.
+
+    Raises:
+        typer.BadParameter: It is in memory: there is nothing to look after.
+    """
     place = place_of(store, config)
     if not place.durable:
         raise typer.BadParameter(f"{place.shown} ends with its process; name a file or a database by --store")
-    return place
+    return replace(place, keep=None)
 
 
 def _print_json(value: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -393,7 +395,7 @@ TestHistories.__doc__ = (
     """Random histories of streaming, repair, replan, cancel, approval, crash, claim and foreach keep every rule."""
 )
 TestHistories.settings = settings(
-    max_examples=2000,
+    max_examples=2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 700,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

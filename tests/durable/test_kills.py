@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import anyio
@@ -14,13 +16,17 @@ from tests.durable.kills.killing import Plot, suffer
 LONG = int(os.environ.get("ENGINE_TEST_KILLS", "500"))
 
 
+@cache
+def undisturbed(runs: int) -> list[str]:
+    """The answers of the same runs left in peace."""
+    with tempfile.TemporaryDirectory() as folder:
+        plot = Plot(f"sqlite:{folder}/runs.db", Path(folder), 1, runs, workers=1)
+        return [*anyio.run(suffer, plot).values()]
+
+
 def trial(plot: Plot) -> None:
-    """Kill and freeze, and compare the answers with those of the same runs left in peace."""
-    disturbed = anyio.run(suffer, plot)
-    folder = plot.folder / "quiet"
-    folder.mkdir()
-    quiet = anyio.run(suffer, Plot(f"sqlite:{folder / 'runs.db'}", folder, 1, plot.runs, workers=1))
-    assert [*disturbed.values()] == [*quiet.values()]
+    """Kill and freeze, and compare the answers with those of undisturbed runs."""
+    assert [*anyio.run(suffer, plot).values()] == undisturbed(plot.runs)
 
 
 def url_of(store: str, folder: Path, server: Cluster) -> str:
@@ -32,13 +38,13 @@ def url_of(store: str, folder: Path, server: Cluster) -> str:
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_killed(store: str, workers: int, tmp_path: Path, cluster: Cluster) -> None:
     """B62: kill −9 at random moments: finished steps stay done, effects happen once, the answers are the same."""
-    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 2, runs=25, workers=workers, kills=15))
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 2, runs=15, workers=workers, kills=15))
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_frozen_and_woken(store: str, tmp_path: Path, cluster: Cluster) -> None:
     """B62: a driver that was silent too long has lost its runs: when it wakes it starts nothing."""
-    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 3, runs=20, workers=2, kills=1, freezes=2, timeout_s=0.5))
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 3, runs=15, workers=2, kills=1, freezes=2, timeout_s=0.5))
 
 
 @pytest.mark.slow

@@ -108,6 +108,7 @@ def test_the_part_known_only_in_sum(rows: list[Row], declared: list[Offered]) ->
     assert edges >= 0.66
 
 
+@pytest.mark.slow
 def test_tool_names_may_be_meaningless(rows: list[Row], declared: list[Offered]) -> None:
     """With every tool named by random words, the descriptions alone lose at most 0.10."""
     pairs = [f"{one}_{two}" for one in _WORDS for two in _WORDS if one != two]
