@@ -20,6 +20,7 @@ import anyio
 
 from benchmarks.baselines.environment import python_with
 from benchmarks.cases.dispatch import dispatching
+from benchmarks.cases.waiting import takeover, waiting
 from benchmarks.graphs import chain
 from benchmarks.report import Row
 from benchmarks.server import NotInstalledError, running
@@ -199,7 +200,7 @@ def _postgres() -> Generator[Callable[[], str] | None]:
         server.remove()
 
 
-GROUPS = ("append", "chain", "size", "resume", "live", "dispatch")
+GROUPS = ("append", "chain", "size", "resume", "live", "waiting", "dispatch", "takeover")
 
 
 def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
@@ -216,6 +217,7 @@ def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
                 "chain": partial(chains, name, new_url, python, runs),
                 "resume": partial(resuming, name, new_url(), runs),
                 "live": partial(streaming, name, new_url(), runs),
+                "waiting": partial(waiting, name, new_url),
             }
             for group in groups:
                 if group in rows:
@@ -224,3 +226,5 @@ def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
             yield from sizes(python)
         if "dispatch" in groups and database is not None:
             yield from dispatching(database, runs)
+        if "takeover" in groups and database is not None:
+            yield from takeover(database, runs)
