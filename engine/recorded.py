@@ -101,6 +101,7 @@ class RecordedModel:
         started: Its first event.
         inbox: Where calls are reported.
         head: Tells how much of the record was played.
+        whole: Whether the record ends with the run; else a call that it lacks was lost with its driver.
     """
 
     def __init__(
@@ -109,7 +110,10 @@ class RecordedModel:
         started: RunStarted,
         inbox: Inbox[Happening],
         head: Callable[[], int] = lambda: 0,
+        *,
+        whole: bool = True,
     ) -> None:
+        self._whole = whole
         self._recording = Recording(r.event for r in records if isinstance(r.event, ModelCalled))
         self._places = {id(r.event): r.seq for r in records if isinstance(r.event, ModelCalled)}
         self._head = head
@@ -139,7 +143,7 @@ class RecordedModel:
             EngineError: As recorded; CostBudgetError where the run had no budget left.
         """
         del request
-        call = self._taken(role, step_id, revision)
+        call = await self._taken(role, step_id, revision)
         told = broken_off(call)  # such a call stands in the record by itself
         try:
             for chunk in _written(call):
@@ -171,7 +175,7 @@ class RecordedModel:
                     return chunk.response
         raise StoreError("a recorded reply has no end")
 
-    def _taken(self, role: str, step_id: str | None, revision: int | None) -> ModelCalled:
+    async def _taken(self, role: str, step_id: str | None, revision: int | None) -> ModelCalled:
         try:
             call = self._recording.take(role, step_id, revision)
             while broken_off(call) and self._places[id(call)] <= self._head():  # its caller never came so far again
@@ -182,6 +186,8 @@ class RecordedModel:
                 raise from_info(self._refused[revision]) from exc
             if self._spent is not None:
                 raise CostBudgetError(self._spent.message) from exc
+            if not self._whole:
+                await anyio.sleep_forever()
             raise
 
 
@@ -252,6 +258,9 @@ class RecordedParking(Parking):
 
     async def watch(self, report: Callable[[TimeCame], None]) -> None:
         """Watch nothing."""
+
+    def look(self, *, leaving: bool) -> None:
+        """Let nothing go."""
 
     def postpones(self, role: str, item: object) -> bool:
         """Whether the record says so."""

@@ -7,7 +7,7 @@ not ends the replay, so a replay is also a proof that the decisions follow from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import cast
@@ -30,11 +30,11 @@ from engine.recorded import (
     RecordedLookup,
     RecordedModel,
     RecordedParking,
-    broken_off,
 )
 from engine.replanner.view import Rules
 from engine.telling import WARNING as SUMMARY_WARNING
 from engine.telling import RecordedSummaries, TellingPlanner, TellingSynthesizer
+from engine.tenures import BY_PEOPLE, OWN_CALLS, late_calls, lost_drafts, tenures
 from engine.writing import Wrote
 from schemas.errors import (
     ConflictError,
@@ -78,9 +78,7 @@ _FROM_RECORD = frozenset(
         "budget_exhausted",
     }
 )
-_BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"})
 _OF_HELPERS = frozenset({SUMMARY_WARNING, JUDGE_WARNING})
-_OWN_CALLS = frozenset({"planner", "synthesizer"})
 _LIVE_KINDS: dict[type, frozenset[str]] = {
     CacheLookup: frozenset({"plan_looked_up"}),
     StepDraft: frozenset({"plan_step"}),
@@ -121,7 +119,7 @@ async def replay(
     except NotFoundError as exc:
         raise StoreError(f"the record names a large result that is not at hand: {exc.message}") from exc
     actors = _Actors(planner, react, synthesizer, limits, rules, artifacts)
-    for begin, end in _tenures(records):
+    for begin, end in tenures(records):
         await _play(records[:end], begin, actors, whole=end == len(records))
     for record in records:
         yield record
@@ -139,27 +137,14 @@ class _Actors:
     artifacts: Artifacts
 
 
-def _tenures(records: Sequence[LoggedRecord]) -> Iterator[tuple[int, int]]:
-    """Yield from where to where each driver decided: up to where it let go, or died, before the next one's claim."""
-    kinds = [record.event.kind for record in records]
-    claims = [place + 1 for place, kind in enumerate(kinds) if kind == "run_claimed"]
-    started = records[0].event
-    begins = [*([0] if (isinstance(started, RunStarted) and started.driver) or not claims else []), *claims]
-    for begin, following in zip(begins, [*begins[1:], None], strict=True):
-        end = len(records) if following is None else following - 1
-        while following is not None and end > begin and kinds[end - 1] in (*_BY_PEOPLE, "run_parked"):
-            end -= 1
-        yield begin, end
-
-
 async def _play(records: Sequence[LoggedRecord], begin: int, actors: _Actors, *, whole: bool) -> None:
     """Play what one driver did, from a place on; what is not whole ends where he did."""
     started, run_id = records[0].event, records[0].run_id
     assert isinstance(started, RunStarted)
     specs, artifacts = {spec.name: spec for spec in started.tools}, actors.artifacts
     written = _CheckedLog(records, whole=whole)
-    inbox = _RecordedOrder(records, written)
-    model = RecordedModel(records[begin:], started, inbox, lambda: written.head)
+    inbox = _RecordedOrder(records, written, frozenset() if whole else lost_drafts(records, begin))
+    model = RecordedModel(records[begin:], started, inbox, lambda: written.head, whole=whole)
     summaries = {r.event.step_id: r.event.text for r in records if isinstance(r.event, ResultSummarized)}
     told = RecordedSummaries(lambda: loop.state, summaries)
     parts = Parts(
@@ -182,6 +167,7 @@ async def _play(records: Sequence[LoggedRecord], begin: int, actors: _Actors, *,
         prelude=_prelude(records),
     )
     loop = Loop(run_id, parts, inbox)
+    written.leave = loop.leave
     if begin:
         state = parts.new_state()
         for record in records[:begin]:
@@ -226,8 +212,10 @@ class _CheckedLog(MemoryLog):
         super().__init__()
         self._records = records
         self._whole = whole
+        self._refused = False
         self.head = 0
         self.over = anyio.Event()
+        self.leave: Callable[[], None] | None = None
 
     async def end(self, place: int) -> None:
         """Stop for ever at the end of what a driver wrote who did not end the run."""
@@ -250,8 +238,10 @@ class _CheckedLog(MemoryLog):
             raise ConflictError("somebody was first", details={"head": self.head})
         for offset, event in enumerate(events):
             place = expected_seq + offset
+            await self.end(place)
             recorded = self._records[place].event if place < len(self._records) else None
             if recorded is None or _comparable(event) != _comparable(recorded):
+                self._may_leave()
                 was = recorded.kind if recorded is not None else "the end"
                 raise StoreError(
                     f"the replay differs from the record at event {place + 1}: {event.kind} instead of {was}",
@@ -261,14 +251,28 @@ class _CheckedLog(MemoryLog):
         self.head = expected_seq + len(events)
         return list(self._records[expected_seq : self.head])
 
+    def _may_leave(self) -> None:
+        """Have a driver who did not end the run decide nothing more, once: he was leaving, which no event tells.
+
+        Raises:
+            ConflictError: Decisions are dropped; ``load`` gives no more than before.
+        """
+        if not self._whole and self.leave is not None:
+            leave, self.leave, self._refused = self.leave, None, True
+            leave()
+            raise ConflictError("he decided nothing more", details={"head": self.head})
+
     @property
     def said(self) -> int:
         """How many events of people come next, one after another."""
-        return sum(1 for _ in takewhile(lambda record: record.event.kind in _BY_PEOPLE, self._records[self.head :]))
+        return sum(1 for _ in takewhile(lambda record: record.event.kind in BY_PEOPLE, self._records[self.head :]))
 
     async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
         """Return what was written, or said by people, beyond an event."""
         del run_id
+        if self._refused:
+            self._refused = False
+            return list(self._records[after : self.head + 1])  # something, so that the loop drops its decisions
         return list(self._records[after : self.head])
 
     async def wait(self, run_id: str, after: int) -> None:
@@ -287,11 +291,12 @@ def _comparable(event: LoggedEvent) -> LoggedEvent:
 class _RecordedOrder(Inbox[Happening]):
     """Hands the loop what happened in the order of the record: its own lines, or the reply that led to one."""
 
-    def __init__(self, records: Sequence[LoggedRecord], log: _CheckedLog) -> None:
+    def __init__(self, records: Sequence[LoggedRecord], log: _CheckedLog, lost: Collection[int]) -> None:
         super().__init__()
         self._records = records
         self._log = log
-        self._late = _late_calls(records)
+        self._lost = lost
+        self._late = late_calls(records)
         self._waiting: list[Happening] = []
         self.begun: set[str] = set()  # steps whose end comes from outside: their tool or their filling runs
 
@@ -338,7 +343,7 @@ class _RecordedOrder(Inbox[Happening]):
         It was when they were written at different times; at the same time by a coarse clock, when the event comes of
         what began without an event of its own.
         """
-        if self._records[begin].at != self._records[place].at or self._records[place].event.kind in _BY_PEOPLE:
+        if self._records[begin].at != self._records[place].at or self._records[place].event.kind in BY_PEOPLE:
             return True
         return (_of_answer(self._records[place].event) and place not in self._late) or self._of_filling(place)
 
@@ -398,7 +403,9 @@ class _RecordedOrder(Inbox[Happening]):
     def _recorded(self, event: LoggedEvent, place: int) -> bool:
         """Whether the record itself stands for what happened."""
         if event.kind == "model_called":
-            return event.role not in _OWN_CALLS or event.step_id is not None or place in self._late
+            return event.role not in OWN_CALLS or event.step_id is not None or place in self._late
+        if event.kind in ("plan_step", "plan_repair"):
+            return place in self._lost
         if event.kind == "step_ended":
             return event.step_id in self.begun and event.result.status != "skipped"
         return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code in _OF_HELPERS)
@@ -429,26 +436,6 @@ class _RecordedOrder(Inbox[Happening]):
             ends = "plan_rejected" if isinstance(happening, Planned) else "warning"
             return event.kind in (ends, "planning_postponed")
         return event.kind in _LIVE_KINDS.get(type(item), frozenset())
-
-
-def _late_calls(records: Sequence[LoggedRecord]) -> frozenset[int]:
-    """Places of calls of the run's own models that nobody waited for any more: broken off, outdated, after a stop."""
-    found: set[int] = set()
-    revision, stopped = 0, False
-    for place, record in enumerate(records):
-        event = record.event
-        match event.kind:
-            case "plan_started" | "replan_started":
-                revision = event.revision
-            case "cancel_requested" | "budget_exhausted":
-                stopped = True
-            case "model_called" if event.role in _OWN_CALLS:
-                outdated = event.role == "planner" and event.revision != revision
-                if stopped or outdated or broken_off(event):
-                    found.add(place)
-            case _:
-                pass
-    return frozenset(found)
 
 
 def _stale(happening: Planned | Wrote, event: LoggedEvent) -> bool:

@@ -57,6 +57,7 @@ class Past(MemoryLog):
 class Resumed:
     """A run that was killed and gone on with."""
 
+    engine: Engine
     world: World
     store: RunStore
     records: list[LoggedRecord]
@@ -79,7 +80,7 @@ async def resume(history: History, records: Sequence[LoggedRecord], before: RunS
             result = await run.result()
     finally:
         world.release.set()
-    return Resumed(world, store, await store.load(run_id), result, len(records))
+    return Resumed(engine, world, store, await store.load(run_id), result, len(records))
 
 
 async def _see_to_the_end(run: RunHandle, doubt: str) -> None:
@@ -112,6 +113,7 @@ async def check_resumed(history: History, run: Resumed) -> None:
     for record in records:
         state.apply(record.event)
     assert run_result(state) == run.result
+    assert [record async for record in run.engine.replay(records)] == records
 
 
 def _check_steps(history: History, run: Resumed) -> None:

@@ -1,4 +1,4 @@
-"""Runs that are killed anywhere and gone on with: any prefix of any run folds, and going on from it is legal."""
+"""Runs that are killed anywhere and gone on with: any prefix folds, going on is legal, and what comes of it replays."""
 
 from __future__ import annotations
 
