@@ -207,6 +207,8 @@ def _asked(state: RunState, approval_id: str | None, by: str) -> ApprovalRequest
     if state.started.user and by and by != state.started.user:
         raise StepRejectedError(f"run {state.run_id} belongs to another user", hint="only its user may answer")
     if approval_id is None:
+        if not pending:
+            raise NotFoundError(f"run {state.run_id} asks nothing now", hint="engine runs show says where it stands")
         if len(pending) != 1:
             raise NotFoundError(f"which approval is meant? pending: {listed}", hint="name one by its id")
         return pending[0]

@@ -46,7 +46,7 @@ class Fault(Record):
         message: One line, without the place.
         run_id: The run it is about; empty: none.
         artifact: The SHA-256 it is about; empty: none.
-        harmless: Nothing is lost by it; a prune mends it.
+        harmless: Nothing is lost by it; an orphaned artifact goes by a prune.
     """
 
     code: str

@@ -160,13 +160,21 @@ def _leaver(seat: Seat, run_id: str, sink: Sink) -> Callable[[], None] | None:
 
 
 def parked_line(run_id: str, parked: RunParked, pending: Sequence[ApprovalRequested], flags: str = "") -> str:
-    """Return what a parked run waits for, and the command that answers it."""
+    """Return what a parked run waits for, and the command that answers it.
+
+    Of a step in doubt the command that lists the answers: none of them is the usual one.
+    """
     if not pending:
         return one_line(f"run {run_id} is {parked_text(parked)}; engine runs resume {run_id}{flags} goes on")
     first, *more = pending
     told = f"run {run_id} is parked: {shortened(asked_text(first), LONGEST_QUESTION)}"
     rest = f" ({len(more)} more: engine runs show {run_id}{flags})" if more else ""
-    return f"{told}; to answer: {commands_for(first, run_id, flags)[0]}{rest}"
+    how = (
+        f"engine runs show {run_id}{flags} has the answers"
+        if first.subject == "in_doubt"
+        else (f"to answer: {commands_for(first, run_id, flags)[0]}")
+    )
+    return f"{told}; {how}{rest}"
 
 
 def asks(record: LoggedRecord) -> bool:

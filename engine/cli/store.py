@@ -15,7 +15,7 @@ from engine.cli import options as given
 from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
 from engine.config import declared_settings
-from engine.durable.opening import open_store
+from engine.durable.opening import file_of, open_store
 from engine.sinks.words import count, shortened
 from schemas.care import Fault, Pruned, StoreFigures
 from schemas.errors import StoreError
@@ -67,7 +67,7 @@ def check(store: given.StoreOption = None, config: given.ConfigOption = None, js
         if json:
             _print_json([fault.model_dump() for fault in faults])
         else:
-            _say_faults(faults, place)
+            say_faults(faults, place)
         return StoreError.exit_code if any(not fault.harmless for fault in faults) else 0
 
     return run_async(main)
@@ -142,12 +142,18 @@ def prune(
 def _kept_place(store: str | None, config: str | None) -> Place:
     """Return the store that is meant; it is opened as it is, without the removal that is due once a day.
 
+    What is looked after is there already: a wrong name makes no new file.
+
     Raises:
         typer.BadParameter: It is in memory: there is nothing to look after.
+        StoreError: It is a file that is not there.
     """
     place = place_of(store, config)
     if not place.durable:
         raise typer.BadParameter(f"{place.shown} ends with its process; name a file or a database by --store")
+    file = file_of(place.url, place.folder)
+    if file is not None and not file.exists():
+        raise StoreError(f"there is no store {place.shown}", hint="--store names another; the first run makes it")
     return replace(place, keep=None)
 
 
@@ -155,13 +161,14 @@ def _print_json(value: object) -> None:
     print(jsonlib.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _say_faults(faults: list[Fault], place: Place) -> None:
+def say_faults(faults: list[Fault], place: Place) -> None:
+    """Print what is wrong, a fault a line, and what mends it."""
     if not faults:
         print(f"{place.shown}: nothing is wrong")
     for fault in faults[:SHOWN_FAULTS]:
         about = f"run {fault.run_id}: " if fault.run_id else ""
         about += f"artifact {fault.artifact[:12]}: " if fault.artifact else ""
-        harmless = " (harmless; engine store prune removes them)" if fault.harmless else ""
+        harmless = " (harmless; engine store prune removes them)" if fault.code == "orphaned_artifact" else ""
         print(f"{about}{fault.message} [{fault.code}]{harmless}")
     if len(faults) > SHOWN_FAULTS:
         print(f"… and {len(faults) - SHOWN_FAULTS} more; --json has all")

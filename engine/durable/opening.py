@@ -73,6 +73,12 @@ async def open_dispatcher(url: str, settings: Workers, timeout_s: float) -> Asyn
         yield cast("Dispatcher", dispatcher)
 
 
+def file_of(name: str, folder: Path | None = None) -> Path | None:
+    """Return the file that a store's name means, there or not; None where it means none. Raises as ``open_store``."""
+    scheme, rest = _split(name)
+    return _path(rest, folder) if scheme == "sqlite" else None
+
+
 def _split(name: str) -> tuple[str, str]:
     found = _SCHEME.match(name)
     if found is None:

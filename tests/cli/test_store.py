@@ -8,8 +8,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from engine.cli.storage import Place
+from engine.cli.store import say_faults
 from engine.durable.sqlite.schema import VERSION
 from engine.durable.sqlite.store import SqliteStore
+from schemas.care import Fault
 from tests.cli.command import engine, one_error_line
 from tests.durable.sqlite.files import ended_run, shell
 
@@ -86,3 +89,21 @@ def test_a_store_in_memory(tmp_path: Path) -> None:
     done = engine("store", "stats", "--store", "memory:", cwd=tmp_path)
     assert done.returncode == 2
     assert "ends with its process" in one_error_line(done)
+
+
+@pytest.mark.parametrize("command", ["check", "stats", "prune", "migrate", "backup copy.db"])
+def test_no_store_is_made_by_looking(tmp_path: Path, command: str) -> None:
+    """A name where no store is is an error, not a new and sound store."""
+    done = engine("store", *command.split(), "--store", "wrong.db", cwd=tmp_path)
+    assert done.returncode == 10
+    assert "there is no store wrong.db" in one_error_line(done)
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_artifacts_of_no_run_are_said_to_go_by_a_prune(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a prune cannot mend, as a server's setting, is not said to be mended by it."""
+    faults = [Fault(code=code, message=code, harmless=True) for code in ("server", "orphaned_artifact")]
+    say_faults(faults, Place("runs.db"))
+    assert capsys.readouterr().out == (
+        "server [server]\norphaned_artifact [orphaned_artifact] (harmless; engine store prune removes them)\n"
+    )

@@ -22,6 +22,7 @@ from engine.sinks.sentences import asked_text
 from engine.sinks.words import count, fit, input_text, moment, one_line, printable, seconds, shortened, usd, value_text
 from schemas.events import ApprovalRequested
 from schemas.plan import Step
+from schemas.runs import RunSummary
 
 WIDEST = 160
 WIDEST_TOOL = 24
@@ -56,7 +57,7 @@ def _head(standing: Standing, story: Story, now: float, width: int) -> list[Text
     facts = [f"begun {moment(run.started_at)}, {age(now - run.started_at)} ago", count(run.head, "event")]
     usage, ended = story.progress.usage, story.progress.ended
     if ended is not None:
-        facts.append(f"took {seconds(ended.duration_s)}")
+        facts.append(_took(standing.run, story, ended.duration_s))
     if usage.calls:
         facts += [count(usage.calls, "model call"), count(usage.total_tokens, "token"), usd(usage.cost_usd)]
     if story.progress.replans:
@@ -69,6 +70,13 @@ def _head(standing: Standing, story: Story, now: float, width: int) -> list[Text
         facts.append(f"forked from {run.forked_from}")
     task = Text(shortened(run.task, 3 * width) or "(a given plan)", style="bold")
     return [task, said, Text(" · ".join(facts), style="dim"), *_warnings(story, width)]
+
+
+def _took(run: RunSummary, story: Story, duration_s: float) -> str:
+    """Say how long a run took; one that was gone on with: until when, for its duration is its last driver's alone."""
+    if run.claims > 1:
+        return f"ended after {seconds(story.progress.last_at - run.started_at)}"
+    return f"took {seconds(duration_s)}"
 
 
 def _why(standing: Standing, now: float) -> str:
@@ -109,9 +117,7 @@ def _steps(standing: Standing, story: Story, now: float, width: int) -> list[Tex
     indents = {step.id: " " * INDENT * (level.get(step.id, 1) - 1) for step in ordered}
     longest = max(cell_len(indents[step.id] + _name(step)) for step in ordered)
     driven = standing.status == "running"
-    sheet = _Sheet(
-        story, driven, now if driven else story.progress.last_at, width, min(longest, WIDEST_TOOL + width // 4)
-    )
+    sheet = _Sheet(story, driven, now if driven else None, width, min(longest, WIDEST_TOOL + width // 4))
     return [Text(), *(line for step in ordered for line in sheet.lines(step, indents[step.id], needs[step.id]))]
 
 
@@ -125,13 +131,13 @@ class _Sheet:
 
     Attributes:
         driven: Whether somebody drives the run: what is said to be running then is.
-        now: Until when steps that have not ended are counted (Unix time).
+        now: Until when steps that have not ended are counted (Unix time); None: nobody knows how long they went on.
         width, tool_width: In terminal cells.
     """
 
     story: Story
     driven: bool
-    now: float
+    now: float | None
     width: int
     tool_width: int
 
@@ -139,7 +145,8 @@ class _Sheet:
         row = self.story.row(step)
         line = Text(f"{ICONS[row.state]} ", style=STEP_STYLES[row.state])
         line.append(fit(indent + one_line(_name(step)), self.tool_width), "not bold default")
-        took = (row.ended_at or self.now) - row.started_at if row.started_at is not None else None
+        until = row.ended_at or self.now
+        took = until - row.started_at if row.started_at is not None and until is not None else None
         shown = f"{row.ended}/{row.total} " if row.total is not None else ""
         shown += input_text(row.input) if row.input is not None else "(the executor model fills it)"
         shown += f"  ← {', '.join(needs)}" if needs else ""

@@ -9,7 +9,8 @@ import pytest
 
 from engine.cli import main
 from engine.sinks.json_lines import json_line
-from tests.cli.runs.stores import ASKS, DONE, LOST, asks, store_of
+from schemas.driving import RunClaimed
+from tests.cli.runs.stores import ASKS, DONE, LOST, asks, done, store_of
 from tests.sinks import story
 
 
@@ -49,7 +50,18 @@ def test_interrupted_run(store: Path, capsys: pytest.CaptureFixture[str]) -> Non
     text = shown(capsys, LOST)
     assert f"{LOST}  interrupted: whoever drove it is gone\n" in text
     assert "→ broken off\n" in text
+    (line,) = (line for line in text.splitlines() if "mail" in line)
+    assert line.split() == ["●", "1", "mail", "all"], "how long it went on is not known"
     assert text.endswith(f"\nengine runs resume {LOST}\n")
+
+
+def test_run_that_was_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The duration of a run with several drivers is not that of its last one: it says after how long it ended."""
+    first, *rest = done()
+    path = store_of(tmp_path / "runs.db", {DONE: [first, RunClaimed(driver="d1"), RunClaimed(driver="d2"), *rest]})
+    text = shown(capsys, DONE, "--store", str(path))
+    assert " · ended after " in text
+    assert "took" not in text
 
 
 def test_json(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from engine.cli import main
 from tests.cli.command import engine, one_error_line
 from tests.cli.desk import call, desk
 from tests.cli.runs.drivers import driven, slow_desk
-from tests.cli.runs.stores import ASKS, DONE
+from tests.cli.runs.stores import ASKS, DONE, LOST
 
 
 def parked(folder: Path, *options: str) -> str:
@@ -90,6 +90,7 @@ def test_no_store_denies(tmp_path: Path) -> None:
         (["cancel", DONE], f"run {DONE} is over (completed)"),
         (["steer", DONE, "more"], f"run {DONE} is over (completed)"),
         (["approve", DONE], f"run {DONE} is over (completed)"),
+        (["answer", LOST, "done"], f"run {LOST} asks nothing now"),
     ],
 )
 def test_nothing_to_answer(store: Path, capsys: pytest.CaptureFixture[str], args: list[str], said: str) -> None:

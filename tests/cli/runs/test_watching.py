@@ -12,7 +12,7 @@ from engine.cli import main
 from tests.cli.command import STATE, engine
 from tests.cli.desk import call
 from tests.cli.runs.drivers import driven, slow_desk
-from tests.cli.runs.stores import ASKS, DONE, LOST
+from tests.cli.runs.stores import ASKS, DONE, LOST, asks, store_of
 from tests.terminal import Terminal
 
 
@@ -55,6 +55,15 @@ def test_parked_run(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "watch", ASKS, "-q"]) == 12
     wanted = f"run {ASKS} is parked: step 1: remove /old; to answer: engine runs approve {ASKS} a1\n"
     assert capsys.readouterr().err == wanted
+
+
+def test_run_parked_on_a_step_in_doubt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a step in doubt no answer is suggested before the others: the line says where they stand."""
+    path = store_of(tmp_path / "runs.db", {ASKS: asks("in_doubt")})
+    assert main(["runs", "watch", ASKS, "-q", "--store", str(path)]) == 12
+    said = capsys.readouterr().err
+    assert said.endswith(f"did it happen?; engine runs show {ASKS} --store {path} has the answers\n")
+    assert "done" not in said
 
 
 def test_interrupted_run(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
