@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,9 +38,13 @@ class Past(MemoryLog):
         super().__init__(self._time)
         self._before = before
         self._past: float | None = None
+        self._last = 0.0
 
     def _time(self) -> float:
-        return anyio.current_time() if self._past is None else self._past
+        if self._past is not None:
+            return self._past
+        self._last = max(anyio.current_time(), math.nextafter(self._last, math.inf))  # no two appends have the same
+        return self._last
 
     async def fill(self, records: Sequence[LoggedRecord]) -> None:
         """Take these events in, at their times."""
