@@ -53,12 +53,6 @@ _guard = _Guard()
 sys.addaudithook(_guard.audit)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One process more than there are cores: many tests wait for processes, servers and clocks."""
-    del config
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Open the network, and give the keys back, to live tests only."""

@@ -148,9 +148,10 @@ async def _harm(plot: Plot, processes: Processes, store: RunStore) -> None:
             process.kill()
             process.join()
         else:
-            os.kill(process.pid, signal.SIGSTOP)
-            await anyio.sleep(plot.timeout_s * 1.5)
-            os.kill(process.pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it may have just come to its end
+                os.kill(process.pid, signal.SIGSTOP)
+                await anyio.sleep(plot.timeout_s * 1.5)
+                os.kill(process.pid, signal.SIGCONT)
 
 
 async def _moved(store: RunStore) -> bool:
