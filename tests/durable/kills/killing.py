@@ -69,13 +69,14 @@ async def suffer(plot: Plot) -> dict[str, str]:
         TimeoutError: A run never ended.
     """
     store = await open_store(plot.url)
-    run_ids = await _submitted(store, plot)
+    run_ids: list[str] = []
+    await _submit(store, plot, run_ids)
     processes = Processes(plot)
     try:
         with anyio.fail_after(LONGEST_S):
             async with anyio.create_task_group() as group:
                 group.start_soon(_answer_all, store, plot)
-                await _harm(plot, processes, store)
+                await _harm(plot, processes, store, run_ids)
                 await processes.finish(store)
                 group.cancel_scope.cancel()
         return await _checked(store, plot, run_ids)
@@ -123,47 +124,54 @@ class Processes:
             process.join(10)
 
 
-async def _submitted(store: RunStore, plot: Plot) -> list[str]:
+async def _submit(store: RunStore, plot: Plot, run_ids: list[str]) -> None:
+    """Submit runs until ``plot.runs`` are to be done."""
     engine = Engine(settings(plot.timeout_s), store=store, tools=tools(plot.world, 0), planner=Planner(0), environ={})
-    names = [f"{plot.seed}-{number}" for number in range(plot.runs)]
-    for number, run_id in enumerate(names):
-        await engine.submit(f"{TASKS[number % len(TASKS)]} {number}", mode="plan", run_id=run_id)
-    return names
+    for number in range(len(run_ids), len(run_ids) + plot.runs - len(await _heads(store))):
+        run_ids.append(f"{plot.seed}-{number}")
+        await engine.submit(f"{kind_of(run_ids[-1])} {number}", mode="plan", run_id=run_ids[-1])
 
 
-async def _harm(plot: Plot, processes: Processes, store: RunStore) -> None:
-    """Kill, or freeze and wake, at random moments while there is work."""
+def kind_of(run_id: str) -> str:
+    """What a run is about, which is all its answer depends on."""
+    return TASKS[int(run_id.rpartition("-")[2]) % len(TASKS)]
+
+
+async def _harm(plot: Plot, processes: Processes, store: RunStore, run_ids: list[str]) -> None:
+    """Kill, or freeze and wake, at random moments; there is always work, and each harm hits a process that lives."""
     chance = random.Random(plot.seed)
     harms = ["kill"] * plot.kills + ["freeze"] * plot.freezes
     chance.shuffle(harms)
-    for harm in harms:
+    while harms:
         processes.fill()
-        if not await _moved(store):
-            break
+        await _submit(store, plot, run_ids)
+        await _moved(store)
         await anyio.sleep(chance.uniform(0.0, 0.1))
         process = chance.choice(processes.alive)
         if process.pid is None or not process.is_alive():
             continue
-        if harm == "kill":
-            process.kill()
-            process.join()
-        else:
-            with suppress(ProcessLookupError):  # it may have just come to its end
+        with suppress(ProcessLookupError):  # it may have just come to its end: then another is harmed
+            if harms[-1] == "kill":
+                process.kill()
+                process.join()
+                if process.exitcode != -signal.SIGKILL:
+                    continue
+            else:
                 os.kill(process.pid, signal.SIGSTOP)
                 await anyio.sleep(plot.timeout_s * 1.5)
                 os.kill(process.pid, signal.SIGCONT)
+            harms.pop()
 
 
-async def _moved(store: RunStore) -> bool:
-    """Wait until somebody gets on with a run; False when all are over."""
+async def _moved(store: RunStore) -> None:
+    """Wait until somebody gets on with a run, or all are over."""
     before = await _heads(store)
     while before:
         await anyio.sleep(0.01)
         now = await _heads(store)
         if any(head > before.get(run_id, head) for run_id, head in now.items()):
-            return True
+            return
         before = now
-    return False
 
 
 async def _heads(store: RunStore) -> dict[str, int]:
