@@ -49,6 +49,9 @@ class CallContext:
         may_restart: Whether a reply that broke off may begin anew with a ``Restart`` chunk; else it is an error.
         observe: Called once with the reply, or with the error that ended the call.
         warn: Called for each budget that the call brought to 90 %.
+        key, agent, listener, request_id: For the record, budgets and limits: the API key's id, the agent that calls,
+            where the call came in, and its id.
+        session: What calls of one conversation share, so that they stay with one model; empty: it is worked out.
         patience_s: A model that asks for a longer wait is left for the next one; when none is left the call fails with
             ``retry_after_s``, and its caller comes back. None: it is waited for.
     """
@@ -63,6 +66,11 @@ class CallContext:
     revision: int | None = None
     warn: Callable[[BudgetWarning], None] | None = None
     patience_s: float | None = None
+    key: str = ""
+    agent: str = ""
+    listener: str = ""
+    request_id: str = ""
+    session: str = ""
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import get_args
 
 from schemas.errors import NoRouteError
+from schemas.gateway import Weighted
 from schemas.model import Role
 from schemas.settings import ModelProvider, ModelSettings, RoutingPreference, Settings
 
@@ -119,8 +120,9 @@ class Routing:
             return self._prefer(self._preferences[name], here)
         return [self._model(name)]
 
-    def _each(self, names: str | tuple[str, ...], path: tuple[str, ...], why: str) -> list[Route]:
-        listed = (names,) if isinstance(names, str) else names
+    def _each(self, names: str | tuple[str | Weighted, ...], path: tuple[str, ...], why: str) -> list[Route]:
+        written = (names,) if isinstance(names, str) else names
+        listed = [name if isinstance(name, str) else name.model for name in written]
         return [
             replace(route, reason=_because(why, route.reason)) for name in listed for route in self._expand(name, path)
         ]

@@ -486,11 +486,3 @@ class Ledger(Protocol):
     async def close(self, scope: str) -> None:
         """Forget a scope, and what calls hold of it: the run is over, or the key was removed."""
         ...
-
-
-class KeyStore(Protocol):
-    """API keys of the gateway, hashed at rest."""
-
-    async def find(self, key_hash: str) -> Mapping[str, Any] | None:
-        """Return the key's record, or None."""
-        ...

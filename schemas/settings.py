@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
+from schemas.gateway import FilterSettings, GatewaySettings, Listener, RateLimits, Weighted, WireFormat
 from schemas.result import Record
 from schemas.tool import Effects, ResultView, SpendingLimits
 
@@ -25,8 +26,12 @@ class ModelSettings(Record):
         name: As the provider calls it.
         input_usd_per_mtok: USD per million input tokens; None takes the maintained price list.
         output_usd_per_mtok: USD per million output tokens.
+        cached_usd_per_mtok, cache_write_usd_per_mtok: USD per million input tokens read from, and written to, the
+            provider's prompt cache; None: as ``input_usd_per_mtok``.
         context_tokens: Longest request plus reply.
-        vision: Whether it reads images.
+        vision: Whether it reads images; None: nobody said, it may be tried.
+        tools: Whether it calls tools, in the same way.
+        structured: Whether it keeps to a JSON Schema, in the same way.
         plan_tier: How it is made to write a plan: constrained output, a forced tool call, or JSON in text.
         max_parallel: Most simultaneous calls.
         requests_per_minute: Most calls started in a minute.
@@ -38,6 +43,10 @@ class ModelSettings(Record):
     output_usd_per_mtok: float | None = Field(default=None, ge=0)
     context_tokens: int | None = Field(default=None, ge=1)
     vision: bool | None = None
+    tools: bool | None = None
+    structured: bool | None = None
+    cached_usd_per_mtok: float | None = Field(default=None, ge=0)
+    cache_write_usd_per_mtok: float | None = Field(default=None, ge=0)
     plan_tier: Literal["schema", "tool", "text"] | None = None
     max_parallel: int | None = Field(default=None, ge=1)
     requests_per_minute: int | None = Field(default=None, ge=1)
@@ -55,6 +64,11 @@ class ModelProvider(Record):
         models: Models offered; the first is the provider's default.
         local: Runs on the user's own machine: its calls cost 0 USD.
         timeout_s: Deadline of one attempt.
+        first_token_s: Longest wait for the first token of a streamed answer; None: as ``timeout_s``.
+        stall_s: Longest silence within a streamed answer; None: as ``timeout_s``.
+        limits: For all its models together.
+        formats: Request formats its server takes as they are; None: what its kind, or its preset, says.
+        preset: A well-known service (see docs/gateway.md) whose address and ways are filled in.
     """
 
     name: str
@@ -64,6 +78,11 @@ class ModelProvider(Record):
     models: tuple[ModelSettings, ...] = ()
     local: bool = False
     timeout_s: float = Field(default=120.0, gt=0)
+    first_token_s: float | None = Field(default=None, gt=0)
+    stall_s: float | None = Field(default=None, gt=0)
+    limits: RateLimits = RateLimits()
+    formats: tuple[WireFormat, ...] | None = None
+    preset: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
 
 
@@ -380,7 +399,7 @@ class Settings(Record):
 
     model_providers: tuple[ModelProvider, ...] = ()
     roles: Roles = Roles()
-    aliases: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    aliases: dict[str, str | tuple[str | Weighted, ...]] = Field(default_factory=dict)
     routing_preferences: tuple[RoutingPreference, ...] = ()
     tools: tuple[ToolSettings, ...] = ()
     budget: Budget = Budget()
@@ -399,8 +418,9 @@ class Settings(Record):
     durability: Durability = Durability()
     agents: tuple[dict[str, Any], ...] = ()
     assistants: tuple[dict[str, Any], ...] = ()
-    listeners: tuple[dict[str, Any], ...] = ()
-    filters: tuple[dict[str, Any], ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    filters: tuple[FilterSettings, ...] = ()
+    gateway: GatewaySettings = GatewaySettings()
 
     @property
     def store_url(self) -> str | None:

@@ -33,7 +33,7 @@ from schemas.settings import (
 from schemas.tool import SpendingLimits
 from tests.source import ROOT
 
-LATER = {"agents", "assistants", "listeners", "filters"}
+LATER = {"agents", "assistants", "listeners", "filters", "gateway"}
 
 
 def blocks(name: str, language: str) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 import anthropic
 import httpx2
 
-from gateway.providers.anthropic_messages import messages_body
-from gateway.providers.anthropic_replies import MessageBuilder, read_message
 from gateway.providers.base import Dialect, Provider, error_inside, one_line
 from gateway.providers.failures import Failure, classify, describe
 from gateway.providers.sdk import SdkProvider
+from gateway.wire.messages.replies import MessageBuilder, read_message
+from gateway.wire.messages.requests import messages_body
 from schemas.errors import ModelError, ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from schemas.model import ModelRequest, ModelResponse
 from schemas.settings import ModelProvider, ProviderKind

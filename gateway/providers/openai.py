@@ -11,9 +11,9 @@ import openai
 
 from gateway.providers.base import Dialect, Provider, error_inside, one_line
 from gateway.providers.failures import Failure, classify, describe
-from gateway.providers.openai_messages import chat_body
-from gateway.providers.openai_replies import CompletionBuilder, read_completion
 from gateway.providers.sdk import SdkProvider
+from gateway.wire.chat.replies import CompletionBuilder, read_completion
+from gateway.wire.chat.requests import chat_body
 from schemas.errors import ModelError, ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from schemas.model import ModelRequest, ModelResponse
 from schemas.settings import ModelProvider, ProviderKind

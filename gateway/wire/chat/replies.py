@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from gateway.providers.base import broken_off, tool_call
-from gateway.providers.openai_wire import Call, Completion, Function, WireMessage, WireUsage
+from gateway.wire.chat.shapes import Call, Completion, Function, WireMessage, WireUsage
 from schemas.model import (
     ModelChunk,
     ModelResponse,
@@ -179,7 +179,7 @@ class CompletionBuilder:
 
 
 def _reasoning_part(thought: Mapping[str, Any]) -> ReasoningPart:
-    """Keep in ``data`` what ``openai_messages`` needs to send the thinking back."""
+    """Keep in ``data`` what ``chat.requests`` needs to send the thinking back."""
     text = thought.get("text") or thought.get("summary") or ""
     kept = {"field": thought["field"]} if "field" in thought else thought
     return ReasoningPart(text=text, data=json.dumps(kept))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.providers.anthropic_messages import constrainable, default_max_tokens, messages_body, part_block
+from gateway.wire.messages.requests import constrainable, default_max_tokens, messages_body, part_block
 from schemas.model import (
     ImagePart,
     Message,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.providers.openai_messages import chat_body, message_turns, response_format, strict_allows
+from gateway.wire.chat.requests import chat_body, message_turns, response_format, strict_allows
 from schemas.model import (
     ImagePart,
     Message,

@@ -114,7 +114,7 @@ def _tool_call(part: ToolCallPart) -> Wire:
 def _reasoning(parts: Iterable[ReasoningPart], *, with_calls: bool) -> Wire:
     """Return the fields that give a model its own thinking back, under the names it came by.
 
-    ``data`` is what ``openai_replies`` kept: one of OpenRouter's reasoning details, or the name of the text field.
+    ``data`` is what ``chat.replies`` kept: one of OpenRouter's reasoning details, or the name of the text field.
     Plain text goes back only along with tool calls: servers that want it want it there, and some refuse it elsewhere.
     """
     fields: Wire = {}

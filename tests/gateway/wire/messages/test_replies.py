@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.providers.anthropic_replies import MessageBuilder, read_message
+from gateway.wire.messages.replies import MessageBuilder, read_message
 from schemas.errors import ModelOutputError, ModelUnavailableError
 from schemas.model import ModelResponse, ReasoningPart, TextPart
 

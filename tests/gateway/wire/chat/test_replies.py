@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gateway.providers.openai_messages import message_turns
-from gateway.providers.openai_replies import CompletionBuilder, read_completion
+from gateway.wire.chat.replies import CompletionBuilder, read_completion
+from gateway.wire.chat.requests import message_turns
 from schemas.errors import ModelOutputError, ModelUnavailableError
 from schemas.model import Message, ModelResponse
 

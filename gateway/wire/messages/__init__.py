@@ -1,0 +1,1 @@
+"""Messages: requests and replies, both ways."""
