@@ -45,13 +45,17 @@ def folder() -> Path | None:
 
 
 def workflows(data: Path) -> dict[str, Graph]:
-    """Return the scientific workflows by name, parents before children."""
+    """Return the scientific workflows by name, parents before children; dots in ids, which steps' ids have not, are _."""
     found: dict[str, Graph] = {}
     for path in sorted((data / "workflows").glob("*.json")):
         tasks: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-        steps = [TimedStep(task["id"], tuple(task["parents"]), float(task["runtime_s"])) for task in tasks]
+        steps = [TimedStep(_id(task["id"]), tuple(map(_id, task["parents"])), float(task["runtime_s"])) for task in tasks]
         found[path.stem] = in_order(steps)
     return found
+
+
+def _id(written: str) -> str:
+    return written.replace(".", "_")
 
 
 def parallelqa(data: Path) -> dict[str, tuple[Call, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from re import fullmatch
 
 import pytest
 
@@ -33,13 +34,15 @@ def test_the_compact_form_is_positions_and_an_answer() -> None:
 
 
 def test_every_workflow_is_complete_and_ordered(bench_data: Path) -> None:
-    """All seven workflows load, each step after its parents."""
+    """All seven workflows load, each step once, after its parents, under an id that a plan takes."""
     flows = data.workflows(bench_data)
     assert len(flows) == 7
     for graph in flows.values():
         seen: set[str] = set()
         for step in graph:
             assert set(step.parents) <= seen
+            assert fullmatch(r"[A-Za-z0-9_-]{1,200}", step.id)
+            assert step.id not in seen
             seen.add(step.id)
 
 
