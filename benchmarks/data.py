@@ -45,11 +45,11 @@ def folder() -> Path | None:
 
 
 def workflows(data: Path) -> dict[str, Graph]:
-    """Return the scientific workflows by name, parents before children; dots in ids, which steps' ids have not, are _."""
+    """Return the scientific workflows by name, parents before children; a dot in an id becomes an underscore."""
     found: dict[str, Graph] = {}
     for path in sorted((data / "workflows").glob("*.json")):
         tasks: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-        steps = [TimedStep(_id(task["id"]), tuple(map(_id, task["parents"])), float(task["runtime_s"])) for task in tasks]
+        steps = [TimedStep(_id(one["id"]), tuple(map(_id, one["parents"])), float(one["runtime_s"])) for one in tasks]
         found[path.stem] = in_order(steps)
     return found
 
