@@ -34,6 +34,9 @@ def _part(part: Part) -> dict[str, Any]:
         case "image":
             shown = part.url.partition(",")[0] if part.url.startswith("data:") else part.url
             return {"type": "uri", "modality": "image", "uri": shown}
+        case "file":
+            shown = part.url.partition(",")[0] if part.url.startswith("data:") else part.url or part.file_id
+            return {"type": "uri", "modality": "file", "uri": shown}
         case "tool_call":
             return {"type": "tool_call", "id": part.call_id, "name": part.name, "arguments": part.arguments}
         case "tool_result":

@@ -41,7 +41,7 @@ def text_tokens(size: int) -> int:
 
 
 def _images(parts: Iterable[Part]) -> int:
-    return sum(part.kind == "image" for part in parts)
+    return sum(part.kind in ("image", "file") for part in parts)
 
 
 def _size(parts: Iterable[Part]) -> int:

@@ -13,10 +13,17 @@ StopReason = Literal["end", "length", "tool_calls", "stop_sequence", "refusal", 
 
 
 class TextPart(Record):
-    """Text of a message."""
+    """Text of a message.
+
+    Attributes:
+        refusal: The model says in it why it does not answer.
+        annotations: Sources it cites, each as OpenAI writes one (``url_citation``, ``file_citation`` …).
+    """
 
     kind: Literal["text"] = "text"
     text: str
+    refusal: bool = False
+    annotations: tuple[dict[str, Any], ...] = ()
 
 
 class ImagePart(Record):
@@ -24,6 +31,19 @@ class ImagePart(Record):
 
     kind: Literal["image"] = "image"
     url: str
+
+
+class FilePart(Record):
+    """A document: an ``https:`` URL, a ``data:<media type>;base64,…`` URL, or the id of a file the provider has.
+
+    Attributes:
+        url: Where it is; empty when ``file_id`` says it.
+    """
+
+    kind: Literal["file"] = "file"
+    url: str = ""
+    name: str = ""
+    file_id: str = ""
 
 
 class ReasoningPart(Record):
@@ -54,15 +74,23 @@ class ToolCallPart(Record):
 
 
 class ToolResultPart(Record):
-    """What a tool gave back to the model."""
+    """What a tool gave back to the model.
+
+    Attributes:
+        content: Its text.
+        parts: All of it, where there is more than text; then ``content`` is the text among it.
+    """
 
     kind: Literal["tool_result"] = "tool_result"
     call_id: str
     content: str
     is_error: bool = False
+    parts: tuple[TextPart | ImagePart | FilePart, ...] = ()
 
 
-Part = Annotated[TextPart | ImagePart | ReasoningPart | ToolCallPart | ToolResultPart, Field(discriminator="kind")]
+Part = Annotated[
+    TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart, Field(discriminator="kind")
+]
 
 
 class Message(Record):
@@ -93,18 +121,30 @@ class Message(Record):
 
 
 class ToolDefinition(Record):
-    """A function offered to the model."""
+    """A function offered to the model.
+
+    Attributes:
+        strict: Whether the provider shall hold the arguments to the schema; None where the client does not say.
+    """
 
     name: str
     description: str = ""
     input_schema: dict[str, Any]
+    strict: bool | None = None
 
 
 class OutputSchema(Record):
-    """A JSON Schema the reply must satisfy (the provider's constrained decoding where it has it)."""
+    """A JSON Schema the reply must satisfy (the provider's constrained decoding where it has it).
+
+    Attributes:
+        json_schema: Empty for any JSON object (the older JSON mode).
+        strict: Whether the provider shall hold the reply to it; None: where the schema allows it.
+    """
 
     name: str
     json_schema: dict[str, Any]
+    description: str = ""
+    strict: bool | None = None
 
 
 class ModelRequest(Record):
@@ -118,6 +158,13 @@ class ModelRequest(Record):
         parallel_tool_calls: Whether several calls may come in one turn.
         output: Structured output, when wanted.
         max_output_tokens: Most tokens written; None for the model's own limit.
+        top_p: Nucleus sampling, 0 to 1.
+        effort: How much to think first: none, minimal, low, medium, high, xhigh, max; None: as the model does.
+        summary: What is wanted of the thinking, as text: auto, concise, detailed; None: not said.
+        verbosity: How long to answer: low, medium, high.
+        user: Who asks, as the client names its user.
+        metadata: The client's own notes on the call; providers that keep them are given them.
+        service_tier: Which service of the provider, as OpenAI names them (auto, default, flex, priority).
         cache_prefix: How many leading messages (with the tools) are a stable prefix worth caching.
         deadline_s: Seconds this call may take in all, retries included.
         form: For the record: in which form a plan is asked for, and why not in a better one. Never sent.
@@ -132,6 +179,13 @@ class ModelRequest(Record):
     max_output_tokens: int | None = None
     temperature: float | None = None
     stop: tuple[str, ...] = ()
+    top_p: float | None = None
+    effort: str | None = None
+    summary: str | None = None
+    verbosity: str | None = None
+    user: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    service_tier: str | None = None
     cache_prefix: int = 0
     deadline_s: float | None = None
     form: str = ""
@@ -174,17 +228,31 @@ class ModelResponse(Record):
 
 
 class TextDelta(Record):
-    """More text."""
+    """More text.
+
+    Attributes:
+        refusal: It says why the model does not answer.
+        annotations: Sources cited in the text so far, as in ``TextPart``.
+    """
 
     kind: Literal["text"] = "text"
     text: str
+    refusal: bool = False
+    annotations: tuple[dict[str, Any], ...] = ()
 
 
 class ReasoningDelta(Record):
-    """More thinking."""
+    """More thinking.
+
+    Attributes:
+        signature, data: As in ``ReasoningPart``, whole, where they come with the end of a stretch of thinking: what
+            comes after it is another ``ReasoningPart``.
+    """
 
     kind: Literal["reasoning"] = "reasoning"
     text: str
+    signature: str | None = None
+    data: str | None = None
 
 
 class ToolCallDelta(Record):

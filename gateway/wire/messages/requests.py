@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from gateway.providers.base import split_data_url
 from schemas.model import (
+    FilePart,
     ImagePart,
     Message,
     ModelRequest,
@@ -106,6 +107,17 @@ def _image(part: ImagePart) -> Block:
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": payload}}
 
 
+def _file(part: FilePart) -> Block:
+    if part.file_id:
+        return {"type": "document", "source": {"type": "file", "file_id": part.file_id}}
+    data = split_data_url(part.url)
+    if data is None:
+        return {"type": "document", "source": {"type": "url", "url": part.url}}
+    media_type, payload = data
+    block: Block = {"type": "document", "source": {"type": "base64", "media_type": media_type, "data": payload}}
+    return block | {"title": part.name} if part.name else block
+
+
 def _reasoning(part: ReasoningPart) -> Block | None:
     """Only thinking this API signed or encrypted goes back to it; other models' thinking is left out."""
     if part.signature is not None and part.data is None:
@@ -127,6 +139,7 @@ def _tool_result(part: ToolResultPart) -> Block:
 _PART_BLOCKS: Mapping[str, Any] = {
     "text": _text,
     "image": _image,
+    "file": _file,
     "reasoning": _reasoning,
     "tool_call": _tool_call,
     "tool_result": _tool_result,
