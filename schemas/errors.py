@@ -5,7 +5,8 @@
     ├── RequestError             the client mends its request: no JSON, or no place in a stream
     │   ├── RequestFieldError        a field is not there, is not known, or has a value that is not possible
     │   ├── RequestTooLargeError
-    │   ├── AccessError              no token, or a wrong one
+    │   ├── AccessError              no token or key, or a wrong one
+    │   ├── ScopeError               the key is right, and may not do this
     │   ├── OriginError              a page of another site asks, or the request was sent to another host
     │   └── BusyError                as many runs as it takes are in flight; carries retry_after_s
     ├── NotFoundError            the named run, approval or artifact does not exist
@@ -117,10 +118,17 @@ class RequestTooLargeError(RequestError):
 
 
 class AccessError(RequestError):
-    """A request without a token, or with a wrong one."""
+    """A request without a token or API key, or with a wrong one."""
 
     code = "request.access"
     http_status = 401
+
+
+class ScopeError(RequestError):
+    """An API key that is right asks for what it may not: a model, a listener, others' usage."""
+
+    code = "request.scope"
+    http_status = 403
 
 
 class OriginError(RequestError):
