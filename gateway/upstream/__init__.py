@@ -1,0 +1,1 @@
+"""The one seam to providers' servers: a request out, an answer back, as bytes."""
