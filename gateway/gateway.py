@@ -13,11 +13,13 @@ from contextlib import aclosing
 import anyio
 from opentelemetry.trace import Tracer
 
+from gateway.affinity import session_of_request
 from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.call import Call
 from gateway.limits import ModelLimiter
+from gateway.needs import NOTHING, Needs, needs_of
 from gateway.prices import Prices
 from gateway.providers import make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
@@ -124,13 +126,13 @@ class Gateway:
         """Return every configured model, in the order of the configuration."""
         return [self._info(model) for model in self._routing.models]
 
-    def resolve(self, name: str, *, images: bool = False) -> list[Route]:
+    def resolve(self, name: str, needs: Needs = NOTHING, *, session: str = "") -> list[Route]:
         """Return the models a name stands for, first choice first, with the reason for each.
 
         Raises:
             NoRouteError: None does; the hint gives near names.
         """
-        return self._routing.resolve(name, images=images)
+        return self._routing.resolve(name, needs, session=session)
 
     def planner_dialect(self, role: str) -> tuple[Dialect, PlanTier]:
         """Return (dialect, tier) of the first model a role, or any other name, resolves to.
@@ -193,8 +195,8 @@ class Gateway:
                 await provider.aclose()
 
     def _call(self, request: ModelRequest, context: CallContext | None) -> Call:
-        images = any(part.kind == "image" for message in request.messages for part in message.parts)
-        routes = self.resolve(request.model, images=images)
+        session = session_of_request(request) if self._routing.is_free(request.model) else ""
+        routes = self.resolve(request.model, needs_of(request), session=session)
         return Call(self._services, request, context or CallContext(), routes)
 
     def _lane(self, model: Model) -> Lane:

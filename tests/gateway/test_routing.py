@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from gateway.affinity import Affinity
+from gateway.needs import Needs
 from gateway.routing import Routing
 from schemas.errors import NoRouteError
+from schemas.gateway import Weighted
 from schemas.settings import ModelProvider, ModelSettings, Roles, RoutingPreference, Settings
 
 A = ModelProvider(name="a", kind="anthropic", models=(ModelSettings(name="large"), ModelSettings(name="small")))
@@ -13,13 +18,20 @@ B = ModelProvider(name="b", kind="openai", models=(ModelSettings(name="small"), 
 
 
 def routing(
-    prices: dict[str, float] | None = None, latencies: dict[str, float] | None = None, **fields: Any
+    prices: dict[str, float] | None = None,
+    latencies: dict[str, float] | None = None,
+    *,
+    chance: Callable[[], float] = random.random,
+    affinity: Affinity | None = None,
+    **fields: Any,
 ) -> Routing:
     """Return the routing of two providers that both offer ``small``."""
     return Routing(
         Settings(**{"model_providers": (A, B), **fields}),
         price=lambda model: (prices or {}).get(model.ref),
         latency=lambda model: (latencies or {}).get(model.ref),
+        chance=chance,
+        affinity=affinity,
     )
 
 
@@ -135,7 +147,70 @@ def test_images_leave_blind_models_out() -> None:
     blind = ModelSettings(name="blind", vision=False)
     provider = ModelProvider(name="a", kind="openai", models=(blind, ModelSettings(name="maybe")))
     made = routing(model_providers=(provider,), roles=Roles(planner=("blind", "maybe")))
-    assert refs(made, "planner", images=True) == ["a/maybe"]
+    assert refs(made, "planner", needs=Needs(images=True)) == ["a/maybe"]
     assert refs(made, "planner") == ["a/blind", "a/maybe"]
-    with pytest.raises(NoRouteError, match="reads images"):
-        made.resolve("blind", images=True)
+    with pytest.raises(NoRouteError, match="reads no images"):
+        made.resolve("blind", Needs(images=True))
+
+
+def weighted(**fields: Any) -> Routing:
+    """Return the routing of an alias that splits its calls 3 to 1, with a spare."""
+    targets = (Weighted(model="b/small", weight=3), Weighted(model="a/large"), Weighted(model="a/small", weight=0))
+    return routing(aliases={"split": targets}, **fields)
+
+
+@pytest.mark.parametrize(
+    ("chance", "first"), [(0.0, "b/small"), (0.74, "b/small"), (0.76, "a/large"), (0.99, "a/large")]
+)
+def test_a_weighted_alias_is_drawn(chance: float, first: str) -> None:
+    """B67: a weighted alias draws its first model by the weights; the others follow, a spare last."""
+    found = weighted(chance=lambda: chance).resolve("split")
+    assert [found[0].model.ref, found[-1].model.ref] == [first, "a/small"]
+    assert "of its calls" in found[0].reason
+
+
+def test_a_conversation_draws_the_same() -> None:
+    """B67: calls of one conversation draw the same model, conversations as a whole by the weights."""
+    made = weighted()
+    drawn = [[refs(made, "split", session=f"s{at}")[0] for _ in range(3)] for at in range(400)]
+    assert all(len(set(each)) == 1 for each in drawn)
+    assert 0.68 < sum(each[0] == "b/small" for each in drawn) / 400 < 0.82
+
+
+def test_a_star_is_every_listed_model_that_fits() -> None:
+    """B67: ``provider/*`` stands for the provider's models; one that fits none is unknown."""
+    made = routing()
+    assert refs(made, "a/*") == ["a/large", "a/small"]
+    assert refs(made, "*/small") == ["a/small", "b/small"]
+    with pytest.raises(NoRouteError, match="c/\\*"):
+        made.resolve("c/*")
+
+
+def test_a_conversation_stays_with_its_model() -> None:
+    """B67: where the order is the gateway's choice, a conversation stays with its model for a time."""
+    now = [0.0]
+    made = routing(affinity=Affinity(600, clock=lambda: now[0]), roles=Roles(executor=("a/large", "a/small")))
+    small = made.resolve("a/small")[0].model
+    made.note("chat", small)
+    assert refs(made, "a/*", session="chat") == ["a/small", "a/large"]
+    assert "this conversation" in made.resolve("a/*", session="chat")[0].reason
+    assert refs(made, "a/*", session="other") == refs(made, "executor", session="chat") == ["a/large", "a/small"]
+    now[0] = 601
+    assert refs(made, "a/*", session="chat") == ["a/large", "a/small"]
+
+
+def test_needs_come_before_preference() -> None:
+    """B67: the cheapest model that cannot do what the request needs is left out, and ``rank`` says why."""
+    models = (
+        ModelSettings(name="cheap", tools=False, context_tokens=1000),
+        ModelSettings(name="dear", context_tokens=50),
+    )
+    provider = ModelProvider(name="a", kind="openai", models=models)
+    preference = RoutingPreference(name="low", description="cheap", models=("a/*",), prefer="price")
+    made = routing({"a/cheap": 1, "a/dear": 5}, model_providers=(provider,), routing_preferences=(preference,))
+    assert refs(made, "low") == ["a/cheap", "a/dear"]
+    assert refs(made, "low", needs=Needs(tools=True)) == ["a/dear"]
+    assert refs(made, "low", needs=Needs(tokens=100)) == ["a/cheap"]
+    assert refs(made, "low", needs=Needs(tokens=5000)) == ["a/cheap", "a/dear"]
+    ranked = made.rank("low", Needs(tools=True))
+    assert [(each.ref, each.left_out) for each in ranked] == [("a/dear", None), ("a/cheap", "calls no tools")]
