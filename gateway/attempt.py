@@ -17,6 +17,7 @@ from gateway.estimate import request_usage, text_tokens
 from gateway.limits import Lease, ModelLimiter
 from gateway.prices import Prices
 from gateway.providers.base import Provider
+from gateway.record import Observer
 from gateway.routing import Model
 from schemas.errors import (
     BudgetError,
@@ -126,6 +127,7 @@ class Services:
     chance: Callable[[], float]
     tracer: Callable[[], Tracer]
     content: bool = False
+    observers: tuple[Observer, ...] = ()
 
 
 class Attempt:

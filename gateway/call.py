@@ -6,6 +6,7 @@ replies alike.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -14,6 +15,7 @@ from typing import Any
 import anyio
 
 from gateway.attempt import Attempt, CallContext, Lane, Services
+from gateway.record import NOTHING, CallRecord, show
 from gateway.retry import asked_wait_s, blames_model, delay_s
 from gateway.routing import Route
 from gateway.trace import CallTrace
@@ -46,6 +48,7 @@ class Call:
         self._request = request
         self._context = context
         self._began = anyio.current_time()
+        self._began_at = time.time()
         self._deadline = None if request.deadline_s is None else self._began + request.deadline_s
         self._rest = deque(routes)
         self._left_out: list[str] = []
@@ -266,3 +269,31 @@ class Call:
             self._trace.gave_up(outcome, self._sent)
         if self._context.observe is not None:
             self._context.observe(outcome, self._context)
+        if self._services.observers:
+            error = outcome if isinstance(outcome, EngineError) else None
+            record = recorded(self._context, self._request, self._route, error, self._used or NOTHING)
+            record.began, record.took_s = self._began_at, anyio.current_time() - self._began
+            record.reason, record.attempts = self._why(), self._sent
+            show(record, self._services.observers)
+
+
+def recorded(
+    context: CallContext, request: ModelRequest, route: Route, error: EngineError | None, usage: Usage
+) -> CallRecord:
+    """Return the record of a call, but for its times."""
+    return CallRecord(
+        request_id=context.request_id,
+        asked=request.model,
+        provider=route.model.provider.name,
+        model=route.model.name,
+        outcome=error.code if error else "",
+        status=error.http_status if error else 200,
+        usage=usage,
+        cost_usd=usage.cost_usd,
+        key=context.key,
+        agent=context.agent,
+        listener=context.listener,
+        run_id=context.run_id or "",
+        role=context.role,
+        step_id=context.step_id or "",
+    )

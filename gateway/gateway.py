@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 import anyio
 from opentelemetry.trace import Tracer
@@ -18,14 +18,20 @@ from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.call import Call
+from gateway.exchange import ClientCall, WireReply
 from gateway.limits import ModelLimiter
 from gateway.needs import NOTHING, Needs, needs_of
 from gateway.prices import Prices
 from gateway.providers import make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
+from gateway.record import Observer
+from gateway.relay import relayed
 from gateway.routing import Model, Route, Routing
 from gateway.trace import default_tracer
-from schemas.errors import ModelError, NoRouteError
+from gateway.wire import CLIENT_FORMATS
+from gateway.wire.base import ClientFormat
+from schemas.errors import ConfigError, ModelError, NoRouteError
+from schemas.gateway import WireFormat
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
 from schemas.result import Record, Usage
@@ -69,6 +75,8 @@ class Gateway:
         retry: Attempts on one model, and back-off.
         chance: Uniform numbers in [0, 1) for the jitter.
         tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
+        observers: Called with the record of every call that is over.
+        formats: How clients may write their calls; by default all that there are.
     """
 
     def __init__(
@@ -81,6 +89,8 @@ class Gateway:
         retry: RetryPolicy | None = None,
         chance: Callable[[], float] = random.random,
         tracer: Callable[[], Tracer] = default_tracer,
+        observers: Sequence[Observer] = (),
+        formats: Mapping[WireFormat, ClientFormat] = CLIENT_FORMATS,
     ) -> None:
         self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self._settings = settings
@@ -97,7 +107,9 @@ class Gateway:
             chance,
             tracer,
             settings.telemetry.content,
+            tuple(observers),
         )
+        self._formats = formats
 
     async def stream(self, request: ModelRequest, context: CallContext | None = None) -> AsyncGenerator[ModelChunk]:
         """Stream one call; the last chunk is ``Done``. Close the iterator (``aclosing``) when leaving early.
@@ -121,6 +133,30 @@ class Gateway:
                 if chunk.kind == "done":
                     return chunk.response
         raise ModelError(f"the call of {request.model!r} ended without a reply")
+
+    @asynccontextmanager
+    async def relay(self, call: ClientCall, context: CallContext) -> AsyncGenerator[WireReply]:
+        """Answer a client's call: enter for the head, then read the body; leaving early closes the upstream call.
+
+        The body ends with an error event of the client's format where a stream breaks off after its first bytes; it
+        raises nothing.
+
+        Raises:
+            ConfigError: There is no such format, or the provider's key is missing.
+            ModelRequestError: The body is no request.
+            NoRouteError: No configured model answers to the name.
+            ModelError: The call failed for good, after retries and fallbacks, and nothing was sent to the client.
+            BudgetError: A budget doesn't cover the call.
+
+        Cancellation: closes the upstream call at once; what it wrote so far is counted by an estimate.
+        """
+        wire = self._formats.get(call.format)
+        if wire is None:
+            raise ConfigError(f"there is no client format {call.format!r}")
+        request = wire.request(call.parsed)
+        chunks = self._call(request, context).chunks(streamed=call.streamed)
+        async with relayed(call, context, wire, chunks) as reply:
+            yield reply
 
     def models(self) -> list[ModelInfo]:
         """Return every configured model, in the order of the configuration."""
