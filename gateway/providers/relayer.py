@@ -1,0 +1,60 @@
+"""The contract of a provider that takes clients' own bytes: same format on both sides, nothing translated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol, runtime_checkable
+
+from gateway.upstream.base import Answer
+from gateway.wire.base import Meter
+from schemas.errors import ModelError
+from schemas.gateway import WireFormat
+
+
+@runtime_checkable
+class Relayer(Protocol):
+    """A ``Provider`` that can also pass bytes on. It makes exactly one attempt, as ``Provider`` does."""
+
+    @property
+    def formats(self) -> Collection[WireFormat]:
+        """The request formats that its server takes as they are; a client's call in any other is translated."""
+        ...
+
+    async def relay(
+        self,
+        format: WireFormat,  # noqa: A002  one word per thing
+        model: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+        streamed: bool,
+    ) -> Answer:
+        """Send a client's request as it is and return the answer once its head is there; close it in any case.
+
+        Its time limits are those of the provider: ``first_token_s`` and ``stall_s`` of a streamed answer, too.
+
+        Args:
+            format: How the body is written; one of ``formats``.
+            model: For errors; the body names it already.
+            body: What is sent, byte for byte.
+            headers: The client's own that its format knows (such as ``anthropic-beta``), names in lower case.
+            timeout_s: Longest time to the last byte.
+            streamed: Whether the body asks for a stream.
+
+        Cancellation: cuts the connection at once.
+
+        Raises:
+            ModelError: The server can't be reached, or answered with another status than 2xx: classified, with its
+                ``status`` and ``retry_after_s`` in ``details``, and without the key.
+            ConfigError: The API key is missing.
+        """
+        ...
+
+    def meter(self, format: WireFormat) -> Meter:  # noqa: A002
+        """Return a meter for one answer in a format."""
+        ...
+
+    def told(self, model: str, error: object) -> ModelError:
+        """Return our error for one told inside an answer whose status says success (``Meter.error``)."""
+        ...
