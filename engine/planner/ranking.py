@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from engine.planner.words import spaced, stem, words
 from gateway.lexicon import translated
+from gateway.words import spaced, stem, words
 from schemas.tool import ToolSpec
 
 _NAME_WEIGHT = 3

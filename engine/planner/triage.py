@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.planner.words import spaced, words
+from gateway.words import spaced, words
 from schemas.events import Mode
 from schemas.tool import ToolSpec
 

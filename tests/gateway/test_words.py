@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.planner.words import spaced, words
+from gateway.words import spaced, words
 
 
 def test_names() -> None:
