@@ -5,6 +5,10 @@
     ├── RequestError             the client mends its request: no JSON, or no place in a stream
     │   ├── RequestFieldError        a field is not there, is not known, or has a value that is not possible
     │   ├── RequestTooLargeError
+    │   ├── RequestHeadError         too many headers, or too long ones
+    │   ├── RequestMethodError       there is something at that address, but not for this method
+    │   ├── RequestMediaError        a content type, charset or encoding that is not read here
+    │   ├── RequestSlowError         the request did not come in time
     │   ├── AccessError              no token or key, or a wrong one
     │   ├── ScopeError               the key is right, and may not do this
     │   ├── OriginError              a page of another site asks, or the request was sent to another host
@@ -115,6 +119,35 @@ class RequestTooLargeError(RequestError):
 
     code = "request.too_large"
     http_status = 413
+
+
+class RequestHeadError(RequestError):
+    """A request has more headers, or longer ones, than the server takes."""
+
+    code = "request.head"
+    http_status = 431
+
+
+class RequestMethodError(RequestError):
+    """There is something at that address, but not for this method; ``details`` holds those there are."""
+
+    code = "request.method"
+    http_status = 405
+
+
+class RequestMediaError(RequestError):
+    """A request's content type, charset or content encoding is none that is read there."""
+
+    code = "request.media"
+    http_status = 415
+
+
+class RequestSlowError(RequestError):
+    """A request did not come in time; it may be sent again."""
+
+    code = "request.slow"
+    retryable = True
+    http_status = 408
 
 
 class AccessError(RequestError):

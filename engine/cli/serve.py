@@ -13,8 +13,9 @@ from engine.cli.session import loaded, run_async, session
 from engine.cli.storage import opened, place_of
 from engine.config import resolve_secret
 from engine.serve.app import Serving, make_app
-from engine.serve.guard import is_loopback
-from engine.serve.server import Server, address, listen
+from engine.serve.server import Server, listen
+from gateway.server.doors import is_loopback
+from gateway.server.ports import address
 from schemas.errors import ConfigError
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})

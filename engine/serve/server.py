@@ -14,13 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from engine.serve.guard import is_loopback
+from gateway.server import ports
+from gateway.server.doors import is_loopback
 from schemas.errors import ConfigError
 
 HEADER_S = 10.0
 """A connection on which no whole request head came within this time is closed."""
 _HEAD_BYTES = 64 * 1024
-_BACKLOG = 2048
 
 
 def listen(host: str, port: int, token: str | None) -> socket.socket:
@@ -35,23 +35,7 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
             f"whoever reaches {host}:{port} could run your tools: a token is needed there",
             hint="--token, or ENGINE_SERVE_TOKEN",
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host.strip("[]"), port))
-        listening.listen(_BACKLOG)
-    except (OSError, OverflowError) as exc:
-        listening.close()
-        reason = (getattr(exc, "strerror", None) or str(exc)).lower()
-        raise ConfigError(f"cannot listen on {host}:{port}: {reason}", hint="choose another --port or --host") from None
-    return listening
-
-
-def address(listening: socket.socket) -> str:
-    """Return the URL of a listening socket."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return ports.listen(host, port)
 
 
 class Server(uvicorn.Server):

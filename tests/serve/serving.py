@@ -16,7 +16,8 @@ import httpx2
 
 from engine.api import Engine
 from engine.serve.app import Serving, make_app
-from engine.serve.server import Server, address, listen
+from engine.serve.server import Server, listen
+from gateway.server.ports import address
 from schemas.events import LoggedRecord
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
 

@@ -10,8 +10,9 @@ import httpx2
 import pytest
 
 from engine.serve import server
-from engine.serve.guard import is_loopback
-from engine.serve.server import address, listen
+from engine.serve.server import listen
+from gateway.server.doors import is_loopback
+from gateway.server.ports import address
 from schemas.errors import ConfigError
 from tests.runs import engine_of
 from tests.serve.serving import Served, served
