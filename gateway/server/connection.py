@@ -76,7 +76,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin the time of a head."""
         super().on_message_begin()
-        self.scope["extensions"] = self._extensions
+        cast("Any", self.scope)["extensions"] = self._extensions
         self._head_since = self.loop.time()
 
     def on_headers_complete(self) -> None:

@@ -80,7 +80,8 @@ def _lines(family: Family) -> Iterator[str]:
 
 
 def _labels(labels: Labels) -> str:
-    return f"{{{','.join(f'{name}="{_escaped(value)}"' for name, value in labels)}}}" if labels else ""
+    written = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+    return f"{{{written}}}" if written else ""
 
 
 def _escaped(text: str, *, quotes: bool = True) -> str:
