@@ -32,11 +32,13 @@ def _part(part: Part) -> dict[str, Any]:
         case "text" | "reasoning":
             return {"type": part.kind, "content": part.text}
         case "image":
-            shown = part.url.partition(",")[0] if part.url.startswith("data:") else part.url
+            shown = part.url.partition(",")[0] if part.url.startswith("data:") else part.url or part.file_id
             return {"type": "uri", "modality": "image", "uri": shown}
         case "file":
             shown = part.url.partition(",")[0] if part.url.startswith("data:") else part.url or part.file_id
             return {"type": "uri", "modality": "file", "uri": shown}
+        case "audio":
+            return {"type": "uri", "modality": "audio", "uri": f"data:audio/{part.format};base64"}
         case "tool_call":
             return {"type": "tool_call", "id": part.call_id, "name": part.name, "arguments": part.arguments}
         case "tool_result":

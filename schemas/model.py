@@ -10,6 +10,8 @@ from schemas.result import Record, Usage
 
 Role = Literal["planner", "executor", "synthesizer", "judge", "summarizer"]
 StopReason = Literal["end", "length", "tool_calls", "stop_sequence", "refusal", "other"]
+CacheMark = Literal["", "5m", "1h"]
+"""How long the provider is to keep the prompt up to here; empty for no wish."""
 
 
 class TextPart(Record):
@@ -17,20 +19,31 @@ class TextPart(Record):
 
     Attributes:
         refusal: The model says in it why it does not answer.
-        annotations: Sources it cites, each as OpenAI writes one (``url_citation``, ``file_citation`` …).
+        annotations: Sources it cites, each as OpenAI's Responses write one (``url_citation``, ``file_citation`` …), or
+            as Anthropic points into the request's own documents (``char_location`` …). ``source`` in one is what its
+            own provider wrote, to go back unchanged.
     """
 
     kind: Literal["text"] = "text"
     text: str
     refusal: bool = False
     annotations: tuple[dict[str, Any], ...] = ()
+    cache: CacheMark = ""
 
 
 class ImagePart(Record):
-    """An image: an ``https:`` URL, or a ``data:<media type>;base64,…`` URL."""
+    """An image: an ``https:`` URL, a ``data:<media type>;base64,…`` URL, or the id of a file the provider has.
+
+    Attributes:
+        url: Where it is; empty when ``file_id`` says it.
+        detail: How closely it is to be looked at (auto, low, high, original); empty for the provider's own choice.
+    """
 
     kind: Literal["image"] = "image"
-    url: str
+    url: str = ""
+    file_id: str = ""
+    detail: str = ""
+    cache: CacheMark = ""
 
 
 class FilePart(Record):
@@ -38,12 +51,25 @@ class FilePart(Record):
 
     Attributes:
         url: Where it is; empty when ``file_id`` says it.
+        context: What the model is told of it, beside its name.
+        cite: Whether the answer is to cite it.
     """
 
     kind: Literal["file"] = "file"
     url: str = ""
     name: str = ""
     file_id: str = ""
+    context: str = ""
+    cite: bool = False
+    cache: CacheMark = ""
+
+
+class AudioPart(Record):
+    """Sound: base64 and its format (wav, mp3)."""
+
+    kind: Literal["audio"] = "audio"
+    data: str
+    format: str
 
 
 class ReasoningPart(Record):
@@ -71,6 +97,7 @@ class ToolCallPart(Record):
     arguments: dict[str, Any] = Field(default_factory=dict)
     raw: str = ""
     valid: bool = True
+    cache: CacheMark = ""
 
 
 class ToolResultPart(Record):
@@ -86,18 +113,25 @@ class ToolResultPart(Record):
     content: str
     is_error: bool = False
     parts: tuple[TextPart | ImagePart | FilePart, ...] = ()
+    cache: CacheMark = ""
 
 
 Part = Annotated[
-    TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart, Field(discriminator="kind")
+    TextPart | ImagePart | FilePart | AudioPart | ReasoningPart | ToolCallPart | ToolResultPart,
+    Field(discriminator="kind"),
 ]
 
 
 class Message(Record):
-    """One turn. Tool results are parts of a ``user`` turn, whatever the provider calls them."""
+    """One turn. Tool results are parts of a ``user`` turn, whatever the provider calls them.
+
+    Attributes:
+        name: Who speaks, where several do in one role; empty otherwise.
+    """
 
     role: Literal["system", "user", "assistant"]
     parts: tuple[Part, ...]
+    name: str = ""
 
     @classmethod
     def system(cls, text: str) -> Message:
@@ -131,6 +165,7 @@ class ToolDefinition(Record):
     description: str = ""
     input_schema: dict[str, Any]
     strict: bool | None = None
+    cache: CacheMark = ""
 
 
 class OutputSchema(Record):
@@ -155,18 +190,27 @@ class ModelRequest(Record):
         model: A model name, ``provider/model``, alias or role; the gateway resolves it.
         tools: Functions offered.
         tool_choice: auto, none, required, or the name of the one tool that must be called.
+        allowed_tools: Names of the tools that may be called now; empty: all.
         parallel_tool_calls: Whether several calls may come in one turn.
         output: Structured output, when wanted.
         max_output_tokens: Most tokens written; None for the model's own limit.
         top_p: Nucleus sampling, 0 to 1.
+        top_k: From how many of the likeliest tokens the next is drawn.
+        seed: The same one for the same answer, as far as the provider can.
+        frequency_penalty, presence_penalty: Against repetition, -2 to 2.
         effort: How much to think first: none, minimal, low, medium, high, xhigh, max; None: as the model does.
-        summary: What is wanted of the thinking, as text: auto, concise, detailed; None: not said.
+        think: That it shall think first, though not how much.
+        thinking_tokens: The most tokens of thinking.
+        summary: What is wanted of the thinking, as text: auto, concise, detailed, summarized, omitted; None: not
+            said.
         verbosity: How long to answer: low, medium, high.
         user: Who asks, as the client names its user.
         metadata: The client's own notes on the call; providers that keep them are given them.
         service_tier: Which service of the provider, as OpenAI names them (auto, default, flex, priority).
         cache_prefix: How many leading messages (with the tools) are a stable prefix worth caching.
         deadline_s: Seconds this call may take in all, retries included.
+        cache_key: Calls of one key share a prompt cache, where the provider wants to be told.
+        dropped: For the record: fields of the client's body that have no neutral form and change no answer.
         form: For the record: in which form a plan is asked for, and why not in a better one. Never sent.
     """
 
@@ -181,11 +225,20 @@ class ModelRequest(Record):
     stop: tuple[str, ...] = ()
     top_p: float | None = None
     effort: str | None = None
+    think: bool = False
+    thinking_tokens: int | None = None
     summary: str | None = None
     verbosity: str | None = None
     user: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
     service_tier: str | None = None
+    allowed_tools: tuple[str, ...] = ()
+    top_k: int | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    cache_key: str | None = None
+    dropped: tuple[str, ...] = ()
     cache_prefix: int = 0
     deadline_s: float | None = None
     form: str = ""
@@ -203,6 +256,9 @@ class ModelResponse(Record):
         route: Why this model: one short sentence for the record.
         latency_s: Seconds from sending to the last byte.
         first_token_s: Seconds from sending to the first text or argument, when streamed.
+        stop_sequence: Which of the request's stop sequences ended it, where the provider says.
+        refusal: The provider's own words on why it was refused, beside what the model said.
+        service_tier: By which the call was served, as the provider names it.
     """
 
     model: str
@@ -215,6 +271,9 @@ class ModelResponse(Record):
     latency_s: float = 0.0
     first_token_s: float | None = None
     response_id: str = ""
+    stop_sequence: str = ""
+    refusal: str = ""
+    service_tier: str = ""
 
     @property
     def text(self) -> str:

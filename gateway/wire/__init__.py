@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.wire.base import ClientFormat
+from gateway.wire.chat.format import ChatClients
+from gateway.wire.messages.format import MessagesClients
 from schemas.gateway import WireFormat
 
-CLIENT_FORMATS: Mapping[WireFormat, ClientFormat] = {}
+CLIENT_FORMATS: Mapping[WireFormat, ClientFormat] = {"chat": ChatClients(), "messages": MessagesClients()}
 """How clients may write their calls."""
+
+
+def client_format(name: WireFormat) -> ClientFormat:
+    """Return a format as clients speak it to us."""
+    return CLIENT_FORMATS[name]
