@@ -76,8 +76,7 @@ def finish_reason(response: ModelResponse, *, legacy: bool) -> str:
 
 
 def _message(response: ModelResponse, *, legacy: bool) -> Wire:
-    words = "".join(part.text for part in response.parts if part.kind == "text" and not part.refusal)
-    refusal = "".join(part.text for part in response.parts if part.kind == "text" and part.refusal)
+    words, refusal = _words(response.parts, refusal=False), _words(response.parts, refusal=True)
     calls = response.tool_calls
     message: Wire = {
         "role": "assistant",
@@ -93,6 +92,10 @@ def _message(response: ModelResponse, *, legacy: bool) -> Wire:
     elif calls:
         message["tool_calls"] = [tool_call(call) for call in calls]
     return message
+
+
+def _words(parts: Iterable[Part], *, refusal: bool) -> str:
+    return "".join(part.text for part in parts if part.kind == "text" and part.refusal is refusal)
 
 
 def _thinking(parts: list[ReasoningPart]) -> Wire:

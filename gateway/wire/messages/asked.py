@@ -73,7 +73,7 @@ class _Reading:
         self.dropped = FIELDS.dropped(body, drop)
 
     def messages(self) -> Iterator[Message]:
-        """Yield the system text, then the turns."""
+        """Yield the system text, then the turns. Raises ModelRequestError."""
         system = self.body.get("system")
         if system:
             blocks = [{"type": "text", "text": system}] if isinstance(system, str) else listed(system, "system")
@@ -112,15 +112,15 @@ class _Reading:
 
     def _tool_result(self, block: Json, at: str) -> ToolResultPart:
         content = block.get("content")
-        inner = [] if content is None else list(self._content(content, f"{at}.content"))
-        rich = tuple(part for part in inner if part.kind == "text" or part.kind == "image" or part.kind == "file")
-        only = rich[0] if len(rich) == 1 else None
+        inner: Iterator[Part] = iter(()) if content is None else self._content(content, f"{at}.content")
+        parts = tuple(part for part in inner if part.kind == "text" or part.kind == "image" or part.kind == "file")
+        only = parts[0] if len(parts) == 1 and parts[0].kind == "text" else None
         return ToolResultPart(
             call_id=text(block.get("tool_use_id"), f"{at}.tool_use_id"),
-            content="".join(part.text for part in rich if part.kind == "text"),
-            parts=rich if len(rich) > 1 or (only is not None and only.kind != "text") else (),
+            content="".join(part.text for part in parts if part.kind == "text"),
+            parts=parts if only is None else (),
             is_error=block.get("is_error") is True,
-            cache=cache_mark(block) or (only.cache if only is not None and only.kind == "text" else ""),
+            cache=cache_mark(block) or (only.cache if only is not None else ""),
         )
 
 
