@@ -28,6 +28,8 @@
     │   ├── ContextLengthError       the request does not fit the model
     │   ├── ModelRefusalError        refused by the model or a content filter
     │   ├── ModelOutputError         an answer that cannot be read
+    │   ├── FilterBlockedError       a filter of the gateway refused the request or the answer
+    │   ├── FilterFailedError        a filter of the gateway failed, and nothing goes on without it
     │   └── NoRouteError             no model answers to that name
     ├── StepError                one step, never the run
     │   ├── StepInputError           a reference or an argument cannot be resolved
@@ -294,6 +296,20 @@ class ModelOutputError(ModelError):
     """The answer cannot be read: bad JSON, half an event, a 200 with an error inside."""
 
     code = "model.output"
+    retryable = True
+
+
+class FilterBlockedError(ModelError):
+    """A filter refused the request or the answer; ``details`` holds filter, side, reason, and its own HTTP status."""
+
+    code = "model.blocked"
+    http_status = 400
+
+
+class FilterFailedError(ModelError):
+    """A filter failed or was late, and it is declared that nothing goes on without it; ``details`` as above."""
+
+    code = "model.filter"
     retryable = True
 
 
