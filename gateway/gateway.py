@@ -26,7 +26,7 @@ from gateway.providers import make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
 from gateway.record import Observer
 from gateway.relay import relayed
-from gateway.routing import Model, Route, Routing
+from gateway.routing import Model, Ranked, Route, Routing
 from gateway.trace import default_tracer
 from gateway.wire import CLIENT_FORMATS
 from gateway.wire.base import ClientFormat
@@ -169,6 +169,10 @@ class Gateway:
             NoRouteError: None does; the hint gives near names.
         """
         return self._routing.resolve(name, needs, session=session)
+
+    def rank(self, name: str, needs: Needs = NOTHING, *, session: str = "") -> list[Ranked]:
+        """Return every model of a name in the order they would be tried, those left out last. Raises NoRouteError."""
+        return self._routing.rank(name, needs, session=session)
 
     def planner_dialect(self, role: str) -> tuple[Dialect, PlanTier]:
         """Return (dialect, tier) of the first model a role, or any other name, resolves to.

@@ -1,0 +1,136 @@
+"""Which key a request comes with, and what a listener lets it ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from gateway.gateway import Gateway
+from gateway.keys import Keyring, require
+from gateway.server.doors import is_loopback
+from schemas.bookkeeping import ApiKey
+from schemas.errors import ConfigError, NoRouteError
+from schemas.gateway import Listener
+
+LOOK_S = 1.0
+"""How long "there is no key yet" is believed."""
+_MOST_NAMES = 2_000
+
+
+class Access:
+    """The keys of one listener.
+
+    Args:
+        listener: Says whether a key is needed.
+        keyring: Where they are; None: nobody has one.
+    """
+
+    def __init__(self, listener: Listener, keyring: Keyring | None) -> None:
+        self._listener = listener
+        self._keyring = keyring
+        self._mode = listener.keys
+        self._open_until = 0.0
+
+    async def check(self) -> None:
+        """Refuse to open a port to others without keys. Raises ConfigError; StoreError."""
+        listener = self._listener
+        if is_loopback(listener.host) or listener.keys == "required":
+            return
+        place = f"{listener.host}:{listener.port}"
+        if listener.keys == "none":
+            hint = f"drop keys: none of listener {listener.name!r}, or let it listen on 127.0.0.1"
+            raise ConfigError(f"whoever reaches {place} could spend your money: API keys are needed there", hint=hint)
+        if self._keyring is None or not await self._keyring.any():
+            raise ConfigError(
+                f"whoever reaches {place} could spend your money, and there is no API key yet",
+                hint="engine keys create NAME makes one (in the same --store), or listen on 127.0.0.1",
+            )
+
+    async def key(self, secret: str | None) -> ApiKey | None:
+        """Return the key of a request; None where none is needed.
+
+        Raises:
+            AccessError: One is needed and there is none, or a wrong one.
+            ScopeError: It is not for this listener.
+            StoreError: The keys cannot be looked up.
+        """
+        if self._keyring is None or self._mode == "none" or (self._mode == "auto" and await self._is_open()):
+            return None
+        key = await self._keyring.find(secret)
+        if key.listeners:
+            require(key, listener=self._listener.name)
+        return key
+
+    async def _is_open(self) -> bool:
+        """Whether nobody has a key yet, and only this machine gets here. Once there is one, it stays shut."""
+        if not is_loopback(self._listener.host):
+            self._mode = "required"
+            return False
+        if time.monotonic() < self._open_until:
+            return True
+        assert self._keyring is not None
+        if await self._keyring.any():
+            self._mode = "required"
+            return False
+        self._open_until = time.monotonic() + LOOK_S
+        return True
+
+
+class Names:
+    """The names of models that a listener's clients may ask for.
+
+    Args:
+        listener: Says which.
+        gateway: Knows which there are.
+    """
+
+    def __init__(self, listener: Listener, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._listener = listener
+        self._known: dict[str, bool] = {}
+
+    def asked(self, name: str, key: ApiKey | None) -> str:
+        """Return the name that is really asked: the client's, or the listener's default in its place.
+
+        Raises:
+            NoRouteError: Nothing has that name, or not on this listener.
+            ScopeError: The key may not ask for it.
+        """
+        default = self._listener.default_model
+        if default is not None and (not name or not self._knows(name)):
+            name = default
+        elif self._listener.models and not any(fnmatchcase(name, pattern) for pattern in self._listener.models):
+            raise self._not_here(name)
+        if key is not None and key.models:
+            require(key, model=name)
+        return name
+
+    def offered(self, key: ApiKey | None, names: Sequence[str]) -> list[str]:
+        """Return those of the names that may be asked for with this key."""
+        patterns = [self._listener.models, key.models if key is not None else ()]
+        return [name for name in names if all(not each or _among(each, name) for each in patterns)]
+
+    def _knows(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            try:
+                self._gateway.resolve(name)
+                known = True
+            except NoRouteError:
+                known = False
+            if len(self._known) < _MOST_NAMES:
+                self._known[name] = known
+        return known
+
+    def _not_here(self, name: str) -> NoRouteError:
+        near = get_close_matches(name, self._listener.models, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"models: {', '.join(self._listener.models)}"
+        return NoRouteError(
+            f"no model is called {name[:120]!r} on this listener", hint=hint, details={"name": name[:120], "near": near}
+        )
+
+
+def _among(patterns: Sequence[str], name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,48 @@
+"""What is answered about a call without making it: which models would be tried, and how many tokens it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.affinity import session_of
+from gateway.estimate import BYTES_PER_TOKEN
+from gateway.exchange import ClientCall
+from gateway.needs import needs_of_call
+from gateway.server.bodies import read_body
+from gateway.server.visit import Visit
+from schemas.errors import ModelRequestError
+
+
+async def show_route(visit: Visit) -> None:
+    """Answer with the models a request would go to, in order, and why; nothing is called. Raises EngineError."""
+    call, asked = await _asked(visit)
+    session = visit.head.passed.get("x-engine-session") or session_of(call.parsed)
+    ranked = visit.desk.gateway.rank(asked, needs_of_call(call), session=session)
+    routes: list[dict[str, Any]] = [
+        {
+            "model": each.ref,
+            "reason": each.reason,
+            "left_out": each.left_out,
+            "usd_per_mtok": each.price,
+            "latency_s": each.latency_s,
+        }
+        for each in ranked
+    ]
+    chosen = next((route["model"] for route in routes if route["left_out"] is None), None)
+    await visit.answer_json({"object": "route", "asked": asked, "model": chosen, "routes": routes})
+
+
+async def count_tokens(visit: Visit) -> None:
+    """Answer with an estimate of what a request of the Messages API would read; a header says that it is one."""
+    call, _ = await _asked(visit)
+    counted = {"input_tokens": max(1, len(call.body) // BYTES_PER_TOKEN)}
+    await visit.answer_json(counted, headers=[(b"x-engine-estimate", b"true")])
+
+
+async def _asked(visit: Visit) -> tuple[ClientCall, str]:
+    body = await read_body(visit.receive, visit.head.heeded, visit.desk.site.settings.gateway.body_bytes)
+    call = ClientCall(visit.form, body, visit.head.passed, visit.head.request_id)
+    asked = visit.desk.names.asked(call.model, visit.key)
+    if not asked:
+        raise ModelRequestError("the request names no model", details={"param": "model"})
+    return call, asked

@@ -1,0 +1,145 @@
+"""The routes that call models: a body in, what the gateway answers out, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Mapping
+
+import structlog
+
+from gateway.attempt import CallContext
+from gateway.exchange import ClientCall, WireReply
+from gateway.server.bodies import ClientLeftError, read_body
+from gateway.server.visit import Visit
+from gateway.wire import CLIENT_FORMATS
+from schemas.errors import EngineError, ModelRequestError, ModelUnavailableError, RequestError
+
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
+_log = structlog.get_logger("plan-execute-engine.gateway")
+
+
+async def relay(visit: Visit) -> None:
+    """Answer a call of a model. A client that leaves ends it, and the provider's call with it, at once."""
+    connection = visit.connection
+    task = asyncio.current_task()
+    call: ClientCall | None = None
+    if connection is not None:
+        connection.running = task
+    try:
+        call = await _called(visit)
+        async with visit.desk.gateway.relay(call, _context(visit, call)) as reply:
+            await _reply(visit, reply)
+    except asyncio.CancelledError:
+        if connection is None or task is None:
+            raise
+        if connection.lost:
+            visit.desk.metrics.left += 1
+        elif visit.desk.leaving.now:
+            await _break_off(visit, call, ModelUnavailableError("the gateway is stopping", hint="send it again"))
+        else:
+            raise
+        task.uncancel()
+    except ClientLeftError:
+        visit.desk.metrics.left += 1
+    except EngineError as exc:
+        if call is None:
+            visit.desk.metrics.refused(visit.desk.listener.name, exc.code)
+        await _break_off(visit, call, exc)
+    except Exception:
+        _log.exception("a call failed", request_id=visit.head.request_id)
+        error = EngineError("the gateway failed", hint="its log says why; this is a fault of the gateway")
+        await _break_off(visit, call, error)
+    finally:
+        if connection is not None:
+            connection.running = None
+
+
+async def _called(visit: Visit) -> ClientCall:
+    """Read the call. Raises EngineError, ClientLeftError."""
+    desk, head = visit.desk, visit.head
+    body = await read_body(visit.receive, head.heeded, desk.site.settings.gateway.body_bytes)
+    call = ClientCall(visit.form, body, head.passed, head.request_id)
+    named = call.model
+    asked = desk.names.asked(named, visit.key)
+    if not asked:
+        raise ModelRequestError("the request names no model", details={"param": "model"})
+    if asked != named:  # the listener's default: from here on it is what the client asked for
+        call.parsed["model"] = asked
+        call.body = json.dumps(call.parsed).encode()
+    return call
+
+
+def _context(visit: Visit, call: ClientCall) -> CallContext:
+    """Return for whom a call is. Raises RequestError: a header says nothing that can be understood."""
+    passed, key, listener = visit.head.passed, visit.key, visit.desk.listener
+    said = passed.get("x-engine-restart")
+    agent = key.agent if key is not None else None
+    return CallContext(
+        run_id=passed.get("x-engine-run") or None,
+        role=passed.get("x-engine-role", ""),
+        step_id=passed.get("x-engine-step") or None,
+        may_restart=listener.restart if said is None else _yes(said),
+        key="" if key is None else key.id,
+        agent=passed.get("x-engine-agent", "") if agent is None else agent,
+        listener=listener.name,
+        request_id=call.request_id,
+        session=passed.get("x-engine-session", ""),
+    )
+
+
+async def _reply(visit: Visit, reply: WireReply) -> None:
+    headers = reply.headers
+    length = -1
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value)
+    await visit.start(reply.status, headers)
+    send, sent = visit.send, 0
+    async for piece in reply.body:
+        sent += len(piece)
+        if sent == length:
+            _let_go(visit)
+            await send({"type": "http.response.body", "body": piece})
+            return
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    _let_go(visit)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _let_go(visit: Visit) -> None:
+    """From here on a client that leaves has all it wanted."""
+    connection = visit.connection
+    if connection is not None:
+        connection.running = None
+
+
+async def _break_off(visit: Visit, call: ClientCall | None, error: EngineError) -> None:
+    """Say why there is no answer, or no more of it: as an answer, or as the last event of one that has begun."""
+    if not visit.started:
+        await visit.fail(error)
+    elif call is not None and call.streamed:
+        written = CLIENT_FORMATS[call.format].stream(call.parsed).fail(error, call.request_id)
+        await visit.send({"type": "http.response.body", "body": written})
+
+
+def deadline_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a caller gives a call; None where it does not say. Raises RequestError."""
+    said = headers.get("x-engine-deadline")
+    if said is None:
+        return None
+    try:
+        seconds = float(said.removesuffix("s"))
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise RequestError(f"x-engine-deadline {said[:40]!r} is no number of seconds", hint="such as 30")
+    return seconds
+
+
+def _yes(said: str) -> bool:
+    word = said.strip().lower()
+    if word not in _TRUE + _FALSE:
+        raise RequestError(f"x-engine-restart {said[:40]!r} is neither true nor false")
+    return word in _TRUE

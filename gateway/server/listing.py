@@ -1,0 +1,57 @@
+"""``GET /v1/models``: the names a client may ask for, as OpenAI lists models, or as Anthropic does.
+
+Source: https://platform.openai.com/docs/api-reference/models, https://docs.claude.com/en/api/models-list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.gateway import ModelInfo
+from gateway.server.visit import Visit
+from schemas.errors import NoRouteError
+from schemas.settings import Settings
+
+_BEGAN = "1970-01-01T00:00:00Z"  # as Anthropic says of a model whose release date is not known
+_MOST = 1_000
+
+
+async def list_models(visit: Visit) -> None:
+    """Answer with every name that this listener and this key allow."""
+    names = visit.desk.names.offered(visit.key, names_of(visit.desk.site.settings, visit.desk.gateway.models()))
+    shapes = [_shape(visit, name) for name in names[:_MOST]]
+    if visit.form != "messages":
+        await visit.answer_json({"object": "list", "data": shapes})
+        return
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    await visit.answer_json({"data": shapes, "has_more": False, **ends})
+
+
+async def show_model(visit: Visit, name: str) -> None:
+    """Answer with one model. Raises NoRouteError, ScopeError."""
+    if not name or not visit.desk.names.offered(visit.key, [name]):
+        raise NoRouteError(f"no model is called {name[:120]!r} here", hint="GET /v1/models lists them")
+    await visit.answer_json(_shape(visit, name))
+
+
+def names_of(settings: Settings, models: Sequence[ModelInfo]) -> list[str]:
+    """Return every name that stands for a model, each once: aliases, preferences, roles that are set, models."""
+    roles = [role for role in type(settings.roles).model_fields if getattr(settings.roles, role)]
+    preferences = [preference.name for preference in settings.routing_preferences]
+    return list(dict.fromkeys([*settings.aliases, *preferences, *roles, *(model.ref for model in models)]))
+
+
+def _shape(visit: Visit, name: str) -> dict[str, Any]:
+    """Return a model as the client's SDK reads it, and beside it what we know. Raises NoRouteError."""
+    refs = [route.model.ref for route in visit.desk.gateway.resolve(name)]
+    known = {model.ref: model for model in visit.desk.gateway.models()}
+    first = known.get(refs[0])
+    more: dict[str, Any] = {"models": refs}
+    if first is not None:
+        facts = first.model_dump(include={"vision", "context_tokens", "input_usd_per_mtok", "output_usd_per_mtok"})
+        more.update({key: value for key, value in facts.items() if value is not None})
+    if visit.form == "messages":
+        return {"type": "model", "id": name, "display_name": name, "created_at": _BEGAN, "engine": more}
+    owner = refs[0].partition("/")[0]
+    return {"id": name, "object": "model", "created": 0, "owned_by": owner, "engine": more}

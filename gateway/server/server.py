@@ -1,0 +1,263 @@
+"""Serves a gateway: opens its ports, reloads without dropping a request, drains before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from gateway.gateway import Gateway
+from gateway.keys import Keyring
+from gateway.server.desk import Desk, Leaving, Site, make_desk
+from gateway.server.front import Front
+from gateway.server.metrics import Metrics, Reading
+from gateway.server.port import Port
+from gateway.server.ports import listen
+from schemas.errors import ConfigError, EngineError, NoRouteError
+from schemas.gateway import Listener
+from schemas.settings import Settings
+
+LOOK_S = 0.5
+"""How often the configuration is looked at."""
+LAST_WORDS_S = 3.0
+"""How long broken-off calls may take to say so."""
+CANCELLED = 130
+
+_log = structlog.get_logger("plan-execute-engine.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What a server stands on.
+
+    Attributes:
+        settings: Reads the configuration. Raises ConfigError.
+        gateway: Makes the gateway of it; ``metrics`` and what else observes calls is told to it.
+        stamp: Something that changes when the configuration's file does; None: there is none.
+        keyring: API keys; None: nobody has one.
+        ready: Raises when the store is away; None: there is none.
+    """
+
+    settings: Callable[[], Awaitable[Settings]]
+    gateway: Callable[[Settings, Metrics], Awaitable[Gateway]]
+    stamp: Callable[[], object] | None = None
+    keyring: Keyring | None = None
+    ready: Callable[[], Awaitable[object]] | None = None
+
+
+class Server:
+    """Serves until a signal, or ``stop``.
+
+    SIGHUP, or a changed file, reloads: requests that begin from then on get the new settings, those that run end on
+    the old ones. SIGTERM and SIGINT drain; a second one leaves at once.
+
+    Args:
+        backing: What it stands on.
+        on_up: Called with (listener, URL) of every port, once all of them answer.
+    """
+
+    def __init__(
+        self, backing: Backing, *, on_up: Callable[[Sequence[tuple[Listener, str]]], None] | None = None
+    ) -> None:
+        self._backing = backing
+        self._on_up = on_up
+        self._ports: dict[str, Port] = {}
+        self._site: Site | None = None
+        self._leaving = Leaving()
+        self._stamp: object = None
+        self._wake: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_reload = False
+        self.metrics = Metrics()
+        self.metrics.sources.append(self._readings)
+
+    async def run_until_stopped(self) -> None:
+        """Serve. Raises ConfigError and StoreError when it cannot begin."""
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._stamp = self._stamped()
+        async with anyio.create_task_group() as group:
+            await self._load(group)
+            with self._signals():
+                if self._on_up is not None:
+                    self._on_up([(port.front.desk.listener, port.url) for port in self._ports.values()])
+                await self._serve(group)
+                await self._drain()
+        assert self._site is not None
+        await self._site.gateway.aclose()
+
+    def stop(self) -> None:
+        """Drain and end; may be called from any thread."""
+        self._leaving.now = True
+        self._awake()
+
+    def reload(self) -> None:
+        """Read the configuration anew; may be called from any thread."""
+        self._told_to_reload = True
+        self._awake()
+
+    def _awake(self) -> None:
+        if self._loop is not None and self._wake is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _serve(self, group: TaskGroup) -> None:
+        assert self._wake is not None
+        ticked = 0.0
+        while not self._leaving.now:
+            with anyio.move_on_after(LOOK_S):
+                await self._wake.wait()
+            self._wake.clear()
+            if time.monotonic() - ticked >= 1.0:
+                ticked = time.monotonic()
+                for port in self._ports.values():
+                    port.tick()
+            stamp = self._stamped()
+            if self._told_to_reload or stamp != self._stamp:
+                self._told_to_reload, self._stamp = False, stamp
+                await self._reload(group)
+
+    async def _reload(self, group: TaskGroup) -> None:
+        """Put a new configuration in force; one that is wrong is refused, and the old one stays."""
+        try:
+            await self._load(group)
+        except EngineError as exc:
+            self.metrics.reloaded("refused")
+            _log.error("the new configuration is refused, the old one stays", error=exc.message, hint=exc.hint)
+        except Exception:
+            self.metrics.reloaded("refused")
+            _log.exception("the new configuration is refused, the old one stays")
+        else:
+            self.metrics.reloaded("ok")
+            _log.info("the new configuration is in force", listeners=[port.url for port in self._ports.values()])
+
+    async def _load(self, group: TaskGroup) -> None:
+        """Read the configuration and put it in force, or raise and change nothing."""
+        backing = self._backing
+        settings = await backing.settings()
+        listeners = settings.listeners or (Listener(),)
+        check_listeners(listeners)
+        site = Site(settings, await backing.gateway(settings, self.metrics))
+        try:
+            desks = [
+                make_desk(each, site, backing.keyring, self.metrics, self._leaving, backing.ready) for each in listeners
+            ]
+            for desk in desks:
+                await _check(desk)
+            ports = await self._opened(desks)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await site.gateway.aclose()
+            raise
+        self._exchange(site, ports, group)
+
+    async def _opened(self, desks: Iterable[Desk]) -> dict[str, tuple[Port, Desk]]:
+        """Return the ports of a configuration: those there are, and new ones, opened."""
+        found: dict[str, tuple[Port, Desk]] = {}
+        with ExitStack() as undo:
+            for desk in desks:
+                place = _place(desk.listener)
+                port = self._ports.get(place)
+                if port is None:
+                    hint = f"choose another port or host for listener {desk.listener.name!r}"
+                    port = Port(listen(desk.listener.host, desk.listener.port, hint=hint), Front(desk))
+                    undo.callback(port.close)
+                    await port.open()
+                found[place] = (port, desk)
+            undo.pop_all()
+        return found
+
+    def _exchange(self, site: Site, ports: dict[str, tuple[Port, Desk]], group: TaskGroup) -> None:
+        gone = [port for place, port in self._ports.items() if place not in ports]
+        self._ports = {place: port for place, (port, _) in ports.items()}
+        for port, desk in ports.values():
+            port.front.desk = desk
+        for port in gone:
+            port.close()
+        if self._site is not None:
+            group.start_soon(self._site.aclose)
+        self._site = site
+
+    async def _drain(self) -> None:
+        """Stop accepting, let calls end for as long as is configured, then end them with an error."""
+        assert self._site is not None
+        until = time.monotonic() + self._site.settings.gateway.drain_s
+        ports = list(self._ports.values())
+        for port in ports:
+            port.close()
+        if all([await port.drained(until - time.monotonic()) for port in ports]):
+            return
+        for port in ports:
+            port.break_off()
+        if not all([await port.drained(LAST_WORDS_S) for port in ports]):
+            for port in ports:
+                port.abort()
+
+    def _stamped(self) -> object:
+        return None if self._backing.stamp is None else self._backing.stamp()
+
+    def _readings(self) -> Iterable[Reading]:
+        for port in self._ports.values():
+            labels = {"listener": port.front.desk.listener.name}
+            connections = port.connections
+            running = sum(connection.running is not None for connection in connections)
+            yield Reading("in_flight", "Calls that are being answered.", running, labels)
+            yield Reading("connections", "Connections of clients that are open.", len(connections), labels)
+
+    @contextmanager
+    def _signals(self) -> Generator[None]:
+        """Heed signals; in a thread of a program that has its own, none."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handlers = {signal.SIGINT: self._told_to_stop, signal.SIGTERM: self._told_to_stop}
+        if hasattr(signal, "SIGHUP"):
+            handlers[signal.SIGHUP] = lambda *_: self.reload()
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _told_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self._leaving.now:
+            os._exit(CANCELLED)
+        self.stop()
+
+
+def check_listeners(listeners: Sequence[Listener]) -> None:
+    """Hold listeners to each other. Raises ConfigError: two have the same name, or the same port."""
+    for index, listener in enumerate(listeners):
+        for other in listeners[:index]:
+            if other.name == listener.name:
+                raise ConfigError(f"listeners[{index}].name: there is another listener {listener.name!r}")
+            if _place(other) == _place(listener):
+                raise ConfigError(
+                    f"listeners[{index}].port: {listener.host}:{listener.port} is taken by listener {other.name!r}"
+                )
+
+
+async def _check(desk: Desk) -> None:
+    """Raises ConfigError: a port that others reach has no keys, or a default model is none."""
+    listener = desk.listener
+    await desk.access.check()
+    if listener.default_model is not None:
+        try:
+            desk.gateway.resolve(listener.default_model)
+        except NoRouteError as exc:
+            raise ConfigError(f"default_model of listener {listener.name!r}: {exc.message}", hint=exc.hint) from None
+
+
+def _place(listener: Listener) -> str:
+    """What makes a port the same one over reloads."""
+    return f"{listener.host}:{listener.port}" if listener.port else f"{listener.host}:{listener.name}"
