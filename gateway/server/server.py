@@ -219,9 +219,9 @@ class Server:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handlers = {signal.SIGINT: self._told_to_stop, signal.SIGTERM: self._told_to_stop}
+        handlers = {signal.SIGINT: self._hear_stop, signal.SIGTERM: self._hear_stop}
         if hasattr(signal, "SIGHUP"):
-            handlers[signal.SIGHUP] = lambda *_: self.reload()
+            handlers[signal.SIGHUP] = self._hear_reload
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -229,7 +229,10 @@ class Server:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _told_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _hear_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self.reload()
+
+    def _hear_stop(self, _number: int, _frame: FrameType | None) -> None:
         if self._leaving.now:
             os._exit(CANCELLED)
         self.stop()
