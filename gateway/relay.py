@@ -30,12 +30,12 @@ async def relayed(
         if not call.streamed:
             assert first.kind == "done"
             content = json.dumps(wire.reply(first.response, call.parsed), ensure_ascii=False).encode()
-            head = _head(call, "application/json", first.response)
+            head = _head("application/json", first.response)
             head.append((b"content-length", str(len(content)).encode()))
             yield WireReply(200, head, _once(content))
             return
         async with aclosing(_written(call, context, wire, first, chunks)) as body:
-            yield WireReply(200, _head(call, "text/event-stream", None), body)
+            yield WireReply(200, _head("text/event-stream", None), body)
 
 
 async def _once(content: bytes) -> AsyncGenerator[bytes]:
@@ -57,8 +57,8 @@ async def _written(
         yield writer.fail(exc, context.request_id or call.request_id)
 
 
-def _head(call: ClientCall, content_type: str, response: ModelResponse | None) -> list[tuple[bytes, bytes]]:
-    facts: list[tuple[str, Any]] = [("content-type", content_type), ("x-request-id", call.request_id)]
+def _head(content_type: str, response: ModelResponse | None) -> list[tuple[bytes, bytes]]:
+    facts: list[tuple[str, Any]] = [("content-type", content_type)]
     if response is not None:
         facts += [("x-engine-model", f"{response.provider}/{response.model}"), ("x-engine-route", response.route)]
     return [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in facts if value]

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from gateway.wire import CLIENT_FORMATS
+from gateway.wire import CLIENT_FORMATS, client_format
 from schemas.errors import AccessError, EngineError, RequestMethodError
 from schemas.gateway import WireFormat
 
@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 
 def envelope(error: EngineError, form: WireFormat, request_id: str) -> dict[str, Any]:
     """Return the body of an error in a client's format."""
-    return CLIENT_FORMATS[form].error(error, request_id)
+    return client_format(form if form in CLIENT_FORMATS else "chat").error(error, request_id)
 
 
 def failure(error: EngineError, form: WireFormat, request_id: str) -> tuple[int, Headers, bytes]:

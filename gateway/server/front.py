@@ -6,83 +6,19 @@ that the client speaks: by the path, else by its headers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from gateway.keys import require
-from gateway.server.asking import count_tokens, show_route
 from gateway.server.bodies import ClientLeftError
-from gateway.server.calls import relay
 from gateway.server.desk import Desk
-from gateway.server.exposition import CONTENT_TYPE
 from gateway.server.head import Head, new_id, read_head
-from gateway.server.listing import list_models, show_model
-from gateway.server.openapi import document
+from gateway.server.places import PLACES, Place, place_of
 from gateway.server.visit import Message, Receive, Send, Visit
-from schemas.errors import EngineError, NotFoundError, OriginError, RequestError, RequestMethodError
+from schemas.errors import EngineError, NotFoundError, RequestError, RequestMethodError
 from schemas.gateway import WireFormat
 
 _log = structlog.get_logger("plan-execute-engine.gateway")
-_MODELS = "/v1/models/"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is at a path.
-
-    Attributes:
-        methods: By method, what answers.
-        form: In which format clients speak there; None: by their headers.
-        open: Whether no key is asked for, and no name of the server.
-    """
-
-    methods: Mapping[str, Callable[[Visit], Awaitable[None]]]
-    form: WireFormat | None = None
-    open: bool = False
-
-
-async def _healthz(visit: Visit) -> None:
-    await visit.answer_json({"status": "ok"})
-
-
-async def _readyz(visit: Visit) -> None:
-    await visit.desk.check_ready()
-    await visit.answer_json({"status": "ready", "in_flight": visit.desk.site.in_flight})
-
-
-async def _metrics(visit: Visit) -> None:
-    if visit.key is not None:
-        require(visit.key, scope="admin")
-    await visit.answer(200, visit.desk.metrics.text(), [(b"content-type", CONTENT_TYPE)])
-
-
-async def _openapi(visit: Visit) -> None:
-    await visit.answer_json(document())
-
-
-def _posts(answer: Callable[[Visit], Awaitable[None]], form: WireFormat | None) -> Place:
-    return Place({"POST": answer}, form)
-
-
-def _gets(answer: Callable[[Visit], Awaitable[None]], *, is_open: bool = False) -> Place:
-    return Place({"GET": answer, "HEAD": answer}, None, is_open)
-
-
-PLACES: dict[str, Place] = {
-    "/v1/chat/completions": _posts(relay, "chat"),
-    "/v1/messages": _posts(relay, "messages"),
-    "/v1/responses": _posts(relay, "responses"),
-    "/v1/embeddings": _posts(relay, "embeddings"),
-    "/v1/messages/count_tokens": _posts(count_tokens, "messages"),
-    "/v1/route": _posts(show_route, None),
-    "/v1/models": _gets(list_models),
-    "/healthz": _gets(_healthz, is_open=True),
-    "/readyz": _gets(_readyz, is_open=True),
-    "/metrics": _gets(_metrics),
-    "/openapi.json": _gets(_openapi, is_open=True),
-}
 
 
 class Front:
@@ -99,27 +35,19 @@ class Front:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        desk = self.desk
-        path: str = scope["path"]
+        desk, path = self.desk, scope["path"]
         place = PLACES.get(path) or place_of(path)
         form = place.form if place is not None else None
         try:
             head = read_head(scope["headers"])
         except RequestError as exc:
+            desk.metrics.refused(desk.listener.name, exc.code)
             await Visit(scope, receive, send, Head({}, {}, new_id()), desk, form or "chat").fail(exc)
             return
         visit = Visit(scope, receive, send, head, desk, form or _spoken(path, head))
         desk.site.enter()
         try:
-            if place is None or not place.open:
-                _let_in(visit)
-            if scope["method"] == "OPTIONS":
-                await _options(visit, place)
-                return
-            answer = _found(place, visit)
-            if place is None or not place.open:
-                visit.key = await desk.access.key(head.secret)
-            await answer(visit)
+            await _answer(visit, place)
         except EngineError as exc:
             desk.metrics.refused(desk.listener.name, exc.code)
             await visit.fail(exc)
@@ -134,43 +62,24 @@ class Front:
             desk.site.leave()
 
 
-def place_of(path: str) -> Place | None:
-    """Return what is at a path that is not written as in the table: with a slash at its end, without ``/v1`` or with
-    two of them, as SDKs send it whose base URL is a little off, or as clients of Azure do.
-    """
-    bare = path.rstrip("/")
-    if bare.startswith(_MODELS):
-        return _MODEL
-    if bare.startswith("/openai/"):
-        bare = bare.removeprefix("/openai")
-        if bare.startswith("/deployments/"):
-            bare = "/" + bare.removeprefix("/deployments/").partition("/")[2]
-    while bare.startswith("/v1/v1/"):
-        bare = bare.removeprefix("/v1")
-    if bare.startswith("/models/"):
-        return _MODEL
-    return PLACES.get(bare) or PLACES.get(f"/v1{bare}")
-
-
-async def _model(visit: Visit) -> None:
-    path: str = visit.scope["path"]
-    await show_model(visit, path.partition("/models/")[2])
-
-
-_MODEL = _gets(_model)
+async def _answer(visit: Visit, place: Place | None) -> None:
+    """Let a request in and do what it asks. Raises EngineError, ClientLeftError."""
+    desk, heeded = visit.desk, visit.head.heeded
+    if place is None or not place.open:
+        stranger = desk.doors.refusal(heeded.get("host", ""), heeded.get("origin"))
+        if stranger is not None:
+            raise stranger
+        if visit.scope["method"] != "OPTIONS":
+            visit.key = await desk.access.key(visit.head.secret)
+    if visit.scope["method"] == "OPTIONS":
+        await _options(visit, place)
+    else:
+        await _found(place, visit)(visit)
 
 
 def _spoken(path: str, head: Head) -> WireFormat:
     """In which format a client wants to be answered where the path does not say."""
     return "messages" if "anthropic-version" in head.passed or "/messages" in path else "chat"
-
-
-def _let_in(visit: Visit) -> None:
-    """Raises OriginError: the request was sent to another host, or by another site's page."""
-    heeded = visit.head.heeded
-    stranger: OriginError | None = visit.desk.doors.refusal(heeded.get("host", ""), heeded.get("origin"))
-    if stranger is not None:
-        raise stranger
 
 
 def _found(place: Place | None, visit: Visit) -> Callable[[Visit], Awaitable[None]]:

@@ -36,10 +36,10 @@ async def show_model(visit: Visit, name: str) -> None:
 
 
 def names_of(settings: Settings, models: Sequence[ModelInfo]) -> list[str]:
-    """Return every name that stands for a model, each once: aliases, preferences, roles that are set, models."""
+    """Return every name that stands for a model, each once: aliases, preferences, models, roles that are set."""
     roles = [role for role in type(settings.roles).model_fields if getattr(settings.roles, role)]
     preferences = [preference.name for preference in settings.routing_preferences]
-    return list(dict.fromkeys([*settings.aliases, *preferences, *roles, *(model.ref for model in models)]))
+    return list(dict.fromkeys([*settings.aliases, *preferences, *(model.ref for model in models), *roles]))
 
 
 def _shape(visit: Visit, name: str) -> dict[str, Any]:

@@ -172,7 +172,8 @@ class Metrics:
             hits.add(who, series.cached)
             if not outcome:
                 took.add(who, series.took)
-                first.add(who, series.first)
+                if any(series.first.counts):
+                    first.add(who, series.first)
         return [calls, attempts, retries, tokens, cost, unpriced, hits, took, first]
 
     def _of_keys(self) -> list[Family]:
