@@ -12,9 +12,15 @@ from schemas.errors import ModelOutputError
 
 MAX_EVENT_BYTES = 16_000_000
 
+_LAST = frozenset(("message_stop", "response.completed", "response.failed", "response.incomplete"))
 _BOM = b"\xef\xbb\xbf"
 _END = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _LINE = re.compile(rb"\r\n|\n|\r")
+
+
+def ends_stream(event: SseEvent) -> bool:
+    """Return whether an event is the last of its stream, in any of the formats."""
+    return event.name in _LAST if event.name else event.data.strip() == b"[DONE]"
 
 
 class SseDecoder:

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.gateway import FilterSettings, GatewaySettings, Listener, RateLimits, Weighted, WireFormat
+from schemas.presets import filled, presets
 from schemas.result import Record
 from schemas.tool import Effects, ResultView, SpendingLimits
 
@@ -53,6 +55,13 @@ class ModelSettings(Record):
     tokens_per_minute: int | None = Field(default=None, ge=1)
 
 
+def _preset_may_name_it(schema: dict[str, Any]) -> None:
+    """Say in the JSON Schema that an entry with a preset needs nothing else, and which presets there are."""
+    required = schema.pop("required")
+    schema["anyOf"] = [{"required": required}, {"required": ["preset"]}]
+    schema["properties"]["preset"] = {"title": "Preset", "enum": [*presets(), None], "default": None}
+
+
 class ModelProvider(Record):
     """Where models are.
 
@@ -68,8 +77,11 @@ class ModelProvider(Record):
         stall_s: Longest silence within a streamed answer; None: as ``timeout_s``.
         limits: For all its models together.
         formats: Request formats its server takes as they are; None: what its kind, or its preset, says.
-        preset: A well-known service (see docs/gateway.md) whose address and ways are filled in.
+        preset: A well-known service (see docs/gateway.md) whose name, kind, address, key and ways are filled in where
+            the entry does not say them.
     """
+
+    model_config = ConfigDict(json_schema_extra=_preset_may_name_it)
 
     name: str
     kind: ProviderKind
@@ -84,6 +96,24 @@ class ModelProvider(Record):
     formats: tuple[WireFormat, ...] | None = None
     preset: str | None = None
     headers: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_preset_says(cls, entry: object) -> object:
+        """Fill in what the preset says."""
+        if not isinstance(entry, dict):
+            return entry
+        known = cast("dict[str, Any]", entry)
+        return filled(known) if known.get("preset") is not None else known
+
+    @field_validator("preset")
+    @classmethod
+    def _is_a_preset(cls, name: str | None) -> str | None:
+        """A name that is none is told with those there are."""
+        if name is not None and name not in presets():
+            listed = " or ".join(f"'{known}'" for known in presets())
+            raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": listed})
+        return name
 
 
 class Roles(Record):

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import cast
+from typing import Any, Literal, cast
 
 from gateway.providers.base import Provider
 from schemas.settings import ModelProvider
 
-_MAKERS = {
-    "anthropic": ("gateway.providers.anthropic", "make_anthropic"),
-    "openai": ("gateway.providers.openai", "make_openai"),
-    "offline": ("gateway.providers.offline", "OfflineProvider"),
+Maker = Literal["sdk", "aiohttp"]
+
+_OFFLINE = ("gateway.providers.offline", "OfflineProvider")
+_PROVIDER = ("gateway.providers.http", "HttpProvider")
+_FORMATS = {
+    "anthropic": ("gateway.wire.messages.provider", "MessagesProviderFormat"),
+    "openai": ("gateway.wire.chat.provider", "ChatProviderFormat"),
+}
+_UPSTREAMS = {
+    ("anthropic", "sdk"): ("gateway.upstream.anthropic", "anthropic_upstream"),
+    ("openai", "sdk"): ("gateway.upstream.openai", "openai_upstream"),
+    ("anthropic", "aiohttp"): ("gateway.upstream.aiohttp", "AiohttpUpstream"),
+    ("openai", "aiohttp"): ("gateway.upstream.aiohttp", "AiohttpUpstream"),
 }
 
-__all__ = ["Provider", "make_provider"]
+__all__ = ["Maker", "Provider", "make_provider"]
 
 
-def make_provider(settings: ModelProvider, environ: Mapping[str, str]) -> Provider:
+def make_provider(settings: ModelProvider, environ: Mapping[str, str], maker: Maker = "sdk") -> Provider:
     """Return the provider that a configuration entry describes.
 
-    The only place that imports a provider's module, and with it an SDK (1 to 2 s): call it when a model is used.
-    Nothing is sent and no key is looked up until the provider's first call.
+    The only place that imports a provider's modules; an SDK (1 to 2 s) or aiohttp is imported with the first request.
+    Nothing is sent and no key is looked up until then.
 
     Args:
         settings: One entry of ``model_providers``.
         environ: Where ``$NAME`` keys are looked up.
+        maker: Who carries the bytes: the official SDKs on any event loop, or aiohttp on asyncio.
     """
-    module, maker = _MAKERS[settings.kind]
-    make = getattr(import_module(module), maker)
-    made = make(settings) if settings.kind == "offline" else make(settings, environ)
-    return cast("Provider", made)
+    if settings.kind == "offline":
+        return cast("Provider", _named(_OFFLINE)(settings))
+    wire = _named(_FORMATS[settings.kind])()
+
+    def connect(base_url: str) -> Any:
+        return _named(_UPSTREAMS[settings.kind, maker])(base_url)
+
+    return cast("Provider", _named(_PROVIDER)(settings, environ, wire, connect))
+
+
+def _named(place: tuple[str, str]) -> Callable[..., Any]:
+    module, name = place
+    return cast("Callable[..., Any]", getattr(import_module(module), name))

@@ -186,23 +186,6 @@ def checked_base_url(provider: str, url: str) -> str:
     return url
 
 
-def error_inside(content: bytes) -> object | None:
-    """Return the error in the body of a reply whose status says success, or None.
-
-    >>> error_inside(b'{"error": {"message": "no"}}')
-    {'error': {'message': 'no'}}
-    """
-    try:
-        body: Any = json.loads(content)
-    except ValueError:
-        return None
-    if isinstance(body, dict):
-        known = cast("dict[str, Any]", body)
-        if known.get("error") and not known.get("choices") and not known.get("content"):
-            return known
-    return None
-
-
 def broken_off(where: str, *, began: bool) -> ModelError:
     """Return the error for a stream that ended before the reply did."""
     details = {"model": where}

@@ -33,6 +33,7 @@ _SPENT = re.compile(
     r"credit balance is too low|insufficient (balance|credits|funds)",
     re.I,
 )
+_SHORTEST = 5
 _KEY = re.compile(r"\b(?:sk|gsk|xai)-[\w*.-]{4,}")
 _STATUS_BY_NAME = {
     "overloaded_error": 529,
@@ -99,7 +100,7 @@ class Failure:
 
     def error(self, cls: type[ModelError], *, hint: str = "") -> ModelError:
         """Return an error of that class which carries these facts, without the key."""
-        said = self.message.replace(self.secret, "…") if self.secret and len(self.secret) > 5 else self.message
+        said = self.message.replace(self.secret, "…") if self.secret and len(self.secret) > _SHORTEST else self.message
         said = one_line(_KEY.sub("…", said))
         what = f"answered {self.status}" if self.status >= 300 else "sent an error in its reply"
         details: dict[str, Any] = {"model": self.where, "status": self.status}
@@ -207,3 +208,24 @@ _RULES: tuple[_Rule, ...] = (
     ),
     (lambda failure: 300 <= failure.effective_status < 500, _request),
 )
+
+
+def without(error: ModelError, secret: str | None) -> ModelError:
+    """Return an error that holds no key: the same one, or one with the key taken out of all it says."""
+    if not secret or len(secret) <= _SHORTEST or secret not in f"{error.message}{error.hint}{error.details}":
+        return error
+    return type(error)(
+        error.message.replace(secret, "…"),
+        hint=error.hint.replace(secret, "…"),
+        details=_taken_out(error.details, secret),
+    )
+
+
+def _taken_out(value: Any, secret: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(secret, "…")
+    if isinstance(value, Mapping):
+        return {key: _taken_out(inner, secret) for key, inner in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_taken_out(inner, secret) for inner in cast("list[Any]", value)]
+    return value

@@ -8,7 +8,7 @@ the next model; a refused request costs one round trip and no tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.providers.failures import Failure
@@ -28,18 +28,24 @@ _REFUSAL = re.compile(
 
 
 class Quirks:
-    """What each model of one provider was seen to refuse."""
+    """What each model of one provider was seen to refuse.
 
-    def __init__(self) -> None:
+    Args:
+        known: What all of them are known to refuse.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = frozenset(known)
+        self._learnt: dict[str, set[str]] = {}
         self._refused: dict[str, set[str]] = {}
 
     def apply(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request without what this model refuses, and with other names where there are any."""
-        refused = self._refused.get(model, set())
+        refused = self._refused.get(model, self._known)
         sent = {name: value for name, value in body.items() if name not in refused}
         for name in refused & body.keys():
-            other = _OPTIONAL[name]
-            if other is not None:
+            other = _OPTIONAL.get(name)
+            if other is not None and other not in body:
                 sent[other] = body[name]
         return sent
 
@@ -50,11 +56,12 @@ class Quirks:
         """
         if failure.status not in (400, 422) or _REFUSAL.search(failure.wording) is None:
             return False
-        refused = self._refused.setdefault(model, set())
+        learnt = self._learnt.setdefault(model, set())
         name = next(_named(failure, sent), None)
-        if name is None or _OPTIONAL[name] in refused:
+        if name is None or name in learnt or _OPTIONAL[name] in learnt:
             return False
-        refused.add(name)
+        learnt.add(name)
+        self._refused[model] = learnt | {known for known in self._known if _OPTIONAL.get(known) not in learnt}
         return True
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, Self
+
+import anyio
 
 from gateway.providers.base import one_line
 from schemas.errors import ModelError, ModelOutputError, ModelTimeoutError, ModelUnavailableError
 
 MAX_BODY_BYTES = 64_000_000
+
+_LINGER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,23 @@ class Waits:
     Args:
         sent: What the answer is to.
         now: The time it was sent at, on any clock that only grows.
+
+    Attributes:
+        content: Whether content came.
     """
 
-    __slots__ = ("_began", "_deadline", "_first", "_heard", "_sent")
+    __slots__ = ("_deadline", "_first", "_heard", "_sent", "content")
 
     def __init__(self, sent: Sent, now: float) -> None:
         self._sent = sent
         self._deadline = now + sent.timeout_s
         self._first = None if sent.first_token_s is None else now + sent.first_token_s
         self._heard = now
-        self._began = False
+        self.content = False
 
     def began(self) -> None:
         """Note that content came: from now on silence counts."""
-        self._began = True
+        self.content = True
 
     def heard(self, now: float) -> None:
         """Note that bytes came."""
@@ -69,7 +77,7 @@ class Waits:
     @property
     def due(self) -> float:
         """The time from which it is too late, unless something comes before."""
-        if not self._began:
+        if not self.content:
             return self._deadline if self._first is None else min(self._deadline, self._first)
         stall_s = self._sent.stall_s
         return self._deadline if stall_s is None else min(self._deadline, self._heard + stall_s)
@@ -79,7 +87,7 @@ class Waits:
         where, sent = self._sent.where, self._sent
         if self.due >= self._deadline:
             said, field_name, limit = f"did not finish within {sent.timeout_s:g} s", "timeout_s", sent.timeout_s
-        elif self._began:
+        elif self.content:
             said, field_name, limit = f"fell silent in its reply for {sent.stall_s:g} s", "stall_s", sent.stall_s
         else:
             said, limit = f"sent no first token within {sent.first_token_s:g} s", sent.first_token_s
@@ -115,6 +123,12 @@ class Answer(ABC):
     @abstractmethod
     def began(self) -> None:
         """Note that content came: ``stall_s`` counts from now on, and ``first_token_s`` no more."""
+
+    async def finish(self) -> None:
+        """Note that nothing more is wanted: the connection can be used again if the body ends soon, else it is cut."""
+        with anyio.move_on_after(_LINGER_S, shield=True), suppress(ModelError):
+            while await self.chunk():
+                pass
 
     @abstractmethod
     async def close(self) -> None:

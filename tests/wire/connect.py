@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from gateway.providers import make_provider
+from gateway.providers import Maker, make_provider
 from gateway.providers.base import Provider
 from schemas.model import Message, ModelChunk, ModelRequest, ModelResponse, ToolDefinition
 from schemas.settings import ModelProvider
@@ -30,11 +30,11 @@ def settings(kind: Kind, url: str, **more: Any) -> ModelProvider:
 
 @asynccontextmanager
 async def wired(
-    kind: Kind, script: Sequence[Reply] | Script, **more: Any
+    kind: Kind, script: Sequence[Reply] | Script, *, maker: Maker = "sdk", **more: Any
 ) -> AsyncIterator[tuple[Provider, WireServer]]:
     """Run a wire server and a provider that reaches it; both are closed at the end."""
     with WireServer(script) as server:
-        provider = make_provider(settings(kind, server.url, **more), {})
+        provider = make_provider(settings(kind, server.url, **more), {}, maker)
         try:
             yield provider, server
         finally:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from gateway.providers.base import broken_off, tool_call
+from gateway.wire.base import SseEvent
 from gateway.wire.chat.shapes import Call, Completion, Function, WireMessage, WireUsage
+from gateway.wire.reading import parsed, told
 from schemas.model import (
     ModelChunk,
     ModelResponse,
@@ -38,14 +40,17 @@ def read_completion(content: bytes, *, provider: str, model: str) -> ModelRespon
     """Return the reply in a body.
 
     Raises:
-        ValidationError: The body is no completion.
-        ModelOutputError: It holds no answer.
+        ModelError: An error inside it.
+        ModelOutputError: The body is no completion, or holds no answer.
     """
-    completion = Completion.model_validate_json(content)
+    where = f"{provider}/{model}"
+    completion = parsed(Completion, content, where)
+    if completion.error and not completion.choices:
+        raise told(where, {"error": completion.error})
     if not completion.choices:
-        raise broken_off(f"{provider}/{model}", began=False)
+        raise broken_off(where, began=False)
     builder = CompletionBuilder(provider, model)
-    for _ in builder.feed(completion):
+    for _ in builder.take(completion):
         pass
     return builder.so_far()
 
@@ -80,20 +85,36 @@ class CompletionBuilder:
         self._finish: str | None = None
         self._refused = False
         self._began = False
+        self._done = False
 
-    def feed(self, event: object) -> Iterator[ModelChunk]:
-        """Take one chunk in and yield what it adds.
+    def feed(self, event: SseEvent) -> Iterator[ModelChunk]:
+        """Take one event in and yield what it adds; nothing after ``[DONE]`` counts.
 
         Raises:
-            ValidationError: The chunk has not the shape of the format.
+            ModelError: An error inside the stream.
+            ModelOutputError: The event has not the shape of the format.
         """
-        chunk = Completion.model_validate(event)
+        data = event.data.strip()
+        if not data or self._done:
+            return
+        if data == b"[DONE]":
+            self._done = True
+            return
+        chunk = parsed(Completion, data, f"{self._provider}/{self._model}")
+        if chunk.error:
+            raise told(f"{self._provider}/{self._model}", {"error": chunk.error})
+        yield from self.take(chunk)
+
+    def take(self, chunk: Completion) -> Iterator[ModelChunk]:
+        """Take one chunk, or a whole reply, in and yield what it adds. Raises ModelError: as ``feed``."""
         self._named = self._named or chunk.model
         self._id = self._id or chunk.id
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices:
             if choice.index != 0:
                 continue
+            if choice.error:
+                raise told(f"{self._provider}/{self._model}", {"error": choice.error})
             self._began = True
             if choice.finish_reason is not None:
                 self._finish = choice.finish_reason or self._finish or ""

@@ -32,14 +32,13 @@ _NAME = re.compile(r"[^A-Za-z0-9_-]")
 Wire = dict[str, Any]
 
 
-def chat_body(model: str, request: ModelRequest, *, stream: bool, official: bool) -> Wire:
-    """Return the keyword arguments of ``chat.completions.create`` for a request.
+def chat_body(model: str, request: ModelRequest, *, stream: bool) -> Wire:
+    """Return the body for a request, as OpenAI itself takes it.
 
     Args:
         model: As the provider names it.
         request: The neutral request.
         stream: Whether to stream; the usage is then asked for.
-        official: Whether OpenAI itself is asked; other servers know the token limit by its older name.
     """
     body: Wire = {
         "model": model,
@@ -56,7 +55,7 @@ def chat_body(model: str, request: ModelRequest, *, stream: bool, official: bool
     if request.output is not None:
         body["response_format"] = response_format(request.output)
     if request.max_output_tokens is not None:
-        body["max_completion_tokens" if official else "max_tokens"] = request.max_output_tokens
+        body["max_completion_tokens"] = request.max_output_tokens
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.stop:

@@ -39,9 +39,9 @@ _Text = Annotated[str, BeforeValidator(_as_text)]
 
 
 class _Wire(BaseModel):
-    """A piece of a reply: only what is read here, from JSON or from the SDK's objects."""
+    """A piece of a reply: only what is read here."""
 
-    model_config = ConfigDict(extra="ignore", from_attributes=True)
+    model_config = ConfigDict(extra="ignore")
 
 
 class PromptDetails(_Wire):
@@ -142,6 +142,7 @@ class Choice(_Wire):
     index: int = 0
     delta: Annotated[WireMessage | None, Field(validation_alias=AliasChoices("delta", "message"))] = None
     finish_reason: str | None = None
+    error: Any = None
 
 
 class Completion(_Wire):
@@ -151,3 +152,4 @@ class Completion(_Wire):
     model: _Text = ""
     choices: Annotated[list[Choice], BeforeValidator(_listed)]
     usage: WireUsage | None = None
+    error: Any = None

@@ -15,6 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from gateway.providers.base import broken_off, tool_call
+from gateway.wire.base import SseEvent
+from gateway.wire.reading import parsed, told
 from schemas.model import (
     ModelChunk,
     ModelResponse,
@@ -39,9 +41,9 @@ _STOP_REASONS: Mapping[str, StopReason] = {
 
 
 class _Wire(BaseModel):
-    """A piece of a reply: only what is read here, from JSON or from the SDK's objects."""
+    """A piece of a reply: only what is read here."""
 
-    model_config = ConfigDict(extra="ignore", from_attributes=True)
+    model_config = ConfigDict(extra="ignore")
 
 
 class OutputDetails(_Wire):
@@ -117,15 +119,17 @@ class Event(_Wire):
     content_block: Block | None = None
     delta: Delta | None = None
     usage: WireUsage | None = None
+    error: Any = None
 
 
-def read_message(content: bytes, *, provider: str) -> ModelResponse:
+def read_message(content: bytes, *, provider: str, model: str) -> ModelResponse:
     """Return the reply in a body.
 
     Raises:
-        ValidationError: The body is not a message.
+        ModelError: An error inside it.
+        ModelOutputError: The body is not a message.
     """
-    message = WireMessage.model_validate_json(content)
+    message = parsed(WireMessage, content, f"{provider}/{model}")
     return _response(message, [_part(block) for block in message.content], message.usage, message.stop_reason, provider)
 
 
@@ -209,13 +213,19 @@ class MessageBuilder:
         self._stop_reason: str | None = None
         self._ended = False
 
-    def feed(self, event: object) -> Iterator[ModelChunk]:
-        """Take one event in and yield what it adds; events of an unknown type add nothing.
+    def feed(self, event: SseEvent) -> Iterator[ModelChunk]:
+        """Take one event in and yield what it adds; events of an unknown type, and any after the last, add nothing.
 
         Raises:
-            ValidationError: The event has not the shape of the format.
+            ModelError: An error inside the stream.
+            ModelOutputError: The event has not the shape of the format.
         """
-        chunk = self._take(Event.model_validate(event))
+        if not event.data.strip() or self._ended:
+            return
+        read = parsed(Event, event.data, f"{self._provider}/{self._model}")
+        if read.type == "error" or read.error:
+            raise told(f"{self._provider}/{self._model}", {"error": read.error or "no reason given"})
+        chunk = self._take(read)
         if chunk is not None:
             yield chunk
 

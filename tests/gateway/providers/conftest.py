@@ -1,4 +1,4 @@
-"""The SDKs' clients live on asyncio; what is pure is tested without a loop."""
+"""Providers over HTTP are tested on asyncio, where both makers live; the SDKs' on trio too, in ``upstream``."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Only asyncio: one SDK leaves an async generator of its own unfinished, which trio warns of."""
+    """One of the makers knows asyncio only."""
     return "asyncio"

@@ -6,12 +6,17 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from gateway.wire.base import SseEvent
 from gateway.wire.chat.replies import CompletionBuilder, read_completion
 from gateway.wire.chat.requests import message_turns
 from schemas.errors import ModelOutputError, ModelUnavailableError
 from schemas.model import Message, ModelResponse
+
+
+def event(body: dict[str, Any]) -> SseEvent:
+    """An event of a stream."""
+    return SseEvent(json.dumps(body).encode())
 
 
 def read(message: dict[str, Any] | None, finish: str | None = "stop", **more: Any) -> ModelResponse:
@@ -25,9 +30,8 @@ def built(*deltas: dict[str, Any], finish: str | None = "stop") -> ModelResponse
     """The reply of a stream of those deltas."""
     builder = CompletionBuilder("p", "m")
     for delta in (*deltas, {}):
-        list(
-            builder.feed({"model": "gpt-x", "choices": [{"delta": delta, "finish_reason": None if delta else finish}]})
-        )
+        choice = {"delta": delta, "finish_reason": None if delta else finish}
+        list(builder.feed(event({"model": "gpt-x", "choices": [choice]})))
     return builder.response()
 
 
@@ -169,10 +173,10 @@ def test_only_the_first_of_several_answers_counts() -> None:
 def test_usage_or_a_stop_reason_ends_a_stream() -> None:
     """One recorded stream gives usage but no reason; with neither it was broken off."""
     builder = CompletionBuilder("p", "m")
-    list(builder.feed({"choices": [{"delta": {"content": "x"}}]}))
+    list(builder.feed(event({"choices": [{"delta": {"content": "x"}}]})))
     with pytest.raises(ModelUnavailableError, match="p/m broke off"):
         builder.response()
-    list(builder.feed({"choices": [], "usage": {"prompt_tokens": 1}}))
+    list(builder.feed(event({"choices": [], "usage": {"prompt_tokens": 1}})))
     assert builder.response().stop_reason == "other"
 
 
@@ -184,6 +188,6 @@ def test_a_reply_without_an_answer_is_unreadable(body: Any) -> None:
 
 
 def test_a_body_of_another_shape_is_refused() -> None:
-    """What is no completion is a validation error."""
-    with pytest.raises(ValidationError):
+    """What is no completion is an output error that names the place."""
+    with pytest.raises(ModelOutputError, match=r"at choices\.0"):
         read_completion(b'{"choices": [{"message": 3}]}', provider="p", model="m")

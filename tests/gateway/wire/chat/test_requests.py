@@ -22,10 +22,10 @@ from schemas.model import (
 TOOL = ToolDefinition(name="a", description="A", input_schema={"properties": {}})
 
 
-def body(*, stream: bool = False, official: bool = False, **more: Any) -> dict[str, Any]:
+def body(*, stream: bool = False, **more: Any) -> dict[str, Any]:
     """The body of a request."""
     request = ModelRequest(messages=(Message.user("hi"),), model="m", **more)
-    return chat_body("gpt-x", request, stream=stream, official=official)
+    return chat_body("gpt-x", request, stream=stream)
 
 
 def assistant(*parts: Any) -> dict[str, Any]:
@@ -41,12 +41,6 @@ def test_a_plain_request_carries_nothing_optional() -> None:
 def test_a_stream_asks_for_its_usage() -> None:
     """Without include_usage a stream tells no token counts."""
     assert body(stream=True)["stream_options"] == {"include_usage": True}
-
-
-@pytest.mark.parametrize(("official", "name"), [(True, "max_completion_tokens"), (False, "max_tokens")])
-def test_the_token_limit_has_the_name_the_server_knows(official: bool, name: str) -> None:
-    """OpenAI wants the new name, most others the old one."""
-    assert body(official=official, max_output_tokens=5)[name] == 5
 
 
 @pytest.mark.parametrize(

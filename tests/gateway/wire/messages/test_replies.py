@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from gateway.wire.base import SseEvent
 from gateway.wire.messages.replies import MessageBuilder, read_message
 from schemas.errors import ModelOutputError, ModelUnavailableError
 from schemas.model import ModelResponse, ReasoningPart, TextPart
@@ -15,18 +15,23 @@ from schemas.model import ModelResponse, ReasoningPart, TextPart
 USAGE = {"input_tokens": 3, "output_tokens": 9, "cache_creation_input_tokens": 20, "cache_read_input_tokens": 100}
 
 
+def event(body: dict[str, Any]) -> SseEvent:
+    """An event of a stream."""
+    return SseEvent(json.dumps(body).encode())
+
+
 def read(*content: Any, stop_reason: str = "end_turn", **usage: Any) -> ModelResponse:
     """A whole reply of those blocks."""
     body = {"id": "msg", "model": "claude-x", "content": content, "stop_reason": stop_reason, "usage": USAGE | usage}
-    return read_message(json.dumps(body).encode(), provider="p")
+    return read_message(json.dumps(body).encode(), provider="p", model="m")
 
 
 def built(*events: dict[str, Any]) -> ModelResponse:
     """The reply of a stream with those events between its start and its end."""
     builder = MessageBuilder("p", "m")
     head = {"id": "msg", "model": "claude-x", "content": [], "usage": USAGE | {"output_tokens": 1}}
-    for event in ({"type": "message_start", "message": head}, *events, {"type": "message_stop"}):
-        list(builder.feed(event))
+    for body in ({"type": "message_start", "message": head}, *events, {"type": "message_stop"}):
+        list(builder.feed(event(body)))
     return builder.response()
 
 
@@ -110,12 +115,12 @@ def test_a_stream_without_its_end_is_not_whole() -> None:
     builder = MessageBuilder("p", "m")
     with pytest.raises(ModelOutputError, match="sent no reply"):
         builder.response()
-    list(builder.feed({"type": "message_start", "message": {"content": []}}))
+    list(builder.feed(event({"type": "message_start", "message": {"content": []}})))
     with pytest.raises(ModelUnavailableError, match="p/m broke off"):
         builder.response()
 
 
 def test_a_body_of_another_shape_is_refused() -> None:
-    """What is no message is a validation error."""
-    with pytest.raises(ValidationError):
-        read_message(b'{"content": "text"}', provider="p")
+    """What is no message is an output error that names the place."""
+    with pytest.raises(ModelOutputError, match="at content"):
+        read_message(b'{"content": "text"}', provider="p", model="m")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from gateway.providers import make_provider
-from gateway.providers.openai import OpenAIProvider
+from gateway.providers.http import HttpProvider
+from gateway.upstream.base import Sent
 from schemas.errors import ConfigError, ModelOutputError
 from schemas.model import Message, ModelRequest
 from schemas.settings import ModelProvider
@@ -28,9 +32,21 @@ LIMITED = ModelRequest(messages=(Message.user("hi"),), model="m", max_output_tok
 )
 async def test_the_official_service_is_told_by_its_host(url: str | None, name: str) -> None:
     """Only OpenAI's own hosts get the newer name of the token limit."""
-    provider = OpenAIProvider(ModelProvider(name="p", kind="openai", base_url=url), {"OPENAI_API_KEY": "x" * 8})
-    assert provider.body("m", LIMITED, stream=False)[name] == 5
-    await provider.aclose()
+    provider = make_provider(ModelProvider(name="p", kind="openai", base_url=url), {"OPENAI_API_KEY": "x" * 8})
+    seen: list[Sent] = []
+
+    class Nowhere:
+        async def send(self, sent: Sent) -> Any:
+            seen.append(sent)
+            raise ModelOutputError("sent")
+
+        async def aclose(self) -> None: ...
+
+    assert isinstance(provider, HttpProvider)
+    provider.upstream = Nowhere()
+    with pytest.raises(ModelOutputError):
+        await called(provider, LIMITED, stream=False)
+    assert json.loads(seen[0].body)[name] == 5
 
 
 async def test_another_server_is_not_told_the_organization(monkeypatch: pytest.MonkeyPatch) -> None:

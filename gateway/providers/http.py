@@ -1,0 +1,280 @@
+"""A provider over HTTP: a wire format, an address, what its server refuses, and an upstream that carries the bytes.
+
+One attempt, streamed or not, with one deadline and typed errors; the official SDKs and aiohttp are upstreams alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from gateway.providers.address import Address
+from gateway.providers.base import Dialect, PlanTier, configured_tier
+from gateway.providers.failures import Failure, classify, describe, without
+from gateway.providers.names import ToolNames
+from gateway.providers.quirks import Quirks
+from gateway.upstream.base import Answer, Sent, Upstream
+from gateway.upstream.events import Events
+from gateway.wire.base import ProviderFormat
+from schemas.errors import ModelError, ModelOutputError
+from schemas.gateway import WireFormat
+from schemas.model import (
+    Done,
+    ModelChunk,
+    ModelRequest,
+    ModelResponse,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from schemas.settings import ModelProvider, ProviderKind
+
+_ERROR_BYTES = 1_000_000
+
+
+class HttpProvider:
+    """One configured provider.
+
+    Args:
+        settings: The configuration entry.
+        environ: Where ``$NAME`` keys are looked up, on the first request.
+        wire: The format that requests of our own are written in.
+        connect: Makes the upstream for a base URL, on the first request.
+
+    Attributes:
+        upstream: What carries the bytes, once it was needed.
+    """
+
+    def __init__(
+        self,
+        settings: ModelProvider,
+        environ: Mapping[str, str],
+        wire: ProviderFormat,
+        connect: Callable[[str], Upstream],
+    ) -> None:
+        self.settings = settings
+        self.address = Address(settings, environ)
+        self._wire = wire
+        self._connect = connect
+        self.upstream: Upstream | None = None
+        self._quirks = Quirks(self._refused())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self.settings.name
+
+    @property
+    def kind(self) -> ProviderKind:
+        """Which family of servers it is of."""
+        return self.settings.kind
+
+    @property
+    def dialect(self) -> Dialect:
+        """How plans are written."""
+        if self.kind == "anthropic":
+            return "anthropic"
+        return "openai" if self.address.official else "unions"
+
+    @property
+    def formats(self) -> tuple[WireFormat, ...]:
+        """The formats of requests that its server takes as they are."""
+        return self.address.formats
+
+    def plan_tier(self, model: str) -> PlanTier:
+        """Return the configured tier, else constrained output: both official services and the usual servers have it."""
+        return configured_tier(self.settings, model) or "schema"
+
+    async def stream(self, model: str, request: ModelRequest, *, timeout_s: float) -> AsyncIterator[ModelChunk]:
+        """Make one attempt and stream it; the last chunk is ``Done``, its usage without a price.
+
+        A server that answers a streamed request with a whole reply is understood as well.
+
+        Cancellation: closes the upstream connection at once.
+
+        Raises:
+            ModelError: The attempt failed; ``ModelTimeoutError`` when it took too long.
+            ConfigError: The API key is missing.
+        """
+        names, where = ToolNames(request), self._where(model)
+        try:
+            answer = await self._asked(model, names.sent(request), stream=True, timeout_s=timeout_s)
+            try:
+                if not is_stream(answer, asked=True):
+                    content = await answer.read(where=where)
+                    for chunk in as_chunks(self._wire.read(content, provider=self.name, model=model)):
+                        yield names.chunk(chunk)
+                    return
+                reader = self._wire.reader(provider=self.name, model=model)
+                events = Events(answer, where)
+                while (event := await events.next()) is not None:
+                    for chunk in reader.feed(event):
+                        answer.began()
+                        yield names.chunk(chunk)
+                yield Done(response=names.received(reader.response()))
+            finally:
+                await answer.close()
+        except ModelError as exc:
+            raise without(exc, self.address.secret) from exc.__cause__
+
+    async def complete(self, model: str, request: ModelRequest, *, timeout_s: float) -> ModelResponse:
+        """Make one attempt without streaming. Cancels and raises as ``stream``."""
+        names, where = ToolNames(request), self._where(model)
+        try:
+            answer = await self._asked(model, names.sent(request), stream=False, timeout_s=timeout_s)
+            try:
+                if is_stream(answer, asked=False):
+                    reader = self._wire.reader(provider=self.name, model=model)
+                    events = Events(answer, where)
+                    while (event := await events.next()) is not None:
+                        for _ in reader.feed(event):
+                            pass
+                    return names.received(reader.response())
+                content = await answer.read(where=where)
+                return names.received(self._wire.read(content, provider=self.name, model=model))
+            finally:
+                await answer.close()
+        except ModelError as exc:
+            raise without(exc, self.address.secret) from exc.__cause__
+
+    async def relay(
+        self,
+        format: WireFormat,  # noqa: A002
+        model: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+        streamed: bool,
+    ) -> Answer:
+        """Send a client's request as it is; contract, and what it raises: ``gateway.providers.relayer.Relayer``.
+
+        ``is_stream`` says what the answer is: a server may answer in the other form than it was asked for. Tell the
+        answer when content ``began``, and ``finish`` it after its last event.
+        """
+        try:
+            sent = self._sent(format, model, body, self.address.headers(format, headers), streamed, timeout_s)
+            answer = await self._send(sent)
+            if answer.status >= 300:
+                raise classify(await self._failure(sent.where, answer))
+            return await self._checked(sent.where, answer, streamed)
+        except ModelError as exc:
+            raise without(exc, self.address.secret) from exc.__cause__
+
+    def told(self, model: str, error: object) -> ModelError:
+        """Return our error for one told inside an answer whose status says success."""
+        return classify(describe(self._where(model), 200, error, {}, self.address.secret))
+
+    async def aclose(self) -> None:
+        """Close the connections. The provider can't be used afterwards."""
+        if self.upstream is not None:
+            await self.upstream.aclose()
+
+    async def _asked(self, model: str, request: ModelRequest, *, stream: bool, timeout_s: float) -> Answer:
+        """Send a request of ours, again without any optional parameter that the server turns out to refuse."""
+        wire = self._wire.name
+        headers = self.address.headers(wire)
+        body = self._wire.body(model, request, stream=stream)
+        while True:
+            fit = self._quirks.apply(model, body)
+            answer = await self._send(self._sent(wire, model, _written(fit), headers, stream, timeout_s))
+            if answer.status < 300:
+                return await self._checked(self._where(model), answer, stream)
+            failure = await self._failure(self._where(model), answer)
+            if not self._quirks.learn(model, fit, failure):
+                raise classify(failure)
+
+    def _sent(
+        self, wire: WireFormat, model: str, body: bytes, headers: Mapping[str, str], streamed: bool, timeout_s: float
+    ) -> Sent:
+        return Sent(
+            where=self._where(model),
+            url=self.address.url(wire, model),
+            body=body,
+            headers=headers,
+            timeout_s=timeout_s,
+            first_token_s=self.settings.first_token_s if streamed else None,
+            stall_s=self.settings.stall_s if streamed else None,
+        )
+
+    async def _send(self, sent: Sent) -> Answer:
+        if self.upstream is None:
+            self.upstream = self._connect(self.address.base_url())
+        return await self.upstream.send(sent)
+
+    async def _failure(self, where: str, answer: Answer) -> Failure:
+        try:
+            content = await answer.read(_ERROR_BYTES, where=where)
+        except ModelError:
+            content = b""  # its status says enough
+        finally:
+            await answer.close()
+        return describe(where, answer.status, _body(content), dict(answer.headers), self.address.secret)
+
+    async def _checked(self, where: str, answer: Answer, streamed: bool) -> Answer:
+        """Return an answer that may be one; a page of a proxy, or of a portal, is none."""
+        if content_type(answer) != "text/html":
+            return answer
+        await answer.close()
+        asked = "a stream" if streamed else "a reply"
+        raise ModelOutputError(
+            f"{where} answered {answer.status} with a page of HTML instead of {asked}",
+            hint="check the provider's base_url, and what stands between here and there",
+            details={"model": where, "status": answer.status},
+        )
+
+    def _refused(self) -> set[str]:
+        """Return what all models of the server are known to refuse; another than OpenAI's has an older token limit."""
+        preset = self.address.preset
+        newer = self.address.official or preset.token_limit == "max_completion_tokens"
+        return {*preset.refuses, *(() if newer or self.kind != "openai" else ("max_completion_tokens",))}
+
+    def _where(self, model: str) -> str:
+        return f"{self.settings.name}/{model}"
+
+
+def content_type(answer: Answer) -> str:
+    """Return the media type of an answer, in lower case; empty when it does not say."""
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_stream(answer: Answer, *, asked: bool) -> bool:
+    """Return whether an answer is a stream of events; one that does not say clearly is what was asked for."""
+    written = content_type(answer)
+    if written == "text/event-stream":
+        return True
+    return asked and not written.endswith("json")
+
+
+def as_chunks(response: ModelResponse) -> list[ModelChunk]:
+    """Return a whole reply as the chunks it might have come in."""
+    chunks: list[ModelChunk] = []
+    calls = 0
+    for part in response.parts:
+        if part.kind == "text":
+            chunks.append(TextDelta(text=part.text, refusal=part.refusal, annotations=part.annotations))
+        elif part.kind == "reasoning" and (part.text or part.data):
+            chunks.append(ReasoningDelta(text=part.text, signature=part.signature, data=part.data))
+        elif part.kind == "tool_call":
+            chunks.append(ToolCallDelta(index=calls, call_id=part.call_id, name=part.name, arguments=part.raw))
+            calls += 1
+    return [*chunks, Done(response=response)]
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """Return a body as JSON; half a character, as a model may have written it, goes on escaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body).encode()
+
+
+def _body(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content.decode("utf-8", "replace")
