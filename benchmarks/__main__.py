@@ -1,4 +1,4 @@
-"""``python -m benchmarks scheduler``, ``durability``, ``offline``: numbers, beside what they are compared with."""
+"""``python -m benchmarks scheduler|durability|gateway|offline``: numbers, beside what they are compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import anyio
 
 from benchmarks import data
 from benchmarks.baselines.environment import python_with
-from benchmarks.cases import bounds, durability, offline, overhead, parallelqa, planning, startup
+from benchmarks.cases import bounds, durability, gateway, offline, overhead, parallelqa, planning, startup
 from benchmarks.graphs import Graph
 from benchmarks.plansets import own_sets, public_sets
 from benchmarks.report import Row, save, table
@@ -101,15 +101,15 @@ def _plans(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace) -> int:
     """Measure the scheduler, or the stores; with ``--check`` return 1 unless every target was checked and met."""
-    of_stores = options.command == "durability"
-    groups = options.only or (durability.GROUPS if of_stores else GROUPS)
+    reports = {"scheduler": (scheduler, GROUPS), "durability": (durability.measured, durability.GROUPS)}
+    measured_by, every = {**reports, "gateway": (gateway.measured, gateway.GROUPS)}[options.command]
+    groups = options.only or every
     rows: list[Row] = []
     failed: EngineError | None = None
     left_out: list[str] = []
     try:
         left_out = sorted(NEEDS_DATA & set(groups)) if data.folder() is None else []
-        measured = durability.measured(options.runs, groups) if of_stores else scheduler(options.runs, groups)
-        for row in measured:
+        for row in measured_by(options.runs, groups):
             print(f"… {row.measure}: {row.cells()[1]}", file=sys.stderr, flush=True)  # a whole report takes minutes
             rows.append(row)
     except EngineError as error:
@@ -129,18 +129,15 @@ def _measured(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    told = "what the engine costs and how near its schedules are to the bounds"
-    command = commands.add_parser("scheduler", help=told, description=told)
-    command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
-    command.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=", ".join(GROUPS))
-    command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
-    told = "what it costs that nothing is lost, and how soon a run goes on elsewhere"
-    command = commands.add_parser("durability", help=told, description=told)
-    command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
-    command.add_argument(
-        "--only", nargs="+", choices=durability.GROUPS, metavar="GROUP", help=", ".join(durability.GROUPS)
-    )
-    command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
+    for name, groups, told in (
+        ("scheduler", GROUPS, "what the engine costs and how near its schedules are to the bounds"),
+        ("durability", durability.GROUPS, "what it costs that nothing is lost, and how soon a run goes on elsewhere"),
+        ("gateway", gateway.GROUPS, "what the gateway costs, beside other gateways"),
+    ):
+        command = commands.add_parser(name, help=told, description=told)
+        command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
+        command.add_argument("--only", nargs="+", choices=groups, metavar="GROUP", help=", ".join(groups))
+        command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
     told = "how near the offline model's plans are to the right ones"
     command = commands.add_parser("offline", help=told, description=told)
     command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")

@@ -21,22 +21,42 @@ def python_with(name: str) -> str | None:
     """
     pins = PINS / f"{name}.txt"
     digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = _cache() / f"{name}-{digest}"
+    folder = cache_folder() / f"{name}-{digest}"
     python = folder / "bin" / "python"
+    return str(python) if _installed(name, folder, _commands(folder, python, pins)) else None
+
+
+def node_with(name: str) -> Path | None:
+    """Return the folder of a package for Node, ``name@version`` as in ``<name>.npm``; None when it cannot be had."""
+    package = (PINS / f"{name}.npm").read_text(encoding="utf-8").strip()
+    folder = cache_folder() / f"{name}-{hashlib.sha256(package.encode()).hexdigest()[:12]}"
+    npm = shutil.which("npm")
+    if npm is None:
+        print(f"LEFT OUT: {name} needs Node (npm)", file=sys.stderr)
+        return None
+    command = [npm, "install", "--prefix", str(folder), "--silent", "--no-audit", "--no-fund", package]
+    if not _installed(name, folder, [["mkdir", "-p", str(folder)], command]):
+        return None
+    return folder / "node_modules" / package.rpartition("@")[0]
+
+
+def _installed(name: str, folder: Path, commands: list[list[str]]) -> bool:
+    """Run the commands that fill a folder, unless it is complete; whether it is now."""
     if (folder / "complete").exists():
-        return str(python)
+        return True
     shutil.rmtree(folder, ignore_errors=True)
-    for command in _commands(folder, python, pins):
+    for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no reason given"]
             print(f"LEFT OUT: {name} cannot be installed: {said[0]}", file=sys.stderr)
-            return None
+            return False
     (folder / "complete").touch()
-    return str(python)
+    return True
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return the folder for what is installed once: the user's cache, else the temporary folder."""
     wanted = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plan-execute-engine"
     try:
         wanted.mkdir(parents=True, exist_ok=True)
