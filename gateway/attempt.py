@@ -13,12 +13,15 @@ import anyio
 from opentelemetry.trace import Tracer
 
 from gateway.breaker import Breaker
+from gateway.budgets import Budgets
 from gateway.estimate import request_usage, text_tokens
-from gateway.limits import Lease, ModelLimiter
+from gateway.gates import Gates
+from gateway.limits import Place
 from gateway.prices import Prices
 from gateway.providers.base import Provider
 from gateway.record import Observer
 from gateway.routing import Model
+from schemas.bookkeeping import ApiKey
 from schemas.errors import (
     BudgetError,
     ConflictError,
@@ -52,9 +55,11 @@ class CallContext:
         warn: Called for each budget that the call brought to 90 %.
         key, agent, listener, request_id: For the record, budgets and limits: the API key's id, the agent that calls,
             where the call came in, and its id.
+        api_key: The key itself, for its budget and its limits.
         session: What calls of one conversation share, so that they stay with one model; empty: it is worked out.
         patience_s: A model that asks for a longer wait is left for the next one; when none is left the call fails with
             ``retry_after_s``, and its caller comes back. None: it is waited for.
+        wait_s: Longest wait in line; then the call fails with ``retry_after_s``. None: to its deadline.
     """
 
     run_id: str | None = None
@@ -72,6 +77,8 @@ class CallContext:
     listener: str = ""
     request_id: str = ""
     session: str = ""
+    api_key: ApiKey | None = None
+    wait_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -111,7 +118,6 @@ class Lane:
     """What is held for one model between calls."""
 
     provider: Provider
-    limiter: ModelLimiter
     breaker: Breaker
     pace: Pace = field(default_factory=Pace)
 
@@ -121,6 +127,8 @@ class Services:
     """What all calls of a gateway share; ``content`` says whether spans carry prompts and answers."""
 
     ledger: Ledger
+    budgets: Budgets
+    gates: Gates
     prices: Prices
     lane: Callable[[Model], Lane]
     retry: RetryPolicy
@@ -144,7 +152,7 @@ class Attempt:
         self._context = context
         self._estimate = request_usage(request)
         self._reservation: str | None = None
-        self._lease: Lease | None = None
+        self._place: Place | None = None
         self._written = 0
         self.usage: Usage | None = None
         self.began = 0.0
@@ -153,7 +161,7 @@ class Attempt:
     @property
     def sent(self) -> bool:
         """Whether the model was asked, or would have been: budget and line let it through."""
-        return self._lease is not None
+        return self._place is not None
 
     async def enter(self, deadline: float | None) -> None:
         """Reserve the budget, then wait in line.
@@ -162,9 +170,14 @@ class Attempt:
             BudgetError: A budget doesn't cover the estimate.
             RateLimitError, ModelTimeoutError: The line is too long for the deadline.
         """
-        if self._context.scopes:
-            await self._reserve()
-        self._lease = await self._lane.limiter.acquire(self._estimate.total_tokens, deadline)
+        context, services, tokens = self._context, self._services, self._estimate.total_tokens
+        scopes = await services.budgets.scopes(context.api_key, context.agent, context.run_id, context.scopes)
+        if scopes:
+            await self._reserve(scopes)
+        gates = services.gates.of(self._model, context.api_key, context.listener)
+        self._place = services.gates.enter(gates, tokens) or await services.gates.wait(
+            gates, tokens, deadline, turn=context.key or context.run_id or "", wait_s=context.wait_s
+        )
         self.began = anyio.current_time()
 
     async def chunks(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
@@ -229,17 +242,22 @@ class Attempt:
         elif self._reservation is not None:
             with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
                 await self._services.ledger.release(self._reservation)
-        if self._lease is not None:
-            self._lane.limiter.release(self._lease, self.usage.total_tokens if self.usage else None)
+        if self._place is not None:
+            self._services.gates.leave(self._place, self.usage.total_tokens if self.usage else None)
 
-    async def _reserve(self) -> None:
+    def pause(self, seconds: float) -> None:
+        """Start nothing more on the model for so long: its provider asked for it."""
+        if self._place is not None:
+            self._services.gates.pause(self._place, seconds)
+
+    async def _reserve(self, scopes: tuple[str, ...]) -> None:
         """Reserve under an id of our own: what a cancelled reservation may have left is given back under it."""
         usd = self._services.prices.cost_usd(self._model, self._estimate)
         amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
         self._reservation = uuid.uuid4().hex
         try:
             reserved = await self._services.ledger.reserve(
-                self._context.scopes, amounts, use_kept=self._context.use_kept, reservation=self._reservation
+                scopes, amounts, use_kept=self._context.use_kept, reservation=self._reservation
             )
             self._reservation = reserved or None
         except BudgetError as exc:

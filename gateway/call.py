@@ -154,7 +154,7 @@ class Call:
         self._trace.failed(error)
         self._failed.append((self._route, error))
         if isinstance(error, RateLimitError) and attempt.sent:
-            self._lane.limiter.pause(asked_wait_s(error) or 0.0)
+            attempt.pause(asked_wait_s(error) or 0.0)
         if shown and not self._context.may_restart:
             self._lane.breaker.give_up()
             raise self._last(error)

@@ -17,9 +17,10 @@ from gateway.affinity import session_of_request
 from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
+from gateway.budgets import Budgets
 from gateway.call import Call
 from gateway.exchange import ClientCall, WireReply
-from gateway.limits import ModelLimiter
+from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs, needs_of
 from gateway.prices import Prices
 from gateway.providers import make_provider
@@ -101,6 +102,8 @@ class Gateway:
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
         self._services = Services(
             self.ledger,
+            Budgets(settings.gateway.budgets, self.ledger),
+            Gates(settings),
             self._prices,
             self._lane,
             RetryPolicy() if retry is None else retry,
@@ -242,7 +245,7 @@ class Gateway:
     def _lane(self, model: Model) -> Lane:
         lane = self._lanes.get(model.ref)
         if lane is None:
-            lane = Lane(self._provider(model.provider), ModelLimiter(model.ref, model.settings), Breaker())
+            lane = Lane(self._provider(model.provider), Breaker())
             self._lanes[model.ref] = lane
         return lane
 

@@ -6,9 +6,11 @@ import anyio
 import pytest
 import trio.testing
 
-from gateway.limits import ModelLimiter
+from gateway.gates import Gates
+from gateway.limits import Place
+from gateway.routing import Model
 from schemas.errors import ModelTimeoutError, RateLimitError
-from schemas.settings import ModelSettings
+from schemas.settings import ModelProvider, ModelSettings, Settings
 
 pytestmark = pytest.mark.anyio
 VIRTUAL = pytest.mark.parametrize("anyio_backend", ["virtual"], indirect=True)
@@ -22,9 +24,24 @@ def anyio_backend(request: pytest.FixtureRequest) -> object:
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
 
 
-def limiter(**limits: int) -> ModelLimiter:
-    """Return the limiter of a model with these limits."""
-    return ModelLimiter("p/m", ModelSettings.model_validate({"name": "m", **limits}))
+class Line:
+    """The line of one model."""
+
+    def __init__(self, **limits: int) -> None:
+        self.gates = Gates(Settings())
+        settings = ModelSettings.model_validate({"name": "m", **limits})
+        self.way = self.gates.of(Model(ModelProvider(name="p", kind="openai"), settings))
+
+    async def acquire(self, tokens: int, deadline: float | None) -> Place:
+        return await self.gates.wait(self.way, tokens, deadline)
+
+    def release(self, place: Place, tokens: int | None = None) -> None:
+        self.gates.leave(place, tokens)
+
+
+def limiter(**limits: int) -> Line:
+    """Return the line of a model with these limits."""
+    return Line(**limits)
 
 
 async def test_the_line_is_first_come_first_served() -> None:
@@ -121,10 +138,12 @@ async def test_a_full_minute_beyond_the_deadline_fails_at_once() -> None:
 async def test_a_pause_holds_everybody() -> None:
     """B69: when the provider asked to wait, nobody starts before; hours are not waited for without a deadline."""
     line, begin = limiter(), anyio.current_time()
-    line.pause(20)
+    place = await line.acquire(1, None)
+    line.gates.pause(place, 20)
+    line.release(place)
     line.release(await line.acquire(1, None))
     assert anyio.current_time() - begin == 20
-    line.pause(3600)
+    line.gates.pause(place, 3600)
     with pytest.raises(RateLimitError):
         await line.acquire(1, None)
 
