@@ -6,10 +6,17 @@ from collections.abc import Mapping
 
 from gateway.wire.base import ClientFormat
 from gateway.wire.chat.format import ChatClients
+from gateway.wire.embeddings.format import EmbeddingsClients
 from gateway.wire.messages.format import MessagesClients
+from gateway.wire.responses.format import ResponsesClients
 from schemas.gateway import WireFormat
 
-CLIENT_FORMATS: Mapping[WireFormat, ClientFormat] = {"chat": ChatClients(), "messages": MessagesClients()}
+CLIENT_FORMATS: Mapping[WireFormat, ClientFormat] = {
+    "chat": ChatClients(),
+    "messages": MessagesClients(),
+    "responses": ResponsesClients(),
+    "embeddings": EmbeddingsClients(),
+}
 """How clients may write their calls."""
 
 

@@ -1,0 +1,1 @@
+"""Responses: requests and replies, both ways."""
