@@ -148,7 +148,8 @@ def _portkey(upstreams: Mapping[str, int], folder: Path) -> _Made:  # noqa: ARG0
     port = free_port()
     host = f"http://127.0.0.1:{next(iter(upstreams.values()))}/v1"
     headers = ("authorization: Bearer sk-upstream", "x-portkey-provider: openai", f"x-portkey-custom-host: {host}")
-    return [node, str(package / "build" / "start-server.js"), f"--port={port}", "--headless"], port, headers
+    script = package / "node_modules/@portkey-ai/gateway/build/start-server.js"
+    return [node, str(script), f"--port={port}", "--headless"], port, headers
 
 
 def _nginx(upstreams: Mapping[str, int], folder: Path) -> _Made:

@@ -13,31 +13,29 @@ from pathlib import Path
 PINS = Path(__file__).parent
 
 
-def python_with(name: str) -> str | None:
+def python_with(name: str, where: Path = PINS) -> str | None:
     """Return a Python that has the packages of ``<name>.txt``, made on first use; None when it cannot be made.
 
     The environment lies in the user's cache folder (else the temporary one) under the hash of its pins. Why it
     could not be made is said on stderr: a comparison that is left out is never silent.
     """
-    pins = PINS / f"{name}.txt"
+    pins = where / f"{name}.txt"
     digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = cache_folder() / f"{name}-{digest}"
     python = folder / "bin" / "python"
     return str(python) if _installed(name, folder, _commands(folder, python, pins)) else None
 
 
-def node_with(name: str) -> Path | None:
-    """Return the folder of a package for Node, ``name@version`` as in ``<name>.npm``; None when it cannot be had."""
-    package = (PINS / f"{name}.npm").read_text(encoding="utf-8").strip()
-    folder = cache_folder() / f"{name}-{hashlib.sha256(package.encode()).hexdigest()[:12]}"
+def node_with(name: str, where: Path = PINS) -> Path | None:
+    """Return a folder whose ``node_modules`` hold the packages of ``<name>.npm``; None when it cannot be made."""
+    pins = (where / f"{name}.npm").read_text(encoding="utf-8").split()
+    folder = cache_folder() / f"{name}-{hashlib.sha256(' '.join(pins).encode()).hexdigest()[:12]}"
     npm = shutil.which("npm")
     if npm is None:
         print(f"LEFT OUT: {name} needs Node (npm)", file=sys.stderr)
         return None
-    command = [npm, "install", "--prefix", str(folder), "--silent", "--no-audit", "--no-fund", package]
-    if not _installed(name, folder, [["mkdir", "-p", str(folder)], command]):
-        return None
-    return folder / "node_modules" / package.rpartition("@")[0]
+    command = [npm, "install", "--prefix", str(folder), "--silent", "--no-audit", "--no-fund", *pins]
+    return folder if _installed(name, folder, [["mkdir", "-p", str(folder)], command]) else None
 
 
 def _installed(name: str, folder: Path, commands: list[list[str]]) -> bool:
