@@ -16,7 +16,12 @@ from gateway.providers.names import ToolNames
 from gateway.providers.quirks import Quirks
 from gateway.upstream.base import Answer, Sent, Upstream
 from gateway.upstream.events import Events
-from gateway.wire.base import ProviderFormat
+from gateway.wire.base import Meter, ProviderFormat
+from gateway.wire.chat.meter import ChatMeter
+from gateway.wire.embeddings.meter import EmbeddingsMeter
+from gateway.wire.messages.meter import MessagesMeter
+from gateway.wire.metering import FormatMeter
+from gateway.wire.responses.meter import ResponsesMeter
 from schemas.errors import ModelError, ModelOutputError
 from schemas.gateway import WireFormat
 from schemas.model import (
@@ -30,6 +35,12 @@ from schemas.model import (
 )
 from schemas.settings import ModelProvider, ProviderKind
 
+_METERS: Mapping[WireFormat, type[FormatMeter]] = {
+    "chat": ChatMeter,
+    "messages": MessagesMeter,
+    "responses": ResponsesMeter,
+    "embeddings": EmbeddingsMeter,
+}
 _ERROR_BYTES = 1_000_000
 
 
@@ -164,6 +175,10 @@ class HttpProvider:
             return await self._checked(sent.where, answer, streamed)
         except ModelError as exc:
             raise without(exc, self.address.secret) from exc.__cause__
+
+    def meter(self, format: WireFormat) -> Meter:  # noqa: A002
+        """Return a meter for one answer in a format."""
+        return _METERS[format]()
 
     def told(self, model: str, error: object) -> ModelError:
         """Return our error for one told inside an answer whose status says success."""

@@ -114,12 +114,12 @@ class Meter(Protocol):
         usage: What the answer says it used, so far.
         written: Bytes of text, reasoning and arguments so far, for an estimate when no usage comes.
         began: Whether content came.
-        ended: Whether the format's last event came; a stream that stops before it broke off.
-        error: The body of an error inside the stream.
+        ended: Whether the format's last event came: nothing after it counts.
+        complete: Whether the answer is whole if nothing more comes; a stream that stops before that broke off.
+        error: The body of an error inside the answer; of one that we make, where it is not of the format.
         model, response_id, stop_reason: As the answer says.
     """
 
-    usage: Usage | None
     written: int
     began: bool
     ended: bool
@@ -127,6 +127,16 @@ class Meter(Protocol):
     model: str
     response_id: str
     stop_reason: str
+
+    @property
+    def usage(self) -> Usage | None:
+        """As above."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """As above."""
+        ...
 
     def whole(self, content: bytes) -> None:
         """Take a whole answer in."""

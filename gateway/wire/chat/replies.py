@@ -82,6 +82,7 @@ class CompletionBuilder:
         self._calls: list[_GrowingCall] = []
         self._at: dict[int | None, int] = {}
         self._usage: WireUsage | None = None
+        self._closed = False
         self._finish: str | None = None
         self._refused = False
         self._began = False
@@ -109,7 +110,8 @@ class CompletionBuilder:
         """Take one chunk, or a whole reply, in and yield what it adds. Raises ModelError: as ``feed``."""
         self._named = self._named or chunk.model
         self._id = self._id or chunk.id
-        self._usage = chunk.usage or self._usage
+        if chunk.usage is not None:
+            self._usage, self._closed = chunk.usage, not chunk.choices  # some servers count in every chunk
         for choice in chunk.choices:
             if choice.index != 0:
                 continue
@@ -128,7 +130,7 @@ class CompletionBuilder:
             ModelUnavailableError: The stream broke off before its end.
             ModelOutputError: Nothing of the format came at all.
         """
-        if not self._began or (self._finish is None and self._usage is None):
+        if not self._began or (self._finish is None and not self._closed):
             raise broken_off(f"{self._provider}/{self._model}", began=self._began)
         return self.so_far()
 

@@ -191,3 +191,11 @@ def test_a_body_of_another_shape_is_refused() -> None:
     """What is no completion is an output error that names the place."""
     with pytest.raises(ModelOutputError, match=r"at choices\.0"):
         read_completion(b'{"choices": [{"message": 3}]}', provider="p", model="m")
+
+
+def test_usage_in_every_chunk_ends_no_stream() -> None:
+    """Servers that count as they go do not make half a reply whole."""
+    builder = CompletionBuilder("p", "m")
+    list(builder.feed(event({"choices": [{"delta": {"content": "x"}}], "usage": {"completion_tokens": 1}})))
+    with pytest.raises(ModelUnavailableError, match="p/m broke off"):
+        builder.response()

@@ -1,0 +1,65 @@
+"""Usage, and what else is worth knowing, off responses that pass through.
+
+Source: OpenAI's API reference, "Responses" and "Streaming events".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.wire.metering import FormatMeter, Json
+from schemas.result import Usage
+
+_LAST = frozenset(("response.completed", "response.incomplete", "response.failed"))
+
+
+class ResponsesMeter(FormatMeter):
+    """Looks at one response."""
+
+    __slots__ = ()
+
+    def _answer(self, body: Json) -> None:
+        self._end(body)
+        for item in body.get("output") or ():
+            for piece in (*(item.get("content") or ()), *(item.get("summary") or ())):
+                self._grow(piece.get("text") or piece.get("refusal"))
+            self._grow(item.get("name"), item.get("arguments"))
+        if not self.error and body.get("object") != "response" and "output" not in body:
+            raise KeyError("output")
+
+    def _event(self, body: Json) -> None:
+        kind: str = body["type"]
+        if kind.endswith(".delta"):
+            delta = body.get("delta")
+            if isinstance(delta, str):
+                self._grow(delta)
+        elif kind in _LAST:
+            self.ended = True
+            self._end(body["response"])
+        elif kind == "response.created":
+            self._name(body["response"])
+        elif kind == "response.output_item.added":
+            self._grow(body["item"].get("name"))
+        elif kind == "error" or body.get("error"):
+            self.error = body
+
+    def _end(self, response: Json) -> None:
+        self._name(response)
+        self._count(response.get("usage"))
+        why: Any = response.get("incomplete_details") or {}
+        self.stop_reason = str(why.get("reason") or response.get("status") or "")
+        if response.get("error") or response.get("status") == "failed":
+            self.error = {"error": response.get("error") or {"message": "the response failed"}}
+
+    def _neutral(self, counts: Json) -> Usage:
+        read: Json = counts.get("input_tokens_details") or {}
+        written: Json = counts.get("output_tokens_details") or {}
+        return Usage(
+            calls=1,
+            input_tokens=counts.get("input_tokens") or 0,
+            cached_tokens=read.get("cached_tokens") or 0,
+            cache_write_tokens=read.get("cache_write_tokens") or 0,
+            output_tokens=counts.get("output_tokens") or 0,
+            reasoning_tokens=written.get("reasoning_tokens") or 0,
+            cost_usd=None,
+        )

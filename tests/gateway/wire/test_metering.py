@@ -1,0 +1,202 @@
+"""Meters of all formats: what they read off answers that pass through, and what they make of broken ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.providers import make_provider
+from gateway.providers.http import HttpProvider
+from gateway.sse import SseDecoder
+from gateway.wire.base import Meter, ProviderFormat, SseEvent
+from gateway.wire.chat.meter import ChatMeter
+from gateway.wire.chat.provider import ChatProviderFormat
+from gateway.wire.embeddings.meter import EmbeddingsMeter
+from gateway.wire.messages.meter import MessagesMeter
+from gateway.wire.messages.provider import MessagesProviderFormat
+from gateway.wire.responses.meter import ResponsesMeter
+from schemas.errors import ModelError
+from schemas.model import ModelResponse
+from schemas.settings import ModelProvider
+from tests.wire.recorded import Exchange, exchanges
+
+METERS = [ChatMeter, MessagesMeter, ResponsesMeter, EmbeddingsMeter]
+ALL = pytest.mark.parametrize("make", METERS)
+FORMATS: dict[str, tuple[Any, ProviderFormat]] = {
+    "openai": (ChatMeter, ChatProviderFormat()),
+    "anthropic": (MessagesMeter, MessagesProviderFormat()),
+}
+
+
+def metered(meter: Meter, content: bytes, *, streamed: bool, split: int = 97) -> Meter:
+    """Show a meter an answer, streamed in chunks of that size."""
+    if not streamed:
+        meter.whole(content)
+        return meter
+    decoder = SseDecoder()
+    for at in range(0, len(content), split):
+        for event in decoder.feed(content[at : at + split]):
+            meter.event(event)
+    for event in decoder.finish():
+        meter.event(event)
+    return meter
+
+
+def read(wire: ProviderFormat, content: bytes, *, streamed: bool) -> ModelResponse | ModelError:
+    """What the full reader makes of it."""
+    try:
+        if not streamed:
+            return wire.read(content, provider="p", model="m")
+        reader, decoder = wire.reader(provider="p", model="m"), SseDecoder()
+        for event in (*decoder.feed(content), *decoder.finish()):
+            list(reader.feed(event))
+        return reader.response()
+    except ModelError as exc:
+        return exc
+
+
+def differs(exchange: Exchange) -> str:
+    """How the meter and the full reader differ on a recorded answer; empty if they do not."""
+    make, wire = FORMATS[exchange.format]
+    full = read(wire, exchange.body, streamed=exchange.streamed)
+    meter = metered(make(), exchange.body, streamed=exchange.streamed)
+    if isinstance(full, ModelError):
+        bad = meter.error is not None or not meter.complete
+        return "" if bad else f"{exchange.label}: no error for {full}"
+    usage = None if full.usage.total_tokens == 0 else full.usage
+    mine = None if meter.usage is None or meter.usage.total_tokens == 0 else meter.usage
+    facts = (meter.complete, mine, meter.model, meter.response_id, meter.error)
+    expected = (True, usage, full.model, full.response_id, None)
+    return "" if facts == expected else f"{exchange.label}: {facts} is not {expected}"
+
+
+def test_meters_and_full_readers_agree_on_every_recorded_answer(bench_data: Path) -> None:
+    """Usage with its cached, written and reasoning parts, model, id and wholeness are those of the full reader."""
+    known, _ = exchanges(bench_data)
+    answered = [exchange for exchange in known if exchange.status == 200]
+    wrong = [said for exchange in answered if (said := differs(exchange))]
+    assert wrong == []
+    assert len(answered) > 100
+
+
+@ALL
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"[1]", b"\xff\xfe", b'{"error": {"message": "no"}}'])
+def test_a_whole_answer_that_is_none_is_an_error(make: Any, body: bytes) -> None:
+    """Whatever comes instead of an answer is told as an error and never raised."""
+    meter = metered(make(), body, streamed=False)
+    assert meter.error is not None
+    assert not meter.complete
+
+
+@pytest.mark.parametrize("make", [ChatMeter, MessagesMeter, ResponsesMeter])
+@pytest.mark.parametrize("data", [b'{"a": ', b"[1]", b"\xff", b'{"choices": 3, "type": 4}', b'{"error": {"code": 1}}'])
+def test_an_event_that_is_none_is_an_error(make: Any, data: bytes) -> None:
+    """Half an event, another shape or an error told inside a stream is an error, and nothing after it counts."""
+    meter: Meter = make()
+    meter.event(SseEvent(data))
+    meter.event(SseEvent(b"[DONE]"))
+    assert meter.error is not None
+    assert not meter.complete
+
+
+def test_an_error_told_in_mid_stream_of_messages_and_responses() -> None:
+    """Both formats have an event of their own for it."""
+    told = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    for make in (MessagesMeter, ResponsesMeter):
+        meter: Meter = make()
+        meter.event(SseEvent(json.dumps(told).encode(), "error"))
+        assert meter.error == told
+
+
+def test_our_error_for_one_told_inside_an_answer() -> None:
+    """The provider makes of it what it would be with a status of its own."""
+    provider = make_provider(ModelProvider(name="p", kind="openai", api_key="k" * 9, base_url="http://x/v1"), {})
+    assert isinstance(provider, HttpProvider)
+    error = provider.told("m", {"error": {"type": "overloaded_error", "message": "Overloaded"}})
+    assert (error.code, error.details["model"]) == ("model.unavailable", "p/m")
+
+
+RESPONSE: dict[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "model": "gpt-x",
+    "status": "completed",
+    "error": None,
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": "hello"}]}],
+    "usage": {
+        "input_tokens": 100,
+        "input_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 7},
+        "output_tokens": 9,
+        "output_tokens_details": {"reasoning_tokens": 4},
+    },
+}
+
+
+def events(*bodies: dict[str, Any]) -> bytes:
+    """A stream of named events."""
+    return b"".join(b"event: %b\ndata: %b\n\n" % (body["type"].encode(), json.dumps(body).encode()) for body in bodies)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_responses_are_metered(streamed: bool) -> None:
+    """Usage, model, id and text of a response, whole and streamed."""
+    head = {**RESPONSE, "usage": None, "output": [], "status": "in_progress"}
+    stream = events(
+        {"type": "response.created", "response": head},
+        {"type": "response.output_text.delta", "delta": "hel"},
+        {"type": "response.output_text.delta", "delta": "lo"},
+        {"type": "response.completed", "response": RESPONSE},
+    )
+    meter = metered(ResponsesMeter(), stream if streamed else json.dumps(RESPONSE).encode(), streamed=streamed)
+    assert meter.usage is not None
+    assert (meter.usage.input_tokens, meter.usage.cached_tokens, meter.usage.cache_write_tokens) == (100, 60, 7)
+    assert (meter.usage.output_tokens, meter.usage.reasoning_tokens) == (9, 4)
+    assert (meter.model, meter.response_id, meter.written, meter.complete) == ("gpt-x", "resp_1", 5, True)
+    assert (meter.stop_reason, meter.error) == ("completed", None)
+
+
+def test_a_failed_response_is_an_error_although_its_stream_ends() -> None:
+    """``response.failed`` ends the stream and says why."""
+    failed = {**RESPONSE, "status": "failed", "error": {"code": "server_error", "message": "oh"}}
+    meter = metered(ResponsesMeter(), events({"type": "response.failed", "response": failed}), streamed=True)
+    assert meter.error == {"error": {"code": "server_error", "message": "oh"}}
+
+
+@pytest.mark.parametrize("count", [1, 2_000])
+@pytest.mark.parametrize("order", ["last", "first"])
+def test_embeddings_are_metered_however_many(count: int, order: str) -> None:
+    """Usage is found at the end without reading the numbers, and elsewhere by reading them."""
+    data = {"data": [{"embedding": [0.25] * count, "index": 0, "object": "embedding"}]}
+    facts = {"model": "emb-x", "usage": {"prompt_tokens": 8, "total_tokens": 8}}
+    body = {**data, **facts} if order == "last" else {**facts, **data}
+    meter = metered(EmbeddingsMeter(), json.dumps(body).encode(), streamed=False)
+    assert meter.usage is not None
+    assert (meter.usage.input_tokens, meter.model, meter.complete) == (8, "emb-x", True)
+
+
+@pytest.mark.parametrize(
+    ("delta", "written"),
+    [
+        ({"role": "assistant"}, 0),
+        ({"role": "assistant", "content": ""}, 0),
+        ({"content": "abc"}, 3),
+        ({"reasoning_content": "ab"}, 2),
+        ({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}, 3),
+        ({"content": None, "refusal": "no"}, 2),
+    ],
+)
+def test_content_begins_with_the_first_text_thought_or_call(delta: dict[str, Any], written: int) -> None:
+    """A role alone is no content: it does not stop the clock of the first token."""
+    meter = ChatMeter()
+    meter.event(SseEvent(json.dumps({"model": "m", "choices": [{"index": 0, "delta": delta}]}).encode()))
+    assert (meter.began, meter.written) == (written > 0, written)
+
+
+def test_half_a_surrogate_pair_is_no_error() -> None:
+    """Servers that cut a character in two between chunks are passed on as they are."""
+    meter = ChatMeter()
+    meter.event(SseEvent(rb'{"choices": [{"index": 0, "delta": {"content": "\ud83d"}}]}'))
+    assert (meter.error, meter.began) == (None, True)
