@@ -130,7 +130,7 @@ class CompletionBuilder:
             ModelUnavailableError: The stream broke off before its end.
             ModelOutputError: Nothing of the format came at all.
         """
-        if not self._began or (self._finish is None and not self._closed):
+        if not self._began or not (self._closed or self._done or self._finish is not None):
             raise broken_off(f"{self._provider}/{self._model}", began=self._began)
         return self.so_far()
 

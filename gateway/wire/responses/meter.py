@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.wire.metering import FormatMeter, Json
+from gateway.wire.responses.shapes import WireUsage
 from schemas.result import Usage
 
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed"))
@@ -52,14 +53,4 @@ class ResponsesMeter(FormatMeter):
             self.error = {"error": response.get("error") or {"message": "the response failed"}}
 
     def _neutral(self, counts: Json) -> Usage:
-        read: Json = counts.get("input_tokens_details") or {}
-        written: Json = counts.get("output_tokens_details") or {}
-        return Usage(
-            calls=1,
-            input_tokens=counts.get("input_tokens") or 0,
-            cached_tokens=read.get("cached_tokens") or 0,
-            cache_write_tokens=read.get("cache_write_tokens") or 0,
-            output_tokens=counts.get("output_tokens") or 0,
-            reasoning_tokens=written.get("reasoning_tokens") or 0,
-            cost_usd=None,
-        )
+        return WireUsage.model_validate(counts).neutral()
