@@ -13,7 +13,7 @@ from typing import Literal, cast
 from gateway.providers.base import tool_call
 from gateway.wire import fields
 from gateway.wire.fields import Fields, Json, cache_mark, count, listed, mapping, one_of, refused, text
-from gateway.wire.responses.thinking import reasoning_part
+from gateway.wire.responses.thinking import reasoning_parts
 from gateway.wire.responses.wishes import (
     THERE,
     metadata,
@@ -191,7 +191,7 @@ def _function_call_output(item: Json, at: str) -> _Said:
 
 
 def _thinking(item: Json, at: str) -> _Said:
-    return "assistant", [reasoning_part(item, at)]
+    return "assistant", [*reasoning_parts(item, at)]
 
 
 _ITEMS: Mapping[str, Callable[[Json, str], _Said]] = {

@@ -25,7 +25,7 @@ from gateway.wire.responses.answers import (
     text_piece,
 )
 from gateway.wire.responses.citations import annotations
-from gateway.wire.responses.thinking import packed_item, summary
+from gateway.wire.responses.thinking import matched, packed_item, summary
 from schemas.errors import EngineError
 from schemas.model import (
     ModelChunk,
@@ -225,7 +225,7 @@ class EventWriter:
             self._summary_event("response.reasoning_summary_text.done", growing, text=said)
             self._summary_event("response.reasoning_summary_part.done", growing, part=summary(said)[0])
         part = ReasoningPart(text=said, signature=signature, data=data)
-        self._close(growing, packed_item(part, growing.item["id"]))
+        self._close(growing, packed_item((part,), growing.item["id"]))
         self._current = None
 
     def _call(self, chunk: ToolCallDelta) -> None:
@@ -281,15 +281,18 @@ class EventWriter:
         self._event("response.completed" if whole["status"] == "completed" else "response.incomplete", response=whole)
 
     def _keep_thinking(self, parts: Iterable[Part]) -> None:
-        """Put into the whole answer what a provider needs of its thinking where that was known too late to stream."""
-        thoughts = [part for part in parts if part.kind == "reasoning"]
+        """Put into the whole answer what a provider needs of its thinking where that was known too late to stream.
+
+        Thinking that was not streamed at all, for it has no text, is an item of its own.
+        """
         told = [growing for growing in self._items if growing.item["type"] == "reasoning"]
-        if len(thoughts) != len(told):
-            return
-        for growing, part in zip(told, thoughts, strict=True):
-            if "encrypted_content" not in growing.item:
-                sealed = packed_item(part, growing.item["id"])
-                growing.item = growing.item | {name: sealed[name] for name in sealed if name == "encrypted_content"}
+        found, left = matched(["".join(growing.text) for growing in told], parts)
+        for growing, covered in zip(told, found, strict=True):
+            if covered and "encrypted_content" not in growing.item:
+                growing.item = packed_item(covered, growing.item["id"])
+        for part in left:
+            if not part.text:
+                self._take(ReasoningDelta(text="", signature=part.signature, data=part.data))
 
 
 def as_deltas(parts: Iterable[Part]) -> Iterator[ModelChunk]:

@@ -38,7 +38,7 @@ _NOT_THINKING = re.compile(r"gpt-(3|4)|gpt-\d[\w.]*-chat|chatgpt")
 def responses_body(model: str, request: ModelRequest, *, stream: bool) -> Wire:
     """Return the body of a request.
 
-    The first message, if it is the system's, is the instructions.
+    The first message, if it is the system's and others follow, is the instructions.
 
     Raises:
         ModelRequestError: Stop sequences, sampling options or sounds, which this format does not have.
@@ -46,7 +46,7 @@ def responses_body(model: str, request: ModelRequest, *, stream: bool) -> Wire:
     _refuse(request)
     messages = list(request.messages)
     body: Wire = {"model": model, "stream": stream, "store": False}
-    if messages and messages[0].role == "system" and all(part.kind == "text" for part in messages[0].parts):
+    if len(messages) > 1 and messages[0].role == "system" and all(part.kind == "text" for part in messages[0].parts):
         body["instructions"] = messages.pop(0).text
     body["input"] = [item for message in messages for item in message_items(message)]
     body |= _tools(request) | _wishes(request)

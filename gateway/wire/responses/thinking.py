@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from gateway.wire.fields import listed, mapping, parsed, refused, text
-from schemas.model import ReasoningPart
+from schemas.model import Part, ReasoningPart
 
 _OURS = "gateway.1."
 BETWEEN = "\n\n"
 _FORMAT = "openai-responses-v1"
 
 
-def reasoning_part(item: Mapping[str, Any], at: str) -> ReasoningPart:
-    """Return the part that an item says.
+def reasoning_parts(item: Mapping[str, Any], at: str) -> list[ReasoningPart]:
+    """Return the parts that an item says; more than one where several were packed into it.
 
     Raises:
         ModelRequestError: It is none; ``at`` is its place.
@@ -34,9 +34,8 @@ def reasoning_part(item: Mapping[str, Any], at: str) -> ReasoningPart:
     said = BETWEEN.join((*summary, *_texts(item.get("content"), f"{at}.content")))
     packed = text(item.get("encrypted_content") or "", f"{at}.encrypted_content")
     if packed.startswith(_OURS):
-        told = _unpacked(packed, f"{at}.encrypted_content")
-        return ReasoningPart(text=said, signature=told.get("s"), data=told.get("d"))
-    return ReasoningPart(text=said, data=kept(item))
+        return list(_unpacked(packed, said, f"{at}.encrypted_content"))
+    return [ReasoningPart(text=said, data=kept(item))]
 
 
 def kept(item: Mapping[str, Any]) -> str | None:
@@ -64,22 +63,45 @@ def own_item(part: ReasoningPart) -> dict[str, Any] | None:
 
 def reasoning_item(part: ReasoningPart, item_id: str) -> dict[str, Any]:
     """Return a part as an item for clients: as it came where it came in this format, else as ``packed_item``."""
-    return own_item(part) or packed_item(part, item_id)
+    return own_item(part) or packed_item((part,), item_id)
 
 
-def packed_item(part: ReasoningPart, item_id: str) -> dict[str, Any]:
-    """Return a part as an item of that id, with all that its provider needs of it packed in."""
-    item: dict[str, Any] = {"id": item_id, "type": "reasoning", "summary": summary(part.text)}
-    told = {"s": part.signature, "d": part.data}
-    content = {name: value for name, value in told.items() if value is not None}
-    if content:
-        item["encrypted_content"] = _OURS + base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
-    return item
+def packed_item(parts: Sequence[ReasoningPart], item_id: str) -> dict[str, Any]:
+    """Return parts in a row as one item of that id, with all that their provider needs of them packed in."""
+    said = "".join(part.text for part in parts)
+    item: dict[str, Any] = {"id": item_id, "type": "reasoning", "summary": summary(said)}
+    if all(part.signature is None and part.data is None for part in parts):
+        return item
+    told = [{"s": part.signature, "d": part.data} for part in parts]
+    if len(parts) > 1:
+        told = [fields | {"t": part.text} for fields, part in zip(told, parts, strict=True)]
+    content = json.dumps([{name: value for name, value in fields.items() if value is not None} for fields in told])
+    return item | {"encrypted_content": _OURS + base64.urlsafe_b64encode(content.encode()).decode()}
 
 
 def summary(said: str) -> list[dict[str, Any]]:
     """Return text as the summary of an item."""
     return [{"type": "summary_text", "text": said}] if said else []
+
+
+def matched(told: Iterable[str], parts: Iterable[Part]) -> tuple[list[list[ReasoningPart]], list[ReasoningPart]]:
+    """Return which parts each of some streamed texts is made of, and the parts that are in none.
+
+    Args:
+        told: Texts of thinking, as they were streamed one after another.
+        parts: Of the whole answer.
+    """
+    left = [part for part in parts if part.kind == "reasoning"]
+    found: list[list[ReasoningPart]] = []
+    for said in told:
+        joined, end = "", 0
+        while end < len(left) and said.startswith(joined + left[end].text) and not (end and joined == said):
+            joined += left[end].text
+            end += 1
+        covered = left[:end] if joined == said else []
+        del left[: len(covered)]
+        found.append(covered)
+    return found, left
 
 
 def _texts(pieces: object, at: str) -> list[str]:
@@ -96,11 +118,11 @@ def _loose_texts(pieces: object) -> list[str]:
     return [text_ for text_ in said if isinstance(text_, str)]
 
 
-def _unpacked(packed: str, at: str) -> dict[str, str]:
+def _unpacked(packed: str, said: str, at: str) -> Iterator[ReasoningPart]:
     try:
-        told = parsed(base64.urlsafe_b64decode(packed[len(_OURS) :]).decode())
-    except ValueError:
-        told = None
-    if told is None or not all(isinstance(value, str) for value in told.values()):
-        raise refused(at, "is not as it was given", "send reasoning items back unchanged, or leave them out")
-    return told
+        told: Any = json.loads(base64.urlsafe_b64decode(packed[len(_OURS) :]))
+        for fields in told:
+            yield ReasoningPart(text=fields.get("t", said), signature=fields.get("s"), data=fields.get("d"))
+    except (ValueError, TypeError, AttributeError):
+        hint = "send reasoning items back unchanged, or leave them out"
+        raise refused(at, "is not as it was given", hint) from None

@@ -12,7 +12,7 @@ from gateway.providers.base import tool_call
 from gateway.sse import SseDecoder
 from gateway.wire.base import SseEvent
 from gateway.wire.responses.replies import ResponseReader
-from gateway.wire.responses.thinking import reasoning_item, reasoning_part
+from gateway.wire.responses.thinking import reasoning_item, reasoning_parts
 from schemas.model import (
     Done,
     ModelChunk,
@@ -137,7 +137,7 @@ def returned(parts: Iterable[Part]) -> tuple[Part, ...]:
     for part in parts:
         if part.kind == "reasoning":
             item: dict[str, Any] = reasoning_item(part, "rs_0")
-            found.append(reasoning_part(item, "input[0]"))
+            found += reasoning_parts(item, "input[0]")
         else:
             found.append(part)
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.wire.responses.chunks import EventWriter
-from gateway.wire.responses.thinking import reasoning_part
+from gateway.wire.responses.thinking import reasoning_parts
 from schemas.errors import ModelUnavailableError, RateLimitError
 from schemas.model import (
     Done,
@@ -87,19 +88,25 @@ def test_the_official_sdk_puts_the_same_answer_together(stream: Any) -> None:
     content = b"".join(writer.feed(chunk) for chunk in chunks)
     if answer.stop_reason in ("length", "refusal"):
         return  # the SDK keeps a final response of completed answers only
-    with sdk(content) as client, client.responses.stream(model="m", input="hi") as taken:
+    client, contents = sdk()
+    contents.append(content)
+    with client.responses.stream(model="m", input="hi") as taken:
         final = taken.get_final_response()
     assert final.output_text == answer.text
     called = [(item.call_id, item.arguments) for item in final.output if item.type == "function_call"]
     assert called == [(call.call_id, call.raw or "{}") for call in answer.tool_calls]
 
 
-def sdk(content: bytes) -> openai.OpenAI:
-    """The official client, of a server that answers so."""
+@cache
+def sdk() -> tuple[openai.OpenAI, list[bytes]]:
+    """The official client, of a server that answers with the last of some contents."""
+    contents: list[bytes] = []
     head = {"content-type": "text/event-stream"}
-    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, headers=head, content=content))
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200, headers=head, content=contents[-1]))
     http = httpx2.Client(transport=transport)
-    return openai.OpenAI(api_key="none", base_url="http://x", http_client=http, _strict_response_validation=True)
+    return openai.OpenAI(
+        api_key="none", base_url="http://x", http_client=http, _strict_response_validation=True
+    ), contents
 
 
 def test_each_piece_goes_out_at_once() -> None:
@@ -165,7 +172,7 @@ def test_thinking_whose_seal_comes_late_stands_in_the_whole_answer() -> None:
     """What a provider needs of its thinking reaches the client at the latest with the last event."""
     thought = ReasoningPart(text="hm", data='{"field": "reasoning_content"}')
     told = written(ReasoningDelta(text="hm"), TextDelta(text="a"), done(thought, TextPart(text="a")))
-    assert reasoning_part(told[-1]["response"]["output"][0], "input[0]") == thought
+    assert reasoning_parts(told[-1]["response"]["output"][0], "input[0]") == [thought]
 
 
 def test_a_new_beginning_leaves_what_broke_off_out() -> None:
@@ -190,5 +197,7 @@ def test_the_official_sdk_raises_a_failure() -> None:
     """Who streams with the official client gets an exception, not an answer that just stops."""
     writer = EventWriter(ASKED)
     content = writer.feed(TextDelta(text="a")) + writer.fail(ModelUnavailableError("it broke off"), "req_1")
-    with sdk(content) as client, pytest.raises(openai.APIError, match="it broke off"):
+    client, contents = sdk()
+    contents.append(content)
+    with pytest.raises(openai.APIError, match="it broke off"):
         list(client.responses.create(model="m", input="hi", stream=True))
