@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 
@@ -56,15 +56,22 @@ async def session(
     Raises:
         ConfigError: A tool or model entry is wrong; one that stands in a file is named with file and line.
     """
-    setup_logging(found.settings.telemetry)
-    stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
-    try:
+    with traced(found):
         try:
             engine = Engine(found, store=store or MemoryLog(), kind=kind)
         except ConfigError as exc:
             raise found.located(exc) from None
         async with engine:
             yield engine
+
+
+@contextmanager
+def traced(found: LoadedSettings) -> Generator[None]:
+    """Write logs and traces as the settings say."""
+    setup_logging(found.settings.telemetry)
+    stop_tracing = setup_tracing(_with_headers(found.settings.telemetry))
+    try:
+        yield
     finally:
         stop_tracing()
 

@@ -60,6 +60,7 @@ COMMANDS: dict[str, Entry] = {
         "Show who drives runs: workers, servers and command lines, how long ago each was heard of, and what it drives.",
     ),
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
+    "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),

@@ -52,7 +52,7 @@ def _shape(visit: Visit, name: str) -> dict[str, Any]:
         facts = first.model_dump(include={"vision", "context_tokens", "input_usd_per_mtok", "output_usd_per_mtok"})
         more.update({key: value for key, value in facts.items() if value is not None})
     if visit.form == "messages":
-        known_as = {"display_name": name, "created_at": _BEGAN, "lifecycle": "active"}
-        return {"type": "model", "id": name, **known_as, "engine": more}
+        shape = {"type": "model", "id": name, "display_name": name, "created_at": _BEGAN, "lifecycle": "active"}
+        return {**shape, "max_input_tokens": more.get("context_tokens"), "engine": more}
     owner = refs[0].partition("/")[0]
     return {"id": name, "object": "model", "created": 0, "owned_by": owner, "engine": more}

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -27,8 +27,8 @@ from schemas.errors import ConfigError, EngineError, NoRouteError
 from schemas.gateway import Listener
 from schemas.settings import Settings
 
-LOOK_S = 0.5
-"""How often the configuration is looked at."""
+LOOK_S = 0.4
+"""How often the configuration is looked at; one that changed is read when it stayed so for two looks."""
 LAST_WORDS_S = 3.0
 """How long broken-off calls may take to say so."""
 CANCELLED = 130
@@ -63,7 +63,7 @@ class Server:
 
     Args:
         backing: What it stands on.
-        on_up: Called with (listener, URL) of every port, once all of them answer.
+        on_up: Called with (listener, URL) of every port, once all of them answer, and anew after each reload.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Server:
         self._site: Site | None = None
         self._leaving = Leaving()
         self._stamp: object = None
+        self._seen: object = None
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told_to_reload = False
@@ -85,12 +86,11 @@ class Server:
         """Serve. Raises ConfigError and StoreError when it cannot begin."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        self._stamp = self._stamped()
+        self._stamp = self._seen = self._stamped()
+        await self._load()
         async with anyio.create_task_group() as group:
-            await self._load(group)
             with self._signals():
-                if self._on_up is not None:
-                    self._on_up([(port.front.desk.listener, port.url) for port in self._ports.values()])
+                self._say_up()
                 await self._serve(group)
                 await self._drain()
         assert self._site is not None
@@ -108,7 +108,8 @@ class Server:
 
     def _awake(self) -> None:
         if self._loop is not None and self._wake is not None:
-            self._loop.call_soon_threadsafe(self._wake.set)
+            with suppress(RuntimeError):  # it is over already
+                self._loop.call_soon_threadsafe(self._wake.set)
 
     async def _serve(self, group: TaskGroup) -> None:
         assert self._wake is not None
@@ -121,15 +122,19 @@ class Server:
                 ticked = time.monotonic()
                 for port in self._ports.values():
                     port.tick()
-            stamp = self._stamped()
-            if self._told_to_reload or stamp != self._stamp:
-                self._told_to_reload, self._stamp = False, stamp
+            before, self._seen = self._seen, self._stamped()
+            # a file that is still being written changes between two looks
+            if self._told_to_reload or (self._seen != self._stamp and self._seen == before):
+                self._told_to_reload, self._stamp = False, self._seen
                 await self._reload(group)
 
     async def _reload(self, group: TaskGroup) -> None:
         """Put a new configuration in force; one that is wrong is refused, and the old one stays."""
         try:
-            await self._load(group)
+            old = self._site
+            await self._load()
+            if old is not None:
+                group.start_soon(old.aclose)
         except EngineError as exc:
             self.metrics.reloaded("refused")
             _log.error("the new configuration is refused, the old one stays", error=exc.message, hint=exc.hint)
@@ -138,19 +143,15 @@ class Server:
             _log.exception("the new configuration is refused, the old one stays")
         else:
             self.metrics.reloaded("ok")
-            _log.info("the new configuration is in force", listeners=[port.url for port in self._ports.values()])
+            self._say_up()
 
-    async def _load(self, group: TaskGroup) -> None:
+    async def _load(self) -> None:
         """Read the configuration and put it in force, or raise and change nothing."""
         backing = self._backing
         settings = await backing.settings()
-        listeners = settings.listeners or (Listener(),)
-        check_listeners(listeners)
         site = Site(settings, await backing.gateway(settings, self.metrics))
         try:
-            desks = [
-                make_desk(each, site, backing.keyring, self.metrics, self._leaving, backing.ready) for each in listeners
-            ]
+            desks = _desks(backing, site, self.metrics, self._leaving)
             for desk in desks:
                 await _check(desk)
             ports = await self._opened(desks)
@@ -158,7 +159,7 @@ class Server:
             with anyio.CancelScope(shield=True):
                 await site.gateway.aclose()
             raise
-        self._exchange(site, ports, group)
+        self._exchange(site, ports)
 
     async def _opened(self, desks: Iterable[Desk]) -> dict[str, tuple[Port, Desk]]:
         """Return the ports of a configuration: those there are, and new ones, opened."""
@@ -176,15 +177,13 @@ class Server:
             undo.pop_all()
         return found
 
-    def _exchange(self, site: Site, ports: dict[str, tuple[Port, Desk]], group: TaskGroup) -> None:
+    def _exchange(self, site: Site, ports: dict[str, tuple[Port, Desk]]) -> None:
         gone = [port for place, port in self._ports.items() if place not in ports]
         self._ports = {place: port for place, (port, _) in ports.items()}
         for port, desk in ports.values():
             port.front.desk = desk
         for port in gone:
             port.close()
-        if self._site is not None:
-            group.start_soon(self._site.aclose)
         self._site = site
 
     async def _drain(self) -> None:
@@ -201,6 +200,10 @@ class Server:
         if not all([await port.drained(LAST_WORDS_S) for port in ports]):
             for port in ports:
                 port.abort()
+
+    def _say_up(self) -> None:
+        if self._on_up is not None:
+            self._on_up([(port.front.desk.listener, port.url) for port in self._ports.values()])
 
     def _stamped(self) -> object:
         return None if self._backing.stamp is None else self._backing.stamp()
@@ -236,6 +239,24 @@ class Server:
         if self._leaving.now:
             os._exit(CANCELLED)
         self.stop()
+
+
+async def checked(backing: Backing) -> None:
+    """Read a configuration and hold it to what a server needs, opening nothing. Raises ConfigError, StoreError."""
+    settings = await backing.settings()
+    metrics = Metrics()
+    site = Site(settings, await backing.gateway(settings, metrics))
+    try:
+        for desk in _desks(backing, site, metrics, Leaving()):
+            await _check(desk)
+    finally:
+        await site.gateway.aclose()
+
+
+def _desks(backing: Backing, site: Site, metrics: Metrics, leaving: Leaving) -> list[Desk]:
+    listeners = site.settings.listeners or (Listener(),)
+    check_listeners(listeners)
+    return [make_desk(each, site, backing.keyring, metrics, leaving, backing.ready) for each in listeners]
 
 
 def check_listeners(listeners: Sequence[Listener]) -> None:

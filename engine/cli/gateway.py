@@ -1,0 +1,203 @@
+"""``engine gateway``: any client's calls to any provider, over HTTP."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from engine.cli import options as given
+from engine.cli.columns import print_table
+from engine.cli.session import say_notice, traced
+from engine.cli.storage import Place, opened, place_of
+from engine.config import FILE_NAME, LoadedSettings, load_settings
+from gateway.gateway import Gateway
+from gateway.keys import Keyring
+from gateway.server.metrics import Metrics
+from gateway.server.server import Backing, Server, checked
+from schemas.bookkeeping import KeyStore
+from schemas.errors import ConfigError
+from schemas.gateway import Listener, RateLimits
+from schemas.protocols import RunStore
+from schemas.settings import Settings
+
+commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@commands.command()
+def gateway(
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on; one that others reach needs API keys.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", "-p", min=0, max=65535, help="8766 unless configured; 0 takes a free one.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the configuration, show what it comes to, and serve nothing.")
+    ] = False,
+    store: given.StoreOption = None,
+    config: given.ConfigOption = None,
+) -> int:
+    """Answer model calls of any client, in its own format, over HTTP.
+
+    Chat completions, messages, responses and embeddings, to every configured provider. A changed file or SIGHUP
+    reloads; Ctrl-C or SIGTERM drains, a second one leaves at once. docs/gateway.md has the rest.
+    """
+    source = Source(_file(config), host, port)
+    place = place_of(store, config)
+    found = source.load()
+    say_notice(found)
+
+    async def main() -> int:
+        async with opened(place) as kept:
+            with traced(found):
+                backing = _backing(source, kept)
+                if check:
+                    await checked(backing)
+                    show(found.settings, source, place)
+                    return 0
+                await Server(backing, on_up=_say_up(place)).run_until_stopped()
+        return 0
+
+    fast = importlib.util.find_spec("uvloop") is not None
+    return anyio.run(main, backend_options={"use_uvloop": fast})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the configuration comes from, and what the command line changes of it.
+
+    Attributes:
+        file: None: the environment.
+        host, port: Of the only listener, where they are given.
+    """
+
+    file: Path | None
+    host: str | None = None
+    port: int | None = None
+
+    def load(self) -> LoadedSettings:
+        """Read it. Raises ConfigError."""
+        found = load_settings(None if self.file is None else str(self.file), os.environ)
+        return replace(found, settings=self._listening(found.settings))
+
+    def stamp(self) -> object:
+        """Return something that changes when the file does; None while there is none."""
+        try:
+            stat = self.file.stat() if self.file is not None else None
+        except OSError:
+            return None
+        return None if stat is None else (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+    def _listening(self, settings: Settings) -> Settings:
+        listeners = list(settings.listeners) or [Listener()]
+        asked = {"host": self.host, "port": self.port}
+        changes = {name: value for name, value in asked.items() if value is not None}
+        if changes and len(listeners) > 1:
+            raise ConfigError(
+                f"--{next(iter(changes))} cannot say which of {len(listeners)} listeners it means",
+                hint=f"write it under listeners in {self.file}",
+            )
+        listeners[0] = listeners[0].model_copy(update=changes)
+        return settings.model_copy(update={"listeners": tuple(listeners)})
+
+
+def show(settings: Settings, source: Source, place: Place) -> None:
+    """Print what a configuration comes to: listeners, models, filters, budgets."""
+    print(f"{source.file or 'the environment'} is right; keys, budgets and usage are kept in {place.shown}\n")
+    head = ("listener", "address", "keys", "models", "default", "filters", "limits")
+    print_table(head, [_listener_row(each) for each in settings.listeners])
+    models = Gateway(settings, environ={}).models()
+    rows = [
+        (
+            model.ref,
+            str(model.kind),
+            _usd(model.input_usd_per_mtok),
+            _usd(model.output_usd_per_mtok),
+            f"{model.context_tokens:,}" if model.context_tokens else "",
+        )
+        for model in models
+    ]
+    _section(("model", "kind", "USD in", "out, a million", "context"), rows, right=(2, 3, 4))
+    names = [(name, ", ".join(map(str, _targets(target)))) for name, target in settings.aliases.items()]
+    _section(("alias", "models"), names)
+    _section(
+        ("filter", "kind", "on", "when it fails"),
+        [(each.name, each.kind, ", ".join(each.on), each.fail) for each in settings.filters],
+    )
+    budgets = [
+        (rule.of, _usd(rule.usd), f"{rule.tokens:,}" if rule.tokens else "", rule.per or "ever")
+        for rule in settings.gateway.budgets
+    ]
+    _section(("budget of", "USD", "tokens", "per"), budgets, right=(1, 2))
+
+
+def _section(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+    listed = list(rows)
+    if listed:
+        print()
+        print_table(head, listed, right=right)
+
+
+def _listener_row(listener: Listener) -> tuple[str, ...]:
+    return (
+        listener.name,
+        f"{listener.host}:{listener.port}",
+        listener.keys,
+        ", ".join(listener.models) or "all",
+        listener.default_model or "",
+        ", ".join(listener.filters),
+        _limits(listener.limits),
+    )
+
+
+def _limits(limits: RateLimits) -> str:
+    each = ((limits.requests_per_minute, "requests/min"), (limits.tokens_per_minute, "tokens/min"))
+    said = [f"{most:,} {unit}" for most, unit in (*each, (limits.max_parallel, "at once")) if most is not None]
+    return ", ".join(said)
+
+
+def _targets(target: object) -> list[str]:
+    if isinstance(target, str):
+        return [target]
+    assert isinstance(target, tuple)
+    return [each if isinstance(each, str) else f"{each.model} ({each.weight:g})" for each in target]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+
+
+def _usd(amount: float | None) -> str:
+    return "" if amount is None else f"{amount:g}"
+
+
+def _backing(source: Source, store: RunStore) -> Backing:
+    async def settings() -> Settings:
+        return (await anyio.to_thread.run_sync(source.load)).settings
+
+    async def make(found: Settings, metrics: Metrics) -> Gateway:
+        return Gateway(found, ledger=ledger, observers=[metrics])
+
+    ledger = store.ledger()
+    keys: KeyStore | None = getattr(store, "key_store", None)
+    return Backing(settings, make, source.stamp, None if keys is None else Keyring(keys), store.now)
+
+
+def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:
+    def say(ports: Sequence[tuple[Listener, str]]) -> None:
+        for listener, url in ports:
+            name = "" if len(ports) == 1 else f" {listener.name}"
+            print(f"engine gateway{name}: {url} (store {place.shown})", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _file(config: str | None) -> Path | None:
+    named = config or os.environ.get("ENGINE_CONFIG") or None
+    if named is not None:
+        return Path(named).expanduser()
+    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
