@@ -181,7 +181,7 @@ class Lines:
         """Let in everybody there is room for, in order. Cost: O(lines), times the calls let in."""
         if not self._turns:
             return
-        closed: set[Gate] = set()
+        closed: dict[Gate, _Waiter] = {}
         kept: dict[Gate, Ahead] = {}
         self._ask_elder(now, closed, kept)
         served = True
@@ -191,7 +191,7 @@ class Lines:
                 if self._serve_turn(turn, now, closed, kept):
                     served = True
 
-    def _ask_elder(self, now: float, closed: set[Gate], kept: dict[Gate, Ahead]) -> None:
+    def _ask_elder(self, now: float, closed: dict[Gate, _Waiter], kept: dict[Gate, Ahead]) -> None:
         """Let the call in that has waited longest, or keep for it what it needs."""
         elder = next(iter(self._all.values()))
         if now - elder.since < ELDER_S:
@@ -203,12 +203,12 @@ class Lines:
         soon = all(wait <= _SOON_S or wait == inf for wait in waits)
         for gate, wait in zip(elder.gates, waits, strict=True):
             if wait > 0:
-                closed.add(gate)
+                closed[gate] = elder
             else:
                 kept[gate] = Ahead(running=soon, calls=1, tokens=elder.tokens)
         elder.due(_look(waits, now))
 
-    def _serve_turn(self, turn: str, now: float, closed: set[Gate], kept: dict[Gate, Ahead]) -> bool:
+    def _serve_turn(self, turn: str, now: float, closed: dict[Gate, _Waiter], kept: dict[Gate, Ahead]) -> bool:
         """Let one call of a key in, which then is the last to have its next turn; False: there is room for none."""
         lines = self._turns.get(turn)
         if lines is None:
@@ -218,8 +218,10 @@ class Lines:
             firsts.sort(key=lambda waiter: waiter.number)
         for waiter in firsts:
             gates = waiter.gates
-            if not closed.isdisjoint(gates):
-                waiter.due(inf)  # whoever closed it looks
+            before = [closed[gate] for gate in gates if gate in closed]
+            if before:
+                if waiter not in before:
+                    waiter.due(inf)  # whoever closed it looks
                 continue
             waits = [
                 gate.wait_s(waiter.tokens, now, kept[gate]) if gate in kept else gate.wait_s(waiter.tokens, now)
@@ -230,7 +232,7 @@ class Lines:
                 self._let_in(waiter, now)
                 return True
             if len(shut) == 1:
-                closed.add(shut[0])
+                closed[shut[0]] = waiter
             waiter.due(_look(waits, now))
         return False
 
