@@ -246,7 +246,8 @@ class HttpProvider:
         """Return what all models of the server are known to refuse; another than OpenAI's has an older token limit."""
         preset = self.address.preset
         newer = self.address.official or preset.token_limit == "max_completion_tokens"
-        return {*preset.refuses, *(() if newer or self.kind != "openai" else ("max_completion_tokens",))}
+        refused = {*preset.refuses, *(() if newer or self.kind != "openai" else ("max_completion_tokens",))}
+        return refused | ({"top_k"} if self.kind == "openai" and self.address.official else set())
 
     def _where(self, model: str) -> str:
         return f"{self.settings.name}/{model}"
@@ -272,7 +273,7 @@ def as_chunks(response: ModelResponse) -> list[ModelChunk]:
     for part in response.parts:
         if part.kind == "text":
             chunks.append(TextDelta(text=part.text, refusal=part.refusal, annotations=part.annotations))
-        elif part.kind == "reasoning" and (part.text or part.data):
+        elif part.kind == "reasoning" and (part.text or part.data or part.signature):
             chunks.append(ReasoningDelta(text=part.text, signature=part.signature, data=part.data))
         elif part.kind == "tool_call":
             chunks.append(ToolCallDelta(index=calls, call_id=part.call_id, name=part.name, arguments=part.raw))

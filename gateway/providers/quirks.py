@@ -19,6 +19,17 @@ _OPTIONAL: Mapping[str, str | None] = {
     "stream_options": None,
     "parallel_tool_calls": None,
     "temperature": None,
+    "top_p": None,
+    "top_k": None,
+    "seed": None,
+    "frequency_penalty": None,
+    "presence_penalty": None,
+    "reasoning_effort": None,
+    "thinking": None,
+    "verbosity": None,
+    "user": None,
+    "service_tier": None,
+    "prompt_cache_key": None,
 }
 _REFUSAL = re.compile(
     r"unsupported|not support|n't support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|forbidden|"

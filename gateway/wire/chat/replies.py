@@ -5,20 +5,18 @@ Source: OpenAI's API reference; recorded replies of ten compatible servers.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
-from gateway.wire.chat.shapes import Call, Completion, Function, WireMessage, WireUsage
+from gateway.wire.chat.shapes import Call, Choice, Completion, Function, WireMessage, WireUsage
+from gateway.wire.chat.thoughts import Thoughts
 from gateway.wire.reading import parsed, told
 from schemas.model import (
     ModelChunk,
     ModelResponse,
     Part,
-    ReasoningDelta,
-    ReasoningPart,
     StopReason,
     TextDelta,
     TextPart,
@@ -78,13 +76,15 @@ class CompletionBuilder:
         self._named = ""
         self._id = ""
         self._text: list[str] = []
-        self._thinking: list[dict[str, Any]] = []
+        self._refusal: list[str] = []
+        self._cited: list[dict[str, Any]] = []
+        self._thoughts = Thoughts()
         self._calls: list[_GrowingCall] = []
         self._at: dict[int | None, int] = {}
         self._usage: WireUsage | None = None
         self._closed = False
         self._finish: str | None = None
-        self._refused = False
+        self._tier = ""
         self._began = False
         self._done = False
 
@@ -112,16 +112,20 @@ class CompletionBuilder:
         self._id = self._id or chunk.id
         if chunk.usage is not None:
             self._usage, self._closed = chunk.usage, not chunk.choices  # some servers count in every chunk
+        self._tier = chunk.service_tier or self._tier
         for choice in chunk.choices:
-            if choice.index != 0:
-                continue
-            if choice.error:
-                raise told(f"{self._provider}/{self._model}", {"error": choice.error})
-            self._began = True
-            if choice.finish_reason is not None:
-                self._finish = choice.finish_reason or self._finish or ""
-            if choice.delta is not None:
-                yield from self._take(choice.delta)
+            if choice.index == 0:
+                yield from self._choice(choice)
+
+    def _choice(self, choice: Choice) -> Iterator[ModelChunk]:
+        if choice.error:
+            raise told(f"{self._provider}/{self._model}", {"error": choice.error})
+        self._began = True
+        if choice.delta is not None:
+            yield from self._take(choice.delta)
+        if choice.finish_reason is not None:
+            self._finish = choice.finish_reason or self._finish or ""
+            yield from self._thoughts.end()
 
     def response(self) -> ModelResponse:
         """Return the whole reply. A stream counts as whole once it gave a reason to stop, or the usage.
@@ -141,35 +145,27 @@ class CompletionBuilder:
             model=self._named,
             provider=self._provider,
             parts=tuple(self._parts()),
-            stop_reason="refusal" if self._refused else stop,
+            stop_reason="refusal" if self._refusal else stop,
             usage=(self._usage or WireUsage()).neutral(),
             response_id=self._id,
+            service_tier=self._tier,
         )
 
     def _take(self, delta: WireMessage) -> Iterator[ModelChunk]:
         for thought in delta.thinking():
-            text = self._think(thought)
-            if text:
-                yield ReasoningDelta(text=text)
-        self._refused = self._refused or bool(delta.refusal)
-        if delta.text:
+            yield from self._thoughts.add(thought)
+        if delta.text or delta.annotations:
+            cited = delta.cited()
             self._text.append(delta.text)
-            yield TextDelta(text=delta.text)
+            self._cited.extend(cited)
+            yield from self._thoughts.end()
+            yield TextDelta(text=delta.text, annotations=cited)
+        if delta.refusal:
+            self._refusal.append(delta.refusal)
+            yield TextDelta(text=delta.refusal, refusal=True)
         for call in delta.calls():
+            yield from self._thoughts.end()
             yield self._call(call)
-
-    def _think(self, thought: Mapping[str, Any]) -> str:
-        """Add thinking to the part it goes on with, or begin another; return its text."""
-        key = next((key for key in ("text", "summary") if isinstance(thought.get(key), str)), "text")
-        last = self._thinking[-1] if self._thinking else {}
-        same = all(last.get(name) == thought.get(name) for name in ("field", "type", "index"))
-        if not last or not same or "data" in thought:
-            self._thinking.append(dict(thought))
-        else:
-            grown = (last.get(key) or "") + (thought.get(key) or "")
-            last.update({name: value for name, value in thought.items() if value is not None})
-            last[key] = grown
-        return thought.get(key) or ""
 
     def _call(self, call: Call) -> ToolCallDelta:
         """Add to the call a delta belongs to, or begin another.
@@ -192,17 +188,11 @@ class CompletionBuilder:
         return ToolCallDelta(index=index, arguments=function.arguments)
 
     def _parts(self) -> Iterator[Part]:
-        for thought in self._thinking:
-            yield _reasoning_part(thought)
+        yield from self._thoughts.parts()
         text = "".join(self._text)
         if text:
-            yield TextPart(text=text)
+            yield TextPart(text=text, annotations=tuple(self._cited))
+        if self._refusal:
+            yield TextPart(text="".join(self._refusal), refusal=True)
         for call in self._calls:
             yield tool_call(call.call_id, call.name, "".join(call.arguments))
-
-
-def _reasoning_part(thought: Mapping[str, Any]) -> ReasoningPart:
-    """Keep in ``data`` what ``chat.requests`` needs to send the thinking back."""
-    text = thought.get("text") or thought.get("summary") or ""
-    kept = {"field": thought["field"]} if "field" in thought else thought
-    return ReasoningPart(text=text, data=json.dumps(kept))

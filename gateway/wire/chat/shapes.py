@@ -62,6 +62,9 @@ class WireUsage(_Wire):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: Annotated[
+        int | None, Field(validation_alias=AliasChoices("cached_tokens", "prompt_cache_hit_tokens"))
+    ] = None
     prompt_tokens_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
 
@@ -72,7 +75,7 @@ class WireUsage(_Wire):
         return Usage(
             calls=1,
             input_tokens=self.prompt_tokens or 0,
-            cached_tokens=prompt.cached_tokens or 0,
+            cached_tokens=prompt.cached_tokens or self.cached_tokens or 0,
             cache_write_tokens=prompt.cache_write_tokens or 0,
             output_tokens=self.completion_tokens or 0,
             reasoning_tokens=completion.reasoning_tokens or 0,
@@ -113,11 +116,20 @@ class WireMessage(_Wire):
     reasoning_details: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
     tool_calls: Annotated[list[Call], BeforeValidator(_listed)] = []
     function_call: Function | None = None
+    annotations: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
 
     @property
     def text(self) -> str:
-        """The text, a refusal's included."""
-        return "".join(piece.text for piece in self.content if piece.type == "text") + self.refusal
+        """The text, a refusal's left out."""
+        return "".join(piece.text for piece in self.content if piece.type == "text")
+
+    def cited(self) -> tuple[dict[str, Any], ...]:
+        """Return the sources cited, without the nesting that this format gives them."""
+        return tuple(
+            {"type": kind, **inner} if isinstance(inner := each.get(kind), dict) else each
+            for each in self.annotations
+            if isinstance(kind := each.get("type"), str)
+        )
 
     def thinking(self) -> Iterator[dict[str, Any]]:
         """Yield the thinking as OpenRouter's details, or as ``{"field": …, "text": …}``; only one form of it."""
@@ -153,3 +165,4 @@ class Completion(_Wire):
     choices: Annotated[list[Choice], BeforeValidator(_listed)]
     usage: WireUsage | None = None
     error: Any = None
+    service_tier: _Text = ""

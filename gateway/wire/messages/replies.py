@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
+from gateway.wire.messages.citations import annotation
+from gateway.wire.messages.seals import redacted_part, thinking_part
 from gateway.wire.reading import parsed, told
 from schemas.model import (
     ModelChunk,
@@ -60,6 +62,7 @@ class WireUsage(_Wire):
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens_details: OutputDetails | None = None
+    service_tier: str | None = None
 
     def neutral(self) -> Usage:
         """Return the counts of one call; the total input is what was sent, written to the cache and read from it."""
@@ -87,6 +90,13 @@ class Block(_Wire):
     id: str = ""
     name: str = ""
     input: Any = None
+    citations: list[dict[str, Any]] | None = None
+
+
+class StopDetails(_Wire):
+    """Why it was refused, in the provider's words."""
+
+    explanation: str | None = None
 
 
 class WireMessage(_Wire):
@@ -96,6 +106,8 @@ class WireMessage(_Wire):
     model: str = ""
     content: list[Block]
     stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
     usage: WireUsage | None = None
 
 
@@ -107,7 +119,10 @@ class Delta(_Wire):
     thinking: str = ""
     signature: str = ""
     partial_json: str = ""
+    citation: dict[str, Any] | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
 
 
 class Event(_Wire):
@@ -130,19 +145,27 @@ def read_message(content: bytes, *, provider: str, model: str) -> ModelResponse:
         ModelOutputError: The body is not a message.
     """
     message = parsed(WireMessage, content, f"{provider}/{model}")
-    return _response(message, [_part(block) for block in message.content], message.usage, message.stop_reason, provider)
+    return _response(message, [_part(block) for block in message.content], message.usage, message, provider)
 
 
 def _response(
-    message: WireMessage, parts: list[Part | None], usage: WireUsage | None, stop_reason: str | None, provider: str
+    message: WireMessage,
+    parts: list[Part | None],
+    usage: WireUsage | None,
+    ending: WireMessage | Delta,
+    provider: str,
 ) -> ModelResponse:
+    details = ending.stop_details
     return ModelResponse(
         model=message.model,
         provider=provider,
         parts=tuple(part for part in parts if part is not None),
-        stop_reason=_STOP_REASONS.get(stop_reason or "", "other"),
+        stop_reason=_STOP_REASONS.get(ending.stop_reason or "", "other"),
         usage=(usage or WireUsage()).neutral(),
         response_id=message.id,
+        stop_sequence=ending.stop_sequence or "",
+        refusal=(details.explanation or "") if details is not None else "",
+        service_tier=(usage.service_tier or "") if usage is not None else "",
     )
 
 
@@ -152,15 +175,16 @@ def _part(block: Block) -> Part | None:
 
 
 def _text(block: Block) -> Part | None:
-    return TextPart(text=block.text) if block.text else None
+    cited = tuple(annotation(each) for each in block.citations or ())
+    return TextPart(text=block.text, annotations=cited) if block.text else None
 
 
 def _thinking(block: Block) -> Part:
-    return ReasoningPart(text=block.thinking, signature=block.signature)
+    return thinking_part(block.thinking, block.signature) if block.signature else ReasoningPart(text=block.thinking)
 
 
 def _redacted(block: Block) -> Part:
-    return ReasoningPart(text="", data=block.data)
+    return redacted_part(block.data or "")
 
 
 def _tool_use(block: Block) -> Part:
@@ -184,12 +208,15 @@ class _Growing:
     call_index: int = -1
     text: list[str] = field(default_factory=list[str])
     signature: list[str] = field(default_factory=list[str])
+    citations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def part(self) -> Part | None:
         grown = "".join(self.text)
         if self.block.type == "tool_use":
             return tool_call(self.block.id, self.block.name, grown) if grown else _tool_use(self.block)
-        update = {"text": self.block.text + grown, "thinking": self.block.thinking + grown}
+        update: dict[str, Any] = {"text": self.block.text + grown, "thinking": self.block.thinking + grown}
+        if self.citations:
+            update["citations"] = [*(self.block.citations or ()), *self.citations]
         if self.signature:
             update["signature"] = (self.block.signature or "") + "".join(self.signature)
         return _part(self.block.model_copy(update=update))
@@ -210,7 +237,7 @@ class MessageBuilder:
         self._blocks: dict[int, _Growing] = {}
         self._calls = 0
         self._usage: dict[str, Any] = {}
-        self._stop_reason: str | None = None
+        self._ending: WireMessage | Delta = Delta()
         self._ended = False
 
     def feed(self, event: SseEvent) -> Iterator[ModelChunk]:
@@ -240,7 +267,7 @@ class MessageBuilder:
             raise broken_off(f"{self._provider}/{self._model}", began=self._message is not None)
         parts = [growing.part() for _, growing in sorted(self._blocks.items())]
         usage = WireUsage.model_validate(self._usage)
-        return _response(self._message, parts, usage, self._stop_reason, self._provider)
+        return _response(self._message, parts, usage, self._ending, self._provider)
 
     def _take(self, event: Event) -> ModelChunk | None:
         match event.type:
@@ -250,6 +277,8 @@ class MessageBuilder:
                 return self._block_start(event)
             case "content_block_delta":
                 return self._block_delta(event)
+            case "content_block_stop":
+                return self._block_stop(event)
             case "message_delta":
                 self._message_delta(event)
             case "message_stop":
@@ -261,7 +290,7 @@ class MessageBuilder:
     def _message_start(self, event: Event) -> None:
         self._message = event.message
         if event.message is not None:
-            self._stop_reason = event.message.stop_reason
+            self._ending = event.message
             self._count(event.message.usage)
 
     def _block_start(self, event: Event) -> ModelChunk | None:
@@ -276,6 +305,8 @@ class MessageBuilder:
             return ToolCallDelta(index=growing.call_index, call_id=block.id, name=block.name, arguments=raw)
         if block.type == "thinking":
             return ReasoningDelta(text=block.thinking) if block.thinking else None
+        if block.type == "redacted_thinking":
+            return ReasoningDelta(text="", data=redacted_part(block.data or "").data)
         return TextDelta(text=block.text) if block.type == "text" and block.text else None
 
     def _block_delta(self, event: Event) -> ModelChunk | None:
@@ -283,6 +314,9 @@ class MessageBuilder:
         if growing is None or delta is None:
             return None
         growing.signature.extend([delta.signature] if delta.signature else [])
+        if delta.citation is not None:
+            growing.citations.append(delta.citation)
+            return TextDelta(text="", annotations=(annotation(delta.citation),))
         added = delta.text or delta.thinking or delta.partial_json
         if not added:
             return None
@@ -293,9 +327,20 @@ class MessageBuilder:
             return ReasoningDelta(text=added)
         return ToolCallDelta(index=growing.call_index, arguments=added) if growing.call_index >= 0 else None
 
+    def _block_stop(self, event: Event) -> ModelChunk | None:
+        """Thinking is complete with its signature."""
+        growing = self._blocks.get(event.index)
+        if growing is None or growing.block.type != "thinking":
+            return None
+        part = growing.part()
+        assert part is not None
+        if part.kind != "reasoning" or (part.signature is None and part.data is None):
+            return None
+        return ReasoningDelta(text="", signature=part.signature, data=part.data)
+
     def _message_delta(self, event: Event) -> None:
         if event.delta is not None and event.delta.stop_reason is not None:
-            self._stop_reason = event.delta.stop_reason
+            self._ending = event.delta
         self._count(event.usage)
 
     def _count(self, usage: WireUsage | None) -> None:

@@ -9,22 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway.providers.base import split_data_url
-from schemas.model import (
-    FilePart,
-    ImagePart,
-    Message,
-    ModelRequest,
-    Part,
-    ReasoningPart,
-    TextPart,
-    ToolCallPart,
-    ToolDefinition,
-    ToolResultPart,
-)
+from gateway.wire.messages.blocks import CACHED, Block, cache_control, message_blocks
+from gateway.wire.messages.thinking import think, thinks, wants_thinking
+from schemas.model import ModelRequest, ToolDefinition
 
-_CACHED = {"type": "ephemeral"}
-_CACHEABLE = frozenset({"text", "image", "tool_use", "tool_result"})
 _MAX_TOKENS = 32_000
 _OLD_MAX_TOKENS = {"claude-3-haiku": 4096, "claude-3-opus": 4096, "claude-3-sonnet": 4096, "claude-3-5": 8192}
 _STRUCTURE = frozenset(("properties", "items", "anyOf", "allOf", "$defs", "definitions", "$ref"))
@@ -32,30 +20,31 @@ _CONSTRAINTS = frozenset(("type", "required", "additionalProperties", "enum", "c
 _KEYWORDS = _STRUCTURE | _CONSTRAINTS | {"title", "description", "default"}
 _FORMATS = frozenset(("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"))
 
-Block = dict[str, Any]
 
-
-def messages_body(model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
+def messages_body(model: str, request: ModelRequest, *, stream: bool) -> Block:
     """Return the keyword arguments of ``messages.create`` for a request.
 
     System messages are put in front, wherever they stand. The last of the ``cache_prefix`` leading messages and the
     last tool are marked for the prompt cache.
+
+    Raises:
+        ModelRequestError: It holds what the format can't say.
     """
-    turns: list[dict[str, Any]] = []
+    turns: list[Block] = []
     system: list[Block] = []
     for number, message in enumerate(request.messages, 1):
-        blocks = _blocks(message, cached=number == request.cache_prefix)
+        blocks = message_blocks(message, cached=number == request.cache_prefix)
         if message.role == "system":
             system += blocks
         elif blocks:
             turns.append({"role": message.role, "content": blocks})
-    body: dict[str, Any] = {
+    body: Block = {
         "model": model,
         "max_tokens": request.max_output_tokens or default_max_tokens(model),
         "messages": turns,
     }
     if request.output is not None:
-        schema = constrainable(request.output.json_schema)
+        schema = constrainable(request.output.json_schema) if request.output.json_schema else None
         if schema is None:
             system.append(_schema_in_words(request.output.json_schema))
         else:
@@ -63,15 +52,62 @@ def messages_body(model: str, request: ModelRequest, *, stream: bool) -> dict[st
     if system:
         body["system"] = system
     if request.tools:
-        body["tools"] = [tool_param(tool) for tool in request.tools]
-        body["tool_choice"] = tool_choice(request)
-        if request.cache_prefix:
-            body["tools"][-1]["cache_control"] = _CACHED
+        body |= _tools(request)
+    think(body, model, request)
+    return body | _options(request, thinking="thinking" in body) | {"stream": stream}
+
+
+def _tools(request: ModelRequest) -> Block:
+    """Return the tools that may be called now, and how."""
+    allowed = request.allowed_tools
+    params = [tool_param(tool) for tool in request.tools if not allowed or tool.name in allowed]
+    if request.cache_prefix and params:
+        params[-1]["cache_control"] = CACHED
+    return {"tools": params, "tool_choice": tool_choice(request)}
+
+
+def _options(request: ModelRequest, *, thinking: bool) -> Block:
+    """Return the rest. A model that thinks takes no sampling of ours; the highest temperature here is 1."""
+    fields: Block = {}
     if request.stop:
-        body["stop_sequences"] = list(request.stop)
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    return body | {"stream": stream}
+        fields["stop_sequences"] = list(request.stop)
+    if not thinking:
+        if request.temperature is not None:
+            fields["temperature"] = min(request.temperature, 1.0)
+        if request.top_k is not None:
+            fields["top_k"] = request.top_k
+        if request.top_p is not None:
+            fields["top_p"] = request.top_p
+    if request.user:
+        fields["metadata"] = {"user_id": request.user}
+    tier = _TIERS.get(request.service_tier or "")
+    return fields | {"service_tier": tier} if tier else fields
+
+
+_TIERS = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
+
+
+def lost(model: str, request: ModelRequest) -> tuple[str, ...]:
+    """Return the wishes of a request that this format has no words for and that change no answer's meaning."""
+    parts = [part for message in request.messages for part in message.parts]
+    thinking = thinks(model, request)
+    wishes = {
+        "metadata": bool(request.metadata),
+        "seed": request.seed is not None,
+        "frequency_penalty": bool(request.frequency_penalty),
+        "presence_penalty": bool(request.presence_penalty),
+        "verbosity": request.verbosity not in (None, "medium"),
+        "prompt_cache_key": request.cache_key is not None,
+        "service_tier": (request.service_tier or "auto") not in _TIERS,
+        "temperature": request.temperature is not None and (thinking or request.temperature > 1),
+        "top_p": thinking and request.top_p is not None,
+        "top_k": thinking and request.top_k is not None,
+        "reasoning": wants_thinking(request) and not thinking,
+        "image detail": any(part.kind == "image" and part.detail not in ("", "auto") for part in parts),
+        "names": any(message.name for message in request.messages),
+        "strict": any(tool.strict and "strict" not in tool_param(tool) for tool in request.tools),
+    }
+    return tuple(name for name, wished in wishes.items() if wished)
 
 
 def default_max_tokens(model: str) -> int:
@@ -79,77 +115,14 @@ def default_max_tokens(model: str) -> int:
     return next((most for start, most in _OLD_MAX_TOKENS.items() if model.startswith(start)), _MAX_TOKENS)
 
 
-def _blocks(message: Message, *, cached: bool) -> list[Block]:
-    """Return a message's blocks, the last one that may be marked for the cache; results first: the API insists."""
-    blocks = [block for block in map(part_block, message.parts) if block is not None]
-    blocks.sort(key=lambda block: block["type"] != "tool_result")
-    last = next((block for block in reversed(blocks) if block["type"] in _CACHEABLE), None)
-    if cached and last is not None:
-        last["cache_control"] = _CACHED
-    return blocks
-
-
-def part_block(part: Part) -> Block | None:
-    """Return the content block of one part, or None for a part that this API would refuse."""
-    return _PART_BLOCKS[part.kind](part)
-
-
-def _text(part: TextPart) -> Block | None:
-    """Blank text is left out: the API refuses it."""
-    return {"type": "text", "text": part.text} if part.text.strip() else None
-
-
-def _image(part: ImagePart) -> Block:
-    data = split_data_url(part.url)
-    if data is None:
-        return {"type": "image", "source": {"type": "url", "url": part.url}}
-    media_type, payload = data
-    return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": payload}}
-
-
-def _file(part: FilePart) -> Block:
-    if part.file_id:
-        return {"type": "document", "source": {"type": "file", "file_id": part.file_id}}
-    data = split_data_url(part.url)
-    if data is None:
-        return {"type": "document", "source": {"type": "url", "url": part.url}}
-    media_type, payload = data
-    block: Block = {"type": "document", "source": {"type": "base64", "media_type": media_type, "data": payload}}
-    return block | {"title": part.name} if part.name else block
-
-
-def _reasoning(part: ReasoningPart) -> Block | None:
-    """Only thinking this API signed or encrypted goes back to it; other models' thinking is left out."""
-    if part.signature is not None and part.data is None:
-        return {"type": "thinking", "thinking": part.text, "signature": part.signature}
-    if part.data is not None and not part.data.startswith("{"):
-        return {"type": "redacted_thinking", "data": part.data}
-    return None
-
-
-def _tool_call(part: ToolCallPart) -> Block:
-    return {"type": "tool_use", "id": part.call_id, "name": part.name, "input": part.arguments}
-
-
-def _tool_result(part: ToolResultPart) -> Block:
-    block: Block = {"type": "tool_result", "tool_use_id": part.call_id, "content": part.content}
-    return block | {"is_error": True} if part.is_error else block
-
-
-_PART_BLOCKS: Mapping[str, Any] = {
-    "text": _text,
-    "image": _image,
-    "file": _file,
-    "reasoning": _reasoning,
-    "tool_call": _tool_call,
-    "tool_result": _tool_result,
-}
-
-
-def tool_param(tool: ToolDefinition) -> dict[str, Any]:
-    """Return a tool as offered."""
-    param: dict[str, Any] = {"name": tool.name, "input_schema": {"type": "object"} | tool.input_schema}
-    return param | {"description": tool.description} if tool.description else param
+def tool_param(tool: ToolDefinition) -> Block:
+    """Return a tool as offered: strict only where its schema is taken as it is."""
+    param: Block = {"name": tool.name, "input_schema": {"type": "object"} | tool.input_schema}
+    if tool.description:
+        param["description"] = tool.description
+    if tool.strict and constrainable(tool.input_schema) == tool.input_schema:
+        param["strict"] = True
+    return param | cache_control(tool.cache)
 
 
 def tool_choice(request: ModelRequest) -> dict[str, Any]:
@@ -162,6 +135,8 @@ def tool_choice(request: ModelRequest) -> dict[str, Any]:
 
 
 def _schema_in_words(schema: Mapping[str, Any]) -> Block:
+    if not schema:
+        return {"type": "text", "text": "Reply with one JSON object and nothing else."}
     text = f"Reply with one JSON value and nothing else. It must satisfy this JSON Schema:\n{json.dumps(schema)}"
     return {"type": "text", "text": text}
 

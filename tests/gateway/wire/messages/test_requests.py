@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.wire.messages.requests import constrainable, default_max_tokens, messages_body, part_block
+from gateway.wire.messages.blocks import part_block
+from gateway.wire.messages.requests import constrainable, default_max_tokens, messages_body
 from schemas.model import (
     ImagePart,
     Message,
