@@ -54,9 +54,10 @@ from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits, RunStarted
 from schemas.live import LiveProgress
 from schemas.plan import Plan
 from schemas.planning import StepCall
-from schemas.protocols import Filler, Ledger, Planner, RunLog, RunStore, Synthesizer, Tool
+from schemas.protocols import Filler, Ledger, Planner, Synthesizer, Tool
 from schemas.result import Usage
 from schemas.settings import Settings
+from schemas.stores import RunLog, RunStore
 from schemas.tool import ToolSpec
 
 Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None

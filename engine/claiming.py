@@ -13,8 +13,8 @@ from engine.watching import driven_seconds
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import ConflictError, StoreError
 from schemas.events import LoggedRecord
-from schemas.protocols import RunStore
 from schemas.runs import LOG_FORMAT, Driver, RunSummary
+from schemas.stores import RunStore
 
 SET_ASIDE = "set_aside"
 _TRIES = 20

@@ -23,8 +23,8 @@ from engine.tools.judge import ask_judge
 from schemas.errors import ConfigError, ConflictError, EngineError, RunCancelledError
 from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
 from schemas.plan import Plan
-from schemas.protocols import RunLog
 from schemas.runs import RunSummary
+from schemas.stores import RunLog
 
 _GRACE_S = 0.15
 

@@ -22,7 +22,7 @@ from engine.streams import Board, Cursor
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 T = TypeVar("T")
 RELAY_S = 0.1

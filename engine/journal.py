@@ -13,7 +13,7 @@ from engine.durable.artifacts import Artifacts
 from engine.replanner.policy import goal_changed
 from schemas.errors import ConflictError, FencedError, StoreError
 from schemas.events import Answer, LoggedEvent, LoggedRecord
-from schemas.protocols import RunLog
+from schemas.stores import RunLog
 
 T = TypeVar("T")
 

@@ -23,8 +23,8 @@ from schemas.events import (
     RunEnded,
     RunStarted,
 )
-from schemas.protocols import RunLog
 from schemas.result import Usage
+from schemas.stores import RunLog
 from schemas.tool import ToolSpec
 
 

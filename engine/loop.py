@@ -51,8 +51,9 @@ from schemas.planning import (
     PlanReady,
     PlanRequest,
 )
-from schemas.protocols import RunLog, Synthesizer
+from schemas.protocols import Synthesizer
 from schemas.settings import Limits
+from schemas.stores import RunLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from typing import Literal
 import anyio
 
 from schemas.errors import ConflictError, StoreError
-from schemas.protocols import RunStore
 from schemas.runs import Driver
+from schemas.stores import RunStore
 
 DriverKind = Literal["cli", "library", "serve", "worker"]
 DISTRIBUTION = "plan-execute-engine"

@@ -61,8 +61,9 @@ from schemas.planning import (
     StepDraft,
     TurnAnswer,
 )
-from schemas.protocols import Planner, RunLog, Synthesizer
+from schemas.protocols import Planner, Synthesizer
 from schemas.settings import Limits
+from schemas.stores import RunLog
 
 _FROM_RECORD = frozenset(
     {

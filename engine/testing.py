@@ -32,9 +32,10 @@ from schemas.model import (
     ToolCallDelta,
     ToolCallPart,
 )
-from schemas.protocols import RunStore, ToolContext
+from schemas.protocols import ToolContext
 from schemas.result import Usage
 from schemas.settings import ModelProvider, ModelSettings, ProviderKind, Roles, Settings
+from schemas.stores import RunStore
 from schemas.tool import ToolSpec
 
 _CHARS_A_TOKEN = 4

@@ -8,7 +8,7 @@ import anyio
 
 from engine.journal import Journal
 from schemas.events import BudgetExhausted, BudgetWarning, LoggedEvent, LoggedRecord
-from schemas.protocols import RunLog
+from schemas.stores import RunLog
 
 BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"})
 _WARN_AT = 0.9

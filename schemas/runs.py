@@ -56,7 +56,7 @@ class RunSummary(Record):
 
 
 class Note(Record):
-    """One line of what was learned from runs (``schemas.protocols.Notes``).
+    """One line of what was learned from runs (``schemas.stores.Notes``).
 
     Attributes:
         position: Rises with every line of a store; what was read up to it need not be read again.

@@ -18,8 +18,8 @@ from schemas.errors import ModelRequestError
 from schemas.events import LoggedRecord, StepEnded
 from schemas.model import ModelRequest
 from schemas.plan import Plan, Step
-from schemas.protocols import RunStore
 from schemas.result import RunResult, StepResult
+from schemas.stores import RunStore
 
 __all__ = ["Calls", "FakeTool", "Run", "engine_of", "plan_of", "ran", "step", "virtually", "watching"]
 

@@ -18,7 +18,7 @@ from engine.testing import Calls
 from schemas.events import LoggedRecord, StepStarted
 from schemas.fence import read_fences
 from schemas.model import ModelRequest
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 from tests.properties.resuming import Past
 from tests.runs import FakeTool, engine_of, virtually
 

@@ -15,8 +15,8 @@ from benchmarks.simulated.graph_runs import kept_text, text_plan
 from engine.api import Engine
 from engine.durable.opening import open_dispatcher, open_store
 from schemas.events import RunStarted
-from schemas.protocols import Dispatcher, RunStore
 from schemas.settings import Settings, Workers
+from schemas.stores import Dispatcher, RunStore
 
 JOBS, RUNS, ALONE = 500, 200, 50
 BYTES = 100

@@ -30,9 +30,9 @@ from engine.api import Engine
 from engine.durable.opening import open_store
 from schemas.events import LoggedEvent, RunStarted, StepEnded, StepStarted
 from schemas.live import LiveText
-from schemas.protocols import RunStore
 from schemas.result import StepResult
 from schemas.settings import Limits, Settings
+from schemas.stores import RunStore
 
 SMALL, LARGE = 100, 2048
 STEPS = 200

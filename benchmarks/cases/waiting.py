@@ -21,7 +21,7 @@ from engine.durable.opening import open_store
 from schemas.driving import RunClaimed, RunParked
 from schemas.events import CancelRequested, RunStarted, StepStarted
 from schemas.plan import Plan, Step
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 RUNS, IDLE_S, WAKES = 10_000, 45.0, 20  # as long as the longest pause between two looks at everything
 CPU_LIMIT, WAKE_LIMIT_MS, TAKEOVER_LIMIT_S = 2.0, 50.0, 10.0

@@ -26,8 +26,8 @@ from schemas.driving import RunParked
 from schemas.errors import RunParkedError, from_info
 from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
-from schemas.protocols import RunStore
 from schemas.result import RunResult
+from schemas.stores import RunStore
 
 ASKED = 11
 LONGEST_QUESTION = 120

@@ -18,8 +18,8 @@ from engine.presence import DriverKind
 from engine.telemetry import setup_logging, setup_tracing
 from engine.tools.mcp.servers import ServerState
 from schemas.errors import ConfigError
-from schemas.protocols import RunStore
 from schemas.settings import Telemetry
+from schemas.stores import RunStore
 
 _PATIENCE_S = 3.0
 

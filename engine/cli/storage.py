@@ -21,7 +21,7 @@ from engine.config import declared_settings, resolve_secret
 from engine.durable.opening import open_store
 from schemas.care import Retention
 from schemas.errors import StoreError
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 VARIABLE = "ENGINE_STORE"
 FILE_NAME = "runs.db"

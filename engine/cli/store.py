@@ -19,7 +19,7 @@ from engine.durable.opening import file_of, open_store
 from engine.sinks.words import count, shortened
 from schemas.care import Fault, Pruned, StoreFigures
 from schemas.errors import StoreError
-from schemas.protocols import StoreCare
+from schemas.stores import StoreCare
 
 SHOWN_FAULTS = 20
 SHOWN_KINDS = 8

@@ -27,8 +27,8 @@ from engine.config import LoadedSettings
 from engine.durable.opening import open_dispatcher
 from engine.telemetry import log_ids
 from schemas.errors import ConfigError, ConflictError, NotFoundError, StoreError, WorkerLostError
-from schemas.protocols import Dispatcher, RunStore
 from schemas.runs import Driver, RunQuery, RunSummary
+from schemas.stores import Dispatcher, RunStore
 
 HEALTH_S = 60.0
 LAST_WORDS_S = 3.0

@@ -9,8 +9,8 @@ from typing import Any
 from schemas.driving import StepReused
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord, StepEnded
-from schemas.protocols import RunLog
 from schemas.result import ArtifactRef
+from schemas.stores import RunLog
 
 
 class Artifacts:

@@ -47,7 +47,7 @@ Drive = Callable[[str], Awaitable[None]]
 
 
 class PostgresDispatcher:
-    """Brings runs to workers through jobs in Postgres (implements ``schemas.protocols.Dispatcher``).
+    """Brings runs to workers through jobs in Postgres (implements ``schemas.stores.Dispatcher``).
 
     Use it as ``async with``: that connects, and creates what is missing in a schema of its own.
 

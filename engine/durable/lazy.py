@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from schemas.protocols import Ledger, Notes, RunStore
+from schemas.protocols import Ledger
+from schemas.stores import Notes, RunStore
 
 
 class _Later:
@@ -29,7 +30,7 @@ class _Later:
 
 
 class _LaterStore(_Later):
-    """A store that is opened at its first use (stands for ``schemas.protocols.RunStore``)."""
+    """A store that is opened at its first use (stands for ``schemas.stores.RunStore``)."""
 
     local = False
 

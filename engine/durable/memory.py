@@ -30,7 +30,7 @@ class _Run:
 
 
 class MemoryLog:
-    """Keeps runs and artifacts in memory (implements ``schemas.protocols.RunStore``).
+    """Keeps runs and artifacts in memory (implements ``schemas.stores.RunStore``).
 
     Args:
         clock: Gives Unix time in seconds.

@@ -8,7 +8,7 @@ from schemas.runs import Note
 
 
 class MemoryNotes:
-    """Keeps notes as long as the process lives (implements ``schemas.protocols.Notes``)."""
+    """Keeps notes as long as the process lives (implements ``schemas.stores.Notes``)."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, dict[str, list[Note]]] = {}

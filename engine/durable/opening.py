@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from engine.durable.memory import MemoryLog
 from schemas.care import Retention
 from schemas.errors import ConfigError
-from schemas.protocols import Dispatcher, RunStore
 from schemas.settings import Workers
+from schemas.stores import Dispatcher, RunStore
 
 _SCHEMES = ("memory", "sqlite", "postgresql")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # of two letters at least: C:\runs.db is a path

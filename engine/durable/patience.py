@@ -16,7 +16,8 @@ import structlog
 from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
 from schemas.errors import ConflictError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.protocols import Ledger, RunLog
+from schemas.protocols import Ledger
+from schemas.stores import RunLog
 
 T = TypeVar("T")
 ATTEMPT_S = 10.0
@@ -25,7 +26,7 @@ _LONGEST_DELAY_S = 2.0
 
 
 class PatientLog:
-    """A RunLog as the driver of a run sees it (implements ``schemas.protocols.RunLog``).
+    """A RunLog as the driver of a run sees it (implements ``schemas.stores.RunLog``).
 
     What fails with StoreError is tried again with growing delays. One attempt to write is shielded from cancellation,
     for at most ``ATTEMPT_S``: a write broken off half-way is neither done nor not done.

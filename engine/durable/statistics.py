@@ -21,7 +21,7 @@ import structlog
 from engine.durable.notes import MemoryNotes
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord, ModelCalled, RunStarted, StepEnded, StepStarted
-from schemas.protocols import Notes
+from schemas.stores import Notes
 from schemas.tool import ToolSpec
 
 KIND = "observations"

@@ -20,8 +20,9 @@ from engine.planner.pattern import Pattern, Slot, Template, alike, fill, pattern
 from schemas.errors import StoreError
 from schemas.plan import Plan
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanRequest
-from schemas.protocols import ModelClient, Notes, Planner
+from schemas.protocols import ModelClient, Planner
 from schemas.result import Usage
+from schemas.stores import Notes
 from schemas.tool import ToolSpec
 
 KIND = "plans"

@@ -8,8 +8,8 @@ from engine.assembly import new_state_of
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from schemas.events import LoggedRecord
-from schemas.protocols import RunStore
 from schemas.runs import RunSummary
+from schemas.stores import RunStore
 
 
 async def run_view(store: RunStore, run_id: str) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from schemas.events import (
     StepStarted,
 )
 from schemas.live import LiveReset, LiveText
-from schemas.protocols import RunLog, RunStore
 from schemas.result import StepResult, Usage
 from schemas.runs import Driver, RunQuery
+from schemas.stores import RunLog, RunStore
 
 FIRST = RunStarted(task="t", mode="plan")
 

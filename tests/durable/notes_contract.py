@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.protocols import Notes
+from schemas.stores import Notes
 
 
 async def lines(notes: Notes, kind: str, key: str | None = None, after: int = 0) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from engine.durable.memory import MemoryLog
 from engine.presence import is_local
 from schemas.errors import ConfigError
 from schemas.events import RunStarted
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 from tests.runs import FakeTool, engine_of, plan_of, step
 
 

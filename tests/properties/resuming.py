@@ -20,8 +20,8 @@ from engine.watching import driven_seconds
 from gateway.gateway import Gateway
 from schemas.errors import EngineError
 from schemas.events import LoggedRecord, RunStarted
-from schemas.protocols import RunStore
 from schemas.result import RunResult
+from schemas.stores import RunStore
 from tests.properties.history import History
 from tests.properties.invariants import DEAF_S, Book
 from tests.properties.playing import settings_of

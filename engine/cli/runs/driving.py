@@ -17,8 +17,8 @@ from engine.cli.session import connected, loaded, run_async, session
 from engine.cli.storage import Place, opened, place_of
 from engine.sinks.words import shortened
 from schemas.errors import ConfigError, EngineError
-from schemas.protocols import RunStore
 from schemas.runs import RunQuery, RunSummary
+from schemas.stores import RunStore
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 

@@ -11,8 +11,8 @@ from engine.cli.storage import Place
 from engine.presence import dead
 from engine.sinks.words import count
 from schemas.errors import NotFoundError
-from schemas.protocols import RunStore
 from schemas.runs import Driver, RunQuery, RunSummary
+from schemas.stores import RunStore
 
 LAST = "last"
 MOST_NAMED = 6

@@ -17,8 +17,8 @@ from engine.cli.columns import print_table
 from engine.cli.runs.finding import Standing, standings
 from engine.cli.storage import Place, opened, place_of
 from engine.sinks.words import one_line, usd
-from schemas.protocols import RunStore
 from schemas.runs import RunPhase, RunQuery
+from schemas.stores import RunStore
 
 STYLES: dict[str, str] = {
     "queued": "blue",

@@ -19,7 +19,7 @@ from engine.durable.artifacts import references
 from engine.sinks.json_lines import json_line
 from engine.sinks.words import count
 from schemas.errors import StoreError
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 

@@ -15,7 +15,7 @@ from engine.cli.storage import Place, opened
 from engine.durable.memory import MemoryLog
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 
 @dataclass(frozen=True, slots=True)

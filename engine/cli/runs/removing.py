@@ -16,8 +16,8 @@ from engine.cli.terminal import read_line, somebody_is_here
 from engine.sinks.words import count, shortened
 from schemas.care import Pruned
 from schemas.errors import ConflictError
-from schemas.protocols import RunStore, StoreCare
 from schemas.runs import RunPhase, RunQuery, RunSummary
+from schemas.stores import RunStore, StoreCare
 
 ENDED: tuple[RunPhase, ...] = ("completed", "failed", "cancelled")
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmg]?)b?", re.IGNORECASE)

@@ -22,7 +22,7 @@ from engine.streams import Cursor
 from schemas.driving import RunParked
 from schemas.errors import ConflictError, RunParkedError
 from schemas.events import LoggedRecord
-from schemas.protocols import RunStore
+from schemas.stores import RunStore
 
 LOOKS_S = 2.0
 

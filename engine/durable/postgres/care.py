@@ -45,7 +45,7 @@ _DUE = (
 
 
 class Care:
-    """What ``engine store`` does with a shared store (implements ``schemas.protocols.StoreCare``)."""
+    """What ``engine store`` does with a shared store (implements ``schemas.stores.StoreCare``)."""
 
     database: Database
 

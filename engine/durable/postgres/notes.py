@@ -27,7 +27,7 @@ _LOAD_KEY = "SELECT position, key, line FROM {s}.notes WHERE kind = %s AND key =
 
 
 class PostgresNotes:
-    """Implements ``schemas.protocols.Notes`` over an open store.
+    """Implements ``schemas.stores.Notes`` over an open store.
 
     A line whose transaction ends after that of a later one is passed over by readers that read on: nothing is lost
     by it but a hint.

@@ -51,7 +51,7 @@ _BEAT = f"UPDATE {{s}}.drivers SET beat_at = {_NOW} WHERE id = %s RETURNING true
 
 
 class PostgresStore(Care):
-    """Keeps runs in Postgres (implements ``schemas.protocols.RunStore`` and ``StoreCare``). asyncio only.
+    """Keeps runs in Postgres (implements ``schemas.stores.RunStore`` and ``StoreCare``). asyncio only.
 
     An append is one statement that checks the head, and one commit shared with all appends that wait at that moment.
     Four connections at most and one that listens, however many runs are driven or waited for.

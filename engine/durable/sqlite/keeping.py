@@ -1,4 +1,4 @@
-"""The part of the store that looks after its file (implements ``schemas.protocols.StoreCare``)."""
+"""The part of the store that looks after its file (implements ``schemas.stores.StoreCare``)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class ReadingWriting(Protocol):
 
 
 class SqliteNotes:
-    """Implements ``schemas.protocols.Notes`` over an open store.
+    """Implements ``schemas.stores.Notes`` over an open store.
 
     Args:
         store: Reads and writes the file.

@@ -1,4 +1,4 @@
-"""The store in one SQLite file (implements ``schemas.protocols.RunStore`` and ``StoreCare``)."""
+"""The store in one SQLite file (implements ``schemas.stores.RunStore`` and ``StoreCare``)."""
 
 from __future__ import annotations
 

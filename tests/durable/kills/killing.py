@@ -22,8 +22,8 @@ from engine.handle import RunHandle
 from schemas.driving import RunClaimed
 from schemas.errors import ConflictError, NotFoundError
 from schemas.events import ApprovalRequested, LoggedRecord, RunStarted, StepEnded, StepStarted
-from schemas.protocols import RunStore
 from schemas.runs import RunQuery
+from schemas.stores import RunStore
 from schemas.tool import ToolSpec
 from tests.durable.kills.victim import settings, victim
 from tests.durable.kills.world import TASKS, Done, Planner, record, tools, value_of

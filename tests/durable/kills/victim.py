@@ -11,8 +11,8 @@ import anyio
 from engine import Engine
 from engine.durable.opening import open_store
 from schemas.errors import ConflictError, EngineError
-from schemas.protocols import RunStore
 from schemas.runs import RunQuery
+from schemas.stores import RunStore
 from tests.durable.kills.world import Planner, tools
 
 PAUSE_S = 0.01

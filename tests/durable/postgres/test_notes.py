@@ -6,7 +6,7 @@ import pytest
 
 from engine.durable.postgres.notes import PostgresNotes
 from engine.durable.postgres.store import PostgresStore
-from schemas.protocols import Notes
+from schemas.stores import Notes
 from tests.durable.notes_contract import NotesContract
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.durable.sqlite.store import SqliteStore
-from schemas.protocols import Notes
+from schemas.stores import Notes
 from tests.durable.notes_contract import NotesContract
 
 
