@@ -12,6 +12,7 @@ from schemas.gateway import RateLimits
 from schemas.result import Record, Usage
 
 UsageField = Literal["day", "key", "provider", "model", "agent", "role", "run_id"]
+DAY = r"^\d{4}-\d\d-\d\d$"
 
 
 class ApiKey(Record):
@@ -60,7 +61,7 @@ class UsageLine(Record):
         key: The key's id; empty without one.
         provider, model: Who answered; a failed call names the last that was tried.
         agent, role, run_id: For whom, where known.
-        usage: Calls, tokens, and the cost of the calls with a known price.
+        usage: Calls, tokens, and the cost of the calls with a known price; None when not one of them has one.
         cost_nano_usd: The same cost exactly, in billionths of a USD: sums are of these.
         unpriced_calls: Calls whose price nobody knows; they are in no cost.
         failed_calls: Calls that ended in an error (they may have cost something).
@@ -85,25 +86,27 @@ class UsageQuery(Record):
     """What to add up.
 
     Attributes:
-        by: One row for each different value of these.
+        by: One row for each different value of these; none: one row of everything.
         since, until: Days (``YYYY-MM-DD``), both included.
-        key, model, agent, run_id: Only these.
+        key, model, agent, run_id: Only these; a model by its name, or as ``provider/model``.
+        most: At most so many rows, the costliest first; None: all of them, in the order of ``by``.
     """
 
     by: tuple[UsageField, ...] = ("day", "model")
-    since: str | None = None
-    until: str | None = None
+    since: str | None = Field(default=None, pattern=DAY)
+    until: str | None = Field(default=None, pattern=DAY)
     key: str | None = None
     model: str | None = None
     agent: str | None = None
     run_id: str | None = None
+    most: int | None = Field(default=None, ge=1)
 
 
 class KeyStore(Protocol):
-    """API keys. What one process changes, another sees within a second or with its next look."""
+    """API keys. What one process changes, another sees with its next look."""
 
     async def add(self, key: ApiKey) -> None:
-        """Keep a new key. Raises ConflictError: its id, its secret, or its name among the valid ones is taken."""
+        """Keep a new key. Raises ConflictError: its id, its secret, or its name among those not revoked is taken."""
         ...
 
     async def find(self, key_hash: str) -> ApiKey | None:
@@ -115,19 +118,25 @@ class KeyStore(Protocol):
         ...
 
     async def change(self, key: ApiKey) -> None:
-        """Replace the key of the same id. Raises NotFoundError."""
+        """Replace the key of the same id. Raises NotFoundError, and ConflictError as ``add``."""
         ...
 
 
 class UsageBook(Protocol):
     """Counted usage: sums that only grow, by day, key, model, agent, role and run."""
 
-    async def add(self, lines: Sequence[UsageLine]) -> None:
-        """Add to the sums, all lines or none."""
+    async def add(self, lines: Sequence[UsageLine], *, batch: str | None = None) -> None:
+        """Add to the sums, all lines or none.
+
+        Args:
+            lines: What to add; of ``usage`` its counts, of costs ``cost_nano_usd``.
+            batch: A name of the caller's for these lines: added again under it within a day (nobody knew whether it
+                had been written), they count once.
+        """
         ...
 
     async def read(self, query: UsageQuery) -> list[UsageLine]:
-        """Return the sums, ordered by the fields asked for."""
+        """Return the sums, ordered by the fields asked for; no rows where nothing was counted."""
         ...
 
 

@@ -27,15 +27,20 @@ class Retention(Record):
     Attributes:
         older_than_s: Ended runs whose last event is older than this go; None: age is no reason.
         keep_bytes: Then the oldest of the others, until the store takes no more; None: size is no reason.
+        usage_older_than_s: Counted usage of days that ended longer ago goes; None: never.
     """
 
     older_than_s: float | None = Field(default=None, ge=0)
     keep_bytes: int | None = Field(default=None, ge=0)
+    usage_older_than_s: float | None = Field(default=None, ge=0)
 
     @property
     def everything(self) -> bool:
         """Whether nothing is ever to go."""
-        return self.older_than_s is None and self.keep_bytes is None
+        return self.older_than_s is None and self.keep_bytes is None and self.usage_older_than_s is None
+
+
+KEEP_ALL = Retention()
 
 
 class Fault(Record):
@@ -76,6 +81,9 @@ class StoreFigures(Record):
         size_bytes: All it takes on disk, artifacts and journals included.
         free_bytes: What of that is free for what comes next.
         oldest_at: Unix time of the oldest run's first event; None when there is no run.
+        keys: API keys, revoked ones included.
+        usage_lines: Sums of counted usage.
+        answers: Kept answers, and their bytes in ``answer_bytes``.
     """
 
     where: str
@@ -89,6 +97,10 @@ class StoreFigures(Record):
     size_bytes: int = 0
     free_bytes: int = 0
     oldest_at: float | None = None
+    keys: int = 0
+    usage_lines: int = 0
+    answers: int = 0
+    answer_bytes: int = 0
 
 
 class Pruned(Record):
@@ -98,6 +110,8 @@ class Pruned(Record):
         runs: Ids of ended runs, oldest first.
         events: Their events.
         artifacts: Artifacts that no run refers to any more, in ``artifact_bytes``.
+        usage_lines: Sums of usage of days that are no longer kept.
+        answers: Kept answers whose time was over.
         freed_bytes: How much smaller the store is on disk; of a dry run an estimate.
         dry_run: Nothing was removed.
     """
@@ -106,5 +120,7 @@ class Pruned(Record):
     events: int = 0
     artifacts: int = 0
     artifact_bytes: int = 0
+    usage_lines: int = 0
+    answers: int = 0
     freed_bytes: int = 0
     dry_run: bool = False

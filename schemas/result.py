@@ -39,13 +39,15 @@ class Usage(Record):
 
     ``input_tokens`` counts everything the model read, cached parts included; ``cached_tokens`` (read from the
     provider's prompt cache) and ``cache_write_tokens`` are parts of it, as ``reasoning_tokens`` is of
-    ``output_tokens``. ``cost_usd`` is None when the price of at least one call is unknown; it is never a guessed 0.
+    ``output_tokens``; ``cache_write_1h_tokens`` are those of ``cache_write_tokens`` that are kept for an hour, which
+    costs more. ``cost_usd`` is None when the price of at least one call is unknown; it is never a guessed 0.
     """
 
     calls: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: float | None = 0.0
@@ -62,6 +64,7 @@ class Usage(Record):
             input_tokens=self.input_tokens + other.input_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
             cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens + other.cache_write_1h_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             cost_usd=(self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,

@@ -384,11 +384,13 @@ class StoreSettings(Record):
         url: A file, or ``postgresql://…``; None: a file in the state folder of the platform.
         keep_days: Ended runs go this many days after their last event; None: never.
         keep_mb: Above this many megabytes the oldest ended runs go; None: however large the store grows.
+        keep_usage_days: What model calls used (engine usage) is kept for so many days; None: for ever.
     """
 
     url: str | None = None
     keep_days: float | None = Field(default=None, ge=0)
     keep_mb: float | None = Field(default=None, ge=0)
+    keep_usage_days: float | None = Field(default=None, ge=0)
 
 
 class Workers(Record):
@@ -464,4 +466,5 @@ class Settings(Record):
         return Retention(
             older_than_s=None if kept.keep_days is None else kept.keep_days * 86_400,
             keep_bytes=None if kept.keep_mb is None else int(kept.keep_mb * 1_000_000),
+            usage_older_than_s=None if kept.keep_usage_days is None else kept.keep_usage_days * 86_400,
         )

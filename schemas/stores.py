@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from schemas.bookkeeping import AnswerCache, KeyStore, UsageBook
-from schemas.care import Fault, Migrated, Pruned, StoreFigures
+from schemas.care import KEEP_ALL, Fault, Migrated, Pruned, Retention, StoreFigures
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveReset, LiveText
 from schemas.protocols import Ledger
@@ -204,16 +204,15 @@ class StoreCare(Protocol):
         """Return what is in the store, and what it takes."""
         ...
 
-    async def prune(
-        self, *, older_than_s: float | None = None, keep_bytes: int | None = None, dry_run: bool = False
-    ) -> Pruned:
-        """Remove ended runs, oldest first, and artifacts that nothing refers to; give the space back.
+    async def prune(self, keep: Retention = KEEP_ALL, *, dry_run: bool = False) -> Pruned:
+        """Remove what is not to be kept, and what nothing refers to or needs any more; give the space back.
 
-        Runs that go on or wait stay, however old they are.
+        Ended runs go oldest first; those that go on or wait stay, however old they are. What a run used stays counted.
 
         Args:
-            older_than_s: Every ended run whose last event is older than this.
-            keep_bytes: And the oldest of the others until all of the store takes no more than this.
+            keep: How much of the past is kept; in any case artifacts that no run refers to go, and answers whose time
+                is over.
+            dry_run: Only say what would go.
         """
         ...
 

@@ -116,7 +116,7 @@ def prune(
     config: given.ConfigOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Remove now what keep_days and keep_mb do not keep, and artifacts of no run.
+    """Remove now what keep_days, keep_mb and keep_usage_days do not keep, artifacts of no run, and old answers.
 
     It happens by itself once a day. Runs that go on or wait stay. engine runs prune removes by other measures.
     """
@@ -125,15 +125,16 @@ def prune(
 
     async def main() -> int:
         async with opened(place) as runs:
-            pruned = await cast("StoreCare", runs).prune(
-                older_than_s=keep.older_than_s, keep_bytes=keep.keep_bytes, dry_run=dry_run
-            )
+            pruned = await cast("StoreCare", runs).prune(keep, dry_run=dry_run)
         if json:
             _print_json(pruned.model_dump())
         else:
             print(_told(pruned))
         if keep.everything:
-            print("note: neither keep_days nor keep_mb stands under store: in the configuration", file=sys.stderr)
+            print(
+                "note: none of keep_days, keep_mb and keep_usage_days stands under store: in the configuration",
+                file=sys.stderr,
+            )
         return 0
 
     return run_async(main)
@@ -182,6 +183,9 @@ def _lines(figures: StoreFigures) -> list[str]:
         f"  runs       {sum(figures.runs.values()):,}{f' ({by_status})' if by_status else ''}",
         f"  events     {figures.events:,}, {_size(sum(kind.size_bytes for kind in figures.kinds.values()))}",
         f"  artifacts  {figures.artifacts:,}, {_size(figures.artifact_bytes)}",
+        f"  API keys   {figures.keys:,}",
+        f"  usage      {count(figures.usage_lines, 'sum')}",
+        f"  answers    {figures.answers:,}, {_size(figures.answer_bytes)}",
         f"  on disk    {_size(figures.size_bytes)}, of which {_size(figures.free_bytes)} free",
     ]
     largest = sorted(figures.kinds.items(), key=lambda one: -one[1].size_bytes)
@@ -195,8 +199,12 @@ def _lines(figures: StoreFigures) -> list[str]:
 def _told(pruned: Pruned) -> str:
     verb = "would remove" if pruned.dry_run else "removed"
     about = "about " if pruned.dry_run else ""
+    others = [(pruned.usage_lines, "sum"), (pruned.answers, "old answer")]
+    more = "".join(
+        f", {count(number, word)}{' of usage' if word == 'sum' else ''}" for number, word in others if number
+    )
     return (
-        f"{verb} {count(len(pruned.runs), 'run')} with {count(pruned.events, 'event')},"
+        f"{verb} {count(len(pruned.runs), 'run')} with {count(pruned.events, 'event')}{more},"
         f" and {count(pruned.artifacts, 'artifact')}; {about}{_size(pruned.freed_bytes)} of disk"
     )
 

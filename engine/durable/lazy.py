@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from schemas.bookkeeping import AnswerCache, KeyStore, UsageBook
 from schemas.protocols import Ledger
 from schemas.stores import Notes, RunStore
 
@@ -39,6 +40,12 @@ class _LaterStore(_Later):
         self._open = open_it
         self._store: RunStore | None = None
 
+    def _part(self, name: str) -> _Later:
+        async def get() -> Any:
+            return getattr(await self._opened(), name)
+
+        return _Later(get)
+
     async def _opened(self) -> RunStore:
         if self._store is None:
             store = await self._open()
@@ -59,11 +66,22 @@ class _LaterStore(_Later):
     @property
     def notes(self) -> Notes:
         """What was learned."""
+        return cast("Notes", self._part("notes"))
 
-        async def get() -> Notes:
-            return (await self._opened()).notes
+    @property
+    def key_store(self) -> KeyStore:
+        """The API keys."""
+        return cast("KeyStore", self._part("key_store"))
 
-        return cast("Notes", _Later(get))
+    @property
+    def usage_book(self) -> UsageBook:
+        """What model calls used."""
+        return cast("UsageBook", self._part("usage_book"))
+
+    @property
+    def answer_cache(self) -> AnswerCache:
+        """Kept answers."""
+        return cast("AnswerCache", self._part("answer_cache"))
 
     async def aclose(self) -> None:
         """Close the store, if it was opened; the next use opens it anew."""

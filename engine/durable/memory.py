@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from engine.durable.answers import MemoryAnswers
+from engine.durable.keys import MemoryKeys
 from engine.durable.notes import MemoryNotes
 from engine.durable.summary import applied, change_of, first_summary
+from engine.durable.usage import MemoryUsage
 from schemas.errors import ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord, RunStarted
 from schemas.live import LiveReset, LiveText
@@ -43,7 +46,10 @@ class MemoryLog:
         self._runs: dict[str, _Run] = {}
         self._artifacts: dict[str, bytes] = {}
         self._drivers: dict[str, Driver] = {}
-        self._notes = MemoryNotes()
+        self.notes = MemoryNotes()
+        self.key_store = MemoryKeys()
+        self.usage_book = MemoryUsage()
+        self.answer_cache = MemoryAnswers(clock)
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Append events after ``expected_seq`` and return them numbered.
@@ -162,11 +168,6 @@ class MemoryLog:
 
     def ledger(self, owner: Callable[[], str] = str) -> None:
         """Budgets are the process's own (``gateway.budget.MemoryLedger``): there is nobody to share them with."""
-
-    @property
-    def notes(self) -> MemoryNotes:
-        """What was learned, as long as the process lives."""
-        return self._notes
 
     async def aclose(self) -> None:
         """Nothing is open."""

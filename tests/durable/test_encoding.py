@@ -78,13 +78,19 @@ def test_a_damaged_event() -> None:
         decode("plan_started", '{"revi')
 
 
+def parts(default: Any) -> set[str]:
+    """Return a default as it is written; of a record what it is, and each of its fields."""
+    kind, opened, fields = str(default).partition("(")
+    return {kind, *fields.removesuffix(")").split(", ")} if opened and "=" in fields else {repr(default)}
+
+
 def test_a_default_never_changes() -> None:
-    """Every default that the first release left out of its files is still the same; new fields may come."""
+    """Every default that the first release left out of its files is still the same; new fields may come, inside too."""
     kept: dict[str, dict[str, Any]] = json.loads(DEFAULTS.read_text())
     now = defaults()
-    assert {(model, name): value for model, fields in kept.items() for name, value in fields.items()} == {
-        (model, name): now.get(model, {}).get(name, "gone") for model, fields in kept.items() for name in fields
-    }
+    for model, fields in kept.items():
+        for name, value in fields.items():
+            assert parts(value) <= parts(now.get(model, {}).get(name, "gone")), f"{model}.{name}"
 
 
 def test_live_text_is_joined() -> None:

@@ -14,7 +14,7 @@ from engine.cli.runs.finding import find_run, standings
 from engine.cli.storage import opened, place_of
 from engine.cli.terminal import read_line, somebody_is_here
 from engine.sinks.words import count, shortened
-from schemas.care import Pruned
+from schemas.care import Pruned, Retention
 from schemas.errors import ConflictError
 from schemas.runs import RunPhase, RunQuery, RunSummary
 from schemas.stores import RunStore, StoreCare
@@ -116,7 +116,7 @@ def prune(
             for row in [] if dry_run else beyond:
                 await runs.delete(row.id)
             care = cast("StoreCare", runs)
-            pruned = await care.prune(older_than_s=older_than, keep_bytes=max_mb, dry_run=dry_run)
+            pruned = await care.prune(Retention(older_than_s=older_than, keep_bytes=max_mb), dry_run=dry_run)
         print(_told(pruned, {row.id for row in beyond}), file=sys.stderr)
         return 0
 

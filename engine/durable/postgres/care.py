@@ -10,11 +10,12 @@ import anyio
 import structlog
 
 from engine.durable.encoding import artifacts_of, decode
+from engine.durable.postgres import bookkeeping
 from engine.durable.postgres.database import Connection, Database
 from engine.durable.postgres.finding import COLUMNS, summarized
 from engine.durable.postgres.schema import VERSION, migrate, version
 from engine.durable.summary import applied, change_of, first_summary
-from schemas.care import Fault, KindFigures, Migrated, Pruned, Retention, StoreFigures
+from schemas.care import KEEP_ALL, Fault, KindFigures, Migrated, Pruned, Retention, StoreFigures
 from schemas.errors import StoreError
 from schemas.events import LoggedEvent, RunStarted
 from schemas.runs import RunSummary
@@ -66,7 +67,8 @@ class Care:
         used: set[bytes] = set()
         for (run_id,) in await self.database.fetch("SELECT id FROM {s}.runs ORDER BY number"):
             faults += await self.database.run(lambda connection, it=run_id: self._check_run(connection, it, used))
-        return faults + await self._check_artifacts(used) + await self._check_strays()
+        faults += await self._check_artifacts(used) + await self._check_strays()
+        return faults + await bookkeeping.faults(self.database)
 
     async def backup(self, path: str) -> int:
         """Refuse: Postgres' own tools copy a database better than we could.
@@ -106,26 +108,22 @@ class Care:
             live_bytes=live,
             size_bytes=size,
             oldest_at=oldest,
+            **await bookkeeping.figures(self.database),
         )
 
-    async def prune(
-        self, *, older_than_s: float | None = None, keep_bytes: int | None = None, dry_run: bool = False
-    ) -> Pruned:
-        """Remove ended runs, oldest first, and artifacts and live text that nothing refers to.
+    async def prune(self, keep: Retention = KEEP_ALL, *, dry_run: bool = False) -> Pruned:
+        """Remove ended runs, oldest first, artifacts and live text that nothing refers to, old usage and old answers.
 
         What is freed is used again by the store itself; ``freed_bytes`` is an estimate from the rows removed.
-
-        Args:
-            older_than_s: Every ended run whose last event is older than this.
-            keep_bytes: And the oldest of the others until the store takes no more than this.
-            dry_run: Only say what would go.
         """
-        rows = await self.database.fetch(_WEIGHTS, (_NEVER_S if older_than_s is None else older_than_s,))
+        older_than_s = _NEVER_S if keep.older_than_s is None else keep.older_than_s
+        rows = await self.database.fetch(_WEIGHTS, (older_than_s,))
         ((size, _),) = await self.database.fetch(_SIZES, (self.database.address.schema,))
-        gone, events, freed = _chosen(rows, size, keep_bytes)
+        gone, events, freed = _chosen(rows, size, keep.keep_bytes)
         if dry_run:
             artifacts, artifact_bytes = await self._unused()
-            return _pruned(gone, events, artifacts, artifact_bytes, freed, dry_run=True)
+            done = _pruned(gone, events, artifacts, artifact_bytes, freed, dry_run=True)
+            return done.model_copy(update=await bookkeeping.due(self.database, keep))
         for run_id in gone:  # one transaction each: no lock is held for long
             await self.database.run(lambda connection, it=run_id: self._prune_run(connection, it))
         await self.database.fetch(
@@ -133,13 +131,14 @@ class Care:
             f" (SELECT FROM {{s}}.runs r WHERE r.number = l.run AND NOT r.{_OVER})"
         )
         rows = await self.database.fetch(f"DELETE {_UNUSED} RETURNING octet_length(a.data)", (HELD_S,))
-        return _pruned(gone, events, len(rows), sum(size for (size,) in rows), freed, dry_run=False)
+        done = _pruned(gone, events, len(rows), sum(size for (size,) in rows), freed, dry_run=False)
+        return done.model_copy(update=await bookkeeping.forget(self.database, keep))
 
     async def prune_daily(self, keep: Retention) -> None:
         """Prune if no process did in the last day; failures are logged, and nobody waits for it."""
         try:
             if await self.database.fetch(_DUE):
-                done = await self.prune(older_than_s=keep.older_than_s, keep_bytes=keep.keep_bytes)
+                done = await self.prune(keep)
                 structlog.get_logger().info("old runs were removed", runs=len(done.runs), freed_bytes=done.freed_bytes)
         except StoreError as error:
             structlog.get_logger().info("old runs cannot be removed", error=error.message)

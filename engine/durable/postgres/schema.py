@@ -139,7 +139,62 @@ CREATE VIEW {s}.history AS
     FROM {s}.events e JOIN {s}.runs r ON r.number = e.run;
 """
 
-STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1),)
+# What the gateway keeps. The sums of days are those of ``usage`` without the runs: most questions are about them.
+# Answers are worth no write-ahead log: a crash of the server forgets them.
+_NAMES = """
+    day text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    provider text COLLATE "C" NOT NULL,
+    model text COLLATE "C" NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    role text COLLATE "C" NOT NULL,
+    calls bigint NOT NULL,
+    input_tokens bigint NOT NULL,
+    cached_tokens bigint NOT NULL,
+    cache_write_tokens bigint NOT NULL,
+    cache_write_1h_tokens bigint NOT NULL,
+    output_tokens bigint NOT NULL,
+    reasoning_tokens bigint NOT NULL,
+    cost_nano_usd bigint NOT NULL,
+    unpriced_calls bigint NOT NULL,
+    failed_calls bigint NOT NULL,
+    cached_answers bigint NOT NULL,
+"""
+_GATEWAY = (
+    """
+CREATE TABLE {s}.api_keys (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    hash text NOT NULL UNIQUE,
+    previous_hash text,
+    body text NOT NULL
+);
+CREATE INDEX api_keys_by_previous ON {s}.api_keys (previous_hash) WHERE previous_hash IS NOT NULL;
+CREATE TABLE {s}.usage (
+    run_id text COLLATE "C" NOT NULL,"""
+    + _NAMES
+    + """    PRIMARY KEY (run_id, day, key, provider, model, agent, role)
+) WITH (fillfactor = 70);
+CREATE INDEX usage_by_day ON {s}.usage (day);
+CREATE TABLE {s}.usage_days ("""
+    + _NAMES
+    + """    PRIMARY KEY (day, key, provider, model, agent, role)
+) WITH (fillfactor = 50);
+CREATE TABLE {s}.usage_batches (
+    name text PRIMARY KEY,
+    at double precision NOT NULL
+);
+CREATE INDEX usage_batches_by_age ON {s}.usage_batches (at);
+CREATE UNLOGGED TABLE {s}.answers (
+    key text PRIMARY KEY,
+    until double precision NOT NULL,
+    answer bytea NOT NULL
+);
+CREATE INDEX answers_by_age ON {s}.answers (until);
+"""
+)
+
+STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1))
 VERSION = len(STEPS)
 
 # A query of the catalogue, not to_regclass: that one answers from a cache that may be older than a lock just got.

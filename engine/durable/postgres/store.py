@@ -11,6 +11,7 @@ import anyio
 from engine.durable.encoding import decode
 from engine.durable.postgres.address import Address
 from engine.durable.postgres.bell import GONE, Bell
+from engine.durable.postgres.bookkeeping import PostgresAnswers, PostgresKeys, PostgresUsage
 from engine.durable.postgres.care import Care
 from engine.durable.postgres.database import PATIENCE_S, Connection, Database, require_asyncio
 from engine.durable.postgres.finding import COLUMNS, finding, summarized
@@ -225,6 +226,21 @@ class PostgresStore(Care):
     def notes(self) -> PostgresNotes:
         """What was learned from runs, in the database."""
         return PostgresNotes(self.database)
+
+    @property
+    def key_store(self) -> PostgresKeys:
+        """The API keys in the database."""
+        return PostgresKeys(self.database)
+
+    @property
+    def usage_book(self) -> PostgresUsage:
+        """What model calls used, in the database."""
+        return PostgresUsage(self.database)
+
+    @property
+    def answer_cache(self) -> PostgresAnswers:
+        """Answers kept in the database."""
+        return PostgresAnswers(self.database)
 
     def prune_behind(self, keep: Retention) -> None:
         """Prune in the background, if no process did in the last day; closing the store breaks it off."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from engine.durable.sqlite import bookkeeping
 from engine.durable.sqlite.faults import copy_error
 from engine.durable.sqlite.kept import ArtifactFolder
 from engine.durable.sqlite.rows import COLUMNS, load, summary_of
@@ -30,7 +31,7 @@ def check(db: sqlite3.Connection, folder: ArtifactFolder) -> list[Fault]:
     try:
         found = [*_file_faults(db)]
         if not found:  # what follows reads the tables, which a damaged file does not have whole
-            found = [*_event_faults(db), *_run_faults(db), *_artifact_faults(db, folder)]
+            found = [*_event_faults(db), *_run_faults(db), *_artifact_faults(db, folder), *bookkeeping.faults(db)]
     finally:
         db.execute("ROLLBACK")
     return found
@@ -56,6 +57,7 @@ def stats(db: sqlite3.Connection, path: Path, folder: ArtifactFolder) -> StoreFi
         size_bytes=size_of(path, folder),
         free_bytes=_pages(db, "freelist_count"),
         oldest_at=db.execute("SELECT min(started_at) FROM runs").fetchone()[0],
+        **bookkeeping.figures(db),
     )
 
 

@@ -14,7 +14,7 @@ from engine.durable.sqlite.faults import store_error
 from engine.durable.sqlite.file import StoreFile
 from engine.durable.sqlite.kept import ArtifactFolder
 from engine.durable.sqlite.pruning import Pruner
-from schemas.care import Fault, Migrated, Pruned, Retention, StoreFigures
+from schemas.care import KEEP_ALL, Fault, Migrated, Pruned, Retention, StoreFigures
 
 T = TypeVar("T")
 
@@ -69,12 +69,9 @@ class Keeping:
         """Return what is in the store. Raises StoreError."""
         return await self.read(lambda db: care.stats(db, self.path, self.folder))
 
-    async def prune(
-        self: _Reading, *, older_than_s: float | None = None, keep_bytes: int | None = None, dry_run: bool = False
-    ) -> Pruned:
-        """Remove ended runs by age and size, oldest first. Raises StoreError."""
+    async def prune(self: _Reading, keep: Retention = KEEP_ALL, *, dry_run: bool = False) -> Pruned:
+        """Remove ended runs by age and size, oldest first, old usage and old answers. Raises StoreError."""
         pruner = Pruner(StoreFile(self.path), self.folder)
-        keep = Retention(older_than_s=older_than_s, keep_bytes=keep_bytes)
         return await self.read(lambda _: pruner.prune(keep, dry_run=dry_run))
 
     def prune_behind(self: _Reading, keep: Retention) -> None:

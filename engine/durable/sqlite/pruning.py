@@ -15,12 +15,13 @@ from typing import TypeVar
 
 import structlog
 
-from engine.durable.sqlite import kept, rows
+from engine.durable.sqlite import bookkeeping, kept, rows
 from engine.durable.sqlite.care import files_bytes, size_of, used_bytes
 from engine.durable.sqlite.file import StoreFile
 from engine.durable.sqlite.kept import ArtifactFolder
 from engine.durable.sqlite.schema import SEQ_BITS
 from engine.durable.sqlite.writer import Transaction
+from engine.durable.usage import first_day
 from schemas.care import Pruned, Retention
 from schemas.errors import EngineError, NotFoundError
 
@@ -77,6 +78,7 @@ class Pruner:
                 self._shrink(db)
                 if keep.keep_bytes is None or len(done.runs) == known:
                     break
+            done = self._forgotten(db, keep, done)
             freed = before - size_of(self._file.path, self._folder)
             return done.model_copy(update={"freed_bytes": max(0, freed)})
 
@@ -99,7 +101,10 @@ class Pruner:
         chosen = list(self._chosen(db, keep))
         gone = kept.unused(db, time.time())
         taken = [*gone, *self._only_theirs(db, {run.n for run in chosen})]
+        lines, answers = bookkeeping.due(db, first_day(keep, time.time()), time.time())
         return Pruned(
+            usage_lines=lines,
+            answers=answers,
             runs=tuple(run.id for run in chosen),
             events=sum(run.events for run in chosen),
             artifacts=len(taken),
@@ -162,12 +167,24 @@ class Pruner:
         if gone is None:
             return done
         self._write(db, lambda transaction: kept.sweep(transaction, [sha256 for sha256, _ in gone], self._folder))
-        return Pruned(
-            runs=(*done.runs, run.id),
-            events=done.events + run.events,
-            artifacts=done.artifacts + len(gone),
-            artifact_bytes=done.artifact_bytes + sum(size for _, size in gone),
-        )
+        more = {
+            "runs": (*done.runs, run.id),
+            "events": done.events + run.events,
+            "artifacts": done.artifacts + len(gone),
+            "artifact_bytes": done.artifact_bytes + sum(size for _, size in gone),
+        }
+        return done.model_copy(update=more)
+
+    def _forgotten(self, db: sqlite3.Connection, keep: Retention, done: Pruned) -> Pruned:
+        """Remove usage of days that are no longer kept, a day at a time, and answers whose time is over."""
+        before = first_day(keep, time.time())
+        lines = 0
+        for day in bookkeeping.days(db, before):
+            lines += self._write(db, lambda transaction, it=day: bookkeeping.forget_day(transaction.db, it))
+        answers = self._write(db, lambda transaction: bookkeeping.forget_answers(transaction.db, transaction.at))
+        if lines or answers:
+            self._shrink(db)
+        return done.model_copy(update={"usage_lines": lines, "answers": answers})
 
     def _collected(self, db: sqlite3.Connection, done: Pruned) -> Pruned:
         """Remove all artifacts that nothing refers to."""

@@ -96,6 +96,58 @@ CREATE TABLE notes (
 CREATE INDEX notes_by_key ON notes (kind, key, position);
 """
 
+# What the gateway keeps. The sums of days are those of ``usage`` without the runs: most questions are about them, and
+# they stay few however many runs there are.
+_COUNTS = """
+    calls INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL,
+    failed_calls INTEGER NOT NULL,
+    cached_answers INTEGER NOT NULL,
+"""
+_GATEWAY = f"""
+CREATE TABLE api_keys (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    hash TEXT NOT NULL UNIQUE,
+    previous_hash TEXT,
+    body TEXT NOT NULL
+);
+CREATE INDEX api_keys_by_previous ON api_keys (previous_hash) WHERE previous_hash IS NOT NULL;
+CREATE TABLE usage (
+    run_id TEXT NOT NULL,
+    day TEXT NOT NULL,
+    key TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    role TEXT NOT NULL,
+{_COUNTS.strip(chr(10))}
+    PRIMARY KEY (run_id, day, key, provider, model, agent, role)
+) WITHOUT ROWID;
+CREATE INDEX usage_by_day ON usage (day);
+CREATE TABLE usage_days (
+    day TEXT NOT NULL,
+    key TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    role TEXT NOT NULL,
+{_COUNTS.strip(chr(10))}
+    PRIMARY KEY (day, key, provider, model, agent, role)
+) WITHOUT ROWID;
+CREATE TABLE usage_batches (name TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX usage_batches_by_age ON usage_batches (at);
+CREATE TABLE answers (key TEXT PRIMARY KEY, until REAL NOT NULL, answer BLOB NOT NULL);
+CREATE INDEX answers_by_age ON answers (until);
+"""
+
 
 def _first(db: sqlite3.Connection) -> None:
     """The first release."""
@@ -104,7 +156,13 @@ def _first(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+def _gateway(db: sqlite3.Connection) -> None:
+    """API keys, counted usage, kept answers."""
+    for statement in _GATEWAY.split(";\n"):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway)
 VERSION = len(MIGRATIONS)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from engine.durable.encoding import encode_live
 from engine.durable.sqlite import desk, kept, rows
+from engine.durable.sqlite.bookkeeping import SqliteAnswers, SqliteKeys, SqliteUsage
 from engine.durable.sqlite.file import PATIENCE_S, StoreFile
 from engine.durable.sqlite.keeping import Keeping
 from engine.durable.sqlite.ledger import SqliteLedger
@@ -191,7 +192,7 @@ class SqliteStore(Keeping):
                     return
                 await moved.wait()
 
-    # ------------------------------------------------------------------ budgets, and what was learned
+    # ------------------------------------------------------------------ what stands beside the runs
 
     def ledger(self, owner: Callable[[], str] = str) -> SqliteLedger:
         """Return the budgets in the file, for all who share it."""
@@ -201,6 +202,21 @@ class SqliteStore(Keeping):
     def notes(self) -> SqliteNotes:
         """What was learned from runs, in the file."""
         return SqliteNotes(self)
+
+    @property
+    def key_store(self) -> SqliteKeys:
+        """The API keys in the file."""
+        return SqliteKeys(self)
+
+    @property
+    def usage_book(self) -> SqliteUsage:
+        """What model calls used, in the file."""
+        return SqliteUsage(self)
+
+    @property
+    def answer_cache(self) -> SqliteAnswers:
+        """Answers kept in the file."""
+        return SqliteAnswers(self)
 
     async def aclose(self) -> None:
         """Write what is still to be written and close the file; the next use would open it again."""

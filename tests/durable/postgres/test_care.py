@@ -6,10 +6,11 @@ import anyio
 import pytest
 
 from engine.durable.postgres.store import PostgresStore
+from schemas.bookkeeping import UsageLine
 from schemas.care import Retention
 from schemas.errors import NotFoundError, StoreError
 from schemas.events import RunEnded, StepEnded
-from schemas.result import ArtifactRef, StepResult
+from schemas.result import ArtifactRef, StepResult, Usage
 from tests.durable.contract import FIRST, text
 
 pytestmark = pytest.mark.anyio
@@ -93,12 +94,12 @@ async def test_an_artifact_in_the_making_stays(filled: PostgresStore) -> None:
 async def test_old_runs_go(filled: PostgresStore) -> None:
     """A prune removes ended runs by age, oldest first; runs that go on stay, however old."""
     await filled.database.fetch("UPDATE {s}.runs SET updated_at = updated_at - 100 WHERE id <> 'b'")
-    told = await filled.prune(older_than_s=50, dry_run=True)
+    told = await filled.prune(Retention(older_than_s=50), dry_run=True)
     assert (told.runs, told.dry_run, len(await filled.runs())) == (("a",), True, 3)
-    done = await filled.prune(older_than_s=50)
+    done = await filled.prune(Retention(older_than_s=50))
     assert (done.runs, done.events, done.artifacts) == (("a",), 3, 0)
     assert await filled.runs() == ["b", "open"]
-    assert (await filled.prune(keep_bytes=0)).runs == ("b",)
+    assert (await filled.prune(Retention(keep_bytes=0))).runs == ("b",)
     assert await filled.runs() == ["open"]
     assert await faults(filled) == []
 
@@ -132,3 +133,19 @@ async def test_a_backup_is_the_servers(filled: PostgresStore) -> None:
         await filled.backup("/tmp/copy of monday")
     assert caught.value.hint.startswith("pg_dump --schema=engine --format=custom --file='/tmp/copy of monday' ")
     assert "s3cret" not in caught.value.hint
+
+
+async def test_usage_and_answers_grow_old(store: PostgresStore) -> None:
+    """A prune removes usage of days that are no longer kept, and old answers; a check finds wrong sums."""
+    old, new = (
+        UsageLine(day=day, key="k", usage=Usage(calls=1), cost_nano_usd=1) for day in ("2020-01-31", "2999-01-01")
+    )
+    await store.usage_book.add([old, new, old.model_copy(update={"run_id": "r"})])
+    await store.database.fetch("INSERT INTO {s}.answers VALUES ('old', 1.0, 'x')")
+    keep = Retention(usage_older_than_s=86_400)
+    for done in (await store.prune(keep, dry_run=True), await store.prune(keep)):
+        assert (done.usage_lines, done.answers) == (2, 1)
+    figures = await store.stats()
+    assert (figures.usage_lines, figures.answers, figures.keys) == (1, 0, 0)
+    await store.database.fetch("UPDATE {s}.usage_days SET calls = 2")
+    assert ("usage", "2999-01-01") in {(fault.code, fault.message[12:22]) for fault in await store.check()}

@@ -11,13 +11,14 @@ import pytest
 from engine.durable.postgres import schema
 from engine.durable.postgres.schema import STEPS, VERSION, Step
 from engine.durable.postgres.store import PostgresStore
+from schemas.bookkeeping import UsageQuery
 from schemas.errors import StoreError
 from schemas.events import PlanStarted
 from schemas.runs import RunQuery
 from tests.durable.cluster import Cluster
 from tests.durable.contract import FIRST
 from tests.durable.postgres.fixture import statements
-from tests.durable.sqlite.fixture import FOLDER
+from tests.durable.sqlite.fixture import FOLDER, KEY
 
 pytestmark = pytest.mark.anyio
 RELEASED = sorted(FOLDER.glob("postgres-*.sql"))
@@ -71,6 +72,9 @@ async def test_every_released_schema_is_brought_up(path: object, postgres_url: s
         await store.append(row.id, row.head, [PlanStarted()])
     assert [fault for fault in await store.check() if fault.code != "server"] == []
     assert [driver.id for driver in await store.drivers()] == ["d1"]
+    later = str(path).rpartition("-")[2] != "1.sql"
+    assert await store.key_store.find("1" * 64) == (KEY if later else None)
+    assert [row.run_id for row in await store.usage_book.read(UsageQuery(by=("run_id",)))] == ["completed"] * later
     await store.aclose()
 
 

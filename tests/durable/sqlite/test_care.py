@@ -11,7 +11,10 @@ import pytest
 
 from engine.durable.sqlite.kept import IN_FILE_BYTES
 from engine.durable.sqlite.store import SqliteStore
+from schemas.bookkeeping import UsageLine, UsageQuery
+from schemas.care import Retention
 from schemas.errors import NotFoundError, StoreError
+from schemas.result import Usage
 from tests.durable.contract import FIRST, numbered, text
 from tests.durable.sqlite.files import ended_run, shell, step
 
@@ -146,10 +149,10 @@ async def test_an_artifact_that_is_about_to_be_used_stays(store: SqliteStore) ->
 
 async def test_old_runs_go(store: SqliteStore) -> None:
     """Ended runs beyond the age go, oldest first, with what is theirs; runs that go on stay; a dry run only tells."""
-    planned = await store.prune(older_than_s=0, dry_run=True)
+    planned = await store.prune(Retention(older_than_s=0), dry_run=True)
     assert (planned.runs, planned.events, planned.artifacts, planned.dry_run) == (("small", "large"), 8, 2, True)
     assert len(await store.runs()) == 3
-    done = await store.prune(older_than_s=0)
+    done = await store.prune(Retention(older_than_s=0))
     assert (done.runs, done.events, done.artifacts, done.dry_run) == (("small", "large"), 8, 2, False)
     assert done.artifact_bytes == planned.artifact_bytes == 1000 + len(LARGE)
     assert await store.runs() == ["open"]
@@ -159,7 +162,7 @@ async def test_old_runs_go(store: SqliteStore) -> None:
 
 async def test_young_runs_stay(store: SqliteStore) -> None:
     """Nothing goes that is younger, and nothing without a reason."""
-    assert (await store.prune(older_than_s=3600)).runs == ()
+    assert (await store.prune(Retention(older_than_s=3600))).runs == ()
     assert (await store.prune()).runs == ()
 
 
@@ -169,7 +172,7 @@ async def test_a_size_is_kept_to(tmp_path: Path) -> None:
     for number in range(30):
         await ended_run(store, f"r{number:02}", value=os.urandom(20_000).hex())
     before = store.path.stat().st_size
-    done = await store.prune(keep_bytes=600_000)
+    done = await store.prune(Retention(keep_bytes=600_000))
     assert (await store.stats()).size_bytes <= 600_000
     assert store.path.stat().st_size < 600_000 < before
     assert done.freed_bytes > before - 700_000
@@ -185,7 +188,7 @@ async def test_who_writes_meanwhile_is_not_held_up(store: SqliteStore) -> None:
     for number in range(20):
         await ended_run(store, f"r{number}")
     async with anyio.create_task_group() as group:
-        group.start_soon(lambda: store.prune(older_than_s=0))
+        group.start_soon(lambda: store.prune(Retention(older_than_s=0)))
         for head in range(3, 23):
             await store.append("open", head, numbered(1))
     assert len(await store.load("open")) == 23
@@ -199,3 +202,29 @@ async def _artifact(store: SqliteStore, run_id: str) -> str:
         if record.event.kind == "step_ended" and record.event.result.artifact
     ]
     return found
+
+
+async def test_usage_and_answers_grow_old(store: SqliteStore) -> None:
+    """A prune removes usage of days that are no longer kept, and answers whose time is over; keys stay."""
+    old, new = (
+        UsageLine(day=day, key="k", usage=Usage(calls=1), cost_nano_usd=1) for day in ("2020-01-31", "2999-01-01")
+    )
+    await store.usage_book.add([old, new, old.model_copy(update={"run_id": "r"})])
+    await store.answer_cache.put("late", b"x", 60)
+    shell(store.path, "INSERT INTO answers VALUES ('old', 1.0, 'x')")
+    keep = Retention(usage_older_than_s=86_400)
+    for done in (await store.prune(keep, dry_run=True), await store.prune(keep)):
+        assert (done.usage_lines, done.answers) == (2, 1)
+    assert [row.day for row in await store.usage_book.read(UsageQuery(by=("day",)))] == ["2999-01-01"]
+    figures = await store.stats()
+    assert (figures.usage_lines, figures.answers, figures.answer_bytes) == (1, 1, 1)
+
+
+async def test_wrong_sums_and_keys_are_found(store: SqliteStore) -> None:
+    """A check tells days whose sums are not those of their calls, and keys that cannot be read."""
+    await store.usage_book.add([UsageLine(day="2026-11-21", usage=Usage(calls=1))])
+    shell(store.path, "UPDATE usage_days SET calls = 2")
+    shell(store.path, "INSERT INTO api_keys (id, hash, body) VALUES ('k_1', 'h', '{\"id\": 1}')")
+    told = [(fault.code, fault.message) for fault in await store.check()]
+    assert [code for code, _ in told] == ["unreadable", "usage"]
+    assert ("k_1" in told[0][1], "2026-11-21" in told[1][1]) == (True, True)

@@ -11,11 +11,12 @@ import pytest
 
 from engine.durable.sqlite import schema
 from engine.durable.sqlite.store import SqliteStore
+from schemas.bookkeeping import UsageQuery
 from schemas.errors import StoreError
 from schemas.result import ArtifactRef
 from schemas.runs import RunQuery
 from tests.durable.sqlite.files import shell, step
-from tests.durable.sqlite.fixture import FOLDER, LARGE, dump, fill, runs
+from tests.durable.sqlite.fixture import FOLDER, KEY, LARGE, dump, fill, runs
 
 pytestmark = pytest.mark.anyio
 RELEASED = sorted(FOLDER.glob("sqlite-*.sql"))
@@ -46,6 +47,10 @@ async def test_every_released_schema_opens(fixture: Path, tmp_path: Path) -> Non
     assert [row.id for row in await store.find(RunQuery(text="äö"))] == ["queued"]
     assert [driver.id for driver in await store.drivers()] == ["d1"]
     assert await store.check() == []
+    later = fixture.stem != "sqlite-1"
+    assert await store.key_store.keys() == ([KEY] if later else [])
+    assert [row.cost_nano_usd for row in await store.usage_book.read(UsageQuery(by=()))] == ([7] if later else [])
+    assert await store.answer_cache.get("a") == (b"{}" if later else None)
     assert len(await store.append("running", 3, step(1))) == 2
     assert shell(store.path, "PRAGMA user_version") == [(schema.VERSION,)]
     await store.aclose()
@@ -63,7 +68,7 @@ async def test_this_schema_has_its_fixture(tmp_path: Path) -> None:
 
 async def test_a_migration_is_whole_and_leaves_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are done once each, in order; before the first, the file is copied; who opens without leave is refused."""
-    path = opened(RELEASED[0], tmp_path)
+    path = opened(RELEASED[-1], tmp_path)
     last = schema.VERSION
 
     def add(db: sqlite3.Connection) -> None:
@@ -85,7 +90,7 @@ async def test_a_migration_is_whole_and_leaves_a_copy(tmp_path: Path, monkeypatc
 
 async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that breaks off is undone whole: the file is still one of the release before."""
-    path = opened(RELEASED[0], tmp_path)
+    path = opened(RELEASED[-1], tmp_path)
     last = schema.VERSION
 
     def broken(db: sqlite3.Connection) -> None:
