@@ -155,9 +155,12 @@ class Keyring:
         return self._taken(await self._looked_up(digest), digest)
 
     async def any(self) -> bool:
-        """Whether there is a key at all that is still taken. Raises StoreError."""
-        now = self._now()
-        return any(valid(key, now) for key in await self._store.keys())
+        """Whether there is, or was, a key at all: who revoked the last one did not mean to let everybody in.
+
+        Raises:
+            StoreError: The store is away.
+        """
+        return bool(await self._store.keys())
 
     def __len__(self) -> int:
         """How many secrets' hashes it remembers, right ones and wrong ones."""

@@ -25,8 +25,8 @@ from gateway.server.server import Backing, Server, checked
 from schemas.bookkeeping import KeyStore
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
-from schemas.protocols import RunStore
 from schemas.settings import Settings
+from schemas.stores import RunStore
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
