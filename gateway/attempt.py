@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import uuid
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import anyio
-from opentelemetry.trace import Tracer
 
 from gateway.breaker import Breaker
 from gateway.budgets import Budgets
-from gateway.estimate import request_usage, text_tokens
+from gateway.estimate import Estimate, text_tokens
 from gateway.gates import Gates
 from gateway.limits import Place
 from gateway.prices import Prices
 from gateway.providers.base import Provider
+from gateway.providers.relayer import Relayer
 from gateway.record import Observer
-from gateway.routing import Model
+from gateway.routing import Model, Route
+from gateway.trace import Trace
+from schemas.accounts import Amounts, Crossed
 from schemas.bookkeeping import ApiKey
-from schemas.errors import (
-    BudgetError,
-    ConflictError,
-    CostBudgetError,
-    EngineError,
-    ModelError,
-    ModelUnavailableError,
-    StoreError,
-    described,
-)
+from schemas.errors import BudgetError, ConflictError, CostBudgetError, EngineError, StoreError
 from schemas.events import BudgetWarning
-from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+from schemas.gateway import Fallbacks
+from schemas.model import ModelChunk, ModelResponse
 from schemas.protocols import Ledger
 from schemas.result import Usage
 from schemas.tool import RetryPolicy
 
 _CLEANUP_S = 5.0
 _NEWEST_WEIGHT = 0.3
+_PROCESS = uuid.uuid4().hex
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +113,28 @@ def _moved(average: float | None, newest: float) -> float:
 
 @dataclass(slots=True)
 class Lane:
-    """What is held for one model between calls."""
+    """What is held for one model between calls.
+
+    Attributes:
+        relayer: The provider, if it takes clients' own bytes.
+        no_usage: Its server was seen to refuse ``stream_options``.
+    """
 
     provider: Provider
     breaker: Breaker
     pace: Pace = field(default_factory=Pace)
+    relayer: Relayer | None = None
+    no_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all calls of a gateway share; ``content`` says whether spans carry prompts and answers."""
+    """What all calls of a gateway share.
+
+    Attributes:
+        fallbacks: By name asked for, or of the model that failed; ``*`` for all others.
+        resolve: From a name to its models, for fallbacks.
+    """
 
     ledger: Ledger
     budgets: Budgets
@@ -133,30 +143,65 @@ class Services:
     lane: Callable[[Model], Lane]
     retry: RetryPolicy
     chance: Callable[[], float]
-    tracer: Callable[[], Tracer]
-    content: bool = False
-    observers: tuple[Observer, ...] = ()
+    trace: Trace
+    observers: tuple[Observer, ...]
+    fallbacks: Mapping[str, Fallbacks]
+    resolve: Callable[[str], list[Route]]
 
 
 class Attempt:
     """One attempt on one model: its reservation in the budgets and its place in line, given back on leaving.
 
     An attempt that breaks off after it began to write is settled by an estimate: the provider bills it too.
+
+    Attributes:
+        model, lane: Who is asked.
+        began: When it was let through, on anyio's clock.
+        first_token: When the first content came; None before.
+        written: Bytes of text, reasoning and arguments so far.
+        reported: What the answer says it used; None before it does.
+        usage: What it counts for, once settled.
+        refused: The answer is a refusal.
+        response: The whole answer in the neutral form, where there is one.
+        response_model, response_id, stop_reason: As the answer says.
     """
 
-    def __init__(self, services: Services, model: Model, request: ModelRequest, context: CallContext) -> None:
-        self._services = services
-        self._lane = services.lane(model)
-        self._model = model
-        self._request = request
-        self._context = context
-        self._estimate = request_usage(request)
-        self._reservation: str | None = None
-        self._place: Place | None = None
-        self._written = 0
-        self.usage: Usage | None = None
+    __slots__ = (
+        "_context",
+        "_estimate",
+        "_place",
+        "_reservation",
+        "_services",
+        "began",
+        "first_token",
+        "lane",
+        "model",
+        "refused",
+        "reported",
+        "response",
+        "response_id",
+        "response_model",
+        "stop_reason",
+        "usage",
+        "written",
+    )
+
+    def __init__(self, services: Services, lane: Lane, model: Model, estimate: Estimate, context: CallContext) -> None:
+        self.model = model
+        self.lane = lane
         self.began = 0.0
         self.first_token: float | None = None
+        self.written = 0
+        self.reported: Usage | None = None
+        self.usage: Usage | None = None
+        self.refused = False
+        self.response: ModelResponse | None = None
+        self.response_model = self.response_id = self.stop_reason = ""
+        self._services = services
+        self._context = context
+        self._estimate = estimate
+        self._reservation: str | None = None
+        self._place: Place | None = None
 
     @property
     def sent(self) -> bool:
@@ -174,59 +219,50 @@ class Attempt:
         scopes = await services.budgets.scopes(context.api_key, context.agent, context.run_id, context.scopes)
         if scopes:
             await self._reserve(scopes)
-        gates = services.gates.of(self._model, context.api_key, context.listener)
+        gates = services.gates.of(self.model, context.api_key, context.listener)
         self._place = services.gates.enter(gates, tokens) or await services.gates.wait(
             gates, tokens, deadline, turn=context.key or context.run_id or "", wait_s=context.wait_s
         )
         self.began = anyio.current_time()
 
-    async def chunks(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
-        """Ask the model; a whole reply is a stream of one chunk.
+    def note(self, chunk: ModelChunk) -> None:
+        """Take note of a chunk of the answer."""
+        if chunk.kind == "text" or chunk.kind == "reasoning":
+            self.written += len(chunk.text)
+        elif chunk.kind == "tool_call":
+            self.written += len(chunk.arguments) + len(chunk.name)
+        if self.first_token is None and chunk.kind in ("text", "tool_call"):
+            self.first_token = anyio.current_time()
 
-        Raises:
-            ModelError: The attempt failed, or ended without a reply.
-        """
-        try:
-            async with aclosing(self._asked(streamed=streamed, timeout_s=timeout_s)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        except EngineError:
-            raise
-        except Exception as exc:  # a provider of the user's, or a library: one call fails, not the whole run
-            raise ModelError(f"the provider of {self._model.ref} raised {described(exc)}") from exc
+    def answered(self, response: ModelResponse) -> None:
+        """Take the whole answer."""
+        self.response = response
+        self.reported = response.usage
+        self.refused = response.stop_reason == "refusal"
+        self.response_model, self.response_id = response.model, response.response_id
+        self.stop_reason = response.stop_reason
 
-    async def _asked(self, *, streamed: bool, timeout_s: float) -> AsyncGenerator[ModelChunk]:
-        provider, name = self._lane.provider, self._model.name
-        if not streamed:
-            yield Done(response=await provider.complete(name, self._request, timeout_s=timeout_s))
-            return
-        stream = provider.stream(name, self._request, timeout_s=timeout_s)
-        try:
-            async for chunk in stream:
-                self._note(chunk)
-                yield chunk
-                if chunk.kind == "done":
-                    return
-        finally:
-            with anyio.move_on_after(_CLEANUP_S, shield=True):
-                await cast("AsyncGenerator[ModelChunk]", stream).aclose()
-        raise ModelUnavailableError(
-            f"the stream of {self._model.ref} ended without its last event", details={"model": self._model.ref}
-        )
-
-    async def settle(self, used: Usage) -> Usage:
-        """Count what was used, once, in every budget, and return it with its cost."""
-        cost = self._services.prices.cost_usd(self._model, used)
+    async def settle(self) -> None:
+        """Count what was used, once, in every budget; by an estimate where the answer does not say it."""
+        used = self.reported or Usage(input_tokens=self._estimate.input_tokens, output_tokens=text_tokens(self.written))
+        cost = self._services.prices.cost_usd(self.model, used)
         self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
-            amounts = {"usd": cost, "tokens": self.usage.total_tokens}
+            amounts = {"usd": cost, "tokens": used.total_tokens}
             # a store that is away takes no reply that is paid for: the reservation goes on to count in full;
             # nor does a budget that was closed meanwhile
-            with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError, ConflictError):
-                for crossed in await self._services.ledger.settle(reservation, amounts):
+            with suppress(StoreError, ConflictError):
+                for crossed in await self._settled(reservation, amounts):
                     self._warn(*crossed)
-        return self.usage
+
+    async def _settled(self, reservation: str, amounts: Amounts) -> Sequence[Crossed]:
+        ledger = self._services.ledger
+        if getattr(ledger, "instant", False):
+            return await ledger.settle(reservation, amounts)
+        with anyio.move_on_after(_CLEANUP_S, shield=True):
+            return await ledger.settle(reservation, amounts)
+        return ()
 
     async def __aenter__(self) -> Self:
         return self
@@ -235,10 +271,9 @@ class Attempt:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give everything back; budgets are told even if the call is being cancelled."""
-        if self.usage is None and self._written:
-            wrote = text_tokens(self._written)
+        if self.usage is None and (self.written or self.reported is not None):
             with anyio.move_on_after(_CLEANUP_S, shield=True):
-                await self.settle(Usage(input_tokens=self._estimate.input_tokens, output_tokens=wrote))
+                await self.settle()
         elif self._reservation is not None:
             with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
                 await self._services.ledger.release(self._reservation)
@@ -252,9 +287,9 @@ class Attempt:
 
     async def _reserve(self, scopes: tuple[str, ...]) -> None:
         """Reserve under an id of our own: what a cancelled reservation may have left is given back under it."""
-        usd = self._services.prices.cost_usd(self._model, self._estimate)
+        usd = self._services.prices.cost_usd(self.model, self._estimate.usage())
         amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
-        self._reservation = uuid.uuid4().hex
+        self._reservation = f"{_PROCESS}-{os.getpid()}-{next(_numbers)}"  # a fork has the same prefix
         try:
             reserved = await self._services.ledger.reserve(
                 scopes, amounts, use_kept=self._context.use_kept, reservation=self._reservation
@@ -264,21 +299,13 @@ class Attempt:
             self._reservation = None
             if usd is not None or not exc.details.get("unpriced"):
                 raise
-            ref = self._model.ref
+            ref = self.model.ref
             raise CostBudgetError(
                 f"no price is known for {ref}, and {exc.details.get('scope', 'the call')} has a USD limit",
                 hint=f"set input_usd_per_mtok and output_usd_per_mtok of {ref} under model_providers "
                 "(or local: true of a provider on your own machine), or drop the USD limit",
                 details={**exc.details, "model": ref},
             ) from exc
-
-    def _note(self, chunk: ModelChunk) -> None:
-        if chunk.kind == "text" or chunk.kind == "reasoning":
-            self._written += len(chunk.text)
-        elif chunk.kind == "tool_call":
-            self._written += len(chunk.arguments) + len(chunk.name)
-        if self.first_token is None and chunk.kind in ("text", "tool_call"):
-            self.first_token = anyio.current_time()
 
     def _warn(self, scope: str, measure: str, spent: float, limit: float) -> None:
         if self._context.warn is not None:

@@ -7,8 +7,13 @@ What was really used replaces the guess afterwards.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from gateway.exchange import ClientCall
 from schemas.model import ModelRequest, Part
 from schemas.result import Usage
 
@@ -17,18 +22,52 @@ MESSAGE_TOKENS = 4
 IMAGE_TOKENS = 1600
 OUTPUT_TOKENS = 1024
 """Assumed for a request that doesn't cap its output."""
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_INLINE = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
+_KNOWN_SCHEMAS = 256
+_sizes: OrderedDict[int, tuple[Mapping[str, Any], int]] = OrderedDict()
 
 
-def request_usage(request: ModelRequest) -> Usage:
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens that a call will probably read and write."""
+
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def total_tokens(self) -> int:
+        """Both together."""
+        return self.input_tokens + self.output_tokens
+
+    def usage(self) -> Usage:
+        """Return it as the usage of one call."""
+        return Usage(calls=1, input_tokens=self.input_tokens, output_tokens=self.output_tokens)
+
+
+def request_estimate(request: ModelRequest) -> Estimate:
     """Return what a request will probably use: all it sends, and as much output as it allows."""
-    size = sum(_size(message.parts) for message in request.messages)
-    flat = sum(_images(message.parts) for message in request.messages) * IMAGE_TOKENS
+    size = images = 0
+    for message in request.messages:
+        size += _size(message.parts)
+        images += _images(message.parts)
     for tool in request.tools:
-        size += len(tool.name) + len(tool.description) + len(json.dumps(tool.input_schema))
+        size += len(tool.name) + len(tool.description) + _schema_size(tool.input_schema)
     if request.output is not None:
-        size += len(json.dumps(request.output.json_schema))
-    tokens = size // BYTES_PER_TOKEN + flat + MESSAGE_TOKENS * len(request.messages)
-    return Usage(calls=1, input_tokens=tokens, output_tokens=request.max_output_tokens or OUTPUT_TOKENS)
+        size += _schema_size(request.output.json_schema)
+    tokens = size // BYTES_PER_TOKEN + images * IMAGE_TOKENS + MESSAGE_TOKENS * len(request.messages)
+    return Estimate(tokens, request.max_output_tokens or OUTPUT_TOKENS)
+
+
+def call_estimate(call: ClientCall) -> Estimate:
+    """Return what a client's call will probably use, from its length; files sent in it count as images do."""
+    size, flat = len(call.body), 0
+    if size > 2000 and b"base64" in call.body:
+        inline = [len(found) for found in _INLINE.findall(call.body)]
+        size, flat = size - sum(inline), IMAGE_TOKENS * len(inline)
+    body = call.parsed
+    most = next((cap for name in _CAPS if isinstance(cap := body.get(name), int) and cap > 0), OUTPUT_TOKENS)
+    return Estimate(size // BYTES_PER_TOKEN + flat, 0 if call.format == "embeddings" else most)
 
 
 def text_tokens(size: int) -> int:
@@ -38,6 +77,18 @@ def text_tokens(size: int) -> int:
     3
     """
     return -(-size // BYTES_PER_TOKEN)
+
+
+def _schema_size(schema: Mapping[str, Any]) -> int:
+    """Return the length of a schema's JSON, which is worked out once: the same few are sent with every call."""
+    known = _sizes.get(id(schema))
+    if known is not None and known[0] is schema:
+        return known[1]
+    size = len(json.dumps(schema))
+    _sizes[id(schema)] = schema, size
+    if len(_sizes) > _KNOWN_SCHEMAS:
+        _sizes.popitem(last=False)
+    return size
 
 
 def _images(parts: Iterable[Part]) -> int:

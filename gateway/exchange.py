@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from gateway.splice import with_member, with_model
 from schemas.errors import ModelRequestError
 from schemas.gateway import WireFormat
+
+DEADLINE = "x-engine-timeout-s"
+"""Header of a request: seconds the whole call may take, waits, retries and fallbacks included."""
+RESTART = "x-engine-restart"
+"""Header of a request: ``allow`` lets an answer that broke off begin anew."""
+
+_SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*")
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +64,49 @@ class ClientCall:
     def streamed(self) -> bool:
         """Whether the answer is to be streamed."""
         return self.parsed.get("stream") is True
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Seconds the client gives the whole call; None where it does not say.
+
+        Raises:
+            ModelRequestError: The header is no number above 0.
+        """
+        said = self.headers.get(DEADLINE)
+        if said is None:
+            return None
+        if not _SECONDS.fullmatch(said) or float(said) <= 0:
+            raise ModelRequestError(
+                f"the header {DEADLINE} is {said!r}, and should be seconds above 0", details={"status": 400}
+            )
+        return float(said)
+
+    @property
+    def tells_usage(self) -> bool:
+        """Whether a streamed answer in this format tells its usage in any case, or because the client asks for it."""
+        if self.format != "chat" or not self.streamed:
+            return True
+        options: Any = self.parsed.get("stream_options")
+        return isinstance(options, dict) and cast("dict[str, Any]", options).get("include_usage") is True
+
+    def changed(self, parsed: dict[str, Any]) -> ClientCall:
+        """Return the call with another body: what filters made of it."""
+        body = json.dumps(parsed, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
+        return ClientCall(self.format, body, self.headers, self.request_id, parsed)
+
+    def naming(self, model: str, *, usage: bool = False) -> bytes:
+        """Return the body with another model's name in it, every other byte as it came.
+
+        Args:
+            model: The name put in.
+            usage: Whether ``stream_options`` shall ask for the usage, whatever the client said of it.
+        """
+        named = with_model(self.body, self.parsed, model)
+        if not usage:
+            return named
+        options: Any = self.parsed.get("stream_options")
+        own = cast("dict[str, Any]", options) if isinstance(options, dict) else {}
+        return with_member(named, self.parsed, "stream_options", {**own, "include_usage": True})
 
 
 @dataclass(slots=True, eq=False)

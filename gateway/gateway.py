@@ -7,32 +7,33 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 
 import anyio
 from opentelemetry.trace import Tracer
 
-from gateway.affinity import session_of_request
+from gateway.affinity import session_of, session_of_request
 from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
 from gateway.call import Call
-from gateway.exchange import ClientCall, WireReply
+from gateway.exchange import RESTART, ClientCall, WireReply
+from gateway.form import NeutralForm
 from gateway.gates import Gates
-from gateway.needs import NOTHING, Needs, needs_of
+from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
 from gateway.prices import Prices
 from gateway.providers import make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
-from gateway.record import Observer
-from gateway.relay import relayed
+from gateway.providers.relayer import Relayer
+from gateway.record import CallRecord, Observer, show
+from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Ranked, Route, Routing
-from gateway.trace import default_tracer
-from gateway.wire import CLIENT_FORMATS
-from gateway.wire.base import ClientFormat
-from schemas.errors import ConfigError, ModelError, NoRouteError
-from schemas.gateway import WireFormat
+from gateway.trace import Trace, default_tracer
+from gateway.wire import client_format
+from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
 from schemas.result import Record, Usage
@@ -77,7 +78,6 @@ class Gateway:
         chance: Uniform numbers in [0, 1) for the jitter.
         tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
         observers: Called with the record of every call that is over.
-        formats: How clients may write their calls; by default all that there are.
     """
 
     def __init__(
@@ -91,7 +91,6 @@ class Gateway:
         chance: Callable[[], float] = random.random,
         tracer: Callable[[], Tracer] = default_tracer,
         observers: Sequence[Observer] = (),
-        formats: Mapping[WireFormat, ClientFormat] = CLIENT_FORMATS,
     ) -> None:
         self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self._settings = settings
@@ -108,11 +107,12 @@ class Gateway:
             self._lane,
             RetryPolicy() if retry is None else retry,
             chance,
-            tracer,
-            settings.telemetry.content,
+            Trace(tracer, content=settings.telemetry.content),
             tuple(observers),
+            settings.gateway.fallbacks,
+            self.resolve,
         )
-        self._formats = formats
+        self._listeners = {listener.name: listener for listener in settings.listeners}
 
     async def stream(self, request: ModelRequest, context: CallContext | None = None) -> AsyncGenerator[ModelChunk]:
         """Stream one call; the last chunk is ``Done``. Close the iterator (``aclosing``) when leaving early.
@@ -125,41 +125,34 @@ class Gateway:
 
         Cancellation: closes the upstream call at once.
         """
-        async with aclosing(self._call(request, context).chunks(streamed=True)) as chunks:
+        async with aclosing(self._call(request, context, streamed=True).items()) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def complete(self, request: ModelRequest, context: CallContext | None = None) -> ModelResponse:
         """Make one call and return the whole reply. Raises and cancels as ``stream``."""
-        async with aclosing(self._call(request, context).chunks(streamed=False)) as chunks:
+        async with aclosing(self._call(request, context, streamed=False).items()) as chunks:
             async for chunk in chunks:
                 if chunk.kind == "done":
                     return chunk.response
         raise ModelError(f"the call of {request.model!r} ended without a reply")
 
-    @asynccontextmanager
-    async def relay(self, call: ClientCall, context: CallContext) -> AsyncGenerator[WireReply]:
+    def relay(self, call: ClientCall, context: CallContext) -> AbstractAsyncContextManager[WireReply]:
         """Answer a client's call: enter for the head, then read the body; leaving early closes the upstream call.
 
-        The body ends with an error event of the client's format where a stream breaks off after its first bytes; it
-        raises nothing.
+        Entering raises until the first content is there. From then on nothing is raised: a stream that breaks off ends
+        with an error event of the client's format.
 
         Raises:
             ConfigError: There is no such format, or the provider's key is missing.
             ModelRequestError: The body is no request.
             NoRouteError: No configured model answers to the name.
-            ModelError: The call failed for good, after retries and fallbacks, and nothing was sent to the client.
+            ModelError: The call failed for good, after retries and fallbacks.
             BudgetError: A budget doesn't cover the call.
 
         Cancellation: closes the upstream call at once; what it wrote so far is counted by an estimate.
         """
-        wire = self._formats.get(call.format)
-        if wire is None:
-            raise ConfigError(f"there is no client format {call.format!r}")
-        request = wire.request(call.parsed)
-        chunks = self._call(request, context).chunks(streamed=call.streamed)
-        async with relayed(call, context, wire, chunks) as reply:
-            yield reply
+        return Relay(lambda: self._relayed(call, context), lambda error: self._refused(call, context, error))
 
     def models(self) -> list[ModelInfo]:
         """Return every configured model, in the order of the configuration."""
@@ -231,21 +224,45 @@ class Gateway:
         text = f"the planner's model {planner.ref} ({_usd(cheap)}) is cheaper, so probably weaker, than the executor's "
         return [f"{text}{executor.ref} ({_usd(dear)}): {why}"]
 
+    async def flush(self) -> None:
+        """Write down the spans of calls over HTTP that are over; a server does so every now and then."""
+        await self._services.trace.flush()
+
     async def aclose(self) -> None:
         """Close the connections to all providers that were used."""
         with anyio.move_on_after(_CLOSE_S, shield=True):
+            await self.flush()
             for provider in self._providers.values():
                 await provider.aclose()
 
-    def _call(self, request: ModelRequest, context: CallContext | None) -> Call:
+    def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
+        context = context or CallContext()
+        form = NeutralForm(request, context, streamed=streamed)
         session = session_of_request(request) if self._routing.is_free(request.model) else ""
-        routes = self.resolve(request.model, needs_of(request), session=session)
-        return Call(self._services, request, context or CallContext(), routes)
+        routes = self.resolve(request.model, needs_of(request, form.estimate.total_tokens), session=session)
+        return Call(self._services, form, context, routes)
+
+    def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
+        listener = self._listeners.get(context.listener)
+        may_restart = call.headers.get(RESTART) == "allow" or (listener is not None and listener.restart)
+        form = ClientForm(call, client_format(call.format), may_restart=may_restart)
+        session = session_of(call.parsed) if self._routing.is_free(form.asked) else ""
+        needs = needs_of_call(call, form.estimate.total_tokens)
+        return form, Call(self._services, form, context, self.resolve(form.asked, needs, session=session))
+
+    def _refused(self, call: ClientCall, context: CallContext, error: EngineError) -> None:
+        """Show observers a call that never became one."""
+        record = CallRecord(context.request_id, time.time(), format=call.format, outcome=error.code)
+        record.status, record.key, record.agent = error.http_status, context.key, context.agent
+        record.listener, record.run_id = context.listener, context.run_id or ""
+        show(record, self._services.observers)
 
     def _lane(self, model: Model) -> Lane:
         lane = self._lanes.get(model.ref)
         if lane is None:
-            lane = Lane(self._provider(model.provider), Breaker())
+            provider = self._provider(model.provider)
+            lane = Lane(provider, Breaker())
+            lane.relayer = provider if isinstance(provider, Relayer) else None
             self._lanes[model.ref] = lane
         return lane
 

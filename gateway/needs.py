@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gateway.estimate import BYTES_PER_TOKEN, request_usage
+from gateway.estimate import BYTES_PER_TOKEN, request_estimate
 from gateway.exchange import ClientCall
 from schemas.model import ModelRequest
 from schemas.settings import ModelSettings
@@ -56,18 +56,22 @@ class Needs:
 NOTHING = Needs()
 
 
-def needs_of(request: ModelRequest) -> Needs:
-    """Return what a neutral request needs; it is estimated only where it is long."""
+def needs_of(request: ModelRequest, tokens: int | None = None) -> Needs:
+    """Return what a neutral request needs; ``tokens`` is the estimate, where it is known already."""
     return Needs(
         images=any(part.kind == "image" for message in request.messages for part in message.parts),
         tools=bool(request.tools),
         structured=request.output is not None,
-        tokens=request_usage(request).total_tokens,
+        tokens=request_estimate(request).total_tokens if tokens is None else tokens,
     )
 
 
-def needs_of_call(call: ClientCall) -> Needs:
+def needs_of_call(call: ClientCall, tokens: int | None = None) -> Needs:
     """Return what a client's request needs. Cost: the body is walked only if the word image stands in it.
+
+    Args:
+        call: The request.
+        tokens: The estimate, where it is known already.
 
     Raises:
         ModelRequestError: The body is no JSON object.
@@ -77,7 +81,7 @@ def needs_of_call(call: ClientCall) -> Needs:
         images=b"image" in call.body and _holds_image(body.get("messages") or body.get("input")),
         tools=bool(body.get("tools")),
         structured=_wants_schema(body),
-        tokens=len(call.body) // BYTES_PER_TOKEN + _most_output(body),
+        tokens=len(call.body) // BYTES_PER_TOKEN + _most_output(body) if tokens is None else tokens,
     )
 
 

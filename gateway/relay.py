@@ -1,6 +1,6 @@
 """A client's call over HTTP, through the same pipeline as the engine's own calls.
 
-The head of the answer is known once its first bytes are: until then a failure is raised, retried or falls back, and
+The head of the answer is known once its first content is: until then a failure is raised, retried or falls back, and
 has a true status. From then on a failure is an event in the client's format.
 """
 
@@ -8,57 +8,226 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from types import TracebackType
 
-from gateway.attempt import CallContext
+from gateway.attempt import Attempt
+from gateway.call import Call
+from gateway.estimate import Estimate, call_estimate
 from gateway.exchange import ClientCall, WireReply
-from gateway.wire.base import ClientFormat
-from schemas.errors import EngineError
-from schemas.model import ModelChunk, ModelRequest, ModelResponse
+from gateway.form import asked, fault
+from gateway.passing import Passing
+from gateway.providers.relayer import Relayer
+from gateway.upstream.base import Answer
+from gateway.wire.base import ClientFormat, StreamWriter
+from schemas.errors import EngineError, ModelRequestError
+from schemas.gateway import WireFormat
+from schemas.model import Done, ModelRequest, ModelResponse, Restart
 
-Stream = Callable[[ModelRequest, CallContext], AsyncGenerator[ModelChunk]]
+PATIENCE_S = 30.0
+"""The longest wait for a model that asks for patience; then its error, and when to come back, go to the client."""
+
+_JSON = b"application/json"
+_STREAM = b"text/event-stream; charset=utf-8"
 
 
-@asynccontextmanager
-async def relayed(
-    call: ClientCall, context: CallContext, wire: ClientFormat, chunks: AsyncGenerator[ModelChunk]
-) -> AsyncGenerator[WireReply]:
-    """Yield the answer to a client's call. Raises what ``Gateway.relay`` raises."""
-    async with aclosing(chunks):
-        first = await anext(chunks)
-        if not call.streamed:
-            assert first.kind == "done"
-            content = json.dumps(wire.reply(first.response, call.parsed), ensure_ascii=False).encode()
-            head = _head("application/json", first.response)
-            head.append((b"content-length", str(len(content)).encode()))
-            yield WireReply(200, head, _once(content))
+class ClientForm:
+    """A client's bytes: passed on where the provider takes them as they are, else translated both ways.
+
+    Args:
+        call: What the client sent.
+        written: How it writes.
+        may_restart: Whether it takes an answer that begins anew.
+        patience_s: Longest wait for a model.
+    """
+
+    hasty = True
+
+    def __init__(
+        self,
+        call: ClientCall,
+        written: ClientFormat,
+        *,
+        may_restart: bool,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._call = call
+        self._format = written
+        self._writer: StreamWriter | None = None
+        self._content: bytes | None = None
+        self._request: ModelRequest | None = None
+        self.asked = call.model
+        self.wire: WireFormat | None = call.format
+        self.streamed = call.streamed
+        self.estimate: Estimate = call_estimate(call)
+        self.deadline_s = call.deadline_s
+        self.may_restart = may_restart and self.streamed and written.restarts
+        self.patience_s: float | None = patience_s
+
+    @property
+    def request(self) -> ModelRequest | None:
+        """What is asked in the neutral form, where it was translated."""
+        return self._request
+
+    def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
+        """Ask, and yield whole events. Raises ModelError."""
+        relayer = attempt.lane.relayer
+        if relayer is not None and self._call.format in relayer.formats and self._takes_raw():
+            return self._passed(attempt, relayer, timeout_s)
+        return self._translated(attempt, timeout_s)
+
+    def restart(self, reason: str) -> bytes | None:
+        """Return the event that tells of it."""
+        self._writer = self._writer or self._format.stream(self._call.parsed)
+        return self._writer.feed(Restart(reason=reason)) or None
+
+    def end(self, response: ModelResponse | None) -> bytes | None:
+        """Return a whole body, or the last events of a translated stream."""
+        if response is None:
+            return self._content
+        if self._writer is not None:
+            return self._writer.feed(Done(response=response))
+        body = self._format.reply(response, self._call.parsed)
+        return json.dumps(body, ensure_ascii=False).encode(errors="replace")
+
+    def failed(self, error: EngineError) -> bytes:
+        """Return the events that end a stream with an error."""
+        writer = self._writer or self._format.stream(self._call.parsed)
+        return writer.fail(error, self._call.request_id)
+
+    def _takes_raw(self) -> bool:
+        """Whether a stream that begins anew could go on with another's bytes: only where its parts are not numbered."""
+        return self._call.format == "chat" or not self.may_restart
+
+    async def _passed(self, attempt: Attempt, relayer: Relayer, timeout_s: float) -> AsyncGenerator[bytes]:
+        call = self._call
+        asks = not call.tells_usage and not attempt.lane.no_usage
+        self._content = None
+        try:
+            answer = await self._sent(attempt, relayer, timeout_s, asks=asks)
+            passing = Passing(attempt, relayer, call.format, answer, hides_usage=asks)
+            try:
+                if not self.streamed:
+                    self._content = await passing.whole()
+                    return
+                passing.check_head()
+                await passing.read_failure()
+                while piece := await passing.next():
+                    yield piece
+            finally:
+                await passing.close()
+        except EngineError:
+            raise
+        except Exception as exc:
+            raise fault(attempt.model, exc) from exc
+
+    async def _sent(self, attempt: Attempt, relayer: Relayer, timeout_s: float, *, asks: bool) -> Answer:
+        """Send the client's bytes; again without what we added to them, should the server not know that."""
+        call, model = self._call, attempt.model.name
+        while True:
+            body = call.naming(model, usage=asks)
+            try:
+                return await relayer.relay(
+                    call.format, model, body, call.headers, timeout_s=timeout_s, streamed=self.streamed
+                )
+            except ModelRequestError as exc:
+                if not asks or "stream_options" not in exc.message:
+                    raise
+                asks, attempt.lane.no_usage = False, True
+
+    async def _translated(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
+        if self._request is None:
+            self._request = self._format.request(self._call.parsed)
+        if not self.streamed:
+            async for _ in asked(attempt, self._request, streamed=False, timeout_s=timeout_s):
+                pass
             return
-        async with aclosing(_written(call, context, wire, first, chunks)) as body:
-            yield WireReply(200, _head("text/event-stream", None), body)
+        writer = self._writer = self._writer or self._format.stream(self._call.parsed)
+        async for chunk in asked(attempt, self._request, streamed=True, timeout_s=timeout_s):
+            piece = writer.feed(chunk)
+            if piece:
+                yield piece
 
 
-async def _once(content: bytes) -> AsyncGenerator[bytes]:
-    yield content
+class Relay:
+    """Answers one client's call: entered for the head, left when the client has its answer or went away.
+
+    Args:
+        begin: Gives the form and the call, or raises.
+        refused: Told of an error from before there was a call.
+    """
+
+    __slots__ = ("_begin", "_items", "_refused")
+
+    def __init__(
+        self, begin: Callable[[], tuple[ClientForm, Call[bytes]]], refused: Callable[[EngineError], None]
+    ) -> None:
+        self._begin = begin
+        self._refused = refused
+        self._items: AsyncGenerator[bytes] | None = None
+
+    async def __aenter__(self) -> WireReply:
+        try:
+            form, call = self._begin()
+        except EngineError as exc:
+            self._refused(exc)
+            raise
+        items = self._items = call.items()
+        first = await anext(items)
+        return WireReply(200, head(form, call, first), Body(form, call, first, items))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._items is not None:
+            await self._items.aclose()
 
 
-async def _written(
-    call: ClientCall, context: CallContext, wire: ClientFormat, first: ModelChunk, rest: AsyncGenerator[ModelChunk]
-) -> AsyncGenerator[bytes]:
-    writer = wire.stream(call.parsed)
-    chunk: ModelChunk | None = first
-    try:
-        while chunk is not None:
-            written = writer.feed(chunk)
-            if written:
-                yield written
-            chunk = await anext(rest, None)
-    except EngineError as exc:
-        yield writer.fail(exc, context.request_id or call.request_id)
+class Body:
+    """The bytes of an answer; a stream that fails ends with the error in the client's format."""
+
+    __slots__ = ("_call", "_first", "_form", "_items")
+
+    def __init__(self, form: ClientForm, call: Call[bytes], first: bytes, items: AsyncGenerator[bytes]) -> None:
+        self._form = form
+        self._call = call
+        self._first: bytes | None = first
+        self._items: AsyncGenerator[bytes] | None = items
+        call.tally.shown = True
+
+    def __aiter__(self) -> Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        if self._items is None:
+            raise StopAsyncIteration
+        try:
+            return await anext(self._items)
+        except EngineError as exc:
+            self._items = None
+            return self._form.failed(exc)
+
+    async def aclose(self) -> None:
+        """Close the provider's stream at once."""
+        if self._items is not None:
+            await self._items.aclose()
 
 
-def _head(content_type: str, response: ModelResponse | None) -> list[tuple[bytes, bytes]]:
-    facts: list[tuple[str, Any]] = [("content-type", content_type)]
-    if response is not None:
-        facts += [("x-engine-model", f"{response.provider}/{response.model}"), ("x-engine-route", response.route)]
-    return [(name.encode(), str(value).encode("latin-1", "replace")) for name, value in facts if value]
+def head(form: ClientForm, call: Call[bytes], first: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer: who gave it, why that one, after how many attempts, at what cost."""
+    found = [
+        (b"content-type", _STREAM if form.streamed else _JSON),
+        (b"x-engine-model", call.trail.route.model.ref.encode()),
+        (b"x-engine-route", call.trail.why().encode("ascii", "replace")),
+        (b"x-engine-attempts", b"%d" % call.tally.sent),
+    ]
+    if form.streamed:
+        found.append((b"cache-control", b"no-cache"))
+        return found
+    found.append((b"content-length", b"%d" % len(first)))
+    cost = None if call.tally.used is None else call.tally.used.cost_usd
+    if cost is not None:
+        found.append((b"x-engine-cost-usd", f"{cost:.9f}".rstrip("0").rstrip(".").encode()))
+    return found

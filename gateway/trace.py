@@ -1,21 +1,34 @@
 """What is told of a call: one span ``chat {model}`` and one debug line. Never a secret; prompt and answer only on wish.
 
+Both are written when the call is over. Calls over HTTP leave them for later: a span takes as long to write as the rest
+of the call, so they wait as they are and are written at most ``SLICE`` at a time, between which other calls go on.
+
 Source of the attribute names: OpenTelemetry's semantic conventions for generative AI client spans.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+import anyio
 import structlog
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, get_tracer
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, get_tracer
 
 from gateway.content import input_messages, output_messages
-from gateway.routing import Model
-from schemas.errors import EngineError
+from gateway.record import CallRecord
 from schemas.model import ModelRequest, ModelResponse
+from schemas.settings import ModelProvider
 
 INSTRUMENTATION = "plan-execute-engine.gateway"
+SLICE = 16
+MOST_WAITING = 4096
+"""So many spans wait; when nobody writes them down, the oldest are written at once."""
+_NS = 1_000_000_000
+_OPERATIONS = {"embeddings": "embeddings"}
 _log = structlog.get_logger(INSTRUMENTATION)
 
 
@@ -24,97 +37,148 @@ def default_tracer() -> Tracer:
     return get_tracer(INSTRUMENTATION)
 
 
-class CallTrace:
-    """The span and the log line of one call.
+@dataclass(slots=True, eq=False)
+class Told:
+    """One call that is over, as it will be told.
 
-    Args:
-        tracer: Gives the tracer; asked once.
-        model: The first model tried; the span is named after the one that answered.
-        request: What is asked; only its numbers are told, unless content is wanted.
-        ids: The run's id, the role, the step's id: whatever is known.
-        content: Whether the span carries the request and the reply.
+    Attributes:
+        record: Its numbers.
+        parent: The OpenTelemetry context it was made in.
+        provider: Who was asked last.
+        failures: Attempts that failed: Unix time, error code, model.
+        request, response: What was asked and answered, where that is known in the neutral form.
+        response_model, response_id, stop_reason: As the answer says.
     """
 
-    __slots__ = ("_content", "_ids", "_model", "_span")
+    record: CallRecord
+    parent: Context
+    provider: ModelProvider
+    failures: list[tuple[float, str, str]]
+    request: ModelRequest | None = None
+    response: ModelResponse | None = None
+    response_model: str = ""
+    response_id: str = ""
+    stop_reason: str = ""
 
-    def __init__(
-        self,
-        tracer: Callable[[], Tracer],
-        model: Model,
-        request: ModelRequest,
-        ids: dict[str, str],
-        *,
-        content: bool = False,
-    ) -> None:
-        self._ids = ids
+
+class Trace:
+    """Writes spans and log lines.
+
+    Args:
+        tracer: Gives the tracer; asked when a span is written.
+        content: Whether spans carry the request and the reply.
+    """
+
+    def __init__(self, tracer: Callable[[], Tracer], *, content: bool = False) -> None:
+        self._tracer = tracer
         self._content = content
-        self._model = model
-        self._span = tracer().start_span(f"chat {model.name}", kind=SpanKind.CLIENT)
-        if self._span.is_recording():
-            self._span.set_attributes({f"engine.{key}": value for key, value in ids.items()})
-            self._span.set_attribute("gen_ai.operation.name", "chat")
-            if request.max_output_tokens is not None:
-                self._span.set_attribute("gen_ai.request.max_tokens", request.max_output_tokens)
-            if request.temperature is not None:
-                self._span.set_attribute("gen_ai.request.temperature", request.temperature)
-            if content:
-                self._span.set_attribute("gen_ai.input.messages", input_messages(request))
+        self._waiting: deque[Told] = deque()
 
-    def attempt(self, model: Model) -> None:
-        """Note which model is asked now."""
-        self._model = model
+    def parent(self) -> Context:
+        """Return the context that a call's span will belong to."""
+        return get_current()
 
-    def failed(self, error: EngineError) -> None:
-        """Note a failed attempt."""
-        if self._span.is_recording():
-            self._span.add_event("attempt failed", {"error.type": error.code, "gen_ai.request.model": self._model.name})
+    def tell(self, told: Told) -> None:
+        """Write a call's span and line now."""
+        self._write(told)
 
-    def answered(self, response: ModelResponse) -> None:
-        """End with an answer."""
-        usage = response.usage
-        if self._span.is_recording():
-            self._end_attributes()
-            self._span.set_attributes(
-                {
-                    "gen_ai.response.model": response.model,
-                    "gen_ai.response.id": response.response_id,
-                    "gen_ai.response.finish_reasons": (response.stop_reason,),
-                    "gen_ai.usage.input_tokens": usage.input_tokens,
-                    "gen_ai.usage.output_tokens": usage.output_tokens,
-                    "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens,
-                    "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
-                    "engine.attempts": response.attempts,
-                    "engine.route": response.route,
-                }
-            )
-            if usage.cost_usd is not None:
-                self._span.set_attribute("engine.cost_usd", usage.cost_usd)
-            if self._content:
-                self._span.set_attribute("gen_ai.output.messages", output_messages(response))
-        self._span.end()
-        _log.debug(
-            "model call",
-            model=self._model.ref,
-            attempts=response.attempts,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cost_usd=usage.cost_usd,
-            latency_s=round(response.latency_s, 3),
-            stop_reason=response.stop_reason,
-            **self._ids,
+    def later(self, told: Told) -> None:
+        """Keep a call for ``flush``."""
+        self._waiting.append(told)
+        if len(self._waiting) > MOST_WAITING:
+            self._write_slice()
+
+    async def flush(self) -> None:
+        """Write what waits, in slices, between which others run."""
+        while self._waiting:
+            self._write_slice()
+            await anyio.sleep(0)
+
+    def _write_slice(self) -> None:
+        for _ in range(min(SLICE, len(self._waiting))):
+            self._write(self._waiting.popleft())
+
+    def _write(self, told: Told) -> None:
+        record = told.record
+        operation = _OPERATIONS.get(record.format or "", "chat")
+        span = self._tracer().start_span(
+            f"{operation} {record.model}" if record.model else operation,
+            context=told.parent,
+            kind=SpanKind.CLIENT,
+            start_time=int(record.began * _NS),
         )
+        if span.is_recording():
+            span.set_attributes(_attributes(told, operation))
+            for at, code, model in told.failures:
+                attributes = {"error.type": code, "gen_ai.request.model": model}
+                span.add_event("attempt failed", attributes, timestamp=int(at * _NS))
+            if record.outcome:
+                span.set_status(Status(StatusCode.ERROR, record.outcome))
+            if self._content:
+                _add_content(span, told)
+        span.end(int((record.began + record.took_s) * _NS))
+        _say(record, told.stop_reason)
 
-    def gave_up(self, error: EngineError, attempts: int) -> None:
-        """End with an error: its code, not its message, which may quote what the provider was sent."""
-        if self._span.is_recording():
-            self._end_attributes()
-            self._span.set_attributes({"error.type": error.code, "engine.attempts": attempts})
-            self._span.set_status(Status(StatusCode.ERROR, error.code))
-        self._span.end()
-        _log.debug("model call failed", model=self._model.ref, attempts=attempts, error=error.code, **self._ids)
 
-    def _end_attributes(self) -> None:
-        provider = self._model.provider
-        self._span.update_name(f"chat {self._model.name}")
-        self._span.set_attribute("gen_ai.request.model", self._model.name)
-        self._span.set_attribute("gen_ai.provider.name", provider.kind if provider.base_url is None else provider.name)
+def _attributes(told: Told, operation: str) -> dict[str, Any]:
+    record, provider, request = told.record, told.provider, told.request
+    ids = {
+        "run_id": record.run_id,
+        "role": record.role,
+        "step_id": record.step_id,
+        "request_id": record.request_id,
+        "key": record.key,
+        "agent": record.agent,
+        "listener": record.listener,
+        "route": record.reason,
+    }
+    found: dict[str, Any] = {f"engine.{name}": value for name, value in ids.items() if value}
+    found |= {
+        "gen_ai.operation.name": operation,
+        "gen_ai.request.model": record.model,
+        "gen_ai.provider.name": provider.kind if provider.base_url is None else provider.name,
+        "engine.attempts": record.attempts,
+    }
+    if request is not None and request.max_output_tokens is not None:
+        found["gen_ai.request.max_tokens"] = request.max_output_tokens
+    if request is not None and request.temperature is not None:
+        found["gen_ai.request.temperature"] = request.temperature
+    if record.cost_usd is not None:
+        found["engine.cost_usd"] = record.cost_usd
+    if record.outcome:
+        return found | {"error.type": record.outcome}
+    usage = record.usage
+    return found | {
+        "gen_ai.response.model": told.response_model,
+        "gen_ai.response.id": told.response_id,
+        "gen_ai.response.finish_reasons": (told.stop_reason,),
+        "gen_ai.usage.input_tokens": usage.input_tokens,
+        "gen_ai.usage.output_tokens": usage.output_tokens,
+        "gen_ai.usage.cache_read.input_tokens": usage.cached_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
+    }
+
+
+def _add_content(span: Span, told: Told) -> None:
+    if told.request is not None:
+        span.set_attribute("gen_ai.input.messages", input_messages(told.request))
+    if told.response is not None:
+        span.set_attribute("gen_ai.output.messages", output_messages(told.response))
+
+
+def _say(record: CallRecord, stop_reason: str) -> None:
+    """Write the line; an error by its code, not its message, which may quote what the provider was sent."""
+    facts: dict[str, Any] = {
+        "model": f"{record.provider}/{record.model}",
+        "attempts": record.attempts,
+        "input_tokens": record.usage.input_tokens,
+        "output_tokens": record.usage.output_tokens,
+        "cost_usd": record.cost_usd,
+        "latency_s": round(record.took_s, 3),
+    }
+    ids = {"run_id": record.run_id, "role": record.role, "step_id": record.step_id, "request_id": record.request_id}
+    facts |= {name: value for name, value in ids.items() if value}
+    if record.outcome:
+        _log.debug("model call failed", error=record.outcome, **facts)
+    else:
+        _log.debug("model call", stop_reason=stop_reason, **facts)

@@ -44,9 +44,14 @@ class StreamWriter(Protocol):
 
 
 class ClientFormat(Protocol):
-    """A format that clients speak to us."""
+    """A format that clients speak to us.
+
+    Attributes:
+        restarts: Whether a stream may begin anew: its writer tells that in events which break no strict client.
+    """
 
     name: WireFormat
+    restarts: bool
 
     def request(self, body: Mapping[str, Any]) -> ModelRequest:
         """Return what a client asks for.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from gateway.estimate import IMAGE_TOKENS, OUTPUT_TOKENS, request_usage
+from gateway.estimate import IMAGE_TOKENS, OUTPUT_TOKENS, request_estimate
 from schemas.model import (
     ImagePart,
     Message,
@@ -15,14 +15,14 @@ from schemas.model import (
 
 def test_text_is_four_bytes_a_token() -> None:
     """Input is about a quarter of its bytes, a few tokens a message more; output is what the request allows."""
-    usage = request_usage(ModelRequest(messages=(Message.user("x" * 400),), model="m", max_output_tokens=7))
+    usage = request_estimate(ModelRequest(messages=(Message.user("x" * 400),), model="m", max_output_tokens=7))
     assert (usage.input_tokens, usage.output_tokens) == (104, 7)
-    assert request_usage(ModelRequest(messages=(), model="m")).output_tokens == OUTPUT_TOKENS
+    assert request_estimate(ModelRequest(messages=(), model="m")).output_tokens == OUTPUT_TOKENS
 
 
 def test_other_scripts_count_by_bytes() -> None:
     """A Chinese character is three bytes, so about a token."""
-    usage = request_usage(ModelRequest(messages=(Message.user("数" * 400),), model="m"))
+    usage = request_estimate(ModelRequest(messages=(Message.user("数" * 400),), model="m"))
     assert usage.input_tokens == 304
 
 
@@ -37,4 +37,4 @@ def test_everything_sent_counts() -> None:
     tool = ToolDefinition(name="f", input_schema={"description": "d" * 400})
     output = OutputSchema(name="o", json_schema={"description": "d" * 400})
     asked = ModelRequest(messages=(Message(role="user", parts=parts),), model="m", tools=(tool,), output=output)
-    assert IMAGE_TOKENS + 230 <= request_usage(asked).input_tokens <= IMAGE_TOKENS + 255
+    assert IMAGE_TOKENS + 230 <= request_estimate(asked).input_tokens <= IMAGE_TOKENS + 255

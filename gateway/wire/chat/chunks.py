@@ -21,7 +21,7 @@ from gateway.wire.chat.answers import (
     usage,
 )
 from schemas.errors import EngineError
-from schemas.model import Done, ModelChunk, ReasoningDelta, ReasoningPart, ToolCallDelta
+from schemas.model import Done, ModelChunk, ReasoningDelta, ReasoningPart, Restart, ToolCallDelta
 
 _DONE = b"data: [DONE]\n\n"
 
@@ -34,9 +34,8 @@ class ChunkWriter:
     """
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
-        head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time())}
-        head["model"] = asked.get("model") or ""
-        self._head = json.dumps(head)[:-1]
+        self._model = asked.get("model") or ""
+        self._head = self._new_head()
         options: Any = asked.get("stream_options")
         self._counts = isinstance(options, dict) and cast("Mapping[str, Any]", options).get("include_usage") is True
         self._legacy = legacy_functions(asked)
@@ -58,13 +57,24 @@ class ChunkWriter:
             case "tool_call":
                 return self._call(chunk)
             case "restart":
-                return b""
+                return self._anew(chunk)
             case "done":
                 return self._end(chunk)
 
     def fail(self, error: EngineError, request_id: str) -> bytes:
         """Return the event of an error, and the end."""
         return f"data: {json.dumps(error_body(error, request_id))}\n\n".encode() + _DONE
+
+    def _new_head(self) -> str:
+        head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": self._model}
+        return json.dumps(head)[:-1]
+
+    def _anew(self, chunk: Restart) -> bytes:
+        """Begin another completion, which its new id and a field of ours tell: what came before is to be dropped."""
+        self._head, self._begun, self._refused, self._thoughts = self._new_head(), False, False, 0
+        self._thinking.clear()
+        choice = '{"index": 0, "delta": {"content": ""}, "logprobs": null, "finish_reason": null}'
+        return self._chunk(choice, f'{self._null_usage}, "engine_restart": {json.dumps(chunk.reason)}')
 
     def _delta(self, inner: str) -> bytes:
         """One chunk; the first says whose words these are."""

@@ -21,6 +21,7 @@ class EmbeddingsClients:
     """The format as clients speak it (implements ``gateway.wire.base.ClientFormat``, and refuses to translate)."""
 
     name: WireFormat = "embeddings"
+    restarts = False
 
     def request(self, body: Mapping[str, Any], drop: Collection[str] = ()) -> ModelRequest:  # noqa: ARG002
         """Refuse: it is asked only where the model's provider gives no embeddings.

@@ -17,7 +17,7 @@ from gateway.wire.messages.answers import ending, error_body, new_id, tokens
 from gateway.wire.messages.citations import citation
 from gateway.wire.messages.seals import seal, thinking_block
 from schemas.errors import EngineError
-from schemas.model import Done, ModelChunk, ReasoningDelta, ReasoningPart, TextDelta, ToolCallDelta
+from schemas.model import Done, ModelChunk, ReasoningDelta, ReasoningPart, Restart, TextDelta, ToolCallDelta
 from schemas.result import Usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -66,13 +66,20 @@ class EventWriter:
             case "tool_call":
                 return self._call(chunk)
             case "restart":
-                return b""
+                return self._anew(chunk)
             case "done":
                 return self._end(chunk)
 
     def fail(self, error: EngineError, request_id: str) -> bytes:
         """Return the event of an error; nothing follows it."""
         return _event("error", json.dumps(error_body(error, request_id)))
+
+    def _anew(self, chunk: Restart) -> bytes:
+        """Close what is open and say, in a ping, that the blocks so far are to be dropped: others go on after them."""
+        events = self._begin() + self._close()
+        self._calls = {}
+        ping = {"type": "ping", "engine_restart": chunk.reason, "drop_before": self._blocks}
+        return events + _event("ping", json.dumps(ping))
 
     def _begin(self) -> bytes:
         """The head, once: the counts come at the end."""

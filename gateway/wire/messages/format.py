@@ -18,6 +18,7 @@ class MessagesClients:
     """The format as clients speak it."""
 
     name: WireFormat = "messages"
+    restarts = True
 
     def request(self, body: Mapping[str, Any], drop: Collection[str] = ()) -> ModelRequest:
         """Return what a client asks for; see ``asked_request``. Raises ModelRequestError."""

@@ -19,6 +19,7 @@ class ResponsesClients:
     """The format as clients speak it (implements ``gateway.wire.base.ClientFormat``)."""
 
     name: WireFormat = "responses"
+    restarts = False
 
     def request(self, body: Mapping[str, Any], drop: Collection[str] = ()) -> ModelRequest:
         """Return what a client asks for; see ``asked_request``. Raises ModelRequestError."""
