@@ -53,7 +53,7 @@ class AiohttpUpstream:
         except TimeoutError:
             raise waits.error() from None
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _translated(sent.where, exc) from exc
+            raise _translated(sent.where, exc) from None  # its request holds the key
         return _AiohttpAnswer(sent.where, response, waits, loop)
 
     async def aclose(self) -> None:
@@ -104,7 +104,7 @@ class _AiohttpAnswer(Answer):
         try:
             data = await self._content.readany()
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise self._error or _translated(self._where, exc) from exc
+            raise self._error or _translated(self._where, exc) from None  # its request holds the key
         if data:
             self._waits.heard(self._loop.time())
         elif self._error is not None:
