@@ -54,7 +54,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "opentelemetry.sdk": ("engine.telemetry",),
     "opentelemetry.exporter": ("engine.telemetry",),
     "networkx": ("engine.dag",),
-    "regex": ("engine.dag.patterns",),
+    "regex": ("schemas.patterns", "gateway.filters.words"),
     "jmespath": ("engine.dag",),
     "anthropic": ("gateway.upstream",),
     "openai": ("gateway.upstream",),

@@ -11,7 +11,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
-from engine.dag.patterns import GUARDED, has_patterns, patience
+from schemas.patterns import GUARDED, has_patterns, patience
 
 MAX_DEPTH = 64
 _MAX_BITS = 1024

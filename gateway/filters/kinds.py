@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from pydantic import ValidationError
 
 from gateway.filters.base import BodyFilter, Outside, RunInThread, TextFilter
 from gateway.filters.http import HttpFilter
+from gateway.filters.injection import InjectionFilter, InjectionOptions
 from gateway.filters.mcp import McpFilter
+from gateway.filters.pii import PiiFilter, PiiOptions
 from gateway.filters.python import PythonFilter
+from gateway.filters.schema import SchemaFilter, SchemaOptions
+from gateway.filters.secrets import SecretsFilter, SecretsOptions
+from gateway.filters.words import WordsFilter, WordsOptions
 from schemas.errors import ConfigError
 from schemas.gateway import FilterSettings
+from schemas.result import Record
 
 
 def make_body_filter(
@@ -44,7 +53,26 @@ def make_text_filter(one: FilterSettings, where: str) -> TextFilter:
     Raises:
         ConfigError: An option is wrong; names it.
     """
-    raise ConfigError(f"{where}: the kind {one.kind} is not there yet")
+    if one.kind not in _BUILT_IN:
+        raise ConfigError(f"{where}: there is no kind {one.kind}")
+    shape, make = _BUILT_IN[one.kind]
+    try:
+        return make(shape.model_validate(one.options))
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        near = difflib.get_close_matches(name, shape.model_fields, 1)
+        hint = f"did you mean '{near[0]}'?" if near and name != near[0] else f"it knows {', '.join(shape.model_fields)}"
+        raise ConfigError(f"{where}: options.{name}: {first['msg']}", hint=hint) from None
+
+
+_BUILT_IN: dict[str, tuple[type[Record], Callable[[Any], TextFilter]]] = {
+    "pii": (PiiOptions, PiiFilter),
+    "injection": (InjectionOptions, InjectionFilter),
+    "secrets": (SecretsOptions, SecretsFilter),
+    "words": (WordsOptions, WordsFilter),
+    "schema": (SchemaOptions, SchemaFilter),
+}
 
 
 def _no_options(one: FilterSettings, where: str) -> None:

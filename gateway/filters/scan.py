@@ -97,10 +97,10 @@ class Texts:
     def whole(self, slots: Iterator[Slot]) -> None:
         """Rewrite whole texts in their places. Raises as ``Row.feed``."""
         for slot in slots:
-            scanner = self._scanner(slot.kind, slot.encoding, slot.fixed)
+            text = slot.text
+            scanner = self._scanner(slot.kind, slot.encoding, slot.fixed) if text else None
             if scanner is None:
                 continue
-            text = slot.text
             new = scanner.feed(text) + scanner.finish()
             if new != text:
                 slot.put(new)

@@ -40,6 +40,9 @@ def from_json(value: Any) -> Any:
     """Read what came as JSON: ``{"block": "reason"}`` and ``{"annotate": "reason"}`` are verdicts, the rest as it is.
 
     Text is taken for JSON, and a lone ``result`` is looked into: so MCP servers wrap what a tool returns.
+
+    Raises:
+        UnreadableError: It is text that is no JSON.
     """
     if isinstance(value, str):
         try:

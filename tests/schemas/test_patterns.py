@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.dag.patterns import GUARDED, patience
 from engine.dag.validate import faults
+from schemas.patterns import GUARDED, patience
 
 NAMED: dict[str, Any] = {"properties": {"a": {}}, "patternProperties": {"^x-": {"type": "integer"}}}
 
