@@ -94,6 +94,7 @@ class _Check:
         self._size = 0
 
     def feed(self, text: str) -> str:
+        """Return the text. Raises Blocked: it is too long."""
         self._parts.append(text)
         self._size += len(text)
         if self._size > LONGEST:
@@ -101,6 +102,7 @@ class _Check:
         return text
 
     def finish(self) -> str:
+        """Return nothing. Raises Blocked: it does not fit."""
         problem = misfit("".join(self._parts), self._schema)
         if problem:
             raise Blocked(Block(problem))
