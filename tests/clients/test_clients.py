@@ -104,7 +104,7 @@ MODELS = pytest.mark.parametrize("model", ["p/m", "a/m"], ids=["chat", "messages
 
 
 @MODELS
-@pytest.mark.parametrize("script", ["openai_chat", "anthropic_messages"])
+@pytest.mark.parametrize("script", ["openai_chat", "openai_responses", "anthropic_messages"])
 def test_official_clients(gateway: tuple[str, str], script: str, model: str, tmp_path: Path) -> None:
     """B72: the official clients of all three formats, with strict validation, get text, streams, calls and errors."""
     check(told(python(script), gateway, model, tmp_path), "NotFoundError", "AuthenticationError")
@@ -116,7 +116,7 @@ def test_official_clients(gateway: tuple[str, str], script: str, model: str, tmp
     ("pins", "script", "unknown", "wrong"),
     [
         ("llm", "llm_cli", "RuntimeError", "RuntimeError"),
-        ("langchain-openai", "langchain_openai_chat", "NotFoundError", "AuthenticationError"),
+        ("langchain-openai", "langchain_openai_chat", "OpenAIModelNotFoundError", "AuthenticationError"),
         ("pydantic-ai", "pydantic_ai_agent", "ModelHTTPError", "ModelHTTPError"),
         ("litellm", "litellm_client", "NotFoundError", "AuthenticationError"),
     ],

@@ -155,7 +155,8 @@ def usage(used: Usage) -> Wire:
     }
 
 
-_TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
+# OpenAI itself calls a wrong key an invalid request; clients that look for those words (LiteLLM) would take it for one.
+_TYPES = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 429: "rate_limit_error"}
 _CODES = {
     "model.context_length": "context_length_exceeded",
     "model.refusal": "content_filter",

@@ -16,8 +16,8 @@ folder = Path(tempfile.mkdtemp())
 
 
 def ask(*arguments: str, key: str = KEY) -> str:
-    environ = {**os.environ, "LLM_USER_PATH": str(folder), "OPENAI_API_KEY": key, "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "llm", *arguments, "--no-log"]
+    environ = {**os.environ, "LLM_USER_PATH": str(folder), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "llm", *arguments, "--no-log", "--key", key]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise RuntimeError(done.stderr)
