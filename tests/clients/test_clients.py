@@ -116,8 +116,8 @@ def test_official_clients(gateway: tuple[str, str], script: str, model: str, tmp
     ("pins", "script", "unknown", "wrong"),
     [
         ("llm", "llm_cli", "RuntimeError", "RuntimeError"),
-        ("langchain-openai", "langchain_openai_chat", "OpenAIModelNotFoundError", "AuthenticationError"),
-        ("pydantic-ai", "pydantic_ai_agent", "ModelHTTPError", "ModelHTTPError"),
+        ("langchain-openai", "langchain_openai_chat", "OpenAIModelNotFoundError", "OpenAIAuthenticationError"),
+        ("pydantic-ai", "pydantic_ai_agent", "ModelNotFoundError", "ModelAuthenticationError"),
         ("litellm", "litellm_client", "NotFoundError", "AuthenticationError"),
     ],
 )

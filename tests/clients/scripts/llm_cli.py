@@ -10,8 +10,8 @@ from told import KEY, MODEL, QUESTION, URL, tell
 
 folder = Path(tempfile.mkdtemp())
 (folder / "extra-openai-models.yaml").write_text(
-    f"- model_id: mine\n  model_name: {MODEL}\n  api_base: {URL}/v1\n  supports_tools: true\n"
-    f"- model_id: gone\n  model_name: no-such-model\n  api_base: {URL}/v1\n"
+    f"- model_id: mine\n  model_name: {MODEL}\n  api_base: {URL}/v1\n  api_key_name: mine\n  supports_tools: true\n"
+    f"- model_id: gone\n  model_name: no-such-model\n  api_base: {URL}/v1\n  api_key_name: mine\n"
 )
 
 

@@ -22,6 +22,6 @@ def tell(**facts):
                 facts[name] = "nothing raised"
             except Exception as exc:
                 facts[name] = type(exc).__name__
-        if name.endswith("tool") and isinstance(facts[name][1], str):
+        if name in ("tool", "streamed_tool") and isinstance(facts[name][1], str):
             facts[name] = [facts[name][0], json.loads(facts[name][1])]
     print(json.dumps(facts))
