@@ -12,12 +12,10 @@ from gateway.splice import with_member, with_model
 from schemas.errors import ModelRequestError
 from schemas.gateway import WireFormat
 
-DEADLINE = "x-engine-timeout-s"
-"""Header of a request: seconds the whole call may take, waits, retries and fallbacks included."""
-RESTART = "x-engine-restart"
-"""Header of a request: ``allow`` lets an answer that broke off begin anew."""
+DEADLINE = "x-engine-deadline"
+"""Header of a request: seconds the whole call may take, waits, retries and fallbacks included; ``30`` or ``30s``."""
 
-_SECONDS = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*")
+_SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*s?\s*")
 
 
 @dataclass(slots=True, eq=False)
@@ -75,11 +73,12 @@ class ClientCall:
         said = self.headers.get(DEADLINE)
         if said is None:
             return None
-        if not _SECONDS.fullmatch(said) or float(said) <= 0:
+        match = _SECONDS.fullmatch(said)
+        if match is None or float(match[1]) <= 0:
             raise ModelRequestError(
-                f"the header {DEADLINE} is {said!r}, and should be seconds above 0", details={"status": 400}
+                f"{DEADLINE} {said[:40]!r} is no number of seconds above 0", hint="such as 30", details={"status": 400}
             )
-        return float(said)
+        return float(match[1])
 
     @property
     def tells_usage(self) -> bool:

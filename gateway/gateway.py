@@ -20,7 +20,7 @@ from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
 from gateway.call import Call
-from gateway.exchange import RESTART, ClientCall, WireReply
+from gateway.exchange import ClientCall, WireReply
 from gateway.form import NeutralForm
 from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
@@ -112,7 +112,6 @@ class Gateway:
             settings.gateway.fallbacks,
             self.resolve,
         )
-        self._listeners = {listener.name: listener for listener in settings.listeners}
 
     async def stream(self, request: ModelRequest, context: CallContext | None = None) -> AsyncGenerator[ModelChunk]:
         """Stream one call; the last chunk is ``Done``. Close the iterator (``aclosing``) when leaving early.
@@ -243,10 +242,8 @@ class Gateway:
         return Call(self._services, form, context, routes)
 
     def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
-        listener = self._listeners.get(context.listener)
-        may_restart = call.headers.get(RESTART) == "allow" or (listener is not None and listener.restart)
-        form = ClientForm(call, client_format(call.format), may_restart=may_restart)
-        session = session_of(call.parsed) if self._routing.is_free(form.asked) else ""
+        form = ClientForm(call, client_format(call.format), may_restart=context.may_restart)
+        session = context.session or (session_of(call.parsed) if self._routing.is_free(form.asked) else "")
         needs = needs_of_call(call, form.estimate.total_tokens)
         return form, Call(self._services, form, context, self.resolve(form.asked, needs, session=session))
 

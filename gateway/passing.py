@@ -15,7 +15,7 @@ import anyio
 
 from gateway.attempt import Attempt
 from gateway.estimate import text_tokens
-from gateway.providers.base import broken_off, one_line
+from gateway.providers.base import broken_off
 from gateway.providers.relayer import Relayer
 from gateway.sse import SseDecoder
 from gateway.upstream.base import Answer
@@ -24,10 +24,10 @@ from schemas.errors import ModelError, ModelOutputError
 from schemas.gateway import WireFormat
 
 CLOSE_S = 2.0
-DRAIN_S = 1.0
-"""After its last event a stream's connection is read to its end for so long, so that it can be used again."""
 
-_USAGE_ALONE = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_USAGE_ALONE = re.compile(
+    rb'"choices"\s*:\s*\[\s*\].*"usage"\s*:\s*\{|"usage"\s*:\s*\{.*"choices"\s*:\s*\[\s*\]', re.DOTALL
+)
 _DONE = b"data: [DONE]\n\n"
 _REFUSALS = ("content_filter", "refusal")
 
@@ -77,12 +77,6 @@ class Passing:
             ModelError: An error inside it, or it is no JSON object.
         """
         content = await self._answer.read(where=self._where)
-        try:
-            told = json.loads(content)
-        except (ValueError, RecursionError) as exc:
-            raise self._unreadable(one_line(exc)) from None
-        if not isinstance(told, dict):
-            raise self._unreadable("it is no JSON object")
         self._meter.whole(content)
         if self._meter.error is not None:
             raise self._relayer.told(self._attempt.model.name, self._meter.error)
@@ -90,7 +84,7 @@ class Passing:
         return content
 
     async def next(self) -> bytes:
-        """Return the next events as soon as they are there; nothing after the last.
+        """Return the next events as soon as they are there; nothing after the last, which gives the connection back.
 
         Raises:
             ModelError: An error inside the stream, an event that is none, or the stream broke off.
@@ -110,7 +104,7 @@ class Passing:
             raise broken_off(self._where, began=False)
         if self._held:
             return self._released([])
-        await self._drain()
+        await self._answer.finish()
         return b""
 
     def check_head(self) -> None:
@@ -146,34 +140,19 @@ class Passing:
         """Look at events and return the bytes to pass on now; an error after some of them is kept for the next turn."""
         meter, parts = self._meter, list[bytes]()
         for event in events:
-            told = meter.usage
-            try:
-                meter.event(event)
-                self._check(event)
-            except ModelError as exc:
+            meter.event(event)
+            if meter.error is not None:
+                self._failure = self._relayer.told(self._attempt.model.name, meter.error)
                 if self._attempt.first_token is None:  # nothing was passed on yet
-                    raise
-                self._failure = exc
+                    raise self._failure
                 break
-            if self._hides and meter.usage is not told and _USAGE_ALONE.search(event.data):
+            if self._hides and _USAGE_ALONE.search(event.data):
                 continue
             parts.append(event.raw)
         if not meter.began:
             self._held += parts
             return b""
         return self._released(parts)
-
-    def _check(self, event: SseEvent) -> None:
-        """Raise the error that an event tells of, or is."""
-        error = self._meter.error
-        if error is not None:
-            raise self._relayer.told(self._attempt.model.name, error)
-        if event.data and not self._meter.ended:
-            try:
-                json.loads(event.data)
-            except (ValueError, RecursionError) as exc:
-                if event.data != b"[DONE]":
-                    raise self._unreadable(one_line(exc)) from None
 
     def _released(self, parts: list[bytes]) -> bytes:
         """Return parts after what waited for the first content."""
@@ -190,22 +169,20 @@ class Passing:
     def _rest(self) -> bytes:
         """Return the end of a stream that ended without its last event, or without that event's blank line.
 
-        A chat completion that said why it stopped is whole; some servers send no ``[DONE]``.
-
         Raises:
             ModelError: It broke off.
         """
         meter = self._meter
-        whole = [event for event in self._decoder.finish() if event.data == b"[DONE]" or _is_json(event.data)]
-        passed = self._take([SseEvent(event.data, event.name, event.raw.rstrip() + b"\n\n") for event in whole])
+        events = [event for event in self._decoder.finish() if event.data == b"[DONE]" or _is_json(event.data)]
+        passed = self._take([SseEvent(event.data, event.name, event.raw.rstrip() + b"\n\n") for event in events])
         if self._failure is not None and not passed:
             raise self._failure
-        if not meter.ended and self._wire == "chat" and meter.stop_reason:
+        if not meter.complete:
+            raise broken_off(self._where, began=meter.began)
+        if not meter.ended:
             meter.ended = True
-            return passed + self._released([]) + _DONE
-        if meter.ended:
-            return passed or self._released([])
-        raise broken_off(self._where, began=meter.began or bool(meter.written))
+            return passed + self._released([]) + (_DONE if self._wire == "chat" else b"")
+        return passed or self._released([])
 
     def _noted(self, *, ended: bool) -> None:
         """Take note of what the answer used; one that broke off may have said it only of its beginning."""
@@ -219,12 +196,6 @@ class Passing:
         attempt.response_model, attempt.response_id = meter.model, meter.response_id
         attempt.stop_reason = meter.stop_reason
         attempt.refused = meter.stop_reason in _REFUSALS
-
-    async def _drain(self) -> None:
-        """Read a stream that is over to the end of its connection's part of it."""
-        with suppress(ModelError), anyio.move_on_after(DRAIN_S):
-            while await self._answer.chunk():
-                pass
 
     def _unreadable(self, why: str) -> ModelOutputError:
         return ModelOutputError(f"{self._where} sent what can't be read: {why}", details={"model": self._where})
