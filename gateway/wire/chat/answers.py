@@ -101,8 +101,11 @@ def _words(parts: Iterable[Part], *, refusal: bool) -> str:
 def _thinking(parts: list[ReasoningPart]) -> Wire:
     words = "".join(part.text for part in parts)
     fields: Wire = {"reasoning_content": words} if words else {}
-    details = [found for number, part in enumerate(parts) if (found := detail(part.text, part, number)) is not None]
-    return fields | ({"reasoning_details": details} if details else {})
+    details = [detail(part.text, part, number) for number, part in enumerate(parts)]
+    if not any(details):
+        return fields
+    plain = ({"type": "reasoning.text", "text": part.text, "index": number} for number, part in enumerate(parts))
+    return fields | {"reasoning_details": [own or other for own, other in zip(details, plain, strict=True)]}
 
 
 def detail(words: str, part: ReasoningPart, index: int) -> Wire | None:

@@ -82,7 +82,7 @@ def asked_request(body: Json, drop: Collection[str] = ()) -> ModelRequest:
     dropped = FIELDS.dropped(body, drop)
     choice, allowed = tool_choice(body)
     return ModelRequest(
-        messages=tuple(_messages(turns)),
+        messages=tuple(_messages(turns, dropped)),
         model=text(body.get("model", ""), "model"),
         tools=tuple(tools(body)),
         tool_choice=choice,
@@ -112,12 +112,20 @@ def _object(body: Json, name: str) -> Json:
     return {} if value is None else mapping(value, name)
 
 
-def _messages(turns: list[Any]) -> Iterator[Message]:
-    """Yield the messages; the results of tools that stand in a row are one."""
+_TURN = names(
+    "role content name tool_calls tool_call_id function_call refusal audio reasoning reasoning_content "
+    "reasoning_details annotations cache_control prompt_cache_breakpoint"
+)
+
+
+def _messages(turns: list[Any], dropped: list[str]) -> Iterator[Message]:
+    """Yield the messages; the results of tools that stand in a row are one. Fields that nobody knows are noted."""
     results: list[Part] = []
     for number_, turn in enumerate(turns):
         at = f"messages[{number_}]"
         known = mapping(turn, at)
+        if known.keys() - _TURN:
+            dropped += [f"{at}.{name}" for name in known if name not in _TURN and known[name]]
         role = known.get("role")
         if role == "tool" or role == "function":
             results.append(_tool_result(known, at))

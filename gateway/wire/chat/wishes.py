@@ -96,7 +96,7 @@ def reasoning(body: Json) -> dict[str, Any]:
         ModelRequestError: An effort that is none.
     """
     effort = body.get("reasoning_effort")
-    if effort is not None:
+    if effort is not None and effort != "default":
         return {"effort": one_of(effort, EFFORTS, "reasoning_effort")}
     wished = body.get("reasoning")
     if wished is not None:
