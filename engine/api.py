@@ -86,6 +86,7 @@ class Engine(Driving):
     async def aclose(self) -> None:
         """Close the connections to model providers, and the store, unless it was given open."""
         await self.gateway.aclose()
+        await self.accounting.finish()
         if self._owns_store:
             await self.store.aclose()
 

@@ -47,6 +47,7 @@ from engine.telling import Summaries, TellingFiller, TellingPlanner, TellingSynt
 from engine.tools.mcp.servers import mcp_servers
 from engine.tools.registry import Registry, from_settings
 from engine.triaging import Chosen, choose
+from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
 from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
@@ -99,18 +100,18 @@ class Assembly:
         plan_cache: PlanCache | None = None,
     ) -> None:
         given = _listed(tools)
-        self.loaded = _load(config, os.environ if environ is None else environ)
-        self.settings = self.loaded.settings
         known = os.environ if environ is None else environ
+        self.loaded = _load(config, known)
+        self.settings = self.loaded.settings
         self.tools = _registry(self.loaded, _declares_tools(config, self.loaded), given, known)
         self.servers = mcp_servers(self.settings, self.loaded.folder, self.tools, known)
         self._owns_store = store is None or isinstance(store, str)
         self.store: RunStore = _store(store, self.loaded)
-        durability = self.settings.durability
         self.following = Following(self.store)
-        self.presence = Presence(self.store, kind, durability.driver_timeout_s)
-        self.ledger: Ledger = ledger or _ledger(self.store, self.presence, durability.store_retry_s)
-        self.gateway = gateway or Gateway(self.settings, ledger=self.ledger, environ=environ, tracer=tracer)
+        self.presence = Presence(self.store, kind, self.settings.durability.driver_timeout_s)
+        self.ledger: Ledger = ledger or _ledger(self.store, self.presence, self.settings.durability.store_retry_s)
+        self.accounting = Accounting(self.store.usage_book)
+        self.gateway = gateway or _gateway(self.settings, self.ledger, environ, self.accounting)
         self.statistics = statistics or ToolStatistics(self.store.notes)
         self.plan_cache = plan_cache or _plan_cache(self.settings, self.store)
         limits = self.settings.limits
@@ -339,6 +340,10 @@ def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
 def _ledger(store: RunStore, presence: Presence, retry_s: float) -> Ledger:
     shared = store.ledger(lambda: presence.driver.id)
     return MemoryLedger() if shared is None else PatientLedger(shared, retry_s)
+
+
+def _gateway(settings: Settings, ledger: Ledger, environ: Mapping[str, str] | None, accounting: Accounting) -> Gateway:
+    return Gateway(settings, ledger=ledger, environ=environ, tracer=tracer, observers=[accounting])
 
 
 def _plan_cache(settings: Settings, store: RunStore) -> PlanCache | None:

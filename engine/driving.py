@@ -19,7 +19,9 @@ from engine.handle import RunHandle
 from engine.hooks import call_hooks
 from engine.learning import learn
 from engine.loop import Loop
+from engine.presence import Presence
 from engine.tools.judge import ask_judge
+from gateway.accounting import Accounting
 from schemas.errors import ConfigError, ConflictError, EngineError, RunCancelledError
 from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
 from schemas.plan import Plan
@@ -242,9 +244,8 @@ class Driving(Assembly):
         if self.presence.draining:
             loop.leave()
         async with _ctrl_c_as_it_is(), anyio.create_task_group() as group:
-            beating = anyio.CancelScope()
-            if not self.presence.local:
-                group.start_soon(self._beat, beating)
+            keeping_up = anyio.CancelScope()
+            group.start_soon(_keep_up, keeping_up, self.accounting, self.presence)
             if self.hooks:
                 group.start_soon(call_hooks, begun.hooks, self.hooks)
             group.start_soon(self._drive, loop, handle)
@@ -261,13 +262,10 @@ class Driving(Assembly):
                             await handle.cancel("its caller went away")
                             await handle.done()
                     group.cancel_scope.cancel()
-                beating.cancel()
+                keeping_up.cancel()
+        await self.accounting.settle()
         if failure is not None:
             raise failure
-
-    async def _beat(self, while_driven: anyio.CancelScope) -> None:
-        with while_driven:
-            await self.presence.beat()
 
     async def _drive(self, loop: Loop, handle: DrivenRun) -> None:
         try:
@@ -301,6 +299,15 @@ class Driving(Assembly):
             error = plan_error(problems)
             error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
             raise error
+
+
+async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, presence: Presence) -> None:
+    """Beat, and write what model calls used."""
+    with while_driven:
+        async with anyio.create_task_group() as group:
+            group.start_soon(accounting.run)
+            if not presence.local:
+                await presence.beat()
 
 
 def _new_id() -> str:

@@ -154,6 +154,14 @@ class Accounting:
                 group.cancel_scope.cancel()
                 await self.finish()
 
+    async def settle(self) -> None:
+        """Write what was counted so far, if that goes quickly; what is left stays for the next time."""
+        with anyio.move_on_after(EVERY_S, shield=True):
+            try:
+                await self.flush()
+            except StoreError as exc:
+                self._say_away(exc)
+
     async def finish(self) -> None:
         """Write what is left before the process ends; what cannot be written by then is said, and lost."""
         pause_s = 0.1

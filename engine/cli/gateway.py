@@ -18,11 +18,11 @@ from engine.cli.columns import print_table
 from engine.cli.session import say_notice, traced
 from engine.cli.storage import Place, opened, place_of
 from engine.config import FILE_NAME, LoadedSettings, load_settings
+from gateway.accounting import Accounting
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
-from schemas.bookkeeping import KeyStore
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
 from schemas.settings import Settings
@@ -58,12 +58,14 @@ def gateway(
     async def main() -> int:
         async with opened(place) as kept:
             with traced(found):
-                backing = _backing(source, kept)
+                accounting = Accounting(kept.usage_book)
+                backing = _backing(source, kept, accounting)
                 if check:
                     await checked(backing)
                     show(found.settings, source, place)
                     return 0
-                await Server(backing, on_up=_say_up(place)).run_until_stopped()
+                async with accounting.writing():
+                    await Server(backing, on_up=_say_up(place)).run_until_stopped()
         return 0
 
     fast = importlib.util.find_spec("uvloop") is not None
@@ -175,16 +177,15 @@ def _usd(amount: float | None) -> str:
     return "" if amount is None else f"{amount:g}"
 
 
-def _backing(source: Source, store: RunStore) -> Backing:
+def _backing(source: Source, store: RunStore, accounting: Accounting) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
     async def make(found: Settings, metrics: Metrics) -> Gateway:
-        return Gateway(found, ledger=ledger, observers=[metrics])
+        return Gateway(found, ledger=ledger, observers=[metrics, accounting])
 
     ledger = store.ledger()
-    keys: KeyStore | None = getattr(store, "key_store", None)
-    return Backing(settings, make, source.stamp, None if keys is None else Keyring(keys), store.now)
+    return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
 
 
 def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:
