@@ -81,6 +81,6 @@ def filled(entry: Mapping[str, Any]) -> dict[str, Any]:
         "kind": preset.kind,
         "base_url": preset.base_url or None,
         "api_key": f"${preset.key}" if preset.key and not elsewhere else None,
-        "local": preset.local,
+        "local": preset.local and not elsewhere,
     }
     return known | {field: value for field, value in entry.items() if value is not None}

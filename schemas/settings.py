@@ -115,6 +115,13 @@ class ModelProvider(Record):
             raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": listed})
         return name
 
+    @model_validator(mode="after")
+    def _has_an_address(self) -> ModelProvider:
+        """A service where everybody has an own address is not looked for at somebody else's."""
+        if self.preset is not None and self.kind != "offline" and not self.base_url:
+            raise ValueError(f"preset {self.preset!r} needs the base_url of your own {presets()[self.preset].title}")
+        return self
+
 
 class Roles(Record):
     """Which models play which part: a name, or a list tried in order."""

@@ -13,6 +13,7 @@ from engine.cli.table import COMMANDS, EXIT_CODES
 from engine.config import parse_settings
 from engine.dag.build import graph
 from schemas.plan import Plan, Step
+from schemas.presets import presets
 from schemas.settings import (
     Approvals,
     Budget,
@@ -124,3 +125,11 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
     table = {int(code): meaning for code, meaning in re.findall(r"^\| (\d+) \| (.+) \|$", text, re.M)}
     assert table == EXIT_CODES
+
+
+def test_every_preset_is_documented() -> None:
+    """The table of well-known services has all of them, with the formats each takes."""
+    table = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", (ROOT / "docs/configuration.md").read_text(), re.M)
+    listed = {name: tuple(re.findall(r"`(\w+)`", formats)) for name, formats in table}
+    expected = {name: preset.formats or ("messages",) for name, preset in presets().items()}
+    assert {name: listed.get(name) for name in expected} == expected

@@ -38,6 +38,7 @@ class Address:
         self._prefix = settings.kind.upper()
         self._secrets = Secrets(settings, environ)
         self._secret: str | None = None
+        self._configured: dict[str, str] = {}
         self._heads: dict[WireFormat, dict[str, str]] = {}
         self._urls: dict[tuple[WireFormat, str], str] = {}
         self._forwarded = _FORWARDED.union(self.preset.forwards)
@@ -100,7 +101,7 @@ class Address:
         if not sent:
             return head
         added = {name: value for name, value in sent.items() if name in self._forwarded}
-        return {**head, **added, **self._secrets.headers()} if added else head
+        return {**head, **added, **self._configured} if added else head
 
     @property
     def _written(self) -> str:
@@ -126,16 +127,18 @@ class Address:
         return f"{base}{_PATHS[wire]}{mark}{query}"
 
     def _head(self, wire: WireFormat) -> dict[str, str]:
-        configured = {name.lower(): value for name, value in self._secrets.headers().items()}
+        self._configured = {name.lower(): value for name, value in self._secrets.headers().items()}
         self._secret = key = self._key()
         head = dict(_MESSAGES_VERSION) if wire == "messages" else dict[str, str]()
         if key is not None:
             scheme = self.preset.auth or ("x-api-key" if self._settings.kind == "anthropic" else "bearer")
             head |= {"authorization": f"Bearer {key}"} if scheme == "bearer" else {scheme: key}
+            if wire == "messages" and scheme == "bearer":
+                head["x-api-key"] = key  # servers of both families heed one or the other
         if self._settings.kind == "openai" and self.official:
             names = {"OPENAI_ORG_ID": "openai-organization", "OPENAI_PROJECT_ID": "openai-project"}
             head |= {name: value for known, name in names.items() if (value := self._environ.get(known))}
-        return {"accept-encoding": "identity", **head, **configured}
+        return {"accept-encoding": "identity", **head, **self._configured}
 
     def _key(self) -> str | None:
         """Return the key. A configured address gets only one configured beside it, never the official service's."""
