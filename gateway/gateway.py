@@ -25,7 +25,7 @@ from gateway.form import NeutralForm
 from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
 from gateway.prices import Prices
-from gateway.providers import make_provider
+from gateway.providers import Maker, make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
 from gateway.providers.relayer import Relayer
 from gateway.record import CallRecord, Observer, show
@@ -78,6 +78,7 @@ class Gateway:
         chance: Uniform numbers in [0, 1) for the jitter.
         tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
         observers: Called with the record of every call that is over.
+        maker: Who carries the bytes to providers: the official SDKs, on any event loop, or aiohttp, on asyncio only.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class Gateway:
         chance: Callable[[], float] = random.random,
         tracer: Callable[[], Tracer] = default_tracer,
         observers: Sequence[Observer] = (),
+        maker: Maker = "sdk",
     ) -> None:
         self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
+        self._maker: Maker = maker
         self._prices = Prices(self._environ)
         self._lanes: dict[str, Lane] = {}
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
@@ -266,7 +269,7 @@ class Gateway:
     def _provider(self, settings: ModelProvider) -> Provider:
         provider = self._providers.get(settings.name)
         if provider is None:
-            provider = self._providers[settings.name] = make_provider(settings, self._environ)
+            provider = self._providers[settings.name] = make_provider(settings, self._environ, self._maker)
         return provider
 
     def _latency(self, model: Model) -> float | None:

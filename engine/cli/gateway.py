@@ -182,7 +182,7 @@ def _backing(source: Source, store: RunStore, accounting: Accounting) -> Backing
         return (await anyio.to_thread.run_sync(source.load)).settings
 
     async def make(found: Settings, metrics: Metrics) -> Gateway:
-        return Gateway(found, ledger=ledger, observers=[metrics, accounting])
+        return Gateway(found, ledger=ledger, observers=[metrics, accounting], maker="aiohttp")
 
     ledger = store.ledger()
     return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
