@@ -14,8 +14,11 @@ Maker = Literal["sdk", "aiohttp"]
 _OFFLINE = ("gateway.providers.offline", "OfflineProvider")
 _PROVIDER = ("gateway.providers.http", "HttpProvider")
 _FORMATS = {
-    "anthropic": ("gateway.wire.messages.provider", "MessagesProviderFormat"),
-    "openai": ("gateway.wire.chat.provider", "ChatProviderFormat"),
+    "anthropic": (("gateway.wire.messages.provider", "MessagesProviderFormat"),),
+    "openai": (
+        ("gateway.wire.chat.provider", "ChatProviderFormat"),
+        ("gateway.wire.responses.provider", "ResponsesProviderFormat"),
+    ),
 }
 _UPSTREAMS = {
     ("anthropic", "sdk"): ("gateway.upstream.anthropic", "anthropic_upstream"),
@@ -40,12 +43,12 @@ def make_provider(settings: ModelProvider, environ: Mapping[str, str], maker: Ma
     """
     if settings.kind == "offline":
         return cast("Provider", _named(_OFFLINE)(settings))
-    wire = _named(_FORMATS[settings.kind])()
+    wires = [_named(place)() for place in _FORMATS[settings.kind]]
 
     def connect(base_url: str) -> Any:
         return _named(_UPSTREAMS[settings.kind, maker])(base_url)
 
-    return cast("Provider", _named(_PROVIDER)(settings, environ, wire, connect))
+    return cast("Provider", _named(_PROVIDER)(settings, environ, wires, connect))
 
 
 def _named(place: tuple[str, str]) -> Callable[..., Any]:

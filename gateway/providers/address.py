@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,7 @@ _PATHS: Mapping[WireFormat, str] = {
 _OFFICIAL = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 _FORMATS: Mapping[str, tuple[WireFormat, ...]] = {"openai": ("chat", "embeddings"), "anthropic": ("messages",)}
 _OFFICIAL_FORMATS: tuple[WireFormat, ...] = ("chat", "responses", "embeddings")
+_RESPONSES_ALONE = re.compile(r"^(?:o\d|gpt-\d[\w.]*)-pro\b|codex|deep-research|computer-use")
 _MESSAGES_VERSION = {"anthropic-version": "2023-06-01"}
 _FORWARDED = frozenset(("anthropic-beta", "anthropic-version", "openai-beta", "idempotency-key"))
 
@@ -65,6 +67,16 @@ class Address:
             return self.preset.formats
         official = self._settings.kind == "openai" and self.official
         return _OFFICIAL_FORMATS if official else _FORMATS[self._settings.kind]
+
+    def format_of(self, model: str) -> WireFormat:
+        """Return the format in which a request of our own is written for a model.
+
+        Source: the pages of OpenAI's models, which say which of them ``/chat/completions`` does not serve.
+        """
+        if "responses" not in self.formats:
+            return _FORMATS[self._settings.kind][0]
+        alone = self.official and _RESPONSES_ALONE.search(model) is not None
+        return "responses" if alone or "chat" not in self.formats else "chat"
 
     def base_url(self) -> str:
         """Return the base URL.

@@ -6,7 +6,7 @@ One attempt, streamed or not, with one deadline and typed errors; the official S
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.providers.address import Address
@@ -18,21 +18,14 @@ from gateway.upstream.base import Answer, Sent, Upstream
 from gateway.upstream.events import Events
 from gateway.wire.base import Meter, ProviderFormat
 from gateway.wire.chat.meter import ChatMeter
+from gateway.wire.chunks import as_chunks
 from gateway.wire.embeddings.meter import EmbeddingsMeter
 from gateway.wire.messages.meter import MessagesMeter
 from gateway.wire.metering import FormatMeter
 from gateway.wire.responses.meter import ResponsesMeter
 from schemas.errors import ModelError, ModelOutputError
 from schemas.gateway import WireFormat
-from schemas.model import (
-    Done,
-    ModelChunk,
-    ModelRequest,
-    ModelResponse,
-    ReasoningDelta,
-    TextDelta,
-    ToolCallDelta,
-)
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 from schemas.settings import ModelProvider, ProviderKind
 
 _METERS: Mapping[WireFormat, type[FormatMeter]] = {
@@ -50,7 +43,7 @@ class HttpProvider:
     Args:
         settings: The configuration entry.
         environ: Where ``$NAME`` keys are looked up, on the first request.
-        wire: The format that requests of our own are written in.
+        wires: The formats that requests of our own may be written in, the usual one first.
         connect: Makes the upstream for a base URL, on the first request.
 
     Attributes:
@@ -61,12 +54,12 @@ class HttpProvider:
         self,
         settings: ModelProvider,
         environ: Mapping[str, str],
-        wire: ProviderFormat,
+        wires: Sequence[ProviderFormat],
         connect: Callable[[str], Upstream],
     ) -> None:
         self.settings = settings
         self.address = Address(settings, environ)
-        self._wire = wire
+        self._wires = wires
         self._connect = connect
         self.upstream: Upstream | None = None
         self._quirks = Quirks(self._refused())
@@ -117,10 +110,10 @@ class HttpProvider:
             try:
                 if not is_stream(answer, asked=True):
                     content = await answer.read(where=where)
-                    for chunk in as_chunks(self._wire.read(content, provider=self.name, model=model)):
+                    for chunk in as_chunks(self._wire(model).read(content, provider=self.name, model=model)):
                         yield names.chunk(chunk)
                     return
-                reader = self._wire.reader(provider=self.name, model=model)
+                reader = self._wire(model).reader(provider=self.name, model=model)
                 events = Events(answer, where)
                 while (event := await events.next()) is not None:
                     for chunk in reader.feed(event):
@@ -139,14 +132,14 @@ class HttpProvider:
             answer = await self._asked(model, names.sent(request), stream=False, timeout_s=timeout_s)
             try:
                 if is_stream(answer, asked=False):
-                    reader = self._wire.reader(provider=self.name, model=model)
+                    reader = self._wire(model).reader(provider=self.name, model=model)
                     events = Events(answer, where)
                     while (event := await events.next()) is not None:
                         for _ in reader.feed(event):
                             pass
                     return names.received(reader.response())
                 content = await answer.read(where=where)
-                return names.received(self._wire.read(content, provider=self.name, model=model))
+                return names.received(self._wire(model).read(content, provider=self.name, model=model))
             finally:
                 await answer.close()
         except ModelError as exc:
@@ -191,9 +184,10 @@ class HttpProvider:
 
     async def _asked(self, model: str, request: ModelRequest, *, stream: bool, timeout_s: float) -> Answer:
         """Send a request of ours, again without any optional parameter that the server turns out to refuse."""
-        wire = self._wire.name
+        spoken = self._wire(model)
+        wire = spoken.name
         headers = self.address.headers(wire)
-        body = self._wire.body(model, request, stream=stream)
+        body = spoken.body(model, request, stream=stream)
         while True:
             fit = self._quirks.apply(model, body)
             answer = await self._send(self._sent(wire, model, _written(fit), headers, stream, timeout_s))
@@ -242,6 +236,11 @@ class HttpProvider:
             details={"model": where, "status": answer.status},
         )
 
+    def _wire(self, model: str) -> ProviderFormat:
+        """Return the format to ask a model in: the usual one, unless its server, or the model, takes another only."""
+        wanted = self.address.format_of(model)
+        return next((wire for wire in self._wires if wire.name == wanted), self._wires[0])
+
     def _refused(self) -> set[str]:
         """Return what all models of the server are known to refuse; another than OpenAI's has an older token limit."""
         preset = self.address.preset
@@ -264,21 +263,6 @@ def is_stream(answer: Answer, *, asked: bool) -> bool:
     if written == "text/event-stream":
         return True
     return asked and not written.endswith("json")
-
-
-def as_chunks(response: ModelResponse) -> list[ModelChunk]:
-    """Return a whole reply as the chunks it might have come in."""
-    chunks: list[ModelChunk] = []
-    calls = 0
-    for part in response.parts:
-        if part.kind == "text":
-            chunks.append(TextDelta(text=part.text, refusal=part.refusal, annotations=part.annotations))
-        elif part.kind == "reasoning" and (part.text or part.data or part.signature):
-            chunks.append(ReasoningDelta(text=part.text, signature=part.signature, data=part.data))
-        elif part.kind == "tool_call":
-            chunks.append(ToolCallDelta(index=calls, call_id=part.call_id, name=part.name, arguments=part.raw))
-            calls += 1
-    return [*chunks, Done(response=response)]
 
 
 def _written(body: Mapping[str, Any]) -> bytes:

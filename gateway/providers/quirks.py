@@ -30,6 +30,8 @@ _OPTIONAL: Mapping[str, str | None] = {
     "user": None,
     "service_tier": None,
     "prompt_cache_key": None,
+    "include": None,
+    "reasoning": None,
 }
 _REFUSAL = re.compile(
     r"unsupported|not support|n't support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|forbidden|"

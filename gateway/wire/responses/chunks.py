@@ -9,11 +9,12 @@ Source: OpenAI's API reference, "Responses", streaming events.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.wire.chat.answers import error_body
+from gateway.wire.chunks import as_chunks
 from gateway.wire.fields import parsed
 from gateway.wire.responses.answers import (
     Wire,
@@ -271,7 +272,7 @@ class EventWriter:
 
     def _end(self, response: ModelResponse) -> None:
         if not self._items:
-            for chunk in as_deltas(response.parts):
+            for chunk in as_chunks(response)[:-1]:
                 self._take(chunk)
         status = "incomplete" if response.stop_reason == "length" else "completed"
         self._close_current(status)
@@ -293,16 +294,3 @@ class EventWriter:
         for part in left:
             if not part.text:
                 self._take(ReasoningDelta(text="", signature=part.signature, data=part.data))
-
-
-def as_deltas(parts: Iterable[Part]) -> Iterator[ModelChunk]:
-    """Yield a whole answer's parts as the chunks they might have come in."""
-    calls = 0
-    for part in parts:
-        if part.kind == "text":
-            yield TextDelta(text=part.text, refusal=part.refusal, annotations=part.annotations)
-        elif part.kind == "reasoning":
-            yield ReasoningDelta(text=part.text, signature=part.signature, data=part.data)
-        elif part.kind == "tool_call":
-            yield ToolCallDelta(index=calls, call_id=part.call_id, name=part.name, arguments=part.raw)
-            calls += 1

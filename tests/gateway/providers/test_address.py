@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.providers import make_provider
+from gateway.providers.address import Address
 from gateway.providers.http import HttpProvider
 from gateway.upstream.base import Sent
 from schemas.errors import ConfigError, ModelOutputError
@@ -91,3 +92,21 @@ async def test_a_call_the_server_could_not_read_is_an_output_error() -> None:
         with pytest.raises(ModelOutputError) as caught:
             await streamed(provider)
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("url", "formats", "model", "wanted"),
+    [
+        (None, None, "gpt-5", "chat"),
+        (None, None, "gpt-5-pro", "responses"),
+        (None, None, "gpt-5.2-codex", "responses"),
+        (None, None, "o3-deep-research", "responses"),
+        ("http://x/v1", None, "gpt-5-pro", "chat"),
+        ("http://x/v1", ("responses",), "m", "responses"),
+        ("http://x/v1", ("chat", "responses"), "m", "chat"),
+    ],
+)
+def test_a_model_is_asked_in_a_format_it_is_served_in(url: Any, formats: Any, model: str, wanted: str) -> None:
+    """B72: models and servers that have no chat completions are asked by the Responses format."""
+    settings = ModelProvider(name="p", kind="openai", base_url=url, formats=formats)
+    assert Address(settings, {}).format_of(model) == wanted
