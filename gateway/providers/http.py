@@ -9,11 +9,13 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
+from gateway.limits import Quota
 from gateway.providers.address import Address
 from gateway.providers.base import Dialect, PlanTier, configured_tier
 from gateway.providers.failures import Failure, classify, describe, without
 from gateway.providers.names import ToolNames
 from gateway.providers.quirks import Quirks
+from gateway.providers.quota import quota_of, wait_s
 from gateway.upstream.base import Answer, Sent, Upstream
 from gateway.upstream.events import Events
 from gateway.wire.base import Meter, ProviderFormat
@@ -48,6 +50,7 @@ class HttpProvider:
 
     Attributes:
         upstream: What carries the bytes, once it was needed.
+        quotas: What the server last said it still takes, by model.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class HttpProvider:
         self._wires = wires
         self._connect = connect
         self.upstream: Upstream | None = None
+        self.quotas: dict[str, Quota] = {}
         self._quirks = Quirks(self._refused())
 
     def __repr__(self) -> str:
@@ -162,7 +166,7 @@ class HttpProvider:
         """
         try:
             sent = self._sent(format, model, body, self.address.headers(format, headers), streamed, timeout_s)
-            answer = await self._send(sent)
+            answer = await self._send(sent, model)
             if answer.status >= 300:
                 raise classify(await self._failure(sent.where, answer))
             return await self._checked(sent.where, answer, streamed)
@@ -190,7 +194,7 @@ class HttpProvider:
         body = spoken.body(model, request, stream=stream)
         while True:
             fit = self._quirks.apply(model, body)
-            answer = await self._send(self._sent(wire, model, _written(fit), headers, stream, timeout_s))
+            answer = await self._send(self._sent(wire, model, _written(fit), headers, stream, timeout_s), model)
             if answer.status < 300:
                 return await self._checked(self._where(model), answer, stream)
             failure = await self._failure(self._where(model), answer)
@@ -210,10 +214,14 @@ class HttpProvider:
             stall_s=self.settings.stall_s if streamed else None,
         )
 
-    async def _send(self, sent: Sent) -> Answer:
+    async def _send(self, sent: Sent, model: str) -> Answer:
         if self.upstream is None:
             self.upstream = self._connect(self.address.base_url())
-        return await self.upstream.send(sent)
+        answer = await self.upstream.send(sent)
+        quota = quota_of(answer.headers)
+        if quota is not None:
+            self.quotas[model] = quota
+        return answer
 
     async def _failure(self, where: str, answer: Answer) -> Failure:
         try:
@@ -222,7 +230,11 @@ class HttpProvider:
             content = b""  # its status says enough
         finally:
             await answer.close()
-        return describe(where, answer.status, _body(content), dict(answer.headers), self.address.secret)
+        headers = dict(answer.headers)
+        wait = wait_s(quota_of(headers)) if answer.status == 429 else None
+        if wait is not None and "retry-after" not in answer.headers:
+            headers["retry-after"] = f"{wait:.3f}"
+        return describe(where, answer.status, _body(content), headers, self.address.secret)
 
     async def _checked(self, where: str, answer: Answer, streamed: bool) -> Answer:
         """Return an answer that may be one; a page of a proxy, or of a portal, is none."""

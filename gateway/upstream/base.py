@@ -22,7 +22,7 @@ MAX_BODY_BYTES = 64_000_000
 _LINGER_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Sent:
     """One request to a provider's server.
 
