@@ -91,6 +91,10 @@ def tokens(used: Usage) -> Wire:
         "cache_read_input_tokens": used.cached_tokens,
         "output_tokens": used.output_tokens,
     }
+    if used.cache_write_1h_tokens:
+        shorter = used.cache_write_tokens - used.cache_write_1h_tokens
+        kept = {"ephemeral_1h_input_tokens": used.cache_write_1h_tokens, "ephemeral_5m_input_tokens": shorter}
+        counts["cache_creation"] = kept
     if used.reasoning_tokens:
         counts["output_tokens_details"] = {"thinking_tokens": used.reasoning_tokens}
     return counts

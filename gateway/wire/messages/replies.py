@@ -54,12 +54,19 @@ class OutputDetails(_Wire):
     thinking_tokens: int | None = None
 
 
+class CacheCreation(_Wire):
+    """For how long what was written to the cache is kept."""
+
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class WireUsage(_Wire):
     """Token counts; in a stream each later one replaces the earlier, where it is given."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: CacheCreation | None = None
     cache_read_input_tokens: int | None = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
@@ -67,12 +74,13 @@ class WireUsage(_Wire):
     def neutral(self) -> Usage:
         """Return the counts of one call; the total input is what was sent, written to the cache and read from it."""
         written, read = self.cache_creation_input_tokens or 0, self.cache_read_input_tokens or 0
-        details = self.output_tokens_details
+        details, created = self.output_tokens_details, self.cache_creation
         return Usage(
             calls=1,
             input_tokens=(self.input_tokens or 0) + written + read,
             cached_tokens=read,
             cache_write_tokens=written,
+            cache_write_1h_tokens=(created.ephemeral_1h_input_tokens or 0) if created else 0,
             output_tokens=self.output_tokens or 0,
             reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
             cost_usd=None,
