@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-from collections.abc import Mapping
 
 import structlog
 
@@ -16,7 +14,6 @@ from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
 from schemas.errors import EngineError, ModelRequestError, ModelUnavailableError, RequestError
 
-_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _log = structlog.get_logger("plan-execute-engine.gateway")
 
 
@@ -86,6 +83,7 @@ def _context(visit: Visit, call: ClientCall) -> CallContext:
         listener=listener.name,
         request_id=call.request_id,
         session=passed.get("x-engine-session", ""),
+        api_key=key,
     )
 
 
@@ -124,22 +122,8 @@ async def _break_off(visit: Visit, call: ClientCall | None, error: EngineError) 
         await visit.send({"type": "http.response.body", "body": written})
 
 
-def deadline_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a caller gives a call; None where it does not say. Raises RequestError."""
-    said = headers.get("x-engine-deadline")
-    if said is None:
-        return None
-    try:
-        seconds = float(said.removesuffix("s"))
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise RequestError(f"x-engine-deadline {said[:40]!r} is no number of seconds", hint="such as 30")
-    return seconds
-
-
 def _yes(said: str) -> bool:
     word = said.strip().lower()
-    if word not in _TRUE + _FALSE:
+    if word not in ("true", "false"):
         raise RequestError(f"x-engine-restart {said[:40]!r} is neither true nor false")
-    return word in _TRUE
+    return word == "true"

@@ -48,9 +48,9 @@ _HEARD = {
     "x-engine-step": "The step of the run.",
     "x-engine-agent": "The agent that calls, for its budget; a key's own agent stands above it.",
     "x-engine-session": "What the calls of one conversation share, so that they stay with one model.",
-    "x-engine-deadline": "Seconds until the answer is of no use any more.",
-    "x-engine-restart": "true: an answer that breaks off may begin anew on another model.",
-    "x-engine-cache": "no: ask the model; refresh: ask it, and keep the answer.",
+    "x-engine-deadline": "Seconds the whole call may take, waits, retries and fallbacks included.",
+    "x-engine-restart": "true: a streamed answer that breaks off may begin anew on another model.",
+    "x-engine-cache": "no-store, no-cache, or max-age=SECONDS, where answers are kept.",
 }
 _SAID = {
     "x-request-id": "The request's id.",
