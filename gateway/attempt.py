@@ -278,6 +278,9 @@ class Attempt:
             with anyio.move_on_after(_CLEANUP_S, shield=True), suppress(StoreError):
                 await self._services.ledger.release(self._reservation)
         if self._place is not None:
+            quota = None if self.lane.relayer is None else self.lane.relayer.quota(self.model.name)
+            if quota is not None:
+                self._services.gates.heed(self._place, quota)
             self._services.gates.leave(self._place, self.usage.total_tokens if self.usage else None)
 
     def pause(self, seconds: float) -> None:

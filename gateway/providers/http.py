@@ -50,7 +50,6 @@ class HttpProvider:
 
     Attributes:
         upstream: What carries the bytes, once it was needed.
-        quotas: What the server last said it still takes, by model.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class HttpProvider:
         self._wires = wires
         self._connect = connect
         self.upstream: Upstream | None = None
-        self.quotas: dict[str, Quota] = {}
+        self._quotas: dict[str, Quota] = {}
         self._quirks = Quirks(self._refused())
 
     def __repr__(self) -> str:
@@ -177,6 +176,10 @@ class HttpProvider:
         """Return a meter for one answer in a format."""
         return _METERS[format]()
 
+    def quota(self, model: str) -> Quota | None:
+        """Return what the server said of its limits since this was asked before, beside whatever answer."""
+        return self._quotas.pop(model, None)
+
     def told(self, model: str, error: object) -> ModelError:
         """Return our error for one told inside an answer whose status says success."""
         return classify(describe(self._where(model), 200, error, {}, self.address.secret))
@@ -220,7 +223,7 @@ class HttpProvider:
         answer = await self.upstream.send(sent)
         quota = quota_of(answer.headers)
         if quota is not None:
-            self.quotas[model] = quota
+            self._quotas[model] = quota
         return answer
 
     async def _failure(self, where: str, answer: Answer) -> Failure:

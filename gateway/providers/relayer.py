@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
 
+from gateway.limits import Quota
 from gateway.upstream.base import Answer
 from gateway.wire.base import Meter
 from schemas.errors import ModelError
@@ -53,6 +54,10 @@ class Relayer(Protocol):
 
     def meter(self, format: WireFormat) -> Meter:  # noqa: A002
         """Return a meter for one answer in a format."""
+        ...
+
+    def quota(self, model: str) -> Quota | None:
+        """Return what the server said of its limits since this was asked before, beside whatever answer."""
         ...
 
     def told(self, model: str, error: object) -> ModelError:

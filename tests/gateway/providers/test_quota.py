@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from gateway.gateway import Gateway
 from gateway.limits import Quota
 from gateway.providers.http import HttpProvider
 from gateway.providers.quota import quota_of, wait_s
 from schemas.errors import RateLimitError
-from tests.wire.connect import called, wired
+from schemas.settings import Settings
+from tests.wire.connect import HELLO, called, settings, wired
 from tests.wire.replies import json_reply, say
+from tests.wire.server import WireServer
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OPENAI = {
@@ -72,7 +75,7 @@ def test_the_wait_is_that_of_what_is_used_up() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("maker", ["sdk", "aiohttp"])
-async def test_a_provider_keeps_what_it_was_last_told_of_each_model(maker: Any) -> None:
+async def test_a_provider_hands_up_what_it_was_told_once(maker: Any) -> None:
     """Good answers and refusals tell it; a 429 without Retry-After waits for what is used up."""
     told = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "12s"}
     script = [
@@ -82,8 +85,23 @@ async def test_a_provider_keeps_what_it_was_last_told_of_each_model(maker: Any) 
     async with wired("openai", script, maker=maker) as (provider, _):
         assert isinstance(provider, HttpProvider)
         await called(provider, stream=False)
-        assert provider.quotas["m"].tokens == 149_984
+        assert provider.quota("m") == quota_of(OPENAI)
         with pytest.raises(RateLimitError) as caught:
             await called(provider, stream=True)
     assert caught.value.retry_after_s == 12.0
-    assert provider.quotas["m"] == Quota(0, 12.0)
+    assert (provider.quota("m"), provider.quota("m")) == (Quota(0, 12.0), None)
+
+
+@pytest.mark.anyio
+async def test_nothing_is_sent_that_the_provider_said_it_would_refuse() -> None:
+    """After an answer that says nothing is left for a minute, a call with less time fails here and is not sent."""
+    told = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "60s"}
+    with WireServer(lambda request, path: say(request, path, "hi", headers=told)) as server:
+        chosen = Settings(model_providers=(settings("openai", server.url, models=({"name": "m"},)),))
+        gateway = Gateway(chosen, maker="aiohttp")
+        request = HELLO.model_copy(update={"deadline_s": 5.0})
+        await gateway.complete(request)
+        with pytest.raises(RateLimitError):
+            await gateway.complete(request)
+        await gateway.aclose()
+    assert len(server.requests) == 1
