@@ -30,11 +30,14 @@ class AiohttpUpstream:
     """One provider's server, over connections that are kept; belongs to the event loop of its first request.
 
     Args:
-        base_url: Where it is; says which proxy leads there.
+        base_url: Where it is.
+
+    Attributes:
+        proxy: What leads there, as the environment says; None: nothing has to.
     """
 
     def __init__(self, base_url: str) -> None:
-        self._proxy = _proxy(base_url)
+        self.proxy = _proxy(base_url)
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
 
@@ -48,7 +51,7 @@ class AiohttpUpstream:
         try:
             async with asyncio.timeout_at(waits.due):
                 response = await session.request(
-                    sent.method, url, data=body, headers=sent.headers, allow_redirects=False, proxy=self._proxy
+                    sent.method, url, data=body, headers=sent.headers, allow_redirects=False, proxy=self.proxy
                 )
         except TimeoutError:
             raise waits.error() from None

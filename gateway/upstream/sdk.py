@@ -6,6 +6,7 @@ The SDK sends (its connections, its proxies, its headers); its retries are off, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import anyio
@@ -94,16 +95,19 @@ class _SdkAnswer(Answer):
         self._response = response
         self._bytes = response.aiter_bytes()
         self._waits = waits
+        self._reading = False
         waits.heard(anyio.current_time())
 
     async def chunk(self) -> bytes:
         """Return the next bytes. Raises ModelError."""
+        self._reading = True
         try:
             with anyio.fail_after(max(0.0, self._waits.due - anyio.current_time())):
                 data = b""
                 while not data:
                     data = await anext(self._bytes)
         except StopAsyncIteration:
+            self._reading = False
             return b""
         except TimeoutError:
             raise self._waits.error() from None
@@ -117,9 +121,24 @@ class _SdkAnswer(Answer):
         self._waits.began()
 
     async def close(self) -> None:
-        with anyio.move_on_after(_CLOSE_S, shield=True):
-            await self._bytes.aclose()
-            await self._response.aclose()
+        """Give the connection back, or cut it."""
+        try:
+            if self._reading:
+                self._reading = False
+                await self._unwind()
+        finally:
+            with anyio.move_on_after(_CLOSE_S, shield=True):
+                await self._bytes.aclose()
+                await self._response.aclose()
+
+    async def _unwind(self) -> None:
+        """Cancel a read, so that every generator inside the client ends: closing the outermost leaves the inner ones
+        behind, of which trio warns.
+        """
+        with anyio.CancelScope() as scope, suppress(StopAsyncIteration, httpx2.HTTPError, httpx2.StreamError, OSError):
+            scope.cancel()
+            while True:
+                await anext(self._bytes)
 
 
 def _translated(where: str, exc: Exception) -> ModelError:
