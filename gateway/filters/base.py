@@ -103,6 +103,10 @@ Verdict = dict[str, Any] | Block | Annotate | None
 """A changed body, a stop, a note, or nothing to say."""
 
 
+Looked = tuple[list[SseEvent], Block | Annotate | None]
+"""The events to send in place of those looked at, and what there is to say; behind a stop nothing follows."""
+
+
 class BodyFilter(Protocol):
     """A filter of somebody else's; it sees whole bodies and whole events."""
 
@@ -110,7 +114,7 @@ class BodyFilter(Protocol):
         """Decide on a request, or on a whole answer. Whatever it raises counts as a failure."""
         ...
 
-    async def events(self, events: list[SseEvent], facts: Facts) -> list[SseEvent] | Block | Annotate | None:
+    async def events(self, events: list[SseEvent], facts: Facts) -> Looked:
         """Decide on the next events of a streamed answer."""
         ...
 

@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from gateway.filters.base import Facts, Post, Verdict
-from gateway.filters.decision import Annotate, Block
+from gateway.filters.base import Facts, Looked, Post, Verdict
+from gateway.filters.decision import Block
 from gateway.filters.formats import FORMATS
 from gateway.filters.frames import encoded
 from gateway.filters.member import UnreadableError
@@ -58,19 +58,19 @@ class HttpFilter:
         except (ValueError, RecursionError):
             raise UnreadableError("it answered 200 with what is no JSON") from None
 
-    async def events(self, events: list[SseEvent], facts: Facts) -> list[SseEvent] | Block | Annotate | None:
+    async def events(self, events: list[SseEvent], facts: Facts) -> Looked:
         """Decide on events, all that came together in one request. Raises as ``body``."""
         sent = b"".join(event.raw for event in events)
         answer = await self._ask(sent, facts)
         if isinstance(answer, Block):
-            return answer
+            return [], answer
         if not answer.strip() or answer == sent:
-            return None
+            return events, None
         decoder = SseDecoder(self._url)
         found = decoder.feed(answer)
         if decoder.finish() or not any(event.data for event in found):
             raise UnreadableError("it answered 200 with what are no whole events")
-        return found
+        return found, None
 
     async def _ask(self, body: bytes, facts: Facts) -> bytes | Block:
         url = self._url + FORMATS[facts.format].path

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.filters.base import Facts, ToolCaller, Verdict
-from gateway.filters.decision import Annotate, Block
+from gateway.filters.base import Facts, Looked, ToolCaller, Verdict
+from gateway.filters.decision import Block
 from gateway.filters.formats import FORMATS
 from gateway.filters.verdicts import checked, from_json, one_by_one
 from gateway.wire.base import SseEvent
@@ -41,6 +41,6 @@ class McpFilter:
             return Block(exc.message)
         return checked(from_json(result), body)
 
-    async def events(self, events: list[SseEvent], facts: Facts) -> list[SseEvent] | Block | Annotate | None:
+    async def events(self, events: list[SseEvent], facts: Facts) -> Looked:
         """Decide on events, one by one. Raises as ``body``."""
         return await one_by_one(self.body, events, facts)

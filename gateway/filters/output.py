@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from gateway.filters.base import BodyFilter, Facts
@@ -11,9 +12,11 @@ from gateway.filters.formats.base import Events
 from gateway.filters.frames import decoded, encoded, event_of, said
 from gateway.filters.member import Member
 from gateway.filters.scan import Texts
+from gateway.sse import SseDecoder
 from gateway.wire.base import SseEvent
 from schemas.errors import FilterBlockedError
 
+_NONE = SseEvent(b"")
 Fed = tuple[list[SseEvent], FilterBlockedError | None]
 
 
@@ -35,6 +38,7 @@ class Output:
 
     def __init__(self, chain: _Owner, members: Sequence[Member], make: Callable[[], Events], facts: Facts) -> None:
         self._chain = chain
+        self._decoder = SseDecoder("the answer")
         self._stages: list[_TextStage | _BodyStage] = []
         for member in members:
             last = self._stages[-1] if self._stages else None
@@ -64,6 +68,16 @@ class Output:
     async def finish(self) -> list[SseEvent]:
         """Return what was held back; the stream is over, or broke off. Raises as ``feed``."""
         return await self._through([], over=True)
+
+    async def through(self, piece: bytes) -> bytes:
+        """Return what to send in place of the next bytes of a stream, whole events or not. Raises as ``feed``."""
+        events = await self.feed(self._decoder.feed(piece))
+        return b"".join(event.raw for event in events)
+
+    async def rest(self) -> bytes:
+        """Return the bytes with which the stream ends, whoever ended it. Raises as ``feed``."""
+        events = [*await self.feed(self._decoder.finish()), *await self.finish()]
+        return b"".join(event.raw for event in events)
 
     async def _through(self, events: list[SseEvent], *, over: bool) -> list[SseEvent]:
         if self.blocked is not None:
@@ -131,21 +145,24 @@ class _BodyStage:
         if not events:
             return [], None
         try:
-            verdict = await self._member.within("output", lambda: self._work.events(events, self._facts))
+            looked = await self._member.within("output", lambda: self._work.events(events, self._facts))
         except FilterBlockedError as exc:
             return [], exc
-        if isinstance(verdict, Block):
-            return [], self._member.blocked("output", verdict)
-        if isinstance(verdict, Annotate):
-            self._member.annotated("output", verdict)
-        elif verdict is not None and [event.data for event in verdict] != [event.data for event in events]:
-            self._member.changed("output")
-            events = verdict
+        stop: FilterBlockedError | None = None
+        if looked is not None:
+            new, verdict = looked
+            if isinstance(verdict, Block):
+                stop = self._member.blocked("output", verdict)
+            elif isinstance(verdict, Annotate):
+                self._member.annotated("output", verdict)
+            if any(one.data != other.data for one, other in zip_longest(new, events, fillvalue=_NONE)) and stop is None:
+                self._member.changed("output")
+            events = new
         for event in events:
             value = decoded(event.data)
             if value is not None:
                 self.outline.visit(value, self._seen)
-        return events, None
+        return events, stop
 
     async def finish(self) -> Fed:
         return [], None

@@ -10,8 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from gateway.filters.base import Facts, RunInThread, Verdict
-from gateway.filters.decision import Annotate, Block
+from gateway.filters.base import Facts, Looked, RunInThread, Verdict
 from gateway.filters.member import UnreadableError
 from gateway.filters.verdicts import checked, one_by_one
 from gateway.wire.base import SseEvent
@@ -43,7 +42,7 @@ class PythonFilter:
             return checked(await self._function(body, facts), body)
         return checked(await self._blocking(body, facts), body)
 
-    async def events(self, events: list[SseEvent], facts: Facts) -> list[SseEvent] | Block | Annotate | None:
+    async def events(self, events: list[SseEvent], facts: Facts) -> Looked:
         """Decide on events, one by one. Raises as ``body``."""
         return await one_by_one(self.body, events, facts)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from gateway.filters.base import Facts, Verdict
+from gateway.filters.base import Facts, Looked, Verdict
 from gateway.filters.decision import Annotate, Block
 from gateway.filters.formats.slots import copied
 from gateway.filters.frames import decoded, encoded, event_of
@@ -66,8 +66,8 @@ def from_json(value: Any) -> Any:
 
 async def one_by_one(
     decide: Callable[[dict[str, Any], Facts], Awaitable[Verdict]], events: list[SseEvent], facts: Facts
-) -> list[SseEvent] | Block | Annotate | None:
-    """Ask a filter of each event that is an object, and return what is left to send, or the first stop.
+) -> Looked:
+    """Ask a filter of each event that is an object; return what is to be sent, up to the first stop, and what it said.
 
     Raises:
         UnreadableError: As ``checked``.
@@ -78,12 +78,12 @@ async def one_by_one(
         value = decoded(event.data)
         verdict = None if value is None else await decide(cast("dict[str, Any]", copied(value)), facts)
         if isinstance(verdict, Block):
-            return verdict
+            return out, verdict
         if isinstance(verdict, Annotate):
             note = verdict
         changed = isinstance(verdict, dict) and verdict != value
         out.append(event_of(event.name, encoded(verdict)) if changed else event)
-    return out if any(new is not old for new, old in zip(out, events, strict=True)) else note
+    return out, note
 
 
 def _article(value: object) -> str:

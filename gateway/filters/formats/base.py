@@ -16,7 +16,13 @@ Said = tuple[str, dict[str, Any] | None]
 
 
 class Scan(Protocol):
-    """What the texts of a stream go through."""
+    """What the texts of a stream go through.
+
+    Attributes:
+        changed: Whether an event is not what it was: it is written anew.
+    """
+
+    changed: bool
 
     @property
     def channels(self) -> list[Channel]:

@@ -107,7 +107,7 @@ class ResponsesEvents:
         if response:
             self._response = response
             scan.whole(reply(response))
-        self._count(event)
+        self._count(event, scan)
         return before
 
     def ends(self, data: bytes) -> bool:
@@ -160,12 +160,13 @@ class ResponsesEvents:
         self._number += 1
         return [(template["type"], {**template, "delta": text, "sequence_number": self._number})]
 
-    def _count(self, event: dict[str, Any]) -> None:
+    def _count(self, event: dict[str, Any], scan: Scan) -> None:
         number = event.get("sequence_number")
         if isinstance(number, int):
             self._number = number + self._added
             if self._added:
                 event["sequence_number"] = self._number
+                scan.changed = True
 
 
 def _template(event: Mapping[str, Any]) -> dict[str, Any]:
