@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 THRESHOLD = 3
-COOLDOWN_S = 15.0
-LONGEST_COOLDOWN_S = 240.0
+COOLDOWN_S = 5.0
+LONGEST_COOLDOWN_S = 30.0
 
 
 @dataclass(slots=True)
@@ -23,6 +23,11 @@ class Breaker:
     failures: int = 0
     open_until: float = 0.0
     probing_until: float = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether the model is left out but for probes."""
+        return self.failures >= THRESHOLD
 
     def ready(self, now: float) -> bool:
         """Whether a call may go to the model: it is closed, or it is time for a probe and nobody is probing."""

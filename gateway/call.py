@@ -58,14 +58,16 @@ class Call(Generic[Item]):
 
         Cancellation: closes the upstream call; what it wrote so far is counted by an estimate.
         """
-        shown = False
+        shown, form = False, self._form
         attempt = self._attempt()
         try:
-            while True:
+            for item in await self._prepared(attempt):
+                yield item
+            while not self.tally.told:
                 try:
                     async with attempt:
                         timeout_s = await self._enter(attempt)
-                        async with aclosing(self._form.answer(attempt, timeout_s)) as items:
+                        async with aclosing(form.answer(attempt, timeout_s)) as items:
                             async for item in items:
                                 shown = True
                                 yield item
@@ -75,14 +77,15 @@ class Call(Generic[Item]):
                     wait_s = self._after(attempt, exc, shown)
                 if shown:
                     shown = False
-                    told = self._form.restart(self.trail.restart_reason())
+                    told = form.restart(self.trail.restart_reason())
                     if told is not None:
                         yield told
                 await anyio.sleep(wait_s)
                 attempt = self._attempt()
-            last = self._finish(attempt)
-            if last is not None:
-                yield last
+            if not self.tally.told:
+                last = await self._finish(attempt)
+                if last is not None:
+                    yield last
         except EngineError as exc:
             self.tally.tell(attempt, exc)
             raise
@@ -92,6 +95,14 @@ class Call(Generic[Item]):
                 self.trail.lane.breaker.give_up()
                 error = RunCancelledError("the model call was given up before it ended")
                 self.tally.tell(attempt, self.tally.with_facts(error))
+
+    async def _prepared(self, attempt: Attempt) -> Sequence[Item]:
+        """Have filters look at the request; return the kept answer, which ends the call. Raises EngineError."""
+        kept = await self._form.prepare() if self._form.prepares else None
+        if kept is None:
+            return ()
+        self.tally.tell(attempt, None, cached=True)
+        return kept
 
     def _attempt(self) -> Attempt:
         trail = self.trail
@@ -143,13 +154,16 @@ class Call(Generic[Item]):
         if shown and not self._form.may_restart:
             self._blame(attempt, error)
             raise self.tally.with_facts(trail.last(error))
+        if error.details.get("gate") in ("key", "listener"):  # its own limits: no other model would help
+            raise self.tally.with_facts(trail.last(error))
         remaining, chance = self._patience_s(), self._services.chance()
         elsewhere = self._form.hasty and trail.goes_on(error)
         policy = self._services.retry
         wait_s = delay_s(error, trail.failures, policy, remaining_s=remaining, chance=chance, elsewhere=elsewhere)
-        if wait_s is None:
+        if wait_s is None or (elsewhere and attempt.lane.breaker.open):  # a probe is made once
             self._move_on(attempt, error)
-        return wait_s or 0.0
+            return 0.0
+        return wait_s
 
     def _move_on(self, attempt: Attempt, error: ModelError) -> None:
         """Leave the model for the next one. Raises ModelError: there is none, or no time."""
@@ -169,7 +183,7 @@ class Call(Generic[Item]):
         else:
             attempt.lane.breaker.give_up()
 
-    def _finish(self, attempt: Attempt) -> Item | None:
+    async def _finish(self, attempt: Attempt) -> Item | None:
         """Tell how the call ended and return what is left to hand out, with what only the gateway knows."""
         self.tally.count(attempt)
         now = anyio.current_time()
@@ -189,4 +203,7 @@ class Call(Generic[Item]):
             }
             response = attempt.response = response.model_copy(update=facts)
         self.tally.tell(attempt, None)
-        return self._form.end(response)
+        last = self._form.end(response)
+        if self._form.prepares:
+            await self._form.keep()
+        return last

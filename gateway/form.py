@@ -5,13 +5,18 @@ A form knows how to ask a model and what to hand out; all the rest is the same f
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Protocol, TypeVar, cast
 
 import anyio
 
 from gateway.attempt import Attempt, CallContext
+from gateway.doorway import Shelf
 from gateway.estimate import Estimate, request_estimate
+from gateway.filters import Chain
+from gateway.filters.inprocess import Chunks
+from gateway.providers.http import as_chunks
 from gateway.routing import Model
 from schemas.errors import EngineError, ModelError, ModelUnavailableError, described
 from schemas.gateway import WireFormat
@@ -33,6 +38,7 @@ class Form(Protocol[Item_co]):
         may_restart: Whether an answer that broke off may begin anew.
         patience_s: Longest wait for a model; None for none but the deadline.
         hasty: Whether a model that is slow is left at once where another one may be asked.
+        prepares: Whether there is something to ``prepare``, and to ``keep``.
     """
 
     asked: str
@@ -43,10 +49,25 @@ class Form(Protocol[Item_co]):
     may_restart: bool
     patience_s: float | None
     hasty: bool
+    prepares: bool
 
     @property
     def request(self) -> ModelRequest | None:
         """What is asked in the neutral form, where that was needed."""
+        ...
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What filters did so far, one line each."""
+        ...
+
+    async def prepare(self) -> Sequence[Item_co] | None:
+        """Have the filters look at the request; return the answer that was kept, if there is one.
+
+        Raises:
+            FilterBlockedError: A filter refused the request.
+            FilterFailedError: One failed, and nothing goes on without it.
+        """
         ...
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[Item_co]:
@@ -60,7 +81,7 @@ class Form(Protocol[Item_co]):
         ...
 
     def restart(self, reason: str) -> Item_co | None:
-        """Return what tells that the answer begins anew, if that is told at all."""
+        """Return what tells that the answer begins anew, if that is told now."""
         ...
 
     def end(self, response: ModelResponse | None) -> Item_co | None:
@@ -71,6 +92,10 @@ class Form(Protocol[Item_co]):
         """
         ...
 
+    async def keep(self) -> None:
+        """Keep the answer for the same request, where that is wanted; called after ``end``."""
+        ...
+
 
 class NeutralForm:
     """A neutral request: chunks of the answer, then ``Done``."""
@@ -78,23 +103,65 @@ class NeutralForm:
     wire: WireFormat | None = None
     hasty = False
 
-    def __init__(self, request: ModelRequest, context: CallContext, *, streamed: bool) -> None:
+    def __init__(
+        self,
+        request: ModelRequest,
+        context: CallContext,
+        *,
+        streamed: bool,
+        chain: Chain | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
         self._request = request
+        self._chain = chain
+        self._shelf = shelf
+        self._whole: ModelResponse | None = None
         self.asked = request.model
         self.streamed = streamed
         self.estimate = request_estimate(request)
         self.deadline_s = request.deadline_s
         self.may_restart = context.may_restart
         self.patience_s = context.patience_s
+        self.prepares = chain is not None or shelf is not None
 
     @property
     def request(self) -> ModelRequest | None:
         """What is asked."""
         return self._request
 
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What filters did."""
+        return () if self._chain is None else tuple(str(line) for line in self._chain.decided())
+
+    async def prepare(self) -> Sequence[ModelChunk] | None:
+        """Pass the request filters; return the kept reply. Raises FilterBlockedError, FilterFailedError."""
+        if self._chain is not None:
+            self._request = await self._chain.ask(self._request)
+        kept = None if self._shelf is None else await self._shelf.take()
+        if kept is None:
+            return None
+        response = ModelResponse.model_validate_json(kept)
+        return as_chunks(response) if self.streamed else [Done(response=response)]
+
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[ModelChunk]:
-        """Ask and yield the chunks before ``Done``. Raises ModelError."""
-        return asked(attempt, self._request, streamed=self.streamed, timeout_s=timeout_s)
+        """Ask and yield the chunks before ``Done``. Raises ModelError, FilterBlockedError, FilterFailedError."""
+        reply = asked(attempt, self._request, streamed=self.streamed, timeout_s=timeout_s)
+        filters = None if self._chain is None else self._chain.chunks()
+        return reply if filters is None else self._filtered(attempt, reply, filters)
+
+    async def _filtered(
+        self, attempt: Attempt, reply: AsyncGenerator[ModelChunk], filters: Chunks
+    ) -> AsyncGenerator[ModelChunk]:
+        async with aclosing(reply):
+            async for chunk in reply:
+                for passed in filters.feed(chunk):
+                    yield passed
+        for passed in filters.feed(Done(response=attempt.response)) if attempt.response is not None else ():
+            if passed.kind == "done":
+                attempt.response = passed.response
+            elif self.streamed:
+                yield passed
 
     def restart(self, reason: str) -> ModelChunk | None:
         """Return the chunk that tells of it."""
@@ -102,7 +169,13 @@ class NeutralForm:
 
     def end(self, response: ModelResponse | None) -> ModelChunk | None:
         """Return the last chunk."""
+        self._whole = response
         return None if response is None else Done(response=response)
+
+    async def keep(self) -> None:
+        """Keep the reply."""
+        if self._shelf is not None and self._whole is not None and self._whole.stop_reason != "refusal":
+            await self._shelf.keep(self._whole.model_dump_json().encode())
 
 
 async def asked(

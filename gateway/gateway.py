@@ -19,8 +19,11 @@ from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
+from gateway.cache import Keeping
 from gateway.call import Call
+from gateway.doorway import Doorway
 from gateway.exchange import ClientCall, WireReply
+from gateway.filters import Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
@@ -33,6 +36,7 @@ from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Ranked, Route, Routing
 from gateway.trace import Trace, default_tracer
 from gateway.wire import client_format
+from schemas.bookkeeping import AnswerCache
 from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -78,7 +82,9 @@ class Gateway:
         chance: Uniform numbers in [0, 1) for the jitter.
         tracer: Gives the tracer of the spans; by default OpenTelemetry's global one.
         observers: Called with the record of every call that is over.
-        maker: Who carries the bytes to providers: the official SDKs, on any event loop, or aiohttp, on asyncio only.
+        filters: What requests and answers pass; None: nothing.
+        answers: Where answers are kept; None: none are.
+        maker: Who carries bytes to providers: the official SDKs on any event loop, or aiohttp on asyncio.
     """
 
     def __init__(
@@ -92,16 +98,20 @@ class Gateway:
         chance: Callable[[], float] = random.random,
         tracer: Callable[[], Tracer] = default_tracer,
         observers: Sequence[Observer] = (),
+        filters: Filters | None = None,
+        answers: AnswerCache | None = None,
         maker: Maker = "sdk",
     ) -> None:
         self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
-        self._maker: Maker = maker
         self._prices = Prices(self._environ)
         self._lanes: dict[str, Lane] = {}
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
+        self._maker: Maker = maker
+        version = settings.model_dump_json(include={"model_providers", "roles", "aliases", "filters", "gateway"})
+        self._doorway = Doorway(filters, Keeping(settings.gateway.cache, version), answers)
         self._services = Services(
             self.ledger,
             Budgets(settings.gateway.budgets, self.ledger),
@@ -239,16 +249,19 @@ class Gateway:
 
     def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
         context = context or CallContext()
-        form = NeutralForm(request, context, streamed=streamed)
         session = session_of_request(request) if self._routing.is_free(request.model) else ""
-        routes = self.resolve(request.model, needs_of(request, form.estimate.total_tokens), session=session)
+        routes = self.resolve(request.model, needs_of(request), session=session)
+        chain, shelf = self._doorway.chain(request.model, routes, context), self._doorway.shelf(request, context)
+        form = NeutralForm(request, context, streamed=streamed, chain=chain, shelf=shelf)
         return Call(self._services, form, context, routes)
 
     def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
-        form = ClientForm(call, client_format(call.format), may_restart=context.may_restart)
-        session = context.session or (session_of(call.parsed) if self._routing.is_free(form.asked) else "")
-        needs = needs_of_call(call, form.estimate.total_tokens)
-        return form, Call(self._services, form, context, self.resolve(form.asked, needs, session=session))
+        written, name = client_format(call.format), call.model
+        session = context.session or (session_of(call.parsed) if self._routing.is_free(name) else "")
+        routes = self.resolve(name, needs_of_call(call), session=session)
+        chain, shelf = self._doorway.chain(name, routes, context), self._doorway.shelf(call, context)
+        form = ClientForm(call, written, may_restart=context.may_restart, chain=chain, shelf=shelf)
+        return form, Call(self._services, form, context, routes)
 
     def _refused(self, call: ClientCall, context: CallContext, error: EngineError) -> None:
         """Show observers a call that never became one."""

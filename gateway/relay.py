@@ -7,21 +7,27 @@ has a true status. From then on a failure is an event in the client's format.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from types import TracebackType
+from typing import Any
 
 from gateway.attempt import Attempt
 from gateway.call import Call
+from gateway.doorway import Shelf
 from gateway.estimate import Estimate, call_estimate
 from gateway.exchange import ClientCall, WireReply
+from gateway.filters import Chain
 from gateway.form import asked, fault
 from gateway.passing import Passing
 from gateway.providers.relayer import Relayer
+from gateway.sequel import Sequel
+from gateway.sse import SseDecoder
 from gateway.upstream.base import Answer
-from gateway.wire.base import ClientFormat, StreamWriter
+from gateway.wire.base import ClientFormat, SseEvent, StreamWriter
 from schemas.errors import EngineError, ModelRequestError
 from schemas.gateway import WireFormat
-from schemas.model import Done, ModelRequest, ModelResponse, Restart
+from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
 
 PATIENCE_S = 30.0
 """The longest wait for a model that asks for patience; then its error, and when to come back, go to the client."""
@@ -33,10 +39,14 @@ _STREAM = b"text/event-stream; charset=utf-8"
 class ClientForm:
     """A client's bytes: passed on where the provider takes them as they are, else translated both ways.
 
+    A stream that may begin anew is translated in any case: only so is it known what the client has of it.
+
     Args:
         call: What the client sent.
         written: How it writes.
         may_restart: Whether it takes an answer that begins anew.
+        chain: Filters of the request and the answer.
+        shelf: Where the answer is kept.
         patience_s: Longest wait for a model.
     """
 
@@ -48,13 +58,18 @@ class ClientForm:
         written: ClientFormat,
         *,
         may_restart: bool,
+        chain: Chain | None = None,
+        shelf: Shelf | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._call = call
         self._format = written
+        self._chain = chain
+        self._shelf = shelf
         self._writer: StreamWriter | None = None
         self._content: bytes | None = None
         self._request: ModelRequest | None = None
+        self._kept: list[bytes] | None = None if shelf is None else []
         self.asked = call.model
         self.wire: WireFormat | None = call.format
         self.streamed = call.streamed
@@ -62,46 +77,77 @@ class ClientForm:
         self.deadline_s = call.deadline_s
         self.may_restart = may_restart and self.streamed and written.restarts
         self.patience_s: float | None = patience_s
+        self.prepares = chain is not None or shelf is not None
+        self._sequel = Sequel() if self.may_restart else None
 
     @property
     def request(self) -> ModelRequest | None:
         """What is asked in the neutral form, where it was translated."""
         return self._request
 
-    def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
-        """Ask, and yield whole events. Raises ModelError."""
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What filters did."""
+        return () if self._chain is None else tuple(str(line) for line in self._chain.decided())
+
+    async def prepare(self) -> Sequence[bytes] | None:
+        """Pass the request filters; return the kept answer. Raises FilterBlockedError, FilterFailedError."""
+        call = self._call
+        if self._chain is not None:
+            body = await self._chain.request(call.format, call.parsed, streamed=self.streamed)
+            if body is not call.parsed:
+                self._call = call.changed(body)
+                self.estimate = call_estimate(self._call)
+        kept = None if self._shelf is None else await self._shelf.take()
+        return None if kept is None else [kept]
+
+    async def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
+        """Ask, and yield whole events. Raises ModelError, FilterFailedError."""
         relayer = attempt.lane.relayer
-        if relayer is not None and self._call.format in relayer.formats and self._takes_raw():
-            return self._passed(attempt, relayer, timeout_s)
-        return self._translated(attempt, timeout_s)
+        self._content = None
+        if relayer is not None and self._call.format in relayer.formats and self._sequel is None:
+            pieces = self._passed(attempt, relayer, timeout_s)
+        else:
+            pieces = self._translated(attempt, timeout_s)
+        if self._chain is not None:
+            pieces = filtered(self._chain, self._call.format, pieces)
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if self._kept is not None:
+                    self._kept.append(piece)
+                yield piece
+        if self._content is not None and self._chain is not None:
+            self._content = await replied(self._chain, self._call.format, self._content)
 
     def restart(self, reason: str) -> bytes | None:
-        """Return the event that tells of it."""
-        self._writer = self._writer or self._format.stream(self._call.parsed)
-        return self._writer.feed(Restart(reason=reason)) or None
+        """Return the events that tell of it, if it must be told now; an answer of two halves is not kept."""
+        self._kept = None
+        if self._sequel is None or self._writer is None:
+            return None
+        return self._written(self._sequel.begin_anew(reason)) or None
 
     def end(self, response: ModelResponse | None) -> bytes | None:
         """Return a whole body, or the last events of a translated stream."""
-        if response is None:
-            return self._content
-        if self._writer is not None:
-            return self._writer.feed(Done(response=response))
-        body = self._format.reply(response, self._call.parsed)
-        return json.dumps(body, ensure_ascii=False).encode(errors="replace")
+        last = self._content
+        if last is None and response is not None and self._writer is not None and self._chain is None:
+            last = self._writer.feed(Done(response=response))
+        if self._kept is not None and last is not None:
+            self._kept.append(last)
+        return last
+
+    async def keep(self) -> None:
+        """Keep the answer, a stream as the events it was."""
+        if self._shelf is not None and self._kept:
+            await self._shelf.keep(b"".join(self._kept))
 
     def failed(self, error: EngineError) -> bytes:
         """Return the events that end a stream with an error."""
         writer = self._writer or self._format.stream(self._call.parsed)
         return writer.fail(error, self._call.request_id)
 
-    def _takes_raw(self) -> bool:
-        """Whether a stream that begins anew could go on with another's bytes: only where its parts are not numbered."""
-        return self._call.format == "chat" or not self.may_restart
-
     async def _passed(self, attempt: Attempt, relayer: Relayer, timeout_s: float) -> AsyncGenerator[bytes]:
         call = self._call
         asks = not call.tells_usage and not attempt.lane.no_usage
-        self._content = None
         try:
             answer = await self._sent(attempt, relayer, timeout_s, asks=asks)
             passing = Passing(attempt, relayer, call.format, answer, hides_usage=asks)
@@ -135,17 +181,65 @@ class ClientForm:
                 asks, attempt.lane.no_usage = False, True
 
     async def _translated(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
+        body = {**self._call.parsed, "model": attempt.model.name}  # who answers, as a provider would say it
         if self._request is None:
             self._request = self._format.request(self._call.parsed)
         if not self.streamed:
-            async for _ in asked(attempt, self._request, streamed=False, timeout_s=timeout_s):
-                pass
+            self._content = await self._whole(attempt, body, self._request, timeout_s)
             return
-        writer = self._writer = self._writer or self._format.stream(self._call.parsed)
+        self._writer = self._writer or self._format.stream(body)
         async for chunk in asked(attempt, self._request, streamed=True, timeout_s=timeout_s):
-            piece = writer.feed(chunk)
-            if piece:
+            chunks = [chunk] if self._sequel is None else self._sequel.feed(chunk)
+            if piece := self._written(chunks):
                 yield piece
+        if self._sequel is not None and (piece := self._written(self._sequel.finish())):
+            yield piece
+        if self._chain is not None and attempt.response is not None:
+            yield self._writer.feed(Done(response=attempt.response))  # filters see the end as well
+
+    async def _whole(
+        self, attempt: Attempt, body: dict[str, Any], request: ModelRequest, timeout_s: float
+    ) -> bytes | None:
+        async for _ in asked(attempt, request, streamed=False, timeout_s=timeout_s):
+            pass
+        if attempt.response is None:
+            return None
+        return json.dumps(self._format.reply(attempt.response, body), ensure_ascii=False).encode(errors="replace")
+
+    def _written(self, chunks: Sequence[ModelChunk]) -> bytes:
+        assert self._writer is not None
+        if len(chunks) == 1:
+            return self._writer.feed(chunks[0])
+        return b"".join([self._writer.feed(chunk) for chunk in chunks])
+
+
+async def filtered(chain: Chain, wire: WireFormat, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield a streamed answer as its filters let it through; one that stops it ends it. Raises FilterFailedError."""
+    output = chain.output(wire)
+    if output is None:
+        async for piece in pieces:
+            yield piece
+        return
+    decoder = SseDecoder()
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if passed := _joined(await output.feed(decoder.feed(piece))):
+                yield passed
+            if output.blocked is not None:
+                return
+    if passed := _joined(await output.finish()):
+        yield passed
+
+
+async def replied(chain: Chain, wire: WireFormat, content: bytes) -> bytes:
+    """Return a whole answer as its filters let it through. Raises FilterFailedError."""
+    told = json.loads(content)
+    changed = await chain.reply(wire, told)
+    return content if changed is told else json.dumps(changed, ensure_ascii=False).encode(errors="replace")
+
+
+def _joined(events: Sequence[SseEvent]) -> bytes:
+    return b"".join([event.raw for event in events])
 
 
 class Relay:

@@ -22,7 +22,7 @@ from schemas.tool import RetryPolicy
 
 PATIENCE_S = 300.0
 """The longest wait of a call without a deadline; a provider that asks for more fails the attempt at once."""
-HASTE_S = 1.0
+HASTE_S = 5.0
 """A hasty call waits no longer than this for a model while another one may be asked."""
 
 FailureClass = Literal["rate_limit", "overload", "timeout", "context_length", "content_filter"]

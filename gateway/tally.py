@@ -79,11 +79,14 @@ class Tally:
         error.details.update(facts)
         return error
 
-    def tell(self, attempt: Attempt, error: EngineError | None) -> None:
+    def tell(self, attempt: Attempt, error: EngineError | None, *, cached: bool = False) -> None:
         """Tell span, log and observers how the call ended, once."""
         self.told = True
         services, context, form = self._services, self._context, self._form
         record = self._record(attempt, error)
+        record.cached = cached
+        if form.prepares:
+            record.decisions = form.decisions
         failures = [(at, exc.code, route.model.name) for route, exc, at in self._trail.failed]
         told = Told(record, self._parent, attempt.model.provider, failures, form.request, attempt.response)
         told.response_model, told.response_id = attempt.response_model, attempt.response_id

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ class Reply:
         delay_s: Seconds before the status line.
         drop_after: The connection is cut after this many bytes of the body.
         hold: After the body the reply stays unfinished until the client leaves.
+        reset: The connection is reset before a single byte.
     """
 
     body: bytes = b""
@@ -44,6 +46,7 @@ class Reply:
     delay_s: float = 0.0
     drop_after: int | None = None
     hold: bool = False
+    reset: bool = False
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it is written."""
@@ -146,7 +149,11 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.wire.take(
             Recorded(self.path, parsed, {name.lower(): value for name, value in self.headers.items()})
         )
-        if self._waits(reply.delay_s):
+        if reply.reset:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+        elif self._waits(reply.delay_s):
             self._send(reply)
 
     def _send(self, reply: Reply) -> None:
