@@ -13,6 +13,7 @@ from gateway.limits import Quota
 from gateway.providers.address import Address
 from gateway.providers.base import Dialect, PlanTier, configured_tier
 from gateway.providers.failures import Failure, classify, describe, without
+from gateway.providers.forms import as_asked, content_type, is_stream, read_events
 from gateway.providers.names import ToolNames
 from gateway.providers.quirks import Quirks
 from gateway.providers.quota import quota_of, wait_s
@@ -135,12 +136,8 @@ class HttpProvider:
             answer = await self._asked(model, names.sent(request), stream=False, timeout_s=timeout_s)
             try:
                 if is_stream(answer, asked=False):
-                    reader = self._wire(model).reader(provider=self.name, model=model)
-                    events = Events(answer, where)
-                    while (event := await events.next()) is not None:
-                        for _ in reader.feed(event):
-                            pass
-                    return names.received(reader.response())
+                    reply = await read_events(self._wire(model), answer, provider=self.name, model=model)
+                    return names.received(reply)
                 content = await answer.read(where=where)
                 return names.received(self._wire(model).read(content, provider=self.name, model=model))
             finally:
@@ -160,15 +157,18 @@ class HttpProvider:
     ) -> Answer:
         """Send a client's request as it is; contract, and what it raises: ``gateway.providers.relayer.Relayer``.
 
-        ``is_stream`` says what the answer is: a server may answer in the other form than it was asked for. Tell the
-        answer when content ``began``, and ``finish`` it after its last event.
+        A server that answers in the other form than it was asked for is understood: the client gets what it wants.
+        Tell the answer when content ``began``, and ``finish`` it after its last event.
         """
         try:
             sent = self._sent(format, model, body, self.address.headers(format, headers), streamed, timeout_s)
             answer = await self._send(sent, model)
             if answer.status >= 300:
                 raise classify(await self._failure(sent.where, answer))
-            return await self._checked(sent.where, answer, streamed)
+            await self._checked(sent.where, answer, streamed)
+            if is_stream(answer, asked=streamed) == streamed:
+                return answer
+            return await as_asked(answer, format, body, provider=self.name, model=model, streamed=streamed)
         except ModelError as exc:
             raise without(exc, self.address.secret) from exc.__cause__
 
@@ -265,19 +265,6 @@ class HttpProvider:
 
     def _where(self, model: str) -> str:
         return f"{self.settings.name}/{model}"
-
-
-def content_type(answer: Answer) -> str:
-    """Return the media type of an answer, in lower case; empty when it does not say."""
-    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def is_stream(answer: Answer, *, asked: bool) -> bool:
-    """Return whether an answer is a stream of events; one that does not say clearly is what was asked for."""
-    written = content_type(answer)
-    if written == "text/event-stream":
-        return True
-    return asked and not written.endswith("json")
 
 
 def _written(body: Mapping[str, Any]) -> bytes:
