@@ -223,8 +223,11 @@ class Keyring:
             _bounded(self._refused, MOST_REFUSED)[digest] = known
             return known
         self._refused.pop(digest, None)
+        before = self._known.pop(digest, None)
+        if before is not None and before.key == key:
+            key = before.key  # the same object while nothing changed: whoever keeps something by it need not look again
+        assert key is not None
         known = _Known(digest, key, _until(key, digest.hex()), told, told + self._fresh_s)
-        self._known.pop(digest, None)
         _bounded(self._known, MOST_KNOWN)[digest] = known
         return known
 

@@ -116,7 +116,7 @@ def prune(
     config: given.ConfigOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Remove now what keep_days, keep_mb and keep_usage_days do not keep, artifacts of no run, and old answers.
+    """Remove now what is not to be kept, artifacts of no run, and old answers.
 
     It happens by itself once a day. Runs that go on or wait stay. engine runs prune removes by other measures.
     """

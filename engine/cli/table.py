@@ -41,7 +41,15 @@ STORE: dict[str, Entry] = {
     ),
     "backup": Entry("store", "backup", "Write a whole, consistent copy of the store while it is in use."),
     "migrate": Entry("store", "migrate", "Bring the store to this release's tables, after a copy."),
-    "prune": Entry("store", "prune", "Remove now what keep_days and keep_mb do not keep, and artifacts of no run."),
+    "prune": Entry("store", "prune", "Remove now what is not to be kept, artifacts of no run, and old answers."),
+}
+KEYS: dict[str, Entry] = {
+    "create": Entry("keys", "create", "Make a key, and print its secret: this once, for only its hash is kept."),
+    "list": Entry("keys", "list_keys", "List the keys there are, oldest first."),
+    "show": Entry("keys", "show", "Show a key: what it may do, and what it used this month."),
+    "change": Entry("keys", "change", "Change what a key may do; its secret, and what is not named, stay as they are."),
+    "rotate": Entry("keys", "rotate", "Give a key a new secret; the old one works for a day, or as --grace says."),
+    "revoke": Entry("keys", "revoke", "End keys; a running gateway refuses them within two seconds."),
 }
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
@@ -61,6 +69,8 @@ COMMANDS: dict[str, Entry] = {
     ),
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
+    "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
+    "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from engine.cli import main
 
 _NOT_OURS = ("ENGINE_", "ANTHROPIC_", "OPENAI_", "TERM", "COLUMNS", "LINES")
 STATE = ".state"
@@ -33,6 +37,14 @@ def engine(
         env=environ or clean_environ(XDG_STATE_HOME=str(cwd / STATE)),
         check=False,
     )
+
+
+def called(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Do the same in this process, which takes a tenth of the time; for commands that need nothing of a process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(args)
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
 
 def one_error_line(done: subprocess.CompletedProcess[str]) -> str:

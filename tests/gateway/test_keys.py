@@ -139,6 +139,18 @@ async def test_the_store_is_asked_once_a_second(keyring: Keyring, store: Watched
     assert store.asked == 3
 
 
+async def test_a_key_stays_the_same_object(keyring: Keyring, store: Watched, clock: Clock) -> None:
+    """Looked at again, a key that did not change is the same object, so that nothing else looks at it again."""
+    secret, key = await added(store)
+    first = await keyring.find(secret)
+    await store.change(key.model_copy())
+    clock.now += 2
+    assert await keyring.find(secret) is first
+    await store.change(key.model_copy(update={"usd": 1.0}))
+    clock.now += 2
+    assert (await keyring.find(secret)).usd == 1.0
+
+
 async def test_a_typo_costs_no_look_up(keyring: Keyring, store: Watched) -> None:
     """A secret that was not copied whole is told so, and the store is not asked."""
     secret = new_secret()
