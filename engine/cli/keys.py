@@ -34,6 +34,7 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 
 Per = Literal["day", "week", "month", "ever"]
 SCOPES = ("usage", "admin")
+_PERIODS = {"day": "day", "week": "week", "month": "month", "ever": ""}
 
 
 def expiry(text: str) -> float:
@@ -270,7 +271,10 @@ def revoke(
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
 ) -> int:
-    """End keys; a running gateway refuses them within two seconds. What they used stays counted."""
+    """End keys; a running gateway refuses them within two seconds.
+
+    What they used stays counted.
+    """
     place = _place(store, config)
 
     async def main() -> int:
@@ -341,13 +345,13 @@ def _options(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is no scope: there are {' and '.join(SCOPES)}")
     told: dict[str, Any] = {
-        "models": None if models is None else tuple(models),
-        "listeners": None if listeners is None else tuple(listeners),
-        "scopes": None if scopes is None else tuple(scopes),
+        "models": models and tuple(models),
+        "listeners": listeners and tuple(listeners),
+        "scopes": scopes and tuple(scopes),
         "agent": agent,
         "usd": usd_cap,
         "tokens": tokens,
-        "per": None if per is None else "" if per == "ever" else per,
+        "per": _PERIODS.get(per or ""),
         "zone": zone,
     }
     found = {name: value for name, value in told.items() if value is not None}

@@ -76,9 +76,9 @@ def usage(
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
 ) -> int:
-    """Say what model calls used, and what they cost: of runs, and of clients of engine gateway.
+    """Say what model calls used, and what they cost.
 
-    Days are those of UTC. A cost with a + lacks calls whose price nobody knows; ? is a cost nobody knows.
+    It counts the calls of runs, and those of clients of engine gateway. Days are those of UTC. A cost with a + lacks calls whose price nobody knows; ? is a cost nobody knows.
     """
     if csv and json:
         raise typer.BadParameter("--csv and --json: choose one")
