@@ -123,6 +123,11 @@ class _AiohttpAnswer(Answer):
             self._stop()
             self._timer = self._loop.call_at(self._waits.due, self._look)
 
+    async def finish(self) -> None:
+        """Note that nothing more is wanted; most servers have ended the body with its last event already."""
+        if not self._content.at_eof():
+            await super().finish()
+
     async def close(self) -> None:
         """Give the connection back, or cut it."""
         self._stop()
