@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from schemas.accounts import (
     LEASE_S,
     Account,
     Amounts,
+    Ask,
     Crossed,
     Held,
     Number,
+    Part,
     Period,
     Purse,
     asked_units,
@@ -102,12 +105,45 @@ class MemoryLedger:
         """Return the accounts of all scopes that begin with a text."""
         return [self._current(key).shown() for key in sorted(self._purses) if key[0].startswith(prefix)]
 
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:  # noqa: ARG002
+        """Settle what a process used of its parts and give it the next."""
+        return [self._exchange(ask) if (ask.scope, ask.measure) in self._purses else None for ask in asks]
+
+    async def resume(self, scope: str) -> list[Account]:
+        """Grant every limit of a scope once more for this period."""
+        purses = [self._current(key) for key in sorted(self._purses) if key[0] == scope]
+        for purse in purses:
+            purse.resume()
+        return [purse.shown() for purse in purses]
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up."""
+        return (scope, measure) in self._purses and self._current((scope, measure)).pause(self._clock())
+
     async def close(self, scope: str) -> None:
         """Forget a scope."""
         for key in [key for key in self._purses if key[0] == scope]:
             del self._purses[key]
         for name, held in self._held.items():
             self._held[name] = [one for one in held if one.scope != scope]
+
+    def _exchange(self, ask: Ask) -> Part:
+        key = ask.scope, ask.measure
+        purse, crossed = self._current(key), None
+        landed = self._part(ask.new, key)
+        if landed is None:
+            held = self._part(ask.old, key)
+            amount, crossed = purse.exchange(held, ask)
+            self._held[ask.old] = [one for one in self._held.pop(ask.old, ()) if one is not held]
+            if not self._held[ask.old]:
+                del self._held[ask.old]
+            landed = Held(ask.scope, ask.measure, amount, purse.began)
+            if ask.keep or ask.more:
+                self._held.setdefault(ask.new, []).append(landed)
+        return Part(landed.amount, replace(purse), crossed)
+
+    def _part(self, name: str, key: tuple[str, str]) -> Held | None:
+        return next((one for one in self._held.get(name, ()) if (one.scope, one.measure) == key), None)
 
     def _open(self, scope: str, measures: Amounts) -> list[tuple[str, str]]:
         return [(scope, measure) for measure in measures if (scope, measure) in self._purses]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
-from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
+from schemas.accounts import LEASE_S, Account, Amounts, Ask, Crossed, Part, Period
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.planning import (
     AnswerReady,
@@ -254,6 +254,26 @@ class Ledger(Protocol):
 
     async def accounts(self, prefix: str = "") -> list[Account]:
         """Return the accounts of all scopes that begin with a text, by scope and measure."""
+        ...
+
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
+        """Settle what a process used of its parts and give it the next, for many accounts at once.
+
+        For a process that hands a budget out by itself (``gateway.tranches``): one write for all its calls. Its part
+        counts as a reservation: in full, and as spent once its lease is over. Made again, it changes nothing and
+        returns the same part. A part of nothing, with nothing more asked for, is given back.
+
+        Returns:
+            In the order of the asks; None where the account is not open.
+        """
+        ...
+
+    async def resume(self, scope: str) -> list[Account]:
+        """Grant every limit of a scope once more for this period, and return its accounts."""
+        ...
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up; False if it was noted in this period before, or is not open."""
         ...
 
     async def close(self, scope: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import anyio
 import structlog
 
-from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period
+from schemas.accounts import LEASE_S, Account, Amounts, Ask, Crossed, Part, Period
 from schemas.errors import ConflictError, StoreError
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.protocols import Ledger
@@ -160,6 +160,18 @@ class PatientLedger:
     async def accounts(self, prefix: str = "") -> list[Account]:
         """Return the accounts of all scopes that begin with a text. Raises StoreError."""
         return await patiently(self._patience_s, "read", lambda: self._ledger.accounts(prefix))
+
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
+        """Settle what a process used of its parts and give it the next. Raises StoreError."""
+        return await patiently(self._patience_s, "written", lambda: self._ledger.exchange(asks, lease_s=lease_s))
+
+    async def resume(self, scope: str) -> list[Account]:
+        """Grant every limit of a scope once more. Raises StoreError; that is not tried again: it would grant twice."""
+        return await self._ledger.resume(scope)
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up. Raises StoreError."""
+        return await patiently(self._patience_s, "written", lambda: self._ledger.pause(scope, measure))
 
     async def close(self, scope: str) -> None:
         """Forget a scope. Raises StoreError."""

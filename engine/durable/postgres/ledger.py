@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.durable.postgres.database import Connection, Database
-from schemas.accounts import LEASE_S, Account, Amounts, Crossed, Period, Purse, time_zone, units
+from schemas.accounts import LEASE_S, NANO, PARTS, Account, Amounts, Ask, Crossed, Part, Period, Purse, time_zone, units
 from schemas.errors import ConflictError, StoreError
 
 _NOW = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp())::float8)"
@@ -25,13 +25,17 @@ _START = (
 )
 # An account as it is now: of a period that is over nothing is spent, and nothing held.
 _CURRENT = f"""
-    a.scope, a.measure, a.cap, a.kept,
+    a.scope, a.measure, a.cap AS base, a.kept,
+    a.cap + CASE WHEN {_START} > a.began THEN 0 ELSE a.extra END AS cap,
+    CASE WHEN {_START} > a.began THEN 0 ELSE a.extra END AS extra,
+    CASE WHEN {_START} > a.began THEN 0 ELSE a.paused END AS paused,
     CASE WHEN {_START} > a.began THEN 0 ELSE a.spent END AS spent,
     CASE WHEN {_START} > a.began THEN 0 ELSE a.reserved END AS reserved,
     CASE WHEN {_START} > a.began THEN false ELSE a.warned END AS warned,
     a.period, a.zone, greatest(a.began, {_START}) AS began
 """
-_ROW = "f.scope, f.measure, f.cap, f.kept, f.spent, f.reserved, f.warned, f.period, f.zone, f.began"
+_COLUMNS = "base, kept, spent, reserved, warned, period, zone, began, extra, paused"
+_ROW = "f.scope, f.measure, " + ", ".join(f"f.{name}" for name in _COLUMNS.split(", "))
 _UNIQUE = "23505"
 
 _RESERVE = f"""
@@ -53,7 +57,8 @@ WITH known AS MATERIALIZED (
     FROM found
 ), changed AS (
     UPDATE {{s}}.accounts a
-    SET spent = f.spent, reserved = f.reserved + coalesce(f.amount, 0), warned = f.warned, began = f.began
+    SET spent = f.spent, reserved = f.reserved + coalesce(f.amount, 0), warned = f.warned, began = f.began,
+        extra = f.extra, paused = f.paused
     FROM found f, verdict v WHERE v.covered AND a.scope = f.scope AND a.measure = f.measure
 ), kept AS (
     INSERT INTO {{s}}.reservations (id, scope, measure, amount, began, charged, owner, expires)
@@ -105,7 +110,98 @@ ON CONFLICT (scope, measure) DO UPDATE SET
     spent = CASE WHEN excluded.began > a.began THEN excluded.spent ELSE greatest(a.spent, excluded.spent) END,
     reserved = CASE WHEN excluded.began > a.began THEN 0 ELSE a.reserved END,
     warned = a.warned AND excluded.began <= a.began
-        AND coalesce(10 * greatest(a.spent, excluded.spent) >= 9 * excluded.cap, false)
+        AND coalesce(10 * greatest(a.spent, excluded.spent) >= 9 * (excluded.cap + a.extra), false),
+    extra = CASE WHEN excluded.began > a.began THEN 0 ELSE a.extra END,
+    paused = CASE WHEN excluded.began <= a.began
+        AND coalesce(10 * greatest(a.spent, excluded.spent) >= 9 * (excluded.cap + a.extra), false)
+        THEN a.paused ELSE 0 END
+"""
+
+# What a process held goes back as far as it was not used, and it gets its next part: see Purse.exchange.
+_EXCHANGE = f"""
+WITH asked AS (
+    SELECT * FROM unnest(
+        %(scopes)s::text[], %(measures)s::text[], %(olds)s::text[], %(news)s::text[], %(begans)s::bigint[],
+        %(spents)s::numeric[], %(keeps)s::numeric[], %(mores)s::numeric[], %(leasts)s::numeric[], %(places)s::int[]
+    ) AS q (scope, measure, old, new, began, used, keep, more, least, place)
+), landed AS MATERIALIZED (
+    SELECT r.scope, r.measure, r.amount FROM {{s}}.reservations r
+    JOIN asked q ON r.id = q.new AND r.scope = q.scope AND r.measure = q.measure
+), gone AS (
+    DELETE FROM {{s}}.reservations r USING asked q
+    WHERE r.id = q.old AND r.scope = q.scope AND r.measure = q.measure
+    RETURNING r.scope, r.measure, r.amount, r.began, r.charged
+), found AS MATERIALIZED (
+    SELECT {_CURRENT}, q.new, q.began AS asked_began, q.used, q.keep, q.more, q.least, q.place,
+        l.amount AS has, g.amount AS had, g.began AS since, g.charged
+    FROM {{s}}.accounts a
+    JOIN asked q ON a.scope = q.scope AND a.measure = q.measure
+    LEFT JOIN gone g ON a.scope = g.scope AND a.measure = g.measure
+    LEFT JOIN landed l ON a.scope = l.scope AND a.measure = l.measure
+    ORDER BY a.scope, a.measure FOR UPDATE OF a
+), mine AS (
+    SELECT f.*, f.has IS NULL AS fresh,
+        f.has IS NULL AND f.had IS NOT NULL AND f.since = f.began AND f.asked_began = f.began AS counts
+    FROM found f
+), back AS (
+    SELECT m.*,
+        m.spent + CASE WHEN m.counts THEN m.used - CASE WHEN m.charged THEN m.had ELSE 0 END ELSE 0 END AS spent_now,
+        m.reserved + CASE WHEN m.counts THEN m.keep - CASE WHEN m.charged THEN 0 ELSE m.had END ELSE 0 END AS held_now,
+        CASE WHEN m.counts THEN m.keep ELSE 0 END AS kept_on
+    FROM mine m
+), free AS (
+    SELECT b.*, b.cap - b.kept - b.spent_now - b.held_now AS room FROM back b
+), granted AS (
+    SELECT f.*, CASE WHEN f.cap IS NULL OR NOT f.fresh THEN 0 ELSE
+        greatest(least(f.more, floor(f.room / {PARTS})), CASE WHEN f.least <= f.room THEN f.least ELSE 0 END, 0)
+        END AS extra_part
+    FROM free f
+), part AS (
+    SELECT g.*, CASE WHEN g.fresh THEN g.kept_on + g.extra_part ELSE g.has END AS holds,
+        g.held_now + g.extra_part AS reserved_now,
+        coalesce(g.cap > 0 AND 10 * g.spent_now >= 9 * g.cap, false) AS near
+    FROM granted g
+), changed AS (
+    UPDATE {{s}}.accounts a
+    SET spent = p.spent_now, reserved = p.reserved_now, warned = p.warned OR p.near, began = p.began,
+        extra = p.extra, paused = p.paused
+    FROM part p WHERE p.fresh AND a.scope = p.scope AND a.measure = p.measure
+), taken AS (
+    INSERT INTO {{s}}.reservations (id, scope, measure, amount, began, charged, owner, expires)
+    SELECT p.new, p.scope, p.measure, p.holds, p.began, false, %(owner)s, {_NOW} + %(lease)s::float8
+    FROM part p WHERE p.fresh AND (p.keep > 0 OR p.more > 0)
+)
+SELECT p.place, p.holds, p.near AND p.fresh AND NOT p.warned, p.cap, p.scope, p.measure, p.base, p.kept, p.spent_now,
+    p.reserved_now, p.warned OR p.near, p.period, p.zone, p.began, p.extra, p.paused
+FROM part p ORDER BY p.place
+"""
+
+_RESUME = f"""
+WITH found AS MATERIALIZED (
+    SELECT {_CURRENT} FROM {{s}}.accounts a WHERE a.scope = %(scope)s ORDER BY a.scope, a.measure FOR UPDATE OF a
+), resumed AS (
+    SELECT scope, measure, base, kept, spent, reserved,
+        warned AND coalesce(10 * spent >= 9 * (cap + base), false) AS warned, period, zone, began,
+        extra + coalesce(base, 0) AS extra, 0::float8 AS paused
+    FROM found
+), changed AS (
+    UPDATE {{s}}.accounts a SET spent = f.spent, reserved = f.reserved, warned = f.warned, began = f.began,
+        extra = f.extra, paused = f.paused
+    FROM resumed f WHERE a.scope = f.scope AND a.measure = f.measure
+)
+SELECT {_ROW} FROM resumed f ORDER BY f.measure
+"""
+
+_PAUSE = f"""
+WITH found AS MATERIALIZED (
+    SELECT {_CURRENT} FROM {{s}}.accounts a
+    WHERE a.scope = %(scope)s AND a.measure = %(measure)s FOR UPDATE OF a
+), changed AS (
+    UPDATE {{s}}.accounts a SET spent = f.spent, reserved = f.reserved, warned = f.warned, began = f.began,
+        extra = f.extra, paused = {_NOW}
+    FROM found f WHERE f.paused = 0 AND a.scope = f.scope AND a.measure = f.measure
+)
+SELECT count(*) FILTER (WHERE paused = 0) FROM found
 """
 
 _CHARGE_LOST = f"""
@@ -133,7 +229,8 @@ DELETE FROM {{s}}.reservations r WHERE (charged AND expires < {_NOW} - 86400) OR
 """
 
 _ACCOUNTS = (
-    f"SELECT {_CURRENT} FROM {{s}}.accounts a WHERE starts_with(a.scope, %(prefix)s) ORDER BY a.scope, a.measure"
+    f"SELECT {_ROW} FROM (SELECT {_CURRENT} FROM {{s}}.accounts a WHERE starts_with(a.scope, %(prefix)s)) f "
+    "ORDER BY f.scope, f.measure"
 )
 _CLOSE = """
 WITH held AS (DELETE FROM {s}.reservations WHERE scope = %(scope)s)
@@ -240,6 +337,39 @@ class PostgresLedger:
         await self._charge_lost()
         return [_purse(row).shown() for row in await self._fetch(_ACCOUNTS, prefix=prefix)]
 
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
+        """Settle what a process used of its parts and give it the next, in one statement. Raises StoreError."""
+        await self._fetch(_CHARGE_LOST)
+        rows = await self._fetch(
+            _EXCHANGE,
+            scopes=[ask.scope for ask in asks],
+            measures=[ask.measure for ask in asks],
+            olds=[ask.old for ask in asks],
+            news=[ask.new for ask in asks],
+            begans=[ask.began for ask in asks],
+            spents=[ask.spent for ask in asks],
+            keeps=[ask.keep for ask in asks],
+            mores=[ask.more for ask in asks],
+            leasts=[ask.least for ask in asks],
+            places=list(range(len(asks))),
+            owner=self._owner(),
+            lease=lease_s,
+        )
+        parts: list[Part | None] = [None] * len(asks)
+        for place, held, near, cap, *row in rows:
+            purse = _purse(row)
+            crossed = (purse.scope, purse.measure, purse.spent / NANO, int(cap) / NANO) if near else None
+            parts[place] = Part(int(held), purse, crossed)
+        return parts
+
+    async def resume(self, scope: str) -> list[Account]:
+        """Grant every limit of a scope once more for this period. Raises StoreError."""
+        return [_purse(row).shown() for row in await self._fetch(_RESUME, scope=scope)]
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up. Raises StoreError."""
+        return (await self._fetch(_PAUSE, scope=scope, measure=measure))[0][0] > 0
+
     async def close(self, scope: str) -> None:
         """Forget a scope. Raises StoreError."""
         await self._fetch(_CLOSE, scope=scope)
@@ -281,7 +411,9 @@ class PostgresLedger:
 
 
 def _purse(row: Sequence[Any]) -> Purse:
-    scope, measure, cap, kept, spent, reserved, *rest = row
-    warned, period, zone, began = rest[:4] if rest else (False, "", "UTC", 0)
-    limit = None if cap is None else int(cap)
-    return Purse(scope, measure, limit, int(kept), int(spent), int(reserved), warned, period, zone, began)
+    scope, measure, base, kept, spent, reserved, *rest = row
+    warned, period, zone, began, extra, paused = rest or (False, "", "UTC", 0, 0, 0.0)
+    limit = None if base is None else int(base)
+    return Purse(
+        scope, measure, limit, int(kept), int(spent), int(reserved), warned, period, zone, began, int(extra), paused
+    )

@@ -18,8 +18,10 @@ from schemas.accounts import (
     LEASE_S,
     Account,
     Amounts,
+    Ask,
     Crossed,
     Held,
+    Part,
     Period,
     Purse,
     asked_units,
@@ -153,9 +155,62 @@ class SqliteLedger:
 
         return await self._store.write(work)
 
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
+        """Settle what a process used of its parts and give it the next, in one transaction. Raises StoreError."""
+
+        def work(transaction: Transaction) -> list[Part | None]:
+            db, now = transaction.db, self._clock()
+            _charge_lost(db, now)
+            return [self._exchange(db, ask, now, lease_s) for ask in asks]
+
+        return await self._store.write(work)
+
+    async def resume(self, scope: str) -> list[Account]:
+        """Grant every limit of a scope once more for this period. Raises StoreError."""
+
+        def work(transaction: Transaction) -> list[Account]:
+            found = _purses(transaction.db, [scope])
+            for purse in found:
+                purse.roll(self._clock())
+                purse.resume()
+            _save(transaction.db, found)
+            return [purse.shown() for purse in found]
+
+        return await self._store.write(work)
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up. Raises StoreError."""
+
+        def work(transaction: Transaction) -> bool:
+            found = [purse for purse in _purses(transaction.db, [scope]) if purse.measure == measure]
+            first = False
+            for purse in found:
+                purse.roll(self._clock())
+                first = purse.pause(self._clock())
+            _save(transaction.db, found)
+            return first
+
+        return await self._store.write(work)
+
     async def close(self, scope: str) -> None:
         """Forget a scope. Raises StoreError."""
         await self._store.write(lambda transaction: forget(transaction.db, scope))
+
+    def _exchange(self, db: sqlite3.Connection, ask: Ask, now: float, lease_s: float) -> Part | None:
+        key = ask.scope, ask.measure
+        purse = next(iter(_read(db, "scope = ? AND measure = ?", key)), None)
+        if purse is None:
+            return None
+        purse.roll(now)
+        landed, crossed = _part(db, ask.new, key), None
+        if landed is None:
+            amount, crossed = purse.exchange(_part(db, ask.old, key), ask)
+            db.execute("DELETE FROM reservations WHERE (id, scope, measure) = (?, ?, ?)", (ask.old, *key))
+            landed = Held(*key, amount, purse.began)
+            if ask.keep or ask.more:
+                _keep(db, ask.new, [landed], self._owner(), now + lease_s)
+            _save(db, [purse])
+        return Part(landed.amount, purse, crossed)
 
     def _settle(self, db: sqlite3.Connection, settled: Sequence[tuple[Held, int]]) -> list[Crossed]:
         now, crossed, touched = self._clock(), list[Crossed](), list[Purse]()
@@ -212,13 +267,13 @@ def _purses(db: sqlite3.Connection, scopes: Iterable[str]) -> list[Purse]:
 
 
 def _read(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Purse]:
-    columns = "scope, measure, cap, kept, spent, reserved, warned, period, zone, began"
+    columns = "scope, measure, cap, kept, spent, reserved, warned, period, zone, began, extra, paused"
     return [
         Purse(
             scope, measure, None if cap is None else int(cap), int(kept), int(spent), int(reserved), bool(warned),
-            period, zone, began,
+            period, zone, began, int(extra), paused,
         )
-        for scope, measure, cap, kept, spent, reserved, warned, period, zone, began in db.execute(
+        for scope, measure, cap, kept, spent, reserved, warned, period, zone, began, extra, paused in db.execute(
             f"SELECT {columns} FROM accounts WHERE {where}", values
         )
     ]  # fmt: skip
@@ -226,10 +281,10 @@ def _read(db: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Pur
 
 def _save(db: sqlite3.Connection, purses: Iterable[Purse]) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (p.scope, p.measure, None if p.limit is None else str(p.limit), str(p.kept), str(p.spent), str(p.reserved),
-             p.warned, p.period, p.zone, p.began)
+             p.warned, p.period, p.zone, p.began, str(p.extra), p.paused)
             for p in purses
         ],
     )  # fmt: skip
@@ -240,6 +295,13 @@ def _keep(db: sqlite3.Connection, name: str, held: Iterable[Held], owner: str, e
         "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
         [(name, one.scope, one.measure, str(one.amount), one.began, owner, expires) for one in held],
     )
+
+
+def _part(db: sqlite3.Connection, name: str, key: tuple[str, str]) -> Held | None:
+    """What a process holds of an account under a name."""
+    columns = "scope, measure, amount, began, charged"
+    found = db.execute(f"SELECT {columns} FROM reservations WHERE (id, scope, measure) = (?, ?, ?)", (name, *key))
+    return next(map(_held, found), None)
 
 
 def _take(db: sqlite3.Connection, name: str) -> list[Held]:

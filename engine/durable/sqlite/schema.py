@@ -162,7 +162,19 @@ def _gateway(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway)
+_BUDGETS = """
+ALTER TABLE accounts ADD COLUMN extra TEXT NOT NULL DEFAULT '0';
+ALTER TABLE accounts ADD COLUMN paused REAL NOT NULL DEFAULT 0;
+"""
+
+
+def _budgets(db: sqlite3.Connection) -> None:
+    """Budgets that are used up are paused, and resumed by hand."""
+    for statement in _BUDGETS.split(";\n"):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway, _budgets)
 VERSION = len(MIGRATIONS)
 
 
