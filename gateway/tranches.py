@@ -137,6 +137,26 @@ class _Tranche:
             end = period_end(part.purse.period, part.purse.zone, part.purse.began)
             self.until = min(leased, end) if end else leased
 
+    def covers(self, amount: int | None, now: float) -> bool:
+        """Whether so much can be handed out at once; None: nobody knows how much."""
+        if now >= self.until:
+            return False
+        purse = self.purse
+        return purse is None or purse.limit is None or (amount is not None and self.free >= amount)
+
+    def passed(self, now: float) -> bool:
+        """Take note that a tick passed; return whether the store is to hear of it."""
+        self.pace = (self.pace + int(self.asked / TICK_S)) // 2 if self.asked else 0
+        if self.asked or self.out or not self.last:
+            self.last = now
+        self.asked = 0
+        idle = self.free > 2 * self.pace
+        return bool(self.used or self.pending or idle or (self.stored and now > self.until - HELD_S / 2))
+
+    def forgotten(self, now: float) -> bool:
+        """Whether nothing is held of it, and nobody asked for a while."""
+        return not self.stored and not self.out and now - self.last > _FORGOTTEN_S
+
     def seen(self) -> Purse:
         """The account with what this process knows better."""
         assert self.purse is not None
@@ -153,7 +173,22 @@ class _Tranche:
 Taken = list[tuple[_Tranche, int, int]]
 
 
-class TrancheLedger:
+class _Over:
+    """What is the store's own matter."""
+
+    def __init__(self, store: Ledger) -> None:
+        self._store = store
+
+    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
+        """Pass on an exchange of another's. Raises StoreError."""
+        return await self._store.exchange(asks, lease_s=lease_s)
+
+    async def pause(self, scope: str, measure: str) -> bool:
+        """Note that an account is used up. Raises StoreError."""
+        return await self._store.pause(scope, measure)
+
+
+class TrancheLedger(_Over):
     """Implements ``schemas.protocols.Ledger`` over a ledger that processes share. For one event loop.
 
     As a context manager it settles and gives back by itself; without, only when a call makes it.
@@ -167,7 +202,7 @@ class TrancheLedger:
     def __init__(
         self, store: Ledger, *, clock: Callable[[], float] = time.time, crossed: Callable[[Crossed], None] | None = None
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._clock = clock
         self._crossed = crossed
         self._holder = f"tranche:{uuid.uuid4().hex[:12]}"
@@ -228,7 +263,7 @@ class TrancheLedger:
         if reservation is not None and reservation in self._taken:
             return reservation
         asked = asked_units(amounts)
-        taken = self._take(scopes, asked)
+        taken = _take(self._tranches, scopes, asked, self._clock())
         if taken is None:
             taken = await self._take_later(scopes, asked)
         if not taken:
@@ -277,19 +312,11 @@ class TrancheLedger:
             found = await self._store.accounts(prefix)
         return [_corrected(account, mine.get((account.scope, account.measure))) for account in found]
 
-    async def exchange(self, asks: Sequence[Ask], *, lease_s: float) -> list[Part | None]:
-        """Pass on an exchange of another's. Raises StoreError."""
-        return await self._store.exchange(asks, lease_s=lease_s)
-
     async def resume(self, scope: str) -> list[Account]:
         """Grant every limit of a scope once more for this period. Raises StoreError."""
         accounts = await self._store.resume(scope)
         self._doubt(scope)
         return accounts
-
-    async def pause(self, scope: str, measure: str) -> bool:
-        """Note that an account is used up. Raises StoreError."""
-        return await self._store.pause(scope, measure)
 
     async def close(self, scope: str) -> None:
         """Forget a scope. Raises StoreError."""
@@ -308,45 +335,23 @@ class TrancheLedger:
             if tranche.scope == scope:
                 tranche.until = tranche.told = 0.0
 
-    def _take(self, scopes: Iterable[str], asked: Mapping[str, int | None]) -> Taken | None:
-        """Hand out of what is held, all or nothing; None: it is not enough, or not known."""
-        now, taken = self._clock(), Taken()
-        for scope in dict.fromkeys(scopes):
-            for measure, amount in asked.items():
-                tranche = self._tranches.get((scope, measure))
-                if tranche is None or now >= tranche.until:
-                    return None
-                purse = tranche.purse
-                if purse is None:
-                    continue
-                if purse.limit is None:
-                    amount = 0
-                elif amount is None or tranche.held - tranche.out - tranche.used < amount:
-                    return None
-                taken.append((tranche, amount, tranche.life))
-        for tranche, amount, _ in taken:
-            tranche.out += amount
-            tranche.asked += amount
-        return taken
-
     async def _take_later(self, scopes: Sequence[str], asked: Mapping[str, int | None]) -> Taken:
         """Take from the store what is lacking, or wait until another process gives it back. Raises BudgetError."""
-        wanted = [
-            (self._tranche(scope, measure), asked[measure]) for scope in dict.fromkeys(scopes) for measure in asked
-        ]
+        keys = [(scope, measure) for scope in dict.fromkeys(scopes) for measure in asked]
+        wanted = [(self._tranches.setdefault(key, _Tranche(*key)), asked[key[1]]) for key in keys]
         patient_until = time.monotonic() + GIVEN_BACK_S
         while True:
             async with self._lock:
-                taken = self._take(scopes, asked)
+                taken = _take(self._tranches, scopes, asked, self._clock())
                 if taken is not None:
                     return taken
-                self._refuse_known(wanted)
-                lacking = {one: amount or 0 for one, amount in wanted if not self._covers(one, amount)}
+                _refuse_known(wanted, self._clock())
+                lacking = {one: amount or 0 for one, amount in wanted if not one.covers(amount, self._clock())}
                 repeated = any(one.pending for one in lacking)
                 self._tell(
                     await self._exchange({one: max(0, amount - max(0, one.free)) for one, amount in lacking.items()})
                 )
-                taken = self._take(scopes, asked)
+                taken = _take(self._tranches, scopes, asked, self._clock())
             if taken is not None:
                 return taken
             if repeated:
@@ -357,26 +362,6 @@ class TrancheLedger:
             if time.monotonic() >= patient_until or any(one.beyond(amount) for one, amount in wanted):
                 raise refusal
             await anyio.sleep(TICK_S / 4)
-
-    def _refuse_known(self, wanted: Iterable[tuple[_Tranche, int | None]]) -> None:
-        """Refuse what an account that was just looked at will not cover, without asking again. Raises BudgetError."""
-        now, ticks = self._clock(), time.monotonic()
-        for one, amount in wanted:
-            known = now < one.until and ticks - one.told < _FRESH_S
-            if known and (refusal := one.beyond(amount)) is not None:
-                raise refusal
-
-    def _tranche(self, scope: str, measure: str) -> _Tranche:
-        found = self._tranches.get((scope, measure))
-        if found is None:
-            found = self._tranches[scope, measure] = _Tranche(scope, measure)
-        return found
-
-    def _covers(self, tranche: _Tranche, amount: int | None) -> bool:
-        if self._clock() >= tranche.until:
-            return False
-        purse = tranche.purse
-        return purse is None or purse.limit is None or (amount is not None and tranche.free >= amount)
 
     async def _reserve_there(
         self, scopes: Sequence[str], amounts: Amounts, use_kept: bool, reservation: str | None, lease_s: float | None
@@ -426,12 +411,9 @@ class TrancheLedger:
         async with self._lock:
             now, due = self._clock(), dict[_Tranche, tuple[int, int]]()
             for key, one in list(self._tranches.items()):
-                one.pace = (one.pace + int(one.asked / TICK_S)) // 2 if one.asked else 0
-                one.last = now if one.asked or one.out else one.last or now
-                one.asked = 0
-                if one.used or one.pending or one.free > 2 * one.pace or (one.stored and now > one.until - HELD_S / 2):
+                if one.passed(now):
                     due[one] = (0, one.pace)
-                elif not one.stored and not one.out and now - one.last > _FORGOTTEN_S:
+                elif one.forgotten(now):
                     del self._tranches[key]
             self._tell(await self._send(due))
 
@@ -439,6 +421,39 @@ class TrancheLedger:
         if self._crossed is not None:
             for one in crossed:
                 self._crossed(one)
+
+
+def _take(
+    tranches: Mapping[tuple[str, str], _Tranche], scopes: Iterable[str], asked: Mapping[str, int | None], now: float
+) -> Taken | None:
+    """Hand out of what is held, all or nothing; None: it is not enough, or not known."""
+    taken = Taken()
+    for scope in dict.fromkeys(scopes):
+        for measure, amount in asked.items():
+            tranche = tranches.get((scope, measure))
+            if tranche is None or now >= tranche.until:
+                return None
+            purse = tranche.purse
+            if purse is None:
+                continue
+            if purse.limit is None:
+                amount = 0  # noqa: PLW2901  it is only counted
+            elif amount is None or tranche.held - tranche.out - tranche.used < amount:
+                return None
+            taken.append((tranche, amount, tranche.life))
+    for tranche, amount, _ in taken:
+        tranche.out += amount
+        tranche.asked += amount
+    return taken
+
+
+def _refuse_known(wanted: Iterable[tuple[_Tranche, int | None]], now: float) -> None:
+    """Refuse what an account that was just looked at will not cover, without asking again. Raises BudgetError."""
+    ticks = time.monotonic()
+    for one, amount in wanted:
+        known = now < one.until and ticks - one.told < _FRESH_S
+        if known and (refusal := one.beyond(amount)) is not None:
+            raise refusal
 
 
 def _refusal(wanted: Iterable[tuple[_Tranche, int | None]]) -> BudgetError | None:

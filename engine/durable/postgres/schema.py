@@ -191,16 +191,12 @@ CREATE UNLOGGED TABLE {s}.answers (
     answer bytea NOT NULL
 );
 CREATE INDEX answers_by_age ON {s}.answers (until);
-"""
-)
-
-# Budgets that are used up are paused (since when), and resumed by hand (what was granted beyond the limit).
-_BUDGETS = """
 ALTER TABLE {s}.accounts ADD COLUMN extra numeric NOT NULL DEFAULT 0;
 ALTER TABLE {s}.accounts ADD COLUMN paused double precision NOT NULL DEFAULT 0;
 """
+)
 
-STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1), Step(_BUDGETS, oldest=1))
+STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1))
 VERSION = len(STEPS)
 
 # A query of the catalogue, not to_regclass: that one answers from a cache that may be older than a lock just got.

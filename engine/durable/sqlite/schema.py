@@ -146,6 +146,8 @@ CREATE TABLE usage_batches (name TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROW
 CREATE INDEX usage_batches_by_age ON usage_batches (at);
 CREATE TABLE answers (key TEXT PRIMARY KEY, until REAL NOT NULL, answer BLOB NOT NULL);
 CREATE INDEX answers_by_age ON answers (until);
+ALTER TABLE accounts ADD COLUMN extra TEXT NOT NULL DEFAULT '0';
+ALTER TABLE accounts ADD COLUMN paused REAL NOT NULL DEFAULT 0;
 """
 
 
@@ -162,19 +164,7 @@ def _gateway(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-_BUDGETS = """
-ALTER TABLE accounts ADD COLUMN extra TEXT NOT NULL DEFAULT '0';
-ALTER TABLE accounts ADD COLUMN paused REAL NOT NULL DEFAULT 0;
-"""
-
-
-def _budgets(db: sqlite3.Connection) -> None:
-    """Budgets that are used up are paused, and resumed by hand."""
-    for statement in _BUDGETS.split(";\n"):
-        db.execute(statement)
-
-
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway, _budgets)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway)
 VERSION = len(MIGRATIONS)
 
 

@@ -11,12 +11,12 @@ CREATE TABLE accounts (
     warned INTEGER NOT NULL,
     period TEXT NOT NULL,
     zone TEXT NOT NULL,
-    began INTEGER NOT NULL,
+    began INTEGER NOT NULL, extra TEXT NOT NULL DEFAULT '0', paused REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (scope, measure)
 ) WITHOUT ROWID;
-INSERT INTO "accounts" VALUES('key:1','usd','5000000000','0','0','0',0,'','UTC',0);
+INSERT INTO "accounts" VALUES('key:1','usd','5000000000','0','0','0',0,'','UTC',0,'0',0.0);
 CREATE TABLE answers (key TEXT PRIMARY KEY, until REAL NOT NULL, answer BLOB NOT NULL);
-INSERT INTO "answers" VALUES('a',2795284678.41018,X'7B7D');
+INSERT INTO "answers" VALUES('a',2.79528748656553840631e+09,X'7B7D');
 CREATE TABLE api_keys (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -34,31 +34,31 @@ CREATE TABLE artifacts (
     held_at REAL NOT NULL,
     data BLOB
 );
-INSERT INTO "artifacts" VALUES('0461030b4ae8125b628d61a3eb32c1876c066b0b50df60689b06db2e31748b3d',180,0,1.79528467839142441748e+09,X'5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D');
+INSERT INTO "artifacts" VALUES('0461030b4ae8125b628d61a3eb32c1876c066b0b50df60689b06db2e31748b3d',180,0,1.79528748645540714261e+09,X'5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D5B226C61726765225D');
 CREATE TABLE drivers (
     n INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     body TEXT NOT NULL,
     beat_at REAL NOT NULL
 );
-INSERT INTO "drivers" VALUES(1,'d1','{"id":"d1","kind":"worker","host":"h","pid":1,"boot_id":"","version":"","format":1,"started_at":0.0,"beat_at":0.0,"timeout_s":8.0,"draining":false}',1.79528467840558719637e+09);
+INSERT INTO "drivers" VALUES(1,'d1','{"id":"d1","kind":"worker","host":"h","pid":1,"boot_id":"","version":"","format":1,"started_at":0.0,"beat_at":0.0,"timeout_s":8.0,"draining":false}',1.79528748652433133123e+09);
 CREATE TABLE events (place INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body NOT NULL);
-INSERT INTO "events" VALUES(2147483649,1.79528467839376330373e+09,'run_started','{"task":"Ask ÄÖ","mode":"plan","plan":{"goal":"g","steps":[{"id":"1","tool":"t","tool_input":{"q":"é"}}]},"user":"ann"}');
-INSERT INTO "events" VALUES(4294967297,1.79528467839567351348e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
-INSERT INTO "events" VALUES(4294967298,1.79528467839567351348e+09,'plan_started','{}');
-INSERT INTO "events" VALUES(4294967299,1.79528467839567351348e+09,'model_called','{"role":"planner","model":"m","parts":[{"kind":"text","text":"…","refusal":false,"annotations":[]}],"usage":{"calls":1,"input_tokens":0,"cached_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"output_tokens":0,"reasoning_tokens":0,"cost_usd":0.25}}');
-INSERT INTO "events" VALUES(6442450945,1.79528467839691543584e+09,'run_started','{"task":"t","mode":"plan"}');
-INSERT INTO "events" VALUES(6442450946,1.79528467839691543584e+09,'run_claimed','{"driver":"d1"}');
-INSERT INTO "events" VALUES(6442450947,1.79528467839691543584e+09,'run_parked','{"reason":"timer","until":9000000000.0}');
-INSERT INTO "events" VALUES(8589934593,1.79528467839799714088e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
-INSERT INTO "events" VALUES(8589934594,1.79528467839799714088e+09,'step_ended',X'7801AB562A2E492D88CF4C51B2523254D2512A4A2D2ECD2951B2AA068A27969416038553F2F3528132658939A5A9208992D40AA002A59CFCBC74855162340C46D3C16836182D0A464BC2D19270B4241C2D09875449A8545B5B0B0066389ED4');
-INSERT INTO "events" VALUES(8589934595,1.79528467839799714088e+09,'step_ended','{"step_id":"2","result":{"status":"done","artifact":{"sha256":"0461030b4ae8125b628d61a3eb32c1876c066b0b50df60689b06db2e31748b3d","size_bytes":180,"preview":"[…"}}}');
-INSERT INTO "events" VALUES(8589934596,1.79528467839799714088e+09,'answer','{"text":"42"}');
-INSERT INTO "events" VALUES(8589934597,1.79528467839799714088e+09,'run_ended','{"status":"completed"}');
-INSERT INTO "events" VALUES(10737418241,1.79528467839938902853e+09,'run_started','{"task":"t","mode":"react","driver":"d1"}');
-INSERT INTO "events" VALUES(10737418242,1.79528467839938902853e+09,'run_ended','{"status":"failed","error":{"code":"x","message":"m"}}');
-INSERT INTO "events" VALUES(12884901889,1.79528467840355372428e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
-INSERT INTO "events" VALUES(12884901890,1.79528467840355372428e+09,'run_ended','{"status":"cancelled"}');
+INSERT INTO "events" VALUES(2147483649,1.79528748646804189688e+09,'run_started','{"task":"Ask ÄÖ","mode":"plan","plan":{"goal":"g","steps":[{"id":"1","tool":"t","tool_input":{"q":"é"}}]},"user":"ann"}');
+INSERT INTO "events" VALUES(4294967297,1.79528748647588562966e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
+INSERT INTO "events" VALUES(4294967298,1.79528748647588562966e+09,'plan_started','{}');
+INSERT INTO "events" VALUES(4294967299,1.79528748647588562966e+09,'model_called','{"role":"planner","model":"m","parts":[{"kind":"text","text":"…","refusal":false,"annotations":[],"cache":""}],"usage":{"calls":1,"input_tokens":0,"cached_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"output_tokens":0,"reasoning_tokens":0,"cost_usd":0.25}}');
+INSERT INTO "events" VALUES(6442450945,1.79528748648374247547e+09,'run_started','{"task":"t","mode":"plan"}');
+INSERT INTO "events" VALUES(6442450946,1.79528748648374247547e+09,'run_claimed','{"driver":"d1"}');
+INSERT INTO "events" VALUES(6442450947,1.79528748648374247547e+09,'run_parked','{"reason":"timer","until":9000000000.0}');
+INSERT INTO "events" VALUES(8589934593,1.79528748649182462687e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
+INSERT INTO "events" VALUES(8589934594,1.79528748649182462687e+09,'step_ended',X'7801AB562A2E492D88CF4C51B2523254D2512A4A2D2ECD2951B2AA068A27969416038553F2F3528132658939A5A9208992D40AA002A59CFCBC74855162340C46D3C16836182D0A464BC2D19270B4241C2D09875449A8545B5B0B0066389ED4');
+INSERT INTO "events" VALUES(8589934595,1.79528748649182462687e+09,'step_ended','{"step_id":"2","result":{"status":"done","artifact":{"sha256":"0461030b4ae8125b628d61a3eb32c1876c066b0b50df60689b06db2e31748b3d","size_bytes":180,"preview":"[…"}}}');
+INSERT INTO "events" VALUES(8589934596,1.79528748649182462687e+09,'answer','{"text":"42"}');
+INSERT INTO "events" VALUES(8589934597,1.79528748649182462687e+09,'run_ended','{"status":"completed"}');
+INSERT INTO "events" VALUES(10737418241,1.7952874864997053146e+09,'run_started','{"task":"t","mode":"react","driver":"d1"}');
+INSERT INTO "events" VALUES(10737418242,1.7952874864997053146e+09,'run_ended','{"status":"failed","error":{"code":"x","message":"m"}}');
+INSERT INTO "events" VALUES(12884901889,1.79528748651175522801e+09,'run_started','{"task":"t","mode":"plan","driver":"d1"}');
+INSERT INTO "events" VALUES(12884901890,1.79528748651175522801e+09,'run_ended','{"status":"cancelled"}');
 CREATE TABLE facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE live (place INTEGER PRIMARY KEY, body TEXT NOT NULL);
 INSERT INTO "live" VALUES(4294967297,'[{"kind":"text","stream":"answer","offset":0,"text":"half an ans","generation":0}]');
@@ -69,7 +69,7 @@ CREATE TABLE notes (
     line TEXT NOT NULL,
     at REAL NOT NULL
 );
-INSERT INTO "notes" VALUES(1,'tool','search','line',1795284678.4074);
+INSERT INTO "notes" VALUES(1,'tool','search','line',1.79528748653560256964e+09);
 CREATE TABLE reservations (
     id TEXT NOT NULL,
     scope TEXT NOT NULL,
@@ -99,12 +99,12 @@ CREATE TABLE runs (
     forked_from TEXT NOT NULL,
     moved INTEGER NOT NULL
 );
-INSERT INTO "runs" VALUES(1,'queued',1,'queued','Ask ÄÖ','ann',1.79528467839376330373e+09,1.79528467839376330373e+09,0.0,'',0,'',NULL,1,'',1);
-INSERT INTO "runs" VALUES(2,'running',3,'running','t','',1.79528467839567351348e+09,1.79528467839567351348e+09,0.25,'d1',1,'',NULL,1,'',7);
-INSERT INTO "runs" VALUES(3,'waiting',3,'waiting','t','',1.79528467839691543584e+09,1.79528467839691543584e+09,0.0,'',1,'timer',9000000000.0,1,'',3);
-INSERT INTO "runs" VALUES(4,'completed',5,'completed','t','',1.79528467839799714088e+09,1.79528467839799714088e+09,0.0,'',1,'',NULL,1,'',4);
-INSERT INTO "runs" VALUES(5,'failed',2,'failed','t','',1.79528467839938902853e+09,1.79528467839938902853e+09,0.0,'',1,'',NULL,1,'',5);
-INSERT INTO "runs" VALUES(6,'cancelled',2,'cancelled','t','',1.79528467840355372428e+09,1.79528467840355372428e+09,0.0,'',1,'',NULL,1,'',6);
+INSERT INTO "runs" VALUES(1,'queued',1,'queued','Ask ÄÖ','ann',1.79528748646804189688e+09,1.79528748646804189688e+09,0.0,'',0,'',NULL,1,'',1);
+INSERT INTO "runs" VALUES(2,'running',3,'running','t','',1.79528748647588562966e+09,1.79528748647588562966e+09,0.25,'d1',1,'',NULL,1,'',7);
+INSERT INTO "runs" VALUES(3,'waiting',3,'waiting','t','',1.79528748648374247547e+09,1.79528748648374247547e+09,0.0,'',1,'timer',9000000000.0,1,'',3);
+INSERT INTO "runs" VALUES(4,'completed',5,'completed','t','',1.79528748649182462687e+09,1.79528748649182462687e+09,0.0,'',1,'',NULL,1,'',4);
+INSERT INTO "runs" VALUES(5,'failed',2,'failed','t','',1.7952874864997053146e+09,1.7952874864997053146e+09,0.0,'',1,'',NULL,1,'',5);
+INSERT INTO "runs" VALUES(6,'cancelled',2,'cancelled','t','',1.79528748651175522801e+09,1.79528748651175522801e+09,0.0,'',1,'',NULL,1,'',6);
 CREATE TABLE usage (
     run_id TEXT NOT NULL,
     day TEXT NOT NULL,
@@ -128,7 +128,7 @@ CREATE TABLE usage (
 ) WITHOUT ROWID;
 INSERT INTO "usage" VALUES('completed','2026-11-21','k_1','','m','','',1,0,0,0,0,0,0,7,0,0,0);
 CREATE TABLE usage_batches (name TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
-INSERT INTO "usage_batches" VALUES('b1',1.7952846784091136456e+09);
+INSERT INTO "usage_batches" VALUES('b1',1.79528748655173707006e+09);
 CREATE TABLE usage_days (
     day TEXT NOT NULL,
     key TEXT NOT NULL,
