@@ -437,7 +437,7 @@ def _take(
             if purse is None:
                 continue
             if purse.limit is None:
-                amount = 0  # noqa: PLW2901  it is only counted
+                amount = 0  # it is only counted
             elif amount is None or tranche.held - tranche.out - tranche.used < amount:
                 return None
             taken.append((tranche, amount, tranche.life))
