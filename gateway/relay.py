@@ -48,6 +48,9 @@ class ClientForm:
         chain: Filters of the request and the answer.
         shelf: Where the answer is kept.
         patience_s: Longest wait for a model.
+
+    Attributes:
+        dropped: What a translation left out of the request.
     """
 
     hasty = True
@@ -70,6 +73,7 @@ class ClientForm:
         self._content: bytes | None = None
         self._request: ModelRequest | None = None
         self._kept: list[bytes] | None = None if shelf is None else []
+        self.dropped: tuple[str, ...] = ()
         self.asked = call.model
         self.wire: WireFormat | None = call.format
         self.streamed = call.streamed
@@ -180,15 +184,24 @@ class ClientForm:
                     raise
                 asks, attempt.lane.no_usage = False, True
 
+    def _neutral(self, attempt: Attempt) -> ModelRequest:
+        """Return the request in the neutral form, and note what its provider is not told of it."""
+        if self._request is None:
+            drop = [name.strip() for name in self._call.headers.get("x-engine-drop", "").split(",")]
+            self._request = self._format.request(self._call.parsed, drop)
+        relayer = attempt.lane.relayer
+        lost = () if relayer is None else relayer.lost(attempt.model.name, self._request)
+        self.dropped = self._request.dropped + lost
+        return self._request
+
     async def _translated(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
         body = {**self._call.parsed, "model": attempt.model.name}  # who answers, as a provider would say it
-        if self._request is None:
-            self._request = self._format.request(self._call.parsed)
+        request = self._neutral(attempt)
         if not self.streamed:
-            self._content = await self._whole(attempt, body, self._request, timeout_s)
+            self._content = await self._whole(attempt, body, request, timeout_s)
             return
         self._writer = self._writer or self._format.stream(body)
-        async for chunk in asked(attempt, self._request, streamed=True, timeout_s=timeout_s):
+        async for chunk in asked(attempt, request, streamed=True, timeout_s=timeout_s):
             chunks = [chunk] if self._sequel is None else self._sequel.feed(chunk)
             if piece := self._written(chunks):
                 yield piece
@@ -317,6 +330,8 @@ def head(form: ClientForm, call: Call[bytes], first: bytes) -> list[tuple[bytes,
         (b"x-engine-route", call.trail.why().encode("ascii", "replace")),
         (b"x-engine-attempts", b"%d" % call.tally.sent),
     ]
+    if form.dropped:
+        found.append((b"x-engine-dropped", ", ".join(form.dropped).encode("ascii", "replace")))
     if form.streamed:
         found.append((b"cache-control", b"no-cache"))
         return found

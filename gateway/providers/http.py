@@ -180,6 +180,10 @@ class HttpProvider:
         """Return what the server said of its limits since this was asked before, beside whatever answer."""
         return self._quotas.pop(model, None)
 
+    def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:
+        """Return the wishes of a translated request that its format has no words for."""
+        return self._wire(model).lost(model, request)
+
     def told(self, model: str, error: object) -> ModelError:
         """Return our error for one told inside an answer whose status says success."""
         return classify(describe(self._where(model), 200, error, {}, self.address.secret))

@@ -10,6 +10,7 @@ from gateway.upstream.base import Answer
 from gateway.wire.base import Meter
 from schemas.errors import ModelError
 from schemas.gateway import WireFormat
+from schemas.model import ModelRequest
 
 
 @runtime_checkable
@@ -50,6 +51,10 @@ class Relayer(Protocol):
                 ``status`` and ``retry_after_s`` in ``details``, and without the key.
             ConfigError: The API key is missing.
         """
+        ...
+
+    def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:
+        """Return the wishes of a translated request that its format has no words for."""
         ...
 
     def meter(self, format: WireFormat) -> Meter:  # noqa: A002

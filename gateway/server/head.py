@@ -1,7 +1,7 @@
 """A request's head, read once: who sends it, under which id, and what the caller says of the call.
 
 Headers that are heeded beside HTTP's own: ``x-request-id``, and ``x-engine-run``, ``-role``, ``-step``, ``-agent``,
-``-session``, ``-deadline``, ``-restart``, ``-cache`` (``gateway.exchange``, ``gateway.cache``).
+``-session``, ``-deadline``, ``-restart``, ``-drop``, ``-cache`` (``gateway.exchange``, ``gateway.cache``).
 """
 
 from __future__ import annotations

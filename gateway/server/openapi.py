@@ -50,6 +50,7 @@ _HEARD = {
     "x-engine-session": "What the calls of one conversation share, so that they stay with one model.",
     "x-engine-deadline": "Seconds the whole call may take, waits, retries and fallbacks included.",
     "x-engine-restart": "true: a streamed answer that breaks off may begin anew on another model.",
+    "x-engine-drop": "Fields that may be left out where a call is translated though they matter; * for all.",
     "x-engine-cache": "no-store, no-cache, or max-age=SECONDS, where answers are kept.",
 }
 _SAID = {
@@ -57,6 +58,7 @@ _SAID = {
     "x-engine-model": "Who answered, as provider/model.",
     "x-engine-route": "Why this model.",
     "x-engine-attempts": "Requests that were sent to providers.",
+    "x-engine-dropped": "Fields that a translation left out.",
     "x-engine-cost-usd": "What it cost, where that is known when the answer begins.",
 }
 _FAILURES = {

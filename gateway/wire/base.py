@@ -6,7 +6,7 @@ untouched and only a ``Meter`` looks at them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,8 +53,12 @@ class ClientFormat(Protocol):
     name: WireFormat
     restarts: bool
 
-    def request(self, body: Mapping[str, Any]) -> ModelRequest:
+    def request(self, body: Mapping[str, Any], drop: Collection[str] = ()) -> ModelRequest:
         """Return what a client asks for.
+
+        Args:
+            body: The client's.
+            drop: Fields that may be left out though they matter, or are not known; ``*`` for all.
 
         Raises:
             ModelRequestError: It is none; ``details["param"]`` names the field.
@@ -97,6 +101,10 @@ class ProviderFormat(Protocol):
 
     def body(self, model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
         """Return a request as the provider takes it."""
+        ...
+
+    def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:
+        """Return the wishes of a request that the format has no words for and that change no answer's meaning."""
         ...
 
     def read(self, content: bytes, *, provider: str, model: str) -> ModelResponse:

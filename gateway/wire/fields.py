@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, cast
 
 from schemas.errors import ModelRequestError
@@ -60,7 +61,7 @@ def number(body: Json, name: str) -> float | None:
     value = body.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise refused(name, f"must be a number, not {_shown(value)}")
     return float(value)
 
@@ -83,6 +84,13 @@ def count(body: Json, name: str, least: int | None = 1) -> int | None:
         raise refused(name, f"must be a whole number, not {_shown(value)}")
     if least is not None and value < least:
         raise refused(name, f"must be at least {least}, not {value}")
+    return value
+
+
+def flag(value: object, at: str) -> bool | None:
+    """Return true, false, or None where it is not given. Raises ModelRequestError."""
+    if value is not None and not isinstance(value, bool):
+        raise refused(at, f"must be true or false, not {_shown(value)}")
     return value
 
 

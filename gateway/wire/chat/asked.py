@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from gateway.providers.base import tool_call
 from gateway.wire.chat.wishes import output, reasoning, stop_words, tool_choice, tools
@@ -163,7 +163,7 @@ def _piece(piece: object, at: str) -> Part:
     if isinstance(piece, str):
         return TextPart(text=text(piece, at))
     known = mapping(piece, at)
-    make = _PIECES.get(cast("str", known.get("type")))
+    make = _PIECES.get(str(known.get("type")))
     if make is None:
         raise refused(f"{at}.type", f"can't be {known.get('type')!r} here", f"one of {', '.join(_PIECES)}")
     return make(known, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.wire.chat.replies import CompletionBuilder, read_completion
-from gateway.wire.chat.requests import chat_body
+from gateway.wire.chat.requests import chat_body, lost
 from schemas.gateway import WireFormat
 from schemas.model import ModelRequest, ModelResponse
 
@@ -18,6 +18,10 @@ class ChatProviderFormat:
     def body(self, model: str, request: ModelRequest, *, stream: bool) -> dict[str, Any]:
         """Return a request as the provider takes it."""
         return chat_body(model, request, stream=stream)
+
+    def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the wishes that the format has no words for."""
+        return lost(request)
 
     def read(self, content: bytes, *, provider: str, model: str) -> ModelResponse:
         """Return the answer in a body. Raises ModelError: an error inside it, or it is no answer."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
-from gateway.wire.fields import Json, cache_mark, count, listed, mapping, one_of, refused, text
+from gateway.wire.fields import Json, cache_mark, count, flag, listed, mapping, one_of, refused, text
 from schemas.model import OutputSchema, ToolDefinition
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -31,7 +31,7 @@ def _function(function: Json, tool: Json, at: str) -> ToolDefinition:
         name=text(function.get("name"), f"{at}.name"),
         description=text(function.get("description") or "", f"{at}.description"),
         input_schema=dict(mapping(schema, f"{at}.parameters")) if schema is not None else {"type": "object"},
-        strict=cast("bool | None", function.get("strict")),
+        strict=flag(function.get("strict"), f"{at}.strict"),
         cache=cache_mark(tool) or cache_mark(function),
     )
 
@@ -74,7 +74,7 @@ def output(body: Json) -> OutputSchema | None:
         name=text(inner.get("name", "output"), "response_format.json_schema.name"),
         json_schema={} if schema is None else dict(mapping(schema, "response_format.json_schema.schema")),
         description=text(inner.get("description") or "", "response_format.json_schema.description"),
-        strict=cast("bool | None", inner.get("strict")),
+        strict=flag(inner.get("strict"), "response_format.json_schema.strict"),
     )
 
 

@@ -100,12 +100,12 @@ class _Reading:
                 yield TextPart(text=text(block, where))
                 continue
             known = mapping(block, where)
-            kind = cast("str", known.get("type"))
+            kind = str(known.get("type"))
             if kind == "tool_result":
                 yield self._tool_result(known, where)
             elif kind in _BLOCKS:
                 yield from _BLOCKS[kind](known, where)
-            elif kind in _SERVER_BLOCKS or str(kind).endswith("_tool_result"):
+            elif kind in _SERVER_BLOCKS or kind.endswith("_tool_result"):
                 self.dropped.append(f"{where} ({kind})")
             else:
                 raise refused(f"{where}.type", f"can't be {kind!r} here", f"one of {', '.join(_BLOCKS)}, tool_result")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, cast
+from typing import Any
 
-from gateway.wire.fields import Json, cache_mark, count, listed, mapping, one_of, refused, text, words
+from gateway.wire.fields import Json, cache_mark, count, flag, listed, mapping, one_of, refused, text, words
 from schemas.model import OutputSchema, ToolDefinition
 
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
@@ -39,7 +39,7 @@ def tools(body: Json, dropped: list[str], drop: Collection[str]) -> Iterator[Too
             name=text(known.get("name"), f"{at}.name"),
             description=text(known.get("description") or "", f"{at}.description"),
             input_schema=dict(mapping(known.get("input_schema"), f"{at}.input_schema")),
-            strict=cast("bool | None", known.get("strict")),
+            strict=flag(known.get("strict"), f"{at}.strict"),
             cache=cache_mark(known),
         )
 

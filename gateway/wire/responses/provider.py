@@ -19,6 +19,11 @@ class ResponsesProviderFormat:
         """Return a request as the provider takes it. Raises ModelRequestError: it asks for what the format lacks."""
         return responses_body(model, request, stream=stream)
 
+    def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the wishes that the format has no words for; what it lacks else is refused."""
+        marked = any(getattr(part, "cache", "") for message in request.messages for part in message.parts)
+        return ("cache_control",) if marked else ()
+
     def read(self, content: bytes, *, provider: str, model: str) -> ModelResponse:
         """Return the answer in a body. Raises ModelError: an error inside it, or it is no answer."""
         return read_response(content, provider=provider, model=model)

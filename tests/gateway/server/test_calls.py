@@ -89,6 +89,20 @@ def test_either_client_reaches_either_provider(gateway: Served) -> None:
         assert client.chat.completions.create(**chat(model="a/m")).choices[0].message.content == "hello there"
 
 
+def test_what_a_translation_leaves_out_is_told(gateway: Served) -> None:
+    """B72: a field that only the client's format has is named in the head, or refused unless the client lets it go."""
+    told = gateway.post("/v1/chat/completions", chat(model="a/m") | {"seed": 1, "store": True})
+    assert (told.status_code, told.headers["x-engine-dropped"]) == (200, "store, seed")
+    refused = gateway.post("/v1/chat/completions", chat(model="a/m") | {"logit_bias": {"1": 5}})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "logit_bias")
+    biased = chat(model="a/m", stream=True) | {"logit_bias": {"1": 5}}
+    dropped = gateway.post("/v1/chat/completions", biased, headers={"x-engine-drop": "logit_bias"})
+    assert (dropped.status_code, dropped.headers["x-engine-dropped"]) == (200, "logit_bias")
+    assert dropped.text.endswith("data: [DONE]\n\n")
+    passed = gateway.post("/v1/chat/completions", chat(model="p/m") | {"logit_bias": {"1": 5}})
+    assert "x-engine-dropped" not in passed.headers
+
+
 def test_errors_come_as_the_sdks_know_them(gateway: Served) -> None:
     """An unknown model, a missing one and no JSON are the SDK's own exceptions, with a request id."""
     with openai.OpenAI(api_key="any", base_url=f"{gateway.url}/v1", max_retries=0) as client:
