@@ -103,7 +103,7 @@ PURE = {
     "engine.dag.state": ("anyio", "trio", "asyncio", "time", "datetime", "logging", "structlog", "random", "threading")
 }
 LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers", "engine.durable.opening")
-HEAVY = ("anthropic", "openai", "networkx", "duckdb", "starlette", "uvicorn", "mcp")
+HEAVY = ("anthropic", "openai", "aiohttp", "networkx", "duckdb", "starlette", "uvicorn", "mcp")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12
 

@@ -186,7 +186,8 @@ class HttpProvider:
 
     def told(self, model: str, error: object) -> ModelError:
         """Return our error for one told inside an answer whose status says success."""
-        return classify(describe(self._where(model), 200, error, {}, self.address.secret))
+        secret = self.address.secret
+        return without(classify(describe(self._where(model), 200, error, {}, secret)), secret)
 
     async def aclose(self) -> None:
         """Close the connections. The provider can't be used afterwards."""

@@ -228,3 +228,22 @@ async def test_an_answer_that_stays_open_after_its_end_is_whole_at_once(maker: M
     """A server that forgets to end the body after the last event keeps nobody waiting."""
     async with Case("openai", maker, passed=False, stream=True) as case:
         assert case.good(await case.outcome(chunked(stream_of("openai"), end=False), "stay"))
+
+
+@EVERY
+async def test_a_key_that_a_server_repeats_is_not_passed_on(
+    kind: Kind, maker: Maker, passed: bool, stream: bool
+) -> None:
+    """Some servers quote the key they refuse: it is cut out of whatever they say, in a status and in a stream."""
+    said = json_reply({"error": {"message": f"no such key: Bearer {SECRET}", "code": SECRET, "param": SECRET}}).body
+    told = (
+        answer(said, status="401 Unauthorized"),
+        answer(said),
+        answer(b"event: error\ndata: " + said + b"\n\n", "text/event-stream"),
+        answer(f"<p>{SECRET}</p>".encode(), "text/plain", status="403 Forbidden"),
+    )
+    async with Case(kind, maker, passed=passed, stream=stream) as case:
+        for sent in told:
+            error = await case.outcome(sent)
+            assert isinstance(error, ModelError)
+            assert SECRET not in f"{error.message}{error.hint}{error.details}{error.__cause__!r}"
