@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from gateway.filters.base import Facts, RunInThread, Session
+from gateway.filters.base import Blocked, Facts, RunInThread, Session
 from gateway.filters.decision import Annotate, Block, Decision
 from gateway.filters.formats import FORMATS, NEUTRAL_REQUEST, Walk
-from gateway.filters.formats.slots import Slot, copied, rewritten_json
+from gateway.filters.formats.slots import TOO_DEEP, Slot, copied, rewritten_json
 from gateway.filters.inprocess import Chunks
 from gateway.filters.member import Member
 from gateway.filters.output import Output
 from gateway.filters.scan import Texts
+from gateway.filters.translated import request_body, with_body
 from schemas.errors import FilterBlockedError
 from schemas.gateway import Side, WireFormat
 from schemas.model import ModelRequest
@@ -32,11 +33,12 @@ class Chain:
         in_thread: Runs what would hold up the event loop.
 
     Attributes:
+        members: Its filters.
         blocked: The error of a filter that stopped the answer, once one did.
     """
 
     def __init__(self, members: Sequence[Member], facts: Facts, in_thread: RunInThread) -> None:
-        self._members = members
+        self.members = members
         self._facts = facts
         self._in_thread = in_thread
         self.blocked: FilterBlockedError | None = None
@@ -65,24 +67,34 @@ class Chain:
 
     def output(self, wire: WireFormat) -> Output | None:
         """Return what a streamed answer passes; None where no filter looks at it."""
-        members = [member for member in reversed(self._members) if member.sees("output") and _interested(member)]
+        members = [member for member in reversed(self.members) if member.sees("output") and _interested(member)]
         facts = self.facts("output", wire, True)
         return Output(self, members, FORMATS[wire].events, facts) if members else None
 
     async def ask(self, request: ModelRequest) -> ModelRequest:
         """Return the engine's own request to go on with. Raises as ``request``."""
-        body: dict[str, Any] = request.model_dump()
-        new = await self.rewritten("input", body, NEUTRAL_REQUEST, self.facts("input", "chat", True))
-        return request if new is body else ModelRequest.model_validate(new)
+        facts = self.facts("input", "chat", True)
+        for member in self.members:
+            if not member.sees("input"):
+                continue
+            if member.body is not None:
+                body = request_body(request)
+                new = await self._decided(member, body, facts)
+                request = request if new is body else with_body(request, body, new)
+                continue
+            body = request.model_dump(mode="json")
+            new = await member.within("input", functools.partial(self._texts, member, "input", body, NEUTRAL_REQUEST))
+            request = request if new is None or new is body else ModelRequest.model_validate(new)
+        return request
 
     def chunks(self) -> Chunks | None:
         """Return what the engine's own reply passes, streamed or not; None where no filter looks at it."""
-        members = [member for member in reversed(self._members) if member.sees("output") and _interested(member)]
-        return Chunks(members) if members else None
+        members = [member for member in reversed(self.members) if member.sees("output") and _interested(member)]
+        return Chunks(members, self._decided, self.facts("output", "chat", False)) if members else None
 
     def decided(self) -> tuple[Decision, ...]:
         """Return what the filters did so far, for the record."""
-        return tuple(line for side in SIDES for member in self._members for line in member.decided(side))
+        return tuple(line for side in SIDES for member in self.members for line in member.decided(side))
 
     def facts(self, side: Side, wire: WireFormat, streamed: bool) -> Facts:
         """Return what filters are told of one look."""
@@ -90,7 +102,7 @@ class Chain:
 
     async def rewritten(self, side: Side, body: dict[str, Any], walk: Walk, facts: Facts) -> dict[str, Any]:
         """Take a body through all filters of a side. Raises as ``request``."""
-        for member in self._members if side == "input" else reversed(self._members):
+        for member in self.members if side == "input" else reversed(self.members):
             if not member.sees(side):
                 continue
             if member.body is not None:
@@ -102,7 +114,10 @@ class Chain:
 
     async def _texts(self, member: Member, side: Side, body: dict[str, Any], walk: Walk) -> dict[str, Any]:
         """Give every text of a body to a filter; a large one beside the event loop."""
-        slots = list(walk(body))
+        try:
+            slots = list(walk(body))
+        except RecursionError:
+            raise Blocked(TOO_DEEP) from None
         work = functools.partial(_asked if side == "input" else _answered, member, body, walk, slots)
         if sum(len(slot.text) for slot in slots) < IN_THREAD_CHARS:
             return work()

@@ -127,7 +127,9 @@ def _known(text: str, start: int, long: str) -> Iterator[Span]:
     for prefix, (what, pattern, bits) in _BY_PREFIX.items():
         if prefix in long:
             for match in pattern.finditer(text, start):
-                if entropy(match.group(1)) >= bits and not _DUMMY.search(match.group(1)):
+                value = match.group(1)
+                words = what == "API key" and not _DIGIT.search(value)
+                if not words and entropy(value) >= bits and not _DUMMY.search(value):
                     yield *match.span(), what
     if "://" in long and "@" in long:
         for match in _IN_URL.finditer(text, start):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from gateway.filters.base import Facts, Looked, Verdict
+from gateway.filters.base import Blocked, Facts, Looked, Verdict
 from gateway.filters.decision import Annotate, Block
 from gateway.filters.formats.slots import copied
 from gateway.filters.frames import decoded, encoded, event_of
@@ -32,8 +32,8 @@ def checked(verdict: Any, body: dict[str, Any]) -> Verdict:
             raise UnreadableError(f"it gave back a body without {name!r}")
     try:
         return cast("dict[str, Any]", copied(found))
-    except ValueError as exc:
-        raise UnreadableError(str(exc)) from None
+    except Blocked:
+        raise UnreadableError("it gave back a body that is nested too deep") from None
 
 
 def from_json(value: Any) -> Any:

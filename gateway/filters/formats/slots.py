@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gateway.filters.base import Encoding, Kind
+from gateway.filters.base import Blocked, Encoding, Kind
+from gateway.filters.decision import Block
 
 DEEPEST = 200
+TOO_DEEP = Block("it is nested too deep to be looked at")
 _LONG_NUMBER = 7  # digits from which a number may be a telephone's or a card's
 
 Rewrite = Callable[[str], str]
@@ -144,22 +146,18 @@ def rewritten_json(text: str, kind: Kind, rewrite: Rewrite) -> str:
     return json.dumps(root[0], ensure_ascii=False) if any(found) else text
 
 
-def copied(value: Any) -> Any:
+def copied(value: Any, depth: int = 0) -> Any:
     """Return a copy of a JSON value that shares nothing that can change.
 
     Raises:
-        ValueError: It is deeper than anybody means.
+        Blocked: It is deeper than anybody means.
     """
-    return _copied(value, 0)
-
-
-def _copied(value: Any, depth: int) -> Any:
     if depth > DEEPEST:
-        raise ValueError(f"the body is nested deeper than {DEEPEST} levels")
+        raise Blocked(TOO_DEEP)
     if isinstance(value, dict):
-        return {key: _copied(item, depth + 1) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: copied(item, depth + 1) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_copied(item, depth + 1) for item in cast("list[Any]", value)]
+        return [copied(item, depth + 1) for item in cast("list[Any]", value)]
     return value
 
 
