@@ -14,7 +14,6 @@ from gateway.server.openapi import document
 from gateway.server.visit import Visit
 from schemas.gateway import WireFormat
 
-_MODELS = "/v1/models/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +78,13 @@ def place_of(path: str) -> Place | None:
     two of them, as SDKs send it whose base URL is a little off, or as clients of Azure do.
     """
     bare = path.rstrip("/")
-    if bare.startswith(_MODELS):
-        return _MODEL
     if bare.startswith("/openai/"):
         bare = bare.removeprefix("/openai")
         if bare.startswith("/deployments/"):
             bare = "/" + bare.removeprefix("/deployments/").partition("/")[2]
     while bare.startswith("/v1/v1/"):
         bare = bare.removeprefix("/v1")
-    if bare.startswith("/models/"):
+    if bare.startswith(("/v1/models/", "/models/")):
         return _MODEL
     return PLACES.get(bare) or PLACES.get(f"/v1{bare}")
 

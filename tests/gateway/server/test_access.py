@@ -129,7 +129,7 @@ def test_a_key_that_is_revoked_is_refused_soon() -> None:
 
 
 def test_the_first_key_shuts_the_door() -> None:
-    """On this machine alone no key is needed until there is one; from then on it is."""
+    """B74: on this machine alone no key is needed until there is one; from then on it is."""
     keys = Keys()
     with served(config(), keys=keys) as gateway:
         assert gateway.client.get("/v1/models").status_code == 200
