@@ -64,7 +64,7 @@ class Address:
         if self.preset.deployments and not self._is_versioned:
             return tuple(name for name in self.preset.formats if name in ("chat", "embeddings"))
         if self.preset.formats:
-            return self.preset.formats
+            return tuple(name for name in self.preset.formats if self._is_home or name not in self.preset.urls)
         official = self._settings.kind == "openai" and self.official
         return _OFFICIAL_FORMATS if official else _FORMATS[self._settings.kind]
 
@@ -121,13 +121,18 @@ class Address:
         return self._settings.base_url or self._environ.get(f"{self._prefix}_BASE_URL") or _OFFICIAL[kind]
 
     @property
+    def _is_home(self) -> bool:
+        """Whether the provider is reached where its preset says."""
+        return self._written.rstrip("/") == self.preset.base_url.rstrip("/")
+
+    @property
     def _is_versioned(self) -> bool:
         """Whether the address of a service with deployments is the one that takes their names in the body."""
         return urlsplit(self._written).path.rstrip("/").endswith("/v1")
 
     def _made_url(self, wire: WireFormat, model: str) -> str:
-        own_url = self.preset.urls.get(wire)
-        if own_url is not None and self._written.rstrip("/") == self.preset.base_url.rstrip("/"):
+        own_url = self.preset.urls.get(wire) if self._is_home else None
+        if own_url is not None:
             return own_url
         base, mark, query = self.base_url().partition("?")
         base = base.rstrip("/")

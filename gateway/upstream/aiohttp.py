@@ -53,10 +53,12 @@ class AiohttpUpstream:
                 response = await session.request(
                     sent.method, url, data=body, headers=sent.headers, allow_redirects=False, proxy=self.proxy
                 )
+        except aiohttp.ClientError as exc:
+            raise _translated(sent.where, exc) from None  # its request holds the key
         except TimeoutError:
             raise waits.error() from None
-        except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _translated(sent.where, exc) from None  # its request holds the key
+        except (OSError, ValueError) as exc:
+            raise _translated(sent.where, exc) from None
         return _AiohttpAnswer(sent.where, response, waits, loop)
 
     async def aclose(self) -> None:

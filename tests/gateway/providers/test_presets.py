@@ -132,3 +132,9 @@ async def test_our_own_request_says_what_the_server_knows() -> None:
     with pytest.raises(ModelOutputError):
         await called(provider, HI, stream=False)
     assert json.loads(nowhere.sent[0].body)["max_completion_tokens"] == 9
+
+
+def test_a_format_with_an_address_of_its_own_is_not_expected_elsewhere() -> None:
+    """What a service takes at another address, somebody who only speaks like it does not take."""
+    assert made("deepseek").formats == ("chat", "messages")
+    assert made("deepseek", base_url="http://proxy/v1", api_key=SECRET).formats == ("chat",)
