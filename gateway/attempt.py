@@ -156,6 +156,7 @@ class Attempt:
 
     Attributes:
         model, lane: Who is asked.
+        clock: Anyio's, or the same read at less cost where only asyncio runs.
         began: When it was let through, on anyio's clock.
         first_token: When the first content came; None before.
         written: Bytes of text, reasoning and arguments so far.
@@ -173,6 +174,7 @@ class Attempt:
         "_reservation",
         "_services",
         "began",
+        "clock",
         "first_token",
         "lane",
         "model",
@@ -186,9 +188,18 @@ class Attempt:
         "written",
     )
 
-    def __init__(self, services: Services, lane: Lane, model: Model, estimate: Estimate, context: CallContext) -> None:
+    def __init__(
+        self,
+        services: Services,
+        lane: Lane,
+        model: Model,
+        estimate: Estimate,
+        context: CallContext,
+        clock: Callable[[], float] = anyio.current_time,
+    ) -> None:
         self.model = model
         self.lane = lane
+        self.clock = clock
         self.began = 0.0
         self.first_token: float | None = None
         self.written = 0
@@ -223,7 +234,7 @@ class Attempt:
         self._place = services.gates.enter(gates, tokens) or await services.gates.wait(
             gates, tokens, deadline, turn=context.key or context.run_id or "", wait_s=context.wait_s
         )
-        self.began = anyio.current_time()
+        self.began = self.clock()
 
     def note(self, chunk: ModelChunk) -> None:
         """Take note of a chunk of the answer."""
@@ -232,7 +243,7 @@ class Attempt:
         elif chunk.kind == "tool_call":
             self.written += len(chunk.arguments) + len(chunk.name)
         if self.first_token is None and chunk.kind in ("text", "tool_call"):
-            self.first_token = anyio.current_time()
+            self.first_token = self.clock()
 
     def answered(self, response: ModelResponse) -> None:
         """Take the whole answer."""

@@ -106,10 +106,11 @@ class Call(Generic[Item]):
 
     def _attempt(self) -> Attempt:
         trail = self.trail
-        return Attempt(self._services, trail.lane, trail.route.model, self._form.estimate, self._context)
+        form = self._form
+        return Attempt(self._services, trail.lane, trail.route.model, form.estimate, self._context, form.clock)
 
     def _remaining_s(self) -> float | None:
-        return None if self._deadline is None else self._deadline - anyio.current_time()
+        return None if self._deadline is None else self._deadline - self._form.clock()
 
     def _patience_s(self) -> float | None:
         """Seconds that one wait may take: to the deadline, and as long as the caller wants to wait for a model."""
@@ -179,14 +180,14 @@ class Call(Generic[Item]):
     def _blame(self, attempt: Attempt, error: ModelError) -> None:
         """Count the failure against the model where it is to blame."""
         if attempt.sent and blames_model(error):
-            attempt.lane.breaker.fail(anyio.current_time())
+            attempt.lane.breaker.fail(self._form.clock())
         else:
             attempt.lane.breaker.give_up()
 
     async def _finish(self, attempt: Attempt) -> Item | None:
         """Tell how the call ended and return what is left to hand out, with what only the gateway knows."""
         self.tally.count(attempt)
-        now = anyio.current_time()
+        now = self._form.clock()
         took = now - attempt.began
         first = None if attempt.first_token is None else attempt.first_token - attempt.began
         attempt.lane.pace.note(took, first, attempt.reported.output_tokens if attempt.reported else 0)

@@ -5,7 +5,7 @@ A form knows how to ask a model and what to hand out; all the rest is the same f
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol, TypeVar, cast
 
@@ -39,6 +39,7 @@ class Form(Protocol[Item_co]):
         patience_s: Longest wait for a model; None for none but the deadline.
         hasty: Whether a model that is slow is left at once where another one may be asked.
         prepares: Whether there is something to ``prepare``, and to ``keep``.
+        clock: Anyio's, or the same read at less cost where only asyncio runs.
     """
 
     asked: str
@@ -50,6 +51,7 @@ class Form(Protocol[Item_co]):
     patience_s: float | None
     hasty: bool
     prepares: bool
+    clock: Callable[[], float]
 
     @property
     def request(self) -> ModelRequest | None:
@@ -116,6 +118,7 @@ class NeutralForm:
         self._chain = chain
         self._shelf = shelf
         self._whole: ModelResponse | None = None
+        self.clock: Callable[[], float] = anyio.current_time
         self.asked = request.model
         self.streamed = streamed
         self.estimate = request_estimate(request)

@@ -159,7 +159,7 @@ class Passing:
         attempt = self._attempt
         attempt.written = self._meter.written
         if attempt.first_token is None and self._meter.began:
-            attempt.first_token = anyio.current_time()
+            attempt.first_token = attempt.clock()
             self._answer.began()
         if self._held:
             parts = self._held + parts

@@ -7,6 +7,7 @@ has a true status. From then on a failure is an event in the client's format.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
@@ -74,6 +75,7 @@ class ClientForm:
         self._request: ModelRequest | None = None
         self._kept: list[bytes] | None = None if shelf is None else []
         self.dropped: tuple[str, ...] = ()
+        self.clock: Callable[[], float] = time.monotonic  # asyncio's own
         self.asked = call.model
         self.wire: WireFormat | None = call.format
         self.streamed = call.streamed
@@ -105,7 +107,7 @@ class ClientForm:
         kept = None if self._shelf is None else await self._shelf.take()
         return None if kept is None else [kept]
 
-    async def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
+    def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
         """Ask, and yield whole events. Raises ModelError, FilterFailedError."""
         relayer = attempt.lane.relayer
         self._content = None
@@ -113,6 +115,10 @@ class ClientForm:
             pieces = self._passed(attempt, relayer, timeout_s)
         else:
             pieces = self._translated(attempt, timeout_s)
+        return pieces if self._chain is None and self._kept is None else self._watched(pieces)
+
+    async def _watched(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        """Yield an answer as filters let it through, and take note of it for the next of its kind."""
         if self._chain is not None:
             pieces = filtered(self._chain, self._call.format, pieces)
         async with aclosing(pieces):

@@ -39,10 +39,9 @@ def with_model(body: bytes, parsed: Mapping[str, Any], model: str) -> bytes:
     >>> with_model(b'{ "model": "fast", "n":1.0 }', {"model": "fast", "n": 1.0}, "gpt")
     b'{ "model": "gpt", "n":1.0 }'
     """
-    found = _NAMED.findall(body)
-    if len(found) == 1 and b"\\u" not in body and found[0] == json.dumps(parsed.get("model")).encode():
-        match = _NAMED.search(body)
-        assert match is not None
+    match = _NAMED.search(body)
+    plain = match is not None and _NAMED.search(body, match.end()) is None and b"\\u" not in body
+    if match is not None and plain and match[1] == json.dumps(parsed.get("model")).encode():
         return body[: match.start(1)] + json.dumps(model).encode() + body[match.end(1) :]
     return with_member(body, parsed, "model", model)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import anyio
-
 from gateway.attempt import Attempt, CallContext, Services
 from gateway.form import Form
 from gateway.record import NOTHING, CallRecord, show
@@ -53,7 +51,7 @@ class Tally:
         self._trail = trail
         self._parent = services.trace.parent()
         self._began_at = time.time()
-        self.began = anyio.current_time()
+        self.began = form.clock()
         self.sent = 0
         self.used: Usage | None = None
         self.shown = self.told = False
@@ -105,7 +103,7 @@ class Tally:
         return CallRecord(
             request_id=context.request_id,
             began=self._began_at,
-            took_s=anyio.current_time() - self.began,
+            took_s=form.clock() - self.began,
             first_token_s=None if attempt.first_token is None else attempt.first_token - self.began,
             format=form.wire,
             asked=form.asked,

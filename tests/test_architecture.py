@@ -46,7 +46,7 @@ ROWS = {
 EVERYBODY: tuple[str, ...] = ()
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("schemas", "gateway", "engine", "benchmarks"),
-    "pydantic_core": ("schemas", "gateway.wire.metering"),
+    "pydantic_core": ("schemas", "gateway.exchange", "gateway.wire.metering"),
     "jsonschema": ("schemas", "gateway", "engine"),
     "anyio": EVERYBODY,
     "structlog": EVERYBODY,
