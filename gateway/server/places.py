@@ -15,7 +15,6 @@ from gateway.server.visit import Visit
 from schemas.gateway import WireFormat
 
 
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """What is at a path.

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from gateway.providers.base import one_line
 from gateway.providers.failures import classify, describe
 from schemas.errors import ModelError, ModelOutputError
+
+_MOST_TOKENS = 10**12
+
+
+def _count(value: object) -> int | None:
+    """A count that is none counts nothing: it takes no answer with it, and gives no budget anything back."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        count = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return count if 0 <= count <= _MOST_TOKENS else None
+
+
+Count = Annotated[int | None, BeforeValidator(_count)]
+"""Tokens as a server counts them."""
 
 Shape = TypeVar("Shape", bound=BaseModel)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
+from gateway.wire.reading import Count
 from schemas.result import Usage
 
 
@@ -47,21 +48,21 @@ class _Wire(BaseModel):
 class PromptDetails(_Wire):
     """Parts of the input tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: Count = None
+    cache_write_tokens: Count = None
 
 
 class CompletionDetails(_Wire):
     """Parts of the output tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count = None
 
 
 class WireUsage(_Wire):
     """Token counts."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
     cached_tokens: Annotated[
         int | None, Field(validation_alias=AliasChoices("cached_tokens", "prompt_cache_hit_tokens"))
     ] = None

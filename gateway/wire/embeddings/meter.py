@@ -5,10 +5,20 @@ Source: OpenAI's API reference, "Create embeddings".
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from gateway.wire.metering import FormatMeter, Json
+from gateway.wire.reading import Count
 from schemas.result import Usage
 
 _TAIL = 400
+
+
+class WireUsage(BaseModel):
+    """Token counts; all of them were read."""
+
+    prompt_tokens: Count = None
+    total_tokens: Count = None
 
 
 class EmbeddingsMeter(FormatMeter):

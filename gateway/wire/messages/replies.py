@@ -18,7 +18,7 @@ from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
 from gateway.wire.messages.citations import annotation
 from gateway.wire.messages.seals import redacted_part, thinking_part
-from gateway.wire.reading import parsed, told
+from gateway.wire.reading import Count, parsed, told
 from schemas.model import (
     ModelChunk,
     ModelResponse,
@@ -51,23 +51,23 @@ class _Wire(BaseModel):
 class OutputDetails(_Wire):
     """Parts of the output tokens."""
 
-    thinking_tokens: int | None = None
+    thinking_tokens: Count = None
 
 
 class CacheCreation(_Wire):
     """For how long what was written to the cache is kept."""
 
-    ephemeral_1h_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: Count = None
 
 
 class WireUsage(_Wire):
     """Token counts; in a stream each later one replaces the earlier, where it is given."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    cache_creation_input_tokens: Count = None
     cache_creation: CacheCreation | None = None
-    cache_read_input_tokens: int | None = None
+    cache_read_input_tokens: Count = None
     output_tokens_details: OutputDetails | None = None
     service_tier: str | None = None
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from gateway.wire.reading import Count
 from schemas.result import Usage
 
 
@@ -32,21 +33,21 @@ class _Wire(BaseModel):
 class InputDetails(_Wire):
     """Parts of the input tokens."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
+    cached_tokens: Count = None
+    cache_write_tokens: Count = None
 
 
 class OutputDetails(_Wire):
     """Parts of the output tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count = None
 
 
 class WireUsage(_Wire):
     """Token counts."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    input_tokens: Count = None
+    output_tokens: Count = None
     input_tokens_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.providers import make_provider
 from gateway.providers.http import HttpProvider
@@ -23,6 +25,14 @@ from schemas.model import ModelResponse
 from schemas.settings import ModelProvider
 from tests.wire.recorded import Exchange, exchanges
 
+KEYS = st.sampled_from(
+    [
+        *("type", "choices", "delta", "content", "tool_calls", "function", "usage", "prompt_tokens", "input_tokens"),
+        *("error", "message", "content_block", "response", "output", "item", "finish_reason", "index", "status"),
+        *("output_tokens", "incomplete_details", "input_tokens_details", "prompt_tokens_details", "text", "model"),
+        *("id", "summary"),
+    ]
+)
 METERS = [ChatMeter, MessagesMeter, ResponsesMeter, EmbeddingsMeter]
 ALL = pytest.mark.parametrize("make", METERS)
 FORMATS: dict[str, tuple[Any, ProviderFormat]] = {
@@ -117,3 +127,36 @@ def test_our_error_for_one_told_inside_an_answer() -> None:
     assert isinstance(provider, HttpProvider)
     error = provider.told("m", {"error": {"type": "overloaded_error", "message": "Overloaded"}})
     assert (error.code, error.details["model"]) == ("model.unavailable", "p/m")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=4) | st.sampled_from(["error", "message_start"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@ALL
+@given(st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=4))
+def test_no_answer_however_odd_breaks_a_meter(make: Any, bodies: list[dict[str, Any]]) -> None:
+    """Whatever comes in place of what is expected, a meter raises nothing and its usage can be asked for."""
+    meter: Meter = make()
+    for body in bodies:
+        meter.event(SseEvent(json.dumps(body).encode()))
+        assert meter.usage is None or meter.usage.total_tokens >= 0
+        whole: Meter = make()
+        whole.whole(json.dumps(body).encode())
+        assert whole.usage is None or whole.usage.total_tokens >= 0
+
+
+@pytest.mark.parametrize("count", [-5, 1e30, "many", None, True])
+def test_counts_that_are_none_count_nothing(count: Any) -> None:
+    """A server that counts below zero gives nobody money back; the answer itself is not lost for it."""
+    usage = {"prompt_tokens": count, "completion_tokens": 3}
+    body = json.dumps({"choices": [{"message": {"content": "x"}}], "usage": usage}).encode()
+    meter = metered(ChatMeter(), body, streamed=False)
+    assert meter.usage is not None
+    assert (meter.usage.input_tokens, meter.usage.output_tokens, meter.error) == (0, 3, None)
+    full = read(ChatProviderFormat(), body, streamed=False)
+    assert isinstance(full, ModelResponse)
+    assert full.usage == meter.usage
