@@ -292,7 +292,7 @@ class Gateway:
     def _compared_price(self, model: Model) -> float | None:
         """Input and output price added, USD per million tokens of each: one number to compare models by."""
         rates = self._prices.rates(model)
-        return None if rates is None else rates.input + rates.output
+        return None if rates is None else rates.input + (rates.output or 0.0)
 
     def _info(self, model: Model) -> ModelInfo:
         rates = self._prices.rates(model)

@@ -1,60 +1,104 @@
 """What a call costs: explicit prices of the settings first, then the maintained list that ``genai-prices`` bundles.
 
-Works offline. Cached, cache-writing and reasoning tokens and batch calls have their own prices where the list has
-them. A local or offline model costs 0; a price that nobody knows is None, never 0.
+Works offline. Tokens read from a prompt cache, written to it for five minutes or an hour, and reasoning tokens have
+their own prices where the list has them; so have batch, flex and priority calls, and requests beyond a length. A local
+or offline model costs 0; a price that nobody knows is None, never 0.
+
+A model's prices are compiled to a few numbers when they are first asked for, and again only when one of them may have
+changed: some hold from a date on, or at certain hours.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
 
 from gateway.routing import Model
 from schemas.result import Usage
 
 PER_TOKEN = 1_000_000
+Tier = Literal["", "batch", "flex", "priority"]
+"""How a provider processed a call, where it says so."""
+_CONTEXTS: dict[str, dict[str, str]] = {
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
     """USD per million tokens of one model for requests of one size.
 
-    ``input``, ``output`` are the plain prices; the others are those of parts that are counted in them.
+    ``input``, ``output`` are the plain prices; the others are those of parts that are counted in them. ``output`` is
+    None where a model writes none that has a price (embeddings).
     """
 
     input: float
-    output: float
+    output: float | None
     cached: float
     cache_write: float
-    reasoning: float
+    reasoning: float | None
+    cache_write_1h: float | None = None
 
-    def cost_usd(self, usage: Usage) -> float:
-        """Return what the tokens cost; a part that exceeds its whole counts as all of it.
+    def cost_usd(self, usage: Usage) -> float | None:
+        """Return what the tokens cost; None where some of them have no known price.
 
-        >>> Rates(input=3, output=15, cached=0.3, cache_write=3.75, reasoning=15).cost_usd(
+        A part that exceeds its whole counts as all of it.
+
+        >>> Rates(input=3, output=15, cached=0.3, cache_write=3.75, reasoning=15, cache_write_1h=6).cost_usd(
         ...     Usage(input_tokens=1000, cached_tokens=500, cache_write_tokens=100, output_tokens=100))
         0.003225
         """
-        plain_input = max(0, usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens)
-        plain_output = max(0, usage.output_tokens - usage.reasoning_tokens)
-        total = (
-            plain_input * self.input
-            + usage.cached_tokens * self.cached
-            + usage.cache_write_tokens * self.cache_write
-            + plain_output * self.output
-            + usage.reasoning_tokens * self.reasoning
-        )
+        written, hour = usage.cache_write_tokens, usage.cache_write_1h_tokens
+        plain_input = usage.input_tokens - usage.cached_tokens - written
+        total = usage.cached_tokens * self.cached + (plain_input * self.input if plain_input > 0 else 0.0)
+        if written:
+            hour = min(hour, written)
+            hour_price = self.cache_write if self.cache_write_1h is None else self.cache_write_1h
+            total += (written - hour) * self.cache_write + hour * hour_price
+        if usage.output_tokens or usage.reasoning_tokens:
+            if self.output is None:
+                return None
+            reasoning = usage.reasoning_tokens
+            plain_output = max(0, usage.output_tokens - reasoning)
+            total += plain_output * self.output + reasoning * (
+                self.output if self.reasoning is None else self.reasoning
+            )
         return total / PER_TOKEN
 
 
-FREE = Rates(input=0.0, output=0.0, cached=0.0, cache_write=0.0, reasoning=0.0)
+FREE = Rates(input=0.0, output=0.0, cached=0.0, cache_write=0.0, reasoning=0.0, cache_write_1h=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The prices of one model, by the size of a request.
+
+    Attributes:
+        steps: (from more than so many input tokens on, prices), the largest first; the last begins below 0. Empty: no
+            price is known.
+        until: Unix time from which they have to be looked at again.
+    """
+
+    steps: tuple[tuple[int, Rates], ...]
+    until: float
+
+    def at(self, input_tokens: int) -> Rates | None:
+        """Return the prices of a request of so many tokens; beyond a threshold all of them cost what stands there."""
+        for above, rates in self.steps:
+            if input_tokens > above:
+                return rates
+        return None
 
 
 class Prices:
     """Prices of the configured models; the list is read when the first price is asked for.
+
+    Cost: about 2 µs a call, once a model's prices are compiled.
 
     Args:
         environ: Where ``OPENAI_BASE_URL`` or ``ANTHROPIC_BASE_URL`` may send an official kind elsewhere.
@@ -67,48 +111,80 @@ class Prices:
         self._environ: Mapping[str, str] = environ or {}
         self._now = now
         self._found: dict[str, Any] = {}
+        self._compiled: dict[tuple[str, str], Compiled] = {}
 
-    def cost_usd(self, model: Model, usage: Usage, *, batch: bool = False) -> float | None:
+    def cost_usd(self, model: Model, usage: Usage, *, tier: Tier = "") -> float | None:
         """Return what the usage costs in USD, or None when no price is known."""
-        rates = self.rates(model, input_tokens=usage.input_tokens, batch=batch)
+        rates = self.rates(model, input_tokens=usage.input_tokens, tier=tier)
         return None if rates is None else rates.cost_usd(usage)
 
-    def rates(self, model: Model, *, input_tokens: int = 0, batch: bool = False) -> Rates | None:
+    def rates(self, model: Model, *, input_tokens: int = 0, tier: Tier = "") -> Rates | None:
         """Return the prices for a request of so many input tokens, or None when they are not known.
 
-        An explicit price holds for the cached parts as well, since the settings name no other.
+        Args:
+            tier: How the provider processed it: where the list has no price of its own for that, the plain one holds.
         """
         if model.local:
             return FREE
-        explicit_in, explicit_out = model.settings.input_usd_per_mtok, model.settings.output_usd_per_mtok
-        if explicit_in is not None and explicit_out is not None:
-            return Rates(explicit_in, explicit_out, explicit_in, explicit_in, explicit_out)
-        listed = self._listed(model, input_tokens, batch)
-        if listed is None or (explicit_in is None and explicit_out is None):
-            return listed
-        if explicit_in is not None:
-            return Rates(explicit_in, listed.output, explicit_in, explicit_in, listed.reasoning)
-        output = explicit_out or 0.0
-        return Rates(listed.input, output, listed.cached, listed.cache_write, output)
+        compiled = self._compiled.get((model.ref, tier))
+        if compiled is None or self._now().timestamp() >= compiled.until:
+            compiled = self._compiled[model.ref, tier] = self._compile(model, tier)
+        return compiled.at(input_tokens)
 
-    def _listed(self, model: Model, input_tokens: int, batch: bool) -> Rates | None:
+    def _compile(self, model: Model, tier: str) -> Compiled:
+        given = model.settings
+        if given.input_usd_per_mtok is not None and given.output_usd_per_mtok is not None:
+            return Compiled(((-1, _explicit(model, None)),), float("inf"))
         if model.ref not in self._found:
             self._found[model.ref] = _find(model, self._environ)
         info = self._found[model.ref]
         if info is None:
-            return None
-        listed: Any = info.get_prices(self._now(), {"processing": "batch"} if batch else None)
-        prices = cast("dict[str, Any]", vars(listed))
-        usd = {key: _at(price, input_tokens) for key, price in prices.items() if price is not None}
-        if "input_mtok" not in usd or "output_mtok" not in usd:
-            return None
-        plain_in, plain_out = usd["input_mtok"], usd["output_mtok"]
-        return Rates(
-            input=plain_in,
-            output=plain_out,
-            cached=usd.get("cache_read_mtok", plain_in),
-            cache_write=usd.get("cache_write_mtok", plain_in),
-            reasoning=usd.get("output_reasoning_mtok", plain_out),
+            return Compiled((), float("inf"))
+        now = self._now()
+        listed: Any = info.get_prices(now, _CONTEXTS.get(tier))
+        prices = {key: price for key, price in cast("dict[str, Any]", vars(listed)).items() if price is not None}
+        steps = tuple((above, _explicit(model, rates)) for above, rates in _steps(prices))
+        return Compiled(steps, _changes_after(info, now))
+
+
+def _explicit(model: Model, listed: Rates | None) -> Rates:
+    """Return the prices of the settings, with those of the list where they name none.
+
+    A price that is named for plain input holds for the cached parts as well, unless those are named too.
+    """
+    given = model.settings
+    own_in, own_out = given.input_usd_per_mtok, given.output_usd_per_mtok
+    plain_in = own_in if own_in is not None else (listed.input if listed else 0.0)
+    plain_out = own_out if own_out is not None else (listed.output if listed else None)
+    cached = given.cached_usd_per_mtok
+    if cached is None:
+        cached = listed.cached if listed and own_in is None else plain_in
+    write, hour = given.cache_write_usd_per_mtok, given.cache_write_usd_per_mtok
+    if write is None:
+        keep = listed if listed and own_in is None else None
+        write, hour = (keep.cache_write, keep.cache_write_1h) if keep else (plain_in, None)
+    reasoning = listed.reasoning if listed and own_out is None else plain_out
+    return Rates(plain_in, plain_out, cached, write, reasoning, hour)
+
+
+def _steps(prices: Mapping[str, Any]) -> Iterable[tuple[int, Rates]]:
+    """Yield the prices by size of the request, the largest first; nothing where plain input has no price."""
+    if "input_mtok" not in prices:
+        return
+    starts = {int(tier.start) for price in prices.values() for tier in getattr(price, "tiers", ())}
+    for above in (*sorted(starts, reverse=True), -1):
+        usd = {key: _at(price, above + 1) for key, price in prices.items()}
+        plain_in, plain_out = usd["input_mtok"], usd.get("output_mtok")
+        yield (
+            above,
+            Rates(
+                input=plain_in,
+                output=plain_out,
+                cached=usd.get("cache_read_mtok", plain_in),
+                cache_write=usd.get("cache_write_mtok", plain_in),
+                reasoning=usd.get("output_reasoning_mtok", plain_out),
+                cache_write_1h=usd.get("cache_write_1h_mtok"),
+            ),
         )
 
 
@@ -118,6 +194,20 @@ def _at(price: Any, input_tokens: int) -> float:
         if input_tokens > tier.start:
             return float(tier.price)
     return float(getattr(price, "base", price))
+
+
+def _changes_after(info: Any, now: datetime) -> float:
+    """Return the Unix time from which a model's prices may be others: a date that is to come, or the next hour."""
+    parts: list[Any] = [*(info.prices if isinstance(info.prices, list) else ()), *(info.price_variants or ())]
+    bounds: list[datetime] = []
+    for constraint in [part.constraint for part in parts if part.constraint is not None]:
+        start: Any = getattr(constraint, "start_date", None)
+        if start is None:  # it holds at certain hours: look again at every full quarter of an hour
+            quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+            bounds.append(quarter + timedelta(minutes=15))
+        elif (begins := datetime(start.year, start.month, start.day, tzinfo=UTC)) > now:
+            bounds.append(begins)
+    return min((bound.timestamp() for bound in bounds), default=float("inf"))
 
 
 def _find(model: Model, environ: Mapping[str, str]) -> Any:

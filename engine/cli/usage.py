@@ -78,7 +78,8 @@ def usage(
 ) -> int:
     """Say what model calls used, and what they cost.
 
-    It counts the calls of runs, and those of clients of engine gateway. Days are those of UTC. A cost with a + lacks calls whose price nobody knows; ? is a cost nobody knows.
+    It counts the calls of runs, and those of clients of engine gateway. Days are those of UTC. A cost with a + lacks
+    calls whose price nobody knows; ? is a cost nobody knows.
     """
     if csv and json:
         raise typer.BadParameter("--csv and --json: choose one")

@@ -60,11 +60,59 @@ def test_cached_tokens_are_cheaper() -> None:
     assert cost(sonnet, Usage(output_tokens=1000, reasoning_tokens=900)) == pytest.approx(0.015)
 
 
+def test_an_hour_in_the_cache_costs_more() -> None:
+    """B70: tokens written to the prompt cache for an hour cost twice the plain ones, for five minutes 1.25 times."""
+    sonnet = model("claude-sonnet-4-5", "anthropic")
+    five = Usage(input_tokens=100_000, cache_write_tokens=100_000)
+    assert cost(sonnet, five) == pytest.approx(0.375)
+    assert cost(sonnet, five.model_copy(update={"cache_write_1h_tokens": 60_000})) == pytest.approx(0.15 + 0.36)
+
+
+def test_long_requests_cost_what_stands_for_them() -> None:
+    """B70: beyond a threshold all tokens of a request cost the price of long requests."""
+    sonnet = model("claude-sonnet-4-5", "anthropic")
+    assert cost(sonnet, Usage(input_tokens=200_000, output_tokens=1000)) == pytest.approx(0.6 + 0.015)
+    assert cost(sonnet, Usage(input_tokens=200_001, output_tokens=1000)) == pytest.approx(1.200006 + 0.0225)
+
+
+def test_prices_change_when_their_time_comes() -> None:
+    """B70: a price that holds from a date on is taken from that moment, although the model was priced before."""
+    now = [datetime(2026, 3, 12, 23, 59, 59, tzinfo=UTC)]
+    prices = Prices(now=lambda: now[0])
+    long = Usage(input_tokens=300_000)
+    before = prices.cost_usd(model("claude-opus-4-6", "anthropic"), long)
+    now[0] = datetime(2026, 3, 13, tzinfo=UTC)
+    assert (before, prices.cost_usd(model("claude-opus-4-6", "anthropic"), long)) == (3.0, 1.5)
+
+
+def test_services_have_their_prices() -> None:
+    """B70: flex is cheaper and priority dearer where the list says so, else they cost the plain price."""
+    prices, usage = Prices(now=lambda: datetime(2026, 11, 1, tzinfo=UTC)), Usage(input_tokens=1_000_000)
+    gpt, haiku = model("gpt-5"), model("claude-3-haiku-20240307", "anthropic")
+    assert [prices.cost_usd(gpt, usage, tier=tier) for tier in ("flex", "", "priority")] == [0.625, 1.25, 2.5]
+    assert prices.cost_usd(haiku, usage, tier="flex") == prices.cost_usd(haiku, usage)
+
+
+def test_embeddings_have_a_price() -> None:
+    """B70: a model that writes nothing has a price for what it reads; what it were to write has none."""
+    small = model("text-embedding-3-small")
+    assert cost(small, Usage(input_tokens=1_000_000)) == pytest.approx(0.02)
+    assert cost(small, Usage(input_tokens=1, output_tokens=1)) is None
+
+
+def test_own_prices_of_the_cache() -> None:
+    """B70: the settings name prices of tokens read from and written to the cache, beside the plain ones or alone."""
+    usage = Usage(input_tokens=1_000_000, cached_tokens=400_000, cache_write_tokens=200_000)
+    own = {"cached_usd_per_mtok": 1.0, "cache_write_usd_per_mtok": 5.0}
+    assert cost(model("m", input_usd_per_mtok=2, output_usd_per_mtok=6, **own), usage) == pytest.approx(0.8 + 0.4 + 1)
+    assert cost(model("gpt-4o", cached_usd_per_mtok=1.0), Usage(input_tokens=1_000_000, cached_tokens=1_000_000)) == 1.0
+
+
 def test_a_batch_is_cheaper() -> None:
     """B70: a batch call has the batch's price where the list has one."""
     later = Prices(now=lambda: datetime(2027, 1, 1, tzinfo=UTC))
     sonnet, usage = model("claude-sonnet-4-5", "anthropic"), Usage(input_tokens=1000, output_tokens=1000)
-    assert later.cost_usd(sonnet, usage, batch=True) == pytest.approx((later.cost_usd(sonnet, usage) or 0) / 2)
+    assert later.cost_usd(sonnet, usage, tier="batch") == pytest.approx((later.cost_usd(sonnet, usage) or 0) / 2)
 
 
 @pytest.mark.parametrize(
