@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -134,7 +134,7 @@ class Prices:
     def _compile(self, model: Model, tier: str) -> Compiled:
         given = model.settings
         if given.input_usd_per_mtok is not None and given.output_usd_per_mtok is not None:
-            return Compiled(((-1, _explicit(model, None)),), float("inf"))
+            return Compiled(((-1, _explicit(model, FREE)),), float("inf"))
         if model.ref not in self._found:
             self._found[model.ref] = _find(model, self._environ)
         info = self._found[model.ref]
@@ -147,24 +147,21 @@ class Prices:
         return Compiled(steps, _changes_after(info, now))
 
 
-def _explicit(model: Model, listed: Rates | None) -> Rates:
+def _explicit(model: Model, listed: Rates) -> Rates:
     """Return the prices of the settings, with those of the list where they name none.
 
     A price that is named for plain input holds for the cached parts as well, unless those are named too.
     """
-    given = model.settings
-    own_in, own_out = given.input_usd_per_mtok, given.output_usd_per_mtok
-    plain_in = own_in if own_in is not None else (listed.input if listed else 0.0)
-    plain_out = own_out if own_out is not None else (listed.output if listed else None)
-    cached = given.cached_usd_per_mtok
-    if cached is None:
-        cached = listed.cached if listed and own_in is None else plain_in
-    write, hour = given.cache_write_usd_per_mtok, given.cache_write_usd_per_mtok
-    if write is None:
-        keep = listed if listed and own_in is None else None
-        write, hour = (keep.cache_write, keep.cache_write_1h) if keep else (plain_in, None)
-    reasoning = listed.reasoning if listed and own_out is None else plain_out
-    return Rates(plain_in, plain_out, cached, write, reasoning, hour)
+    given, rates = model.settings, listed
+    if (price := given.input_usd_per_mtok) is not None:
+        rates = replace(rates, input=price, cached=price, cache_write=price, cache_write_1h=None)
+    if (price := given.output_usd_per_mtok) is not None:
+        rates = replace(rates, output=price, reasoning=price)
+    if (price := given.cached_usd_per_mtok) is not None:
+        rates = replace(rates, cached=price)
+    if (price := given.cache_write_usd_per_mtok) is not None:
+        rates = replace(rates, cache_write=price, cache_write_1h=None)
+    return rates
 
 
 def _steps(prices: Mapping[str, Any]) -> Iterable[tuple[int, Rates]]:
