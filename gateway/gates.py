@@ -87,6 +87,10 @@ class Gates:
         """Take what the provider said beside the answer to a call of what its model still takes."""
         place.gates[0].heed(quota, place.number, current_time())
 
+    def known(self) -> list[Gate]:
+        """Return the gates that calls went through lately."""
+        return list(self._gates.values())
+
     def _found(self, model: Model, key: ApiKey | None, listener: str) -> tuple[Gate, ...]:
         settings = model.settings
         own = RateLimits(

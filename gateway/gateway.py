@@ -26,6 +26,7 @@ from gateway.exchange import ClientCall, WireReply
 from gateway.filters import Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
+from gateway.limits import Gate
 from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
 from gateway.prices import Prices
 from gateway.providers import Maker, make_provider
@@ -239,6 +240,14 @@ class Gateway:
     async def flush(self) -> None:
         """Write down the spans of calls over HTTP that are over; a server does so every now and then."""
         await self._services.trace.flush()
+
+    def breakers(self) -> dict[str, Breaker]:
+        """Return the breaker of every model that was asked so far."""
+        return {ref: lane.breaker for ref, lane in self._lanes.items()}
+
+    def gates(self) -> list[Gate]:
+        """Return the gates that calls went through lately."""
+        return self._services.gates.known()
 
     async def aclose(self) -> None:
         """Close the connections to all providers that were used."""

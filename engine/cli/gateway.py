@@ -6,9 +6,10 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import typer
@@ -18,13 +19,18 @@ from engine.cli.columns import print_table
 from engine.cli.session import say_notice, traced
 from engine.cli.storage import Place, opened, place_of
 from engine.config import FILE_NAME, LoadedSettings, load_settings
+from engine.tools.loading import load_object
 from gateway.accounting import Accounting
+from gateway.budget import MemoryLedger
+from gateway.filters import Filters, Outside
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
+from gateway.tranches import TrancheLedger
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
+from schemas.protocols import Ledger
 from schemas.settings import Settings
 from schemas.stores import RunStore
 
@@ -59,13 +65,15 @@ def gateway(
         async with opened(place) as kept:
             with traced(found):
                 accounting = Accounting(kept.usage_book)
-                backing = _backing(source, kept, accounting)
-                if check:
-                    await checked(backing)
-                    show(found.settings, source, place)
-                    return 0
-                async with accounting.writing():
-                    await Server(backing, on_up=_say_up(place)).run_until_stopped()
+                shared = kept.ledger()
+                async with nullcontext() if shared is None else TrancheLedger(shared) as ledger:
+                    backing = _backing(source, kept, accounting, ledger)
+                    if check:
+                        await checked(backing)
+                        show(found.settings, source, place)
+                        return 0
+                    async with accounting.writing():
+                        await Server(backing, on_up=_say_up(place)).run_until_stopped()
         return 0
 
     fast = importlib.util.find_spec("uvloop") is not None
@@ -97,6 +105,11 @@ class Source:
         except OSError:
             return None
         return None if stat is None else (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+    @property
+    def folder(self) -> Path:
+        """Where the user's own modules are looked for."""
+        return Path.cwd() if self.file is None else self.file.resolve().parent
 
     def _listening(self, settings: Settings) -> Settings:
         listeners = list(settings.listeners) or [Listener()]
@@ -177,14 +190,24 @@ def _usd(amount: float | None) -> str:
     return "" if amount is None else f"{amount:g}"
 
 
-def _backing(source: Source, store: RunStore, accounting: Accounting) -> Backing:
+def _backing(source: Source, store: RunStore, accounting: Accounting, ledger: Ledger | None) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
     async def make(found: Settings, metrics: Metrics) -> Gateway:
-        return Gateway(found, ledger=ledger, observers=[metrics, accounting], maker="aiohttp")
+        return Gateway(
+            found,
+            ledger=ledger or in_memory,
+            observers=[metrics, accounting],
+            filters=Filters(found, os.environ, Outside(load=load)),
+            answers=store.answer_cache,
+            maker="aiohttp",
+        )
 
-    ledger = store.ledger()
+    def load(reference: str, where: str) -> Any:
+        return load_object(reference, source.folder, where=where)
+
+    in_memory = MemoryLedger()  # of a store that keeps no budgets: over reloads it is the same
     return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
 
 

@@ -123,15 +123,13 @@ class Metrics:
         if outcome == "ok":
             self._loaded_at = time.time()
 
-    def text(self) -> bytes:
-        """Return everything as Prometheus reads it."""
+    def text(self, more: Iterable[Reading] = ()) -> bytes:
+        """Return everything as Prometheus reads it, and beside it what else was looked up."""
         families = [*self._of_calls(), *self._of_keys(), *self._of_doors()]
         found: dict[str, Family] = {}
-        for source in self.sources:
-            for reading in source():
-                name = PREFIX + reading.name
-                family = found.setdefault(name, Family(name, "gauge", reading.help))
-                family.add(reading.labels, reading.value)
+        for reading in (*more, *(reading for source in self.sources for reading in source())):
+            name = PREFIX + reading.name
+            found.setdefault(name, Family(name, "gauge", reading.help)).add(reading.labels, reading.value)
         return exposition([*families, *found.values()])
 
     def _new(self, key: _Key) -> _Series:

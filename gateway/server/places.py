@@ -11,6 +11,7 @@ from gateway.server.calls import relay
 from gateway.server.exposition import CONTENT_TYPE
 from gateway.server.listing import list_models, show_model
 from gateway.server.openapi import document
+from gateway.server.readings import readings
 from gateway.server.visit import Visit
 from schemas.gateway import WireFormat
 
@@ -42,7 +43,9 @@ async def _readyz(visit: Visit) -> None:
 async def _metrics(visit: Visit) -> None:
     if visit.key is not None:
         require(visit.key, scope="admin")
-    await visit.answer(200, visit.desk.metrics.text(), [(b"content-type", CONTENT_TYPE)])
+    await visit.answer(
+        200, visit.desk.metrics.text(await readings(visit.desk.gateway)), [(b"content-type", CONTENT_TYPE)]
+    )
 
 
 async def _openapi(visit: Visit) -> None:
