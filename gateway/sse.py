@@ -100,6 +100,10 @@ class SseDecoder:
         self._check(len(raw))
         if block.startswith(b"data: ") and b"\n" not in block and b"\r" not in block:
             return SseEvent(block[6:], "", raw)
+        if block.startswith(b"event: ") and block.count(b"\n") == 1 and b"\r" not in block:
+            named, found, only = block[7:].partition(b"\ndata: ")
+            if found:
+                return SseEvent(only, named.decode("utf-8", "replace"), raw)
         name, data = b"", list[bytes]()
         for line in _LINE.split(block.removeprefix(_BOM)):
             field, _, value = line.partition(b":")
