@@ -68,7 +68,7 @@ async def read(book: Book, *by: Any) -> list[UsageLine]:
 
 
 async def test_calls_are_counted(book: Book, counted: Accounting) -> None:
-    """Answers, failures, unknown prices and kept answers are each counted as what they are, to the billionth."""
+    """B70: answers, failures, unknown prices and kept answers are counted as what they are, to the billionth."""
     for one in (record(), record(cost_usd=1.5, outcome="model.timeout"), record(cost_usd=None), record(cached=True)):
         counted(one)
     await counted.flush()
