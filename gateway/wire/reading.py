@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from gateway.providers.base import one_line
 from gateway.providers.failures import classify, describe
+from gateway.wire.halves import Halves
 from schemas.errors import ModelError, ModelOutputError
 
 _MOST_TOKENS = 10**12
@@ -44,7 +45,7 @@ def parsed(shape: type[Shape], content: bytes, where: str) -> Shape:
         ModelOutputError: It is no JSON, or of another shape.
     """
     try:
-        return shape.model_validate_json(content)
+        return shape.model_validate_json(Halves().joined(content))
     except ValidationError as exc:
         error = error_inside(content)
         if error is not None:

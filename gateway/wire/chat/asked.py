@@ -121,30 +121,32 @@ _TURN = names(
 def _messages(turns: list[Any], dropped: list[str]) -> Iterator[Message]:
     """Yield the messages; the results of tools that stand in a row are one. Fields that nobody knows are noted."""
     results: list[Part] = []
+    called = ""
     for number_, turn in enumerate(turns):
         at = f"messages[{number_}]"
         known = mapping(turn, at)
+        called = f"call_{number_}" if known.get("function_call") else called
         if known.keys() - _TURN:
             dropped += [f"{at}.{name}" for name in known if name not in _TURN and known[name]]
         role = known.get("role")
         if role == "tool" or role == "function":
-            results.append(_tool_result(known, at))
+            results.append(_tool_result(known, at, called))
             continue
         if results:
             yield Message(role="user", parts=tuple(results))
             results = []
-        yield _message(known, at)
+        yield _message(known, at, called)
     if results:
         yield Message(role="user", parts=tuple(results))
 
 
-def _message(turn: Json, at: str) -> Message:
+def _message(turn: Json, at: str, called: str) -> Message:
     role = turn.get("role")
     name = text(turn.get("name") or "", f"{at}.name")
     if role == "user":
         return Message(role="user", parts=_content(turn, at), name=name)
     if role == "assistant":
-        return Message(role="assistant", parts=tuple(_assistant(turn, at)), name=name)
+        return Message(role="assistant", parts=tuple(_assistant(turn, at, called)), name=name)
     one_of(role, _ROLES, f"{at}.role")
     return Message(role="system", parts=_content(turn, at), name=name)
 
@@ -229,10 +231,10 @@ _PIECES: Mapping[str, Callable[[Json, str], Part]] = {
 }
 
 
-def _tool_result(turn: Json, at: str) -> Part:
+def _tool_result(turn: Json, at: str, called: str) -> Part:
     parts = _content(turn, at)
     if turn.get("role") == "function":
-        call_id = f"call_{text(turn.get('name'), f'{at}.name')}"
+        call_id = called or f"call_{text(turn.get('name'), f'{at}.name')}"
     else:
         call_id = text(turn.get("tool_call_id"), f"{at}.tool_call_id")
     words = "".join(part.text for part in parts if part.kind == "text")
@@ -241,7 +243,8 @@ def _tool_result(turn: Json, at: str) -> Part:
     return ToolResultPart(call_id=call_id, content=words, parts=rich if len(rich) > 1 else (), cache=mark)
 
 
-def _assistant(turn: Json, at: str) -> Iterator[Part]:
+def _assistant(turn: Json, at: str, called: str) -> Iterator[Part]:
+    """Yield what the model said; ``called`` is the id for a call by the older ``function_call``, which has none."""
     yield from _thoughts(turn, at)
     yield from _content(turn, at)
     if turn.get("refusal"):
@@ -253,7 +256,7 @@ def _assistant(turn: Json, at: str) -> Iterator[Part]:
     if turn.get("function_call"):
         function = mapping(turn["function_call"], f"{at}.function_call")
         name = text(function.get("name"), f"{at}.function_call.name")
-        yield tool_call(f"call_{name}", name, text(function.get("arguments") or "", f"{at}.function_call.arguments"))
+        yield tool_call(called, name, text(function.get("arguments") or "", f"{at}.function_call.arguments"))
 
 
 def _call(call: Json, at: str) -> ToolCallPart:

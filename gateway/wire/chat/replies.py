@@ -12,6 +12,7 @@ from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
 from gateway.wire.chat.shapes import Call, Choice, Completion, Function, WireMessage, WireUsage
 from gateway.wire.chat.thoughts import Thoughts
+from gateway.wire.halves import Halves
 from gateway.wire.reading import parsed, told
 from schemas.model import (
     ModelChunk,
@@ -73,6 +74,7 @@ class CompletionBuilder:
     def __init__(self, provider: str, model: str) -> None:
         self._provider = provider
         self._model = model
+        self._halves = Halves()
         self._named = ""
         self._id = ""
         self._text: list[str] = []
@@ -101,7 +103,7 @@ class CompletionBuilder:
         if data == b"[DONE]":
             self._done = True
             return
-        chunk = parsed(Completion, data, f"{self._provider}/{self._model}")
+        chunk = parsed(Completion, self._halves.joined(data), f"{self._provider}/{self._model}")
         if chunk.error:
             raise told(f"{self._provider}/{self._model}", {"error": chunk.error})
         yield from self.take(chunk)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
+from gateway.wire.halves import Halves
 from gateway.wire.messages.citations import annotation
 from gateway.wire.messages.seals import redacted_part, thinking_part
 from gateway.wire.reading import Count, parsed, told
@@ -244,6 +245,7 @@ class MessageBuilder:
         self._message: WireMessage | None = None
         self._blocks: dict[int, _Growing] = {}
         self._calls = 0
+        self._halves = Halves()
         self._usage: dict[str, Any] = {}
         self._ending: WireMessage | Delta = Delta()
         self._ended = False
@@ -257,7 +259,7 @@ class MessageBuilder:
         """
         if not event.data.strip() or self._ended:
             return
-        read = parsed(Event, event.data, f"{self._provider}/{self._model}")
+        read = parsed(Event, self._halves.joined(event.data), f"{self._provider}/{self._model}")
         if read.type == "error" or read.error:
             raise told(f"{self._provider}/{self._model}", {"error": read.error or "no reason given"})
         chunk = self._take(read)

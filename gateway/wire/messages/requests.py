@@ -38,6 +38,8 @@ def messages_body(model: str, request: ModelRequest, *, stream: bool) -> Block:
             system += blocks
         elif blocks:
             turns.append({"role": message.role, "content": blocks})
+    if not turns:  # the format wants a turn: what only the system says is then said by the user
+        turns, system = [{"role": "user", "content": system}] * bool(system), []
     body: Block = {
         "model": model,
         "max_tokens": request.max_output_tokens or default_max_tokens(model),

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from gateway.providers.base import broken_off, tool_call
 from gateway.wire.base import SseEvent
+from gateway.wire.halves import Halves
 from gateway.wire.reading import parsed, told
 from gateway.wire.responses.shapes import Event, Item, WireResponse, WireUsage
 from gateway.wire.responses.thinking import BETWEEN, kept
@@ -127,6 +128,7 @@ class ResponseReader:
     """
 
     def __init__(self, provider: str, model: str) -> None:
+        self._halves = Halves()
         self._provider = provider
         self._where = f"{provider}/{model}"
         self._began = False
@@ -145,7 +147,7 @@ class ResponseReader:
             return
         if event.name == "error":
             raise told(self._where, _error(event.data))
-        known = parsed(Event, event.data, self._where)
+        known = parsed(Event, self._halves.joined(event.data), self._where)
         if known.type == "error":
             raise told(self._where, _error(event.data))
         self._began = True

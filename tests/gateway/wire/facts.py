@@ -37,7 +37,10 @@ def differing(before: Facts, after: Facts) -> set[str]:
 
 
 def request_facts(request: ModelRequest) -> Facts:
-    """Return what a request says."""
+    """Return what a request says; what only the system says is as if the user said it."""
+    if all(message.role == "system" for message in request.messages):
+        spoken = tuple(message.model_copy(update={"role": "user"}) for message in request.messages)
+        request = request.model_copy(update={"messages": spoken})
     parts = [(message, part) for message in request.messages for part in message.parts]
     results = [part for _, part in parts if part.kind == "tool_result"]
     inner = [part for _, part in parts] + [part for result in results for part in result.parts]

@@ -75,6 +75,7 @@ def test_the_older_functions_are_tools() -> None:
     """B72: clients that know only functions are understood, and their results find their calls."""
     call = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
     result = {"role": "function", "name": "f", "content": "r"}
-    request = asked_request({"model": "m", "messages": [*TURN, call, result], "functions": [{"name": "f"}]})
+    turns = [*TURN, call, result, call, result]
+    request = asked_request({"model": "m", "messages": turns, "functions": [{"name": "f"}]})
     ids = [getattr(part, "call_id", None) for message in request.messages for part in message.parts]
-    assert (ids, request.tools[0].name) == ([None, "call_f", "call_f"], "f")
+    assert (ids, request.tools[0].name) == ([None, "call_1", "call_1", "call_3", "call_3"], "f")

@@ -73,6 +73,12 @@ def test_system_messages_stand_apart_and_empty_turns_are_left_out() -> None:
     assert [turn["role"] for turn in sent["messages"]] == ["user"]
 
 
+def test_what_only_the_system_says_is_said_by_the_user() -> None:
+    """The API wants a turn, so a request of nothing but system messages has one."""
+    sent = body(Message.system("one"))
+    assert ("system" in sent, [turn["role"] for turn in sent["messages"]]) == (False, ["user"])
+
+
 def test_tool_results_come_first_in_their_turn() -> None:
     """The API wants results right after the calls, before any text."""
     parts = (TextPart(text="and"), ToolResultPart(call_id="1", content="x"), ToolResultPart(call_id="2", content="y"))
