@@ -62,7 +62,7 @@ class Served:
         """POST JSON."""
         return self.client.post(path, json=body, **how)
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """Return the sum of a metric's values with these labels."""
         found = 0.0
         for line in self.client.get("/metrics").text.splitlines():

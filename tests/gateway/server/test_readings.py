@@ -22,7 +22,7 @@ async def hasty(found: Settings, metrics: Metrics) -> Gateway:
     return Gateway(found, environ={}, observers=[metrics], retry=FAST)
 
 
-def value(gateway: Served, name: str, **labels: str) -> float:
+def value(gateway: Served, name: str, /, **labels: str) -> float:
     """Return a reading."""
     return gateway.metric(name, **labels)
 
