@@ -87,6 +87,10 @@ class Gates:
         """Take what the provider said beside the answer to a call of what its model still takes."""
         place.gates[0].heed(quota, place.number, current_time())
 
+    def of_key(self, key: ApiKey) -> Gate | None:
+        """Return the gate of a key whose calls came through lately, if it limits anything."""
+        return self._gates.get(("key", key.id))
+
     def known(self) -> list[Gate]:
         """Return the gates that calls went through lately."""
         return list(self._gates.values())

@@ -37,7 +37,7 @@ from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Ranked, Route, Routing
 from gateway.trace import Trace, default_tracer
 from gateway.wire import client_format
-from schemas.bookkeeping import AnswerCache
+from schemas.bookkeeping import AnswerCache, ApiKey
 from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -244,6 +244,10 @@ class Gateway:
     def breakers(self) -> dict[str, Breaker]:
         """Return the breaker of every model that was asked so far."""
         return {ref: lane.breaker for ref, lane in self._lanes.items()}
+
+    def gate_of(self, key: ApiKey) -> Gate | None:
+        """Return the gate of a key whose calls came through lately, if it limits anything."""
+        return self._services.gates.of_key(key)
 
     def gates(self) -> list[Gate]:
         """Return the gates that calls went through lately."""

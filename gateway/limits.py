@@ -175,6 +175,11 @@ class Gate:
         self.running -= 1
         self.took_s += _NEWEST_WEIGHT * (took_s - self.took_s) if self.took_s else took_s
 
+    def counted(self, now: float) -> tuple[int, int, float]:
+        """Return (calls, tokens) that the last 60 s counted, and the seconds until they are all forgotten."""
+        self._window_wait_s(0, 0, now)
+        return self._calls, self._used, max(0.0, self._minute[-1].until - now) if self._minute else 0.0
+
     def idle(self, now: float) -> bool:
         """Whether nothing is remembered here that a fresh gate would not know."""
         quiet = not self._minute or self._minute[-1].until <= now

@@ -84,6 +84,7 @@ def _context(visit: Visit, call: ClientCall) -> CallContext:
         request_id=call.request_id,
         session=passed.get("x-engine-session", ""),
         api_key=key,
+        wait_s=_wait_s(visit),
     )
 
 
@@ -120,6 +121,14 @@ async def _break_off(visit: Visit, call: ClientCall | None, error: EngineError) 
     elif call is not None and call.streamed:
         written = CLIENT_FORMATS[call.format].stream(call.parsed).fail(error, call.request_id)
         await visit.send({"type": "http.response.body", "body": written})
+
+
+def _wait_s(visit: Visit) -> float:
+    """Return the longest wait in line: the listener's, or the key's where that is shorter."""
+    longest, key = visit.desk.listener.limits.wait_s, visit.key
+    if key is None:
+        return longest
+    return min(longest, (key.limits or visit.desk.site.settings.gateway.key_limits).wait_s)
 
 
 def _yes(said: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.server.allowance import allowance
 from gateway.server.connection import EXTENSION, Connection
 from gateway.server.desk import Desk
 from gateway.server.failures import Headers, failure
@@ -59,6 +60,8 @@ class Visit:
         headers.append((b"x-request-id", request_id))
         if self.form == "messages":
             headers.append((b"request-id", request_id))
+        if self.key is not None:
+            headers += allowance(self.desk.gateway, self.key)
         origin = self.head.heeded.get("origin")
         if origin is not None and self.desk.doors.shares(origin):
             headers += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
