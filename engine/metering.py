@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from engine.streams import Streams
 from gateway.gateway import CallContext, Gateway
-from schemas.errors import BudgetError, EngineError, ModelOutputError, RunCancelledError
+from schemas.errors import BudgetError, BudgetPausedError, EngineError, ModelOutputError, RunCancelledError
 from schemas.events import BegunAnew, BudgetExhausted, LoggedEvent, ModelCalled
 from schemas.model import (
     Done,
@@ -250,7 +250,7 @@ class RunModel:
         if call.answered:
             return
         self._open.number -= 1
-        if isinstance(exc, BudgetError):
+        if isinstance(exc, BudgetError) and not isinstance(exc, BudgetPausedError):
             self._refused(call, exc)
             return
         error = exc if isinstance(exc, EngineError) else RunCancelledError("the call was broken off before its end")

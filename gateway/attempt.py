@@ -265,6 +265,7 @@ class Attempt:
             # nor does a budget that was closed meanwhile
             with suppress(StoreError, ConflictError):
                 for crossed in await self._settled(reservation, amounts):
+                    self._services.budgets.crossed(crossed)
                     self._warn(*crossed)
 
     async def _settled(self, reservation: str, amounts: Amounts) -> Sequence[Crossed]:
@@ -312,7 +313,7 @@ class Attempt:
         except BudgetError as exc:
             self._reservation = None
             if usd is not None or not exc.details.get("unpriced"):
-                raise
+                raise (await self._services.budgets.refused(exc)) from exc
             ref = self.model.ref
             raise CostBudgetError(
                 f"no price is known for {ref}, and {exc.details.get('scope', 'the call')} has a USD limit",

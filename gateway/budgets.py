@@ -7,12 +7,16 @@ the most specific counts: what a key itself says, then a rule that names it, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from schemas.accounts import Period
+from gateway.warnings import Notice, Tell, log
+from schemas.accounts import Crossed, Period, shown_scope
 from schemas.bookkeeping import ApiKey
+from schemas.errors import BudgetError, BudgetPausedError, StoreError
 from schemas.gateway import BudgetRule
 from schemas.protocols import Ledger
 
@@ -34,10 +38,17 @@ class Budgets:
     Args:
         rules: ``gateway.budgets`` of the settings.
         ledger: Where they are counted.
+        tell: Told of budgets that are nearly or wholly used up; called once for each and period.
+        now: Gives Unix time.
     """
 
-    def __init__(self, rules: Sequence[BudgetRule], ledger: Ledger) -> None:
+    def __init__(
+        self, rules: Sequence[BudgetRule], ledger: Ledger, tell: Tell = log, now: Callable[[], float] = time.time
+    ) -> None:
         self._rules = tuple(rules)
+        self._tell = tell
+        self._now = now
+        self._told: dict[tuple[str, str], int] = {}
         self._ledger = ledger
         self._known: dict[tuple[str, str], tuple[ApiKey | None, tuple[str, ...]]] = {}
 
@@ -69,6 +80,46 @@ class Budgets:
         if run_id:
             also = (f"run:{run_id}", *also)
         return tuple(dict.fromkeys((*also, *found))) if also else found
+
+    def crossed(self, crossed: Crossed) -> None:
+        """Tell of a budget that a call brought to 90 %; a run's is its own matter."""
+        scope, measure, spent, limit = crossed
+        if not scope.startswith("run:"):
+            self._tell(Notice("budget.warning", scope, measure, spent, limit))
+
+    async def refused(self, error: BudgetError) -> BudgetError:
+        """Return what a refused call raises: its budget is paused where it is used up until its period ends.
+
+        The first refusal of a period, over all processes, is told. A budget that has enough left once running calls
+        have ended, or never had enough for this call, is not paused.
+        """
+        details = error.details
+        scope, measure, anew = (
+            str(details.get("scope", "")),
+            str(details.get("measure", "")),
+            details.get("begins_anew"),
+        )
+        limit, spent, asked = (float(details.get(name) or 0.0) for name in ("limit", "spent", "asked"))
+        if scope.startswith(("run:", "tool:")) or details.get("unpriced") or spent + asked <= limit:
+            return error
+        if 10 * spent >= 9 * limit:
+            await self._pause(Notice("budget.paused", scope, measure, spent, limit, int(anew or 0)))
+        if not anew or asked > limit:
+            return error
+        return BudgetPausedError(
+            f"{shown_scope(scope)} is paused: {error.message}",
+            hint=f"engine budgets resume {shown_scope(scope)} grants the amount once more, or come back then",
+            details={**details, "retry_after_s": max(1.0, anew - self._now())},
+        )
+
+    async def _pause(self, notice: Notice) -> None:
+        which = notice.scope, notice.measure
+        if self._told.get(which) == notice.begins_anew:
+            return
+        self._told[which] = notice.begins_anew
+        with suppress(StoreError):
+            if await self._ledger.pause(*which):
+                self._tell(notice)
 
     async def _open(self, key: ApiKey | None, agent: str) -> tuple[str, ...]:
         accounts = accounts_of(self._rules, key, agent)

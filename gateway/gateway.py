@@ -36,6 +36,7 @@ from gateway.record import CallRecord, Observer, show
 from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Ranked, Route, Routing
 from gateway.trace import Trace, default_tracer
+from gateway.warnings import Tell, log
 from gateway.wire import client_format
 from schemas.bookkeeping import AnswerCache, ApiKey
 from schemas.errors import EngineError, ModelError, NoRouteError
@@ -86,6 +87,7 @@ class Gateway:
         filters: What requests and answers pass; None: nothing.
         answers: Where answers are kept; None: none are.
         maker: Who carries bytes to providers: the official SDKs on any event loop, or aiohttp on asyncio.
+        tell: Told of budgets of keys, agents and all calls that are nearly or wholly used up.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Gateway:
         filters: Filters | None = None,
         answers: AnswerCache | None = None,
         maker: Maker = "sdk",
+        tell: Tell = log,
     ) -> None:
         self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
         self._settings = settings
@@ -115,7 +118,7 @@ class Gateway:
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, version), answers)
         self._services = Services(
             self.ledger,
-            Budgets(settings.gateway.budgets, self.ledger),
+            Budgets(settings.gateway.budgets, self.ledger, tell),
             Gates(settings),
             self._prices,
             self._lane,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal, localcontext
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.errors import BudgetError, ConfigError, CostBudgetError, TokenBudgetError
@@ -383,4 +383,14 @@ def _unit(measure: str) -> str:
 
 def _named(scope: str) -> str:
     """Return a scope as a person knows it: their run needs no id."""
-    return "this run" if scope.startswith("run:") else scope
+    return "this run" if scope.startswith("run:") else shown_scope(scope)
+
+
+def shown_scope(scope: str) -> str:
+    """Return whose budget it is, without its period.
+
+    >>> shown_scope("agent:writer@day"), shown_scope("agent:me@@day")
+    ('agent:writer', 'agent:me@day')
+    """
+    who, at, period = scope.rpartition("@")
+    return (who if at and period in get_args(Period) and not who.endswith("@") else scope).replace("@@", "@")

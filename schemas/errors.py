@@ -46,6 +46,7 @@
     ├── BudgetError
     │   ├── TokenBudgetError
     │   ├── CostBudgetError
+    │   ├── BudgetPausedError        of a key, an agent or all: until its period ends; carries retry_after_s
     │   └── TimeBudgetError
     ├── RunCancelledError
     ├── RunParkedError           not over: it waits for an answer or a time, and nobody drives it meanwhile
@@ -398,6 +399,16 @@ class CostBudgetError(BudgetError):
     """The USD budget is used up."""
 
     code = "budget.cost"
+
+
+class BudgetPausedError(BudgetError):
+    """The budget of a key, an agent, or all calls is used up until it begins anew; carries retry_after_s.
+
+    It is paused until then, or until it is resumed by hand. 402, so that no client's SDK tries again by itself.
+    """
+
+    code = "budget.paused"
+    retryable = True
 
 
 class TimeBudgetError(BudgetError):

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,11 +22,14 @@ from engine.tools.loading import load_object
 from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
 from gateway.filters import Filters, Outside
+from gateway.filters.posting import UpstreamPost
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
 from gateway.tranches import TrancheLedger
+from gateway.upstream.aiohttp import AiohttpUpstream
+from gateway.warnings import Notice, Tell, Webhooks
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
 from schemas.protocols import Ledger
@@ -65,15 +67,18 @@ def gateway(
         async with opened(place) as kept:
             with traced(found):
                 accounting = Accounting(kept.usage_book)
-                shared = kept.ledger()
-                async with nullcontext() if shared is None else TrancheLedger(shared) as ledger:
-                    backing = _backing(source, kept, accounting, ledger)
-                    if check:
-                        await checked(backing)
-                        show(found.settings, source, place)
-                        return 0
-                    async with accounting.writing():
-                        await Server(backing, on_up=_say_up(place)).run_until_stopped()
+                webhooks = Webhooks(found.settings.gateway.webhooks, os.environ, UpstreamPost(AiohttpUpstream("")))
+                ledger = TrancheLedger(
+                    kept.ledger() or MemoryLedger(),
+                    crossed=lambda one: webhooks(Notice("budget.warning", *one)),
+                )
+                backing = _backing(source, kept, ledger, accounting, webhooks)
+                if check:
+                    await checked(backing)
+                    show(found.settings, source, place)
+                    return 0
+                async with accounting.writing(), webhooks.sending(), ledger:
+                    await Server(backing, on_up=_say_up(place)).run_until_stopped()
         return 0
 
     fast = importlib.util.find_spec("uvloop") is not None
@@ -190,24 +195,24 @@ def _usd(amount: float | None) -> str:
     return "" if amount is None else f"{amount:g}"
 
 
-def _backing(source: Source, store: RunStore, accounting: Accounting, ledger: Ledger | None) -> Backing:
+def _backing(source: Source, store: RunStore, ledger: Ledger, accounting: Accounting, tell: Tell) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
     async def make(found: Settings, metrics: Metrics) -> Gateway:
         return Gateway(
             found,
-            ledger=ledger or in_memory,
+            ledger=ledger,
             observers=[metrics, accounting],
             filters=Filters(found, os.environ, Outside(load=load)),
             answers=store.answer_cache,
             maker="aiohttp",
+            tell=tell,
         )
 
     def load(reference: str, where: str) -> Any:
         return load_object(reference, source.folder, where=where)
 
-    in_memory = MemoryLedger()  # of a store that keeps no budgets: over reloads it is the same
     return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
 
 

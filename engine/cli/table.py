@@ -51,6 +51,11 @@ KEYS: dict[str, Entry] = {
     "rotate": Entry("keys", "rotate", "Give a key a new secret; the old one works for a day, or as --grace says."),
     "revoke": Entry("keys", "revoke", "End keys; a running gateway refuses them within two seconds."),
 }
+BUDGETS: dict[str, Entry] = {
+    "list": Entry("budgets", "listed", "List budgets: what is spent, reserved and allowed, until when; who is paused."),
+    "resume": Entry("budgets", "resume", "Grant a budget its whole amount once more, for the period that runs."),
+    "set": Entry("budgets", "change", "Set a budget's limit at once; what is spent stays spent."),
+}
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
@@ -70,6 +75,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
+    "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),
     "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
