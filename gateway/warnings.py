@@ -16,6 +16,7 @@ import json
 import random
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -89,17 +90,20 @@ class Webhooks:
         self._targets = [(webhook.url, _secret(webhook, environ)) for webhook in webhooks]
         self._post = post
         self._now = now
-        self._queue, self._waiting = anyio.create_memory_object_stream[Notice](WAITING)
+        self._queue: deque[Notice] = deque()
+        self._under_way = 0
+        self._come = anyio.Event()
 
     def __call__(self, notice: Notice) -> None:
         """Have a notice sent. Never waits: beyond ``WAITING`` it is only in the log."""
         log(notice)
         if not self._targets:
             return
-        try:
-            self._queue.send_nowait(notice)
-        except anyio.WouldBlock:
+        if len(self._queue) + self._under_way >= WAITING:
             _log.error("webhook.dropped", scope=notice.scope, waiting=WAITING)
+            return
+        self._queue.append(notice)
+        self._come.set()
 
     @asynccontextmanager
     async def sending(self) -> AsyncGenerator[None]:
@@ -108,15 +112,20 @@ class Webhooks:
             group.start_soon(self._send_all)
             yield
             with anyio.move_on_after(_LEFT_S):
-                while self._waiting.statistics().current_buffer_used:
+                while self._queue or self._under_way:
                     await anyio.sleep(0.05)
             group.cancel_scope.cancel()
 
     async def _send_all(self) -> None:
         async with anyio.create_task_group() as group:
-            async for notice in self._waiting:
-                for url, secret in self._targets:
-                    group.start_soon(self._deliver, url, secret, notice)
+            while True:
+                await self._come.wait()
+                self._come = anyio.Event()
+                while self._queue:
+                    notice = self._queue.popleft()
+                    for url, secret in self._targets:
+                        self._under_way += 1
+                        group.start_soon(self._deliver, url, secret, notice)
 
     async def _deliver(self, url: str, secret: bytes | None, notice: Notice) -> None:
         """Post until it is taken (2xx), gone (410), or tried as often as there are delays."""
