@@ -36,6 +36,7 @@ from gateway.record import CallRecord, Observer, show
 from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Ranked, Route, Routing
 from gateway.trace import Trace, default_tracer
+from gateway.trail import check_fallbacks
 from gateway.warnings import Tell, log
 from gateway.wire import client_format
 from schemas.bookkeeping import AnswerCache, ApiKey
@@ -116,6 +117,7 @@ class Gateway:
         self._maker: Maker = maker
         version = settings.model_dump_json(include={"model_providers", "roles", "aliases", "filters", "gateway"})
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, version), answers)
+        check_fallbacks(settings.gateway.fallbacks, self.resolve)
         self._services = Services(
             self.ledger,
             Budgets(settings.gateway.budgets, self.ledger, tell),

@@ -25,8 +25,8 @@ from schemas.settings import ModelProvider
 
 INSTRUMENTATION = "plan-execute-engine.gateway"
 SLICE = 16
-MOST_WAITING = 4096
-"""So many spans wait; when nobody writes them down, the oldest are written at once."""
+MOST_WAITING = 256
+"""So many spans wait at most: then the oldest are written at once, whoever is in a hurry."""
 _NS = 1_000_000_000
 _OPERATIONS = {"embeddings": "embeddings"}
 _log = structlog.get_logger(INSTRUMENTATION)

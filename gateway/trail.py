@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import anyio
@@ -12,7 +12,8 @@ import anyio
 from gateway.attempt import Lane, Services
 from gateway.retry import asked_wait_s, failure_class
 from gateway.routing import Route
-from schemas.errors import ModelError, NoRouteError, RateLimitError
+from schemas.errors import ConfigError, ModelError, NoRouteError, RateLimitError
+from schemas.gateway import Fallbacks
 
 
 class Trail:
@@ -148,6 +149,18 @@ class Trail:
         self.route = min(routes, key=lambda route: self._services.lane(route.model).breaker.open_until)
         self.lane = self._services.lane(self.route.model)
         self._left_out.remove(self.route.model.ref)
+
+
+def check_fallbacks(rules: Mapping[str, Fallbacks], resolve: Callable[[str], object]) -> None:
+    """Check that every fallback leads somewhere. Raises ConfigError: one names no model."""
+    for asked, rule in rules.items():
+        for kind, names in rule:
+            for name in names or ():
+                try:
+                    resolve(name)
+                except NoRouteError as exc:
+                    where = f"gateway.fallbacks.{asked}.{kind}"
+                    raise ConfigError(f"{where}: {exc.message}", hint=exc.hint, details=exc.details) from exc
 
 
 def held_s(error: ModelError) -> float | None:

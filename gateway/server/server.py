@@ -122,6 +122,8 @@ class Server:
                 ticked = time.monotonic()
                 for port in self._ports.values():
                     port.tick()
+                assert self._site is not None
+                await self._site.gateway.flush()
             before, self._seen = self._seen, self._stamped()
             # a file that is still being written changes between two looks
             if self._told_to_reload or (self._seen != self._stamp and self._seen == before):

@@ -304,7 +304,7 @@ async def test_s12_a_request_that_is_too_long_goes_to_a_larger_model(streamed: b
 
 
 @both
-async def test_s13_what_a_content_filter_refused_is_asked_nobrokenelse(streamed: bool) -> None:
+async def test_s13_what_a_content_filter_refused_is_asked_nobody_else(streamed: bool) -> None:
     """B68: S13 a content filter's refusal goes to the client with its reason, unless a fallback is written for it."""
     refused = error(400, "The response was filtered", code="content_filter")
     async with bench(always(refused)) as here:
@@ -415,7 +415,7 @@ async def test_a_fallback_written_as_none_ends_the_call() -> None:
         assert here.asked() == {"bad": 1}
 
 
-async def test_when_nobrokenanswers_the_error_names_all() -> None:
+async def test_when_nobody_answers_the_error_names_all() -> None:
     """B68: when the fallback fails as well, the client gets a typed error with everything that was tried."""
     async with bench(always(error(500)), healthy=always(error(500))) as here:
         with pytest.raises(ModelError, match="none of 2 models answered") as caught:
