@@ -26,6 +26,7 @@ from engine.executor.judge import LLMJudge
 from engine.executor.spending import Spending
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
+from engine.filtering import FilterTools, filters_of, posted
 from engine.following import Following
 from engine.hooks import Hook
 from engine.journal import Inbox
@@ -111,7 +112,7 @@ class Assembly:
         self.presence = Presence(self.store, kind, self.settings.durability.driver_timeout_s)
         self.ledger: Ledger = ledger or _ledger(self.store, self.presence, self.settings.durability.store_retry_s)
         self.accounting = Accounting(self.store.usage_book)
-        self.gateway = gateway or _gateway(self.settings, self.ledger, environ, self.accounting)
+        self.gateway = gateway or _gateway(self.loaded, self.ledger, environ, self.accounting, self.store)
         self.statistics = statistics or ToolStatistics(self.store.notes)
         self.plan_cache = plan_cache or _plan_cache(self.settings, self.store)
         limits = self.settings.limits
@@ -342,8 +343,23 @@ def _ledger(store: RunStore, presence: Presence, retry_s: float) -> Ledger:
     return MemoryLedger() if shared is None else PatientLedger(shared, retry_s)
 
 
-def _gateway(settings: Settings, ledger: Ledger, environ: Mapping[str, str] | None, accounting: Accounting) -> Gateway:
-    return Gateway(settings, ledger=ledger, environ=environ, tracer=tracer, observers=[accounting])
+def _gateway(
+    loaded: LoadedSettings,
+    ledger: Ledger,
+    environ: Mapping[str, str] | None,
+    accounting: Accounting,
+    store: RunStore,
+) -> Gateway:
+    known = os.environ if environ is None else environ
+    return Gateway(
+        loaded.settings,
+        ledger=ledger,
+        environ=environ,
+        tracer=tracer,
+        observers=[accounting],
+        filters=filters_of(loaded, known, posted, FilterTools(loaded.folder, known)),
+        answers=store.answer_cache,
+    )
 
 
 def _plan_cache(settings: Settings, store: RunStore) -> PlanCache | None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import typer
@@ -18,10 +18,10 @@ from engine.cli.columns import print_table
 from engine.cli.session import say_notice, traced
 from engine.cli.storage import Place, opened, place_of
 from engine.config import FILE_NAME, LoadedSettings, load_settings
-from engine.tools.loading import load_object
+from engine.filtering import FilterTools, filters_of
 from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
-from gateway.filters import Filters, Outside
+from gateway.filters.base import Post
 from gateway.filters.posting import UpstreamPost
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
@@ -66,18 +66,19 @@ def gateway(
     async def main() -> int:
         async with opened(place) as kept:
             with traced(found):
-                accounting = Accounting(kept.usage_book)
-                webhooks = Webhooks(found.settings.gateway.webhooks, os.environ, UpstreamPost(AiohttpUpstream("")))
+                accounting, post = Accounting(kept.usage_book), UpstreamPost(AiohttpUpstream(""))
+                webhooks = Webhooks(found.settings.gateway.webhooks, os.environ, post)
+                tools = FilterTools(source.folder, os.environ)
                 ledger = TrancheLedger(
                     kept.ledger() or MemoryLedger(),
                     crossed=lambda one: webhooks(Notice("budget.warning", *one)),
                 )
-                backing = _backing(source, kept, ledger, accounting, webhooks)
+                backing = _backing(source, kept, ledger, accounting, webhooks, (post, tools))
                 if check:
                     await checked(backing)
                     show(found.settings, source, place)
                     return 0
-                async with accounting.writing(), webhooks.sending(), ledger:
+                async with accounting.writing(), webhooks.sending(), tools.hosting(), ledger:
                     await Server(backing, on_up=_say_up(place)).run_until_stopped()
         return 0
 
@@ -195,7 +196,14 @@ def _usd(amount: float | None) -> str:
     return "" if amount is None else f"{amount:g}"
 
 
-def _backing(source: Source, store: RunStore, ledger: Ledger, accounting: Accounting, tell: Tell) -> Backing:
+def _backing(
+    source: Source,
+    store: RunStore,
+    ledger: Ledger,
+    accounting: Accounting,
+    tell: Tell,
+    outside: tuple[Post, FilterTools],
+) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
@@ -204,14 +212,11 @@ def _backing(source: Source, store: RunStore, ledger: Ledger, accounting: Accoun
             found,
             ledger=ledger,
             observers=[metrics, accounting],
-            filters=Filters(found, os.environ, Outside(load=load)),
+            filters=filters_of(LoadedSettings(found, source.folder, str(source.file)), os.environ, *outside),
             answers=store.answer_cache,
             maker="aiohttp",
             tell=tell,
         )
-
-    def load(reference: str, where: str) -> Any:
-        return load_object(reference, source.folder, where=where)
 
     return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
 

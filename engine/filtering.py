@@ -1,0 +1,137 @@
+"""Filters, with what only the engine can give the gateway: a user's functions, MCP servers, a way to post."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import anyio
+from anyio.abc import TaskGroup
+
+from engine.config import LoadedSettings
+from engine.tools.http import Order, exchange
+from engine.tools.loading import load_object
+from engine.tools.mcp.entry import server_entries
+from engine.tools.mcp.server import Server
+from gateway.filters import Filters, Outside
+from gateway.filters.base import Post
+from schemas.errors import ConfigError, ToolUnavailableError
+from schemas.planning import StepCall
+from schemas.protocols import ModelClient
+from schemas.settings import McpSettings, ToolSettings
+
+
+class FilterTools:
+    """Calls tools of the MCP servers that filters name (implements ``gateway.filters.base.ToolCaller``).
+
+    Inside ``hosting`` a server is started with the first call that needs it and kept. Outside, each call has a server
+    of its own, which ends with it.
+
+    Args:
+        folder: Where servers run: that of the configuration file.
+        environ: Where their variables are looked up.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environ = environ
+        self._group: TaskGroup | None = None
+        self._kept: dict[str, Server] = {}
+
+    @asynccontextmanager
+    async def hosting(self) -> AsyncGenerator[None]:
+        """Keep servers running while it is entered.
+
+        Cancellation: every server is ended.
+        """
+        failure: Exception | None = None
+        async with anyio.create_task_group() as group:
+            self._group = group
+            try:
+                yield
+            except Exception as exc:
+                failure = exc  # raised below, as it is: the task group would wrap it
+            finally:
+                self._group = None
+                self._kept.clear()
+                group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def __call__(self, server: str, tool: str, arguments: Mapping[str, Any], *, timeout_s: float) -> Any:
+        """Call a tool. Raises as ``engine.tools.mcp.server.Server.call``.
+
+        Raises:
+            ToolUnavailableError: It did not answer in time, or the server cannot be started.
+        """
+        with anyio.move_on_after(timeout_s):
+            if self._group is not None:
+                return await self._held(server, self._group).call(tool, arguments, _Alone())
+            alone = FilterTools(self._folder, self._environ)
+            async with alone.hosting():
+                return await alone(server, tool, arguments, timeout_s=timeout_s)
+        raise ToolUnavailableError(f"{tool}: the MCP server did not answer within {timeout_s:g} s")
+
+    def _held(self, server: str, group: TaskGroup) -> Server:
+        kept = self._kept.get(server)
+        if kept is None:
+            kept = self._kept[server] = self._start(server, group)
+        return kept
+
+    def _start(self, server: str, group: TaskGroup) -> Server:
+        declared = ToolSettings(mcp=McpSettings(command=server, prefix=""))
+        made = Server(server_entries(declared, self._folder, "filters")[0], self._environ, lambda _: None)
+        group.start_soon(made.keep, name=f"mcp server of filters {made.entry.name}")
+        return made
+
+
+def filters_of(loaded: LoadedSettings, environ: Mapping[str, str], post: Post, tools: FilterTools) -> Filters | None:
+    """Return the configured filters; None where there are none.
+
+    Raises:
+        ConfigError: One is wrong, or a listener names one that is not there.
+    """
+    settings = loaded.settings
+    if not settings.filters and not any(listener.filters for listener in settings.listeners):
+        return None
+
+    def load(reference: str, where: str) -> Any:
+        found = load_object(reference, loaded.folder, where=where)
+        if not callable(found):
+            raise ConfigError(f"{where}: '{reference}' is no function")
+        return found
+
+    return Filters(settings, environ, Outside(load=load, call_tool=tools, post=post))
+
+
+async def posted(
+    url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float, most_bytes: int
+) -> tuple[int, bytes]:
+    """Send a filter's request, on any event loop, over a connection of its own (``gateway.filters.base.Post``).
+
+    Raises:
+        ToolError: It cannot be sent, or its answer cannot be read.
+        TimeoutError: It took too long.
+    """
+    with anyio.fail_after(timeout_s):
+        reply = await exchange(Order("POST", url, tuple(headers.items()), body), max_bytes=most_bytes)
+    return reply.status, reply.body
+
+
+class _Alone:
+    """What a tool is told of a call that belongs to no run (implements ``schemas.protocols.ToolContext``)."""
+
+    call = StepCall("", "", "")
+    model: ModelClient | None = None
+
+    def progress(self, message: str = "", fraction: float | None = None) -> None:
+        """Nobody looks at it."""
+
+    def request_replan(self, reason: str) -> None:
+        """There is no plan."""
+
+    def postpone(self, **_: Any) -> NoReturn:
+        """Refuse: there is nobody to come back. Raises ToolUnavailableError."""
+        raise ToolUnavailableError("a filter cannot be called later")
