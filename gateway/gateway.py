@@ -88,7 +88,7 @@ class Gateway:
         filters: What requests and answers pass; None: nothing.
         answers: Where answers are kept; None: none are.
         maker: Who carries bytes to providers: the official SDKs on any event loop, or aiohttp on asyncio.
-        tell: Told of budgets of keys, agents and all calls that are nearly or wholly used up.
+        tell: Told of budgets that are nearly or wholly used up.
     """
 
     def __init__(
@@ -107,16 +107,14 @@ class Gateway:
         maker: Maker = "sdk",
         tell: Tell = log,
     ) -> None:
-        self.ledger: Ledger = MemoryLedger() if ledger is None else ledger
+        self.ledger: Ledger = ledger or MemoryLedger()
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
-        self._prices = Prices(self._environ)
-        self._lanes: dict[str, Lane] = {}
+        self._prices, self._lanes = Prices(self._environ), dict[str, Lane]()
         self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
         self._maker: Maker = maker
-        version = settings.model_dump_json(include={"model_providers", "roles", "aliases", "filters", "gateway"})
-        self._doorway = Doorway(filters, Keeping(settings.gateway.cache, version), answers)
+        self._doorway = Doorway(filters, Keeping(settings.gateway.cache, _version(settings)), answers)
         check_fallbacks(settings.gateway.fallbacks, self.resolve)
         self._services = Services(
             self.ledger,
@@ -124,7 +122,7 @@ class Gateway:
             Gates(settings),
             self._prices,
             self._lane,
-            RetryPolicy() if retry is None else retry,
+            retry or RetryPolicy(),
             chance,
             Trace(tracer, content=settings.telemetry.content),
             tuple(observers),
@@ -329,3 +327,8 @@ class Gateway:
 
 def _usd(price: float) -> str:
     return f"{price:g} USD for a million tokens in and out"
+
+
+def _version(settings: Settings) -> str:
+    """What a kept answer depends on, beside its request."""
+    return settings.model_dump_json(include={"model_providers", "roles", "aliases", "filters", "gateway"})

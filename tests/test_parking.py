@@ -15,6 +15,7 @@ from engine.tools.builtin.waiting import wait
 from engine.tools.function import tool
 from schemas.errors import RateLimitError, RunParkedError, ToolUnavailableError
 from schemas.events import LoggedEvent, LoggedRecord
+from schemas.gateway import BudgetRule, GatewaySettings
 from schemas.protocols import ToolContext
 from tests.runs import engine_of, plan_of, ran, step, virtually
 
@@ -237,5 +238,29 @@ def test_models_that_ask_for_patience_park_the_run() -> None:
             "planning_postponed",
             "answer",
         ]
+
+    virtually(main)
+
+
+def test_a_budget_that_is_used_up_parks_the_run() -> None:
+    """B80: a run whose agents' budget is paused waits for its next period, and goes on when it is resumed by hand."""
+
+    async def main() -> None:
+        rule = BudgetRule(of="all", tokens=1_000_000, per="month")
+        script: list[Any] = [{"steps": [{"look": {}}]}, "seen it"]
+        engine = engine_of(FakeTool("look", "seen"), script=script, gateway=GatewaySettings(budgets=(rule,)))
+        ledger = engine.gateway.ledger
+        await ledger.open("all@month", {"tokens": 1_000_000}, period="month")
+        await ledger.settle(await ledger.reserve(["all@month"], {"tokens": 999_999}), {})
+        async with engine.start("do 5 things", mode="plan", park=True) as run:
+            await run.done()
+            assert run.parked is not None
+            assert run.parked.until is not None
+        records = await engine.store.load(run.run_id)
+        (put_off,) = [one.event for one in records if one.event.kind == "planning_postponed"]
+        assert "all is paused" in put_off.reason
+        await ledger.resume("all@month")
+        await anyio.sleep(run.parked.until)
+        assert (await engine.drive(run.run_id)).status == "completed"
 
     virtually(main)
