@@ -26,7 +26,6 @@ from gateway.exchange import ClientCall, WireReply
 from gateway.filters import Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
-from gateway.limits import Gate
 from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
 from gateway.prices import Prices
 from gateway.providers import Maker, make_provider
@@ -39,7 +38,7 @@ from gateway.trace import Trace, default_tracer
 from gateway.trail import check_fallbacks
 from gateway.warnings import Tell, log
 from gateway.wire import client_format
-from schemas.bookkeeping import AnswerCache, ApiKey
+from schemas.bookkeeping import AnswerCache
 from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -116,10 +115,11 @@ class Gateway:
         self._maker: Maker = maker
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, _version(settings)), answers)
         check_fallbacks(settings.gateway.fallbacks, self.resolve)
+        self.gates = Gates(settings)
         self._services = Services(
             self.ledger,
             Budgets(settings.gateway.budgets, self.ledger, tell),
-            Gates(settings),
+            self.gates,
             self._prices,
             self._lane,
             retry or RetryPolicy(),
@@ -247,14 +247,6 @@ class Gateway:
     def breakers(self) -> dict[str, Breaker]:
         """Return the breaker of every model that was asked so far."""
         return {ref: lane.breaker for ref, lane in self._lanes.items()}
-
-    def gate_of(self, key: ApiKey) -> Gate | None:
-        """Return the gate of a key whose calls came through lately, if it limits anything."""
-        return self._services.gates.of_key(key)
-
-    def gates(self) -> list[Gate]:
-        """Return the gates that calls went through lately."""
-        return self._services.gates.known()
 
     async def aclose(self) -> None:
         """Close the connections to all providers that were used."""

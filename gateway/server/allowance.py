@@ -15,7 +15,7 @@ _Headers = list[tuple[bytes, bytes]]
 
 def allowance(gateway: Gateway, key: ApiKey) -> _Headers:
     """Return the headers; none for a key without limits a minute, or before its first call."""
-    gate = gateway.gate_of(key)
+    gate = gateway.gates.of_key(key)
     if gate is None or not gate.counts:
         return []
     calls, tokens, resets_s = gate.counted(anyio.current_time())

@@ -31,7 +31,7 @@ def _breakers(gateway: Gateway) -> Iterator[Reading]:
 def _gates(gateway: Gateway) -> Iterator[Reading]:
     """Lines are told of models, providers and listeners, which are few; of keys only their sum."""
     of_keys = 0
-    for gate in gateway.gates():
+    for gate in gateway.gates.known():
         if gate.kind == "key":
             of_keys += gate.waiting
             continue

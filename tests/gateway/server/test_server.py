@@ -72,7 +72,7 @@ def test_no_request_fails_over_reloads() -> None:
         for each in askers:
             each.join(60)
         assert failed == []
-        assert len(done) > 20
+        assert len(done) >= len(askers)
         assert gateway.client.get("/v1/models/alias-19").status_code == 200
         assert gateway.client.get("/v1/models/alias-18").status_code == 404
 
