@@ -56,7 +56,7 @@ async def test_text_parallel_calls_and_usage_come_in_either_form(kind: Kind, mak
 
 @BOTH
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
-@pytest.mark.parametrize("split", [1, 2, 5, 0])
+@pytest.mark.parametrize("split", [1, *(pytest.param(split, marks=pytest.mark.slow) for split in (0, 2, 5))])
 async def test_a_stream_cut_anywhere_reads_the_same(kind: Kind, maker: Maker, newline: str, split: int) -> None:
     """Events split at any byte, with any line ending and with comments between, give the same reply."""
     reply = sse_reply(events(kind), newline=newline, comment="keep-alive", split=split)
@@ -105,7 +105,7 @@ async def test_429_says_how_long_to_wait(
 
 @BOTH
 @FORMS
-@pytest.mark.parametrize("status", [500, 502, 503, 529])
+@pytest.mark.parametrize("status", [*(pytest.param(each, marks=pytest.mark.slow) for each in (500, 502)), 503, 529])
 async def test_a_failing_server_is_unavailable(kind: Kind, maker: Maker, stream: bool, status: int) -> None:
     """5xx and 529 are retryable, also when the body is a page of HTML."""
     reply = Reply(b"<html>oh no</html>", status, "text/html")
@@ -116,7 +116,7 @@ async def test_a_failing_server_is_unavailable(kind: Kind, maker: Maker, stream:
 
 
 @BOTH
-@pytest.mark.parametrize("after", [0, 1, 200, 700])
+@pytest.mark.parametrize("after", [0, 200, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 700))])
 async def test_a_connection_dropped_in_mid_stream_is_never_a_silent_end(kind: Kind, maker: Maker, after: int) -> None:
     """A stream cut at any byte raises, and what came before was handed on."""
     async with wired(kind, [sse_reply(events(kind), drop_after=after, split=9)], maker=maker) as (provider, _):
