@@ -158,9 +158,11 @@ class NeutralForm:
     ) -> AsyncGenerator[ModelChunk]:
         async with aclosing(reply):
             async for chunk in reply:
-                for passed in filters.feed(chunk):
+                for passed in await filters.passed(chunk):
                     yield passed
-        for passed in filters.feed(Done(response=attempt.response)) if attempt.response is not None else ():
+        if attempt.response is None:
+            return
+        for passed in await filters.passed(Done(response=attempt.response)):
             if passed.kind == "done":
                 attempt.response = passed.response
             elif self.streamed:

@@ -254,6 +254,8 @@ class Gateway:
             await self.flush()
             for provider in self._providers.values():
                 await provider.aclose()
+            if self._doorway.filters is not None:
+                await self._doorway.filters.aclose()
 
     def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
         context = context or CallContext()

@@ -21,14 +21,12 @@ from engine.config import FILE_NAME, LoadedSettings, load_settings
 from engine.filtering import FilterTools, filters_of
 from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
-from gateway.filters.base import Post
-from gateway.filters.posting import UpstreamPost
+from gateway.filters.posting import PooledPost
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
 from gateway.tranches import TrancheLedger
-from gateway.upstream.aiohttp import AiohttpUpstream
 from gateway.warnings import Notice, Tell, Webhooks
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
@@ -66,14 +64,14 @@ def gateway(
     async def main() -> int:
         async with opened(place) as kept:
             with traced(found):
-                accounting, post = Accounting(kept.usage_book), UpstreamPost(AiohttpUpstream(""))
+                accounting, post = Accounting(kept.usage_book), PooledPost()
                 webhooks = Webhooks(found.settings.gateway.webhooks, os.environ, post)
                 tools = FilterTools(source.folder, os.environ)
                 ledger = TrancheLedger(
                     kept.ledger() or MemoryLedger(),
                     crossed=lambda one: webhooks(Notice("budget.warning", *one)),
                 )
-                backing = _backing(source, kept, ledger, accounting, webhooks, (post, tools))
+                backing = _backing(source, kept, ledger, accounting, webhooks, tools)
                 if check:
                     await checked(backing)
                     show(found.settings, source, place)
@@ -202,7 +200,7 @@ def _backing(
     ledger: Ledger,
     accounting: Accounting,
     tell: Tell,
-    outside: tuple[Post, FilterTools],
+    tools: FilterTools,
 ) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
@@ -212,7 +210,7 @@ def _backing(
             found,
             ledger=ledger,
             observers=[metrics, accounting],
-            filters=filters_of(LoadedSettings(found, source.folder, str(source.file)), os.environ, *outside),
+            filters=filters_of(LoadedSettings(found, source.folder, str(source.file)), os.environ, PooledPost(), tools),
             answers=store.answer_cache,
             maker="aiohttp",
             tell=tell,

@@ -49,5 +49,5 @@ class Decision:
     ms: float = 0.0
 
     def __str__(self) -> str:
-        reason = f": {self.reason}" if self.reason else ""
-        return f"{self.filter} {self.decision} {self.side}{reason} ({self.ms:.1f} ms)"
+        reason = f", {self.reason}" if self.reason else ""
+        return f"{self.filter}: {self.decision} {self.side}{reason} ({self.ms:.1f} ms)"

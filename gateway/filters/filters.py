@@ -68,6 +68,12 @@ class Filters:
             return None
         return Chain([make(facts) for make in chosen], facts, self._in_thread)
 
+    async def aclose(self) -> None:
+        """Close the connections to filters."""
+        close = getattr(self._outside.post, "aclose", None)
+        if close is not None:
+            await close()
+
     def _make(self, one: FilterSettings, where: str) -> Callable[[Facts], Member]:
         if one.kind in ("http", "mcp", "python"):
             body = make_body_filter(one, self._environ, self._outside, self._in_thread, where)

@@ -122,7 +122,8 @@ class Member:
             ) from None
 
     def _note(self, line: Decision) -> None:
-        if len(self._lines) < _MOST_LINES and line not in self._lines:
+        said = (line.side, line.decision, line.reason)
+        if len(self._lines) < _MOST_LINES and said not in ((one.side, one.decision, one.reason) for one in self._lines):
             self._lines.append(line)
 
 
