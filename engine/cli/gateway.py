@@ -216,7 +216,7 @@ def _backing(
             tell=tell,
         )
 
-    return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now)
+    return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now, store.usage_book)
 
 
 def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:

@@ -13,6 +13,7 @@ from gateway.keys import Keyring
 from gateway.server.access import Access, Names
 from gateway.server.doors import Doors, is_loopback
 from gateway.server.metrics import Metrics
+from schemas.bookkeeping import UsageBook
 from schemas.errors import StoreError
 from schemas.gateway import Listener
 from schemas.settings import Settings
@@ -68,6 +69,7 @@ class Desk:
 
     Attributes:
         ready: Raises when what the server stands on (its store) is away.
+        usage: What calls used, for ``/v1/usage``; None: it is not counted.
     """
 
     listener: Listener
@@ -78,6 +80,7 @@ class Desk:
     metrics: Metrics
     leaving: Leaving
     ready: Callable[[], Awaitable[object]] | None = None
+    usage: UsageBook | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -104,10 +107,11 @@ def make_desk(
     metrics: Metrics,
     leaving: Leaving,
     ready: Callable[[], Awaitable[object]] | None = None,
+    usage: UsageBook | None = None,
 ) -> Desk:
     """Return the desk of a listener."""
     named = bool(listener.allow_hosts) or is_loopback(listener.host)
     hosts = (*listener.allow_hosts, listener.host) if named else ()
     doors = Doors(hosts, listener.allow_origins, hint=f"allow_hosts of listener {listener.name!r} adds a name")
     names = Names(listener, site.gateway)
-    return Desk(listener, site, Access(listener, keyring), names, doors, metrics, leaving, ready)
+    return Desk(listener, site, Access(listener, keyring), names, doors, metrics, leaving, ready, usage)

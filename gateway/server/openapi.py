@@ -11,6 +11,16 @@ from typing import Any
 
 _Json = dict[str, Any]
 
+_USAGE = (
+    ("by", "Any of day, key, provider, model, agent, role, run, joined by commas; day,model."),
+    ("since", "A day (UTC), included."),
+    ("until", "A day (UTC), included."),
+    ("key", "Only this key's, by id."),
+    ("model", "Only this model, or provider/model."),
+    ("agent", "Only this agent's."),
+    ("run", "Only this run's."),
+    ("most", "Only so many rows, the costliest first."),
+)
 _CALLS = {
     "/v1/chat/completions": (
         "Chat completion",
@@ -95,6 +105,10 @@ def document() -> _Json:
             "schema": {"type": "string"},
             "description": "May hold slashes.",
         }
+    ]
+    paths["/v1/usage"] = {"get": _got("What calls used: a key's own, or with admin everybody's", "showUsage", "Usage")}
+    paths["/v1/usage"]["get"]["parameters"] = [
+        {"name": name, "in": "query", "schema": {"type": "string"}, "description": said} for name, said in _USAGE
     ]
     paths["/healthz"] = {"get": _open("Whether the process is up", "health", "application/json")}
     paths["/readyz"] = {"get": _open("Whether it takes calls (503: not)", "readiness", "application/json")}
@@ -210,6 +224,9 @@ def _schemas() -> _Json:
         "Route": _object(
             {"object": {"const": "route"}, "asked": text, "model": maybe, "routes": routes},
             ("object", "asked", "model", "routes"),
+        ),
+        "Usage": _object(
+            {"by": {"type": "array"}, "data": {"type": "array"}, "total": {"type": "object"}}, ("by", "data", "total")
         ),
         "TokenCount": _object({"input_tokens": {"type": "integer"}}, ("input_tokens",)),
     }

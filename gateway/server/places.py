@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
+from gateway.accounting import usage_payload
 from gateway.keys import require
 from gateway.server.asking import count_tokens, show_route
 from gateway.server.calls import relay
@@ -13,6 +15,7 @@ from gateway.server.listing import list_models, show_model
 from gateway.server.openapi import document
 from gateway.server.readings import readings
 from gateway.server.visit import Visit
+from schemas.errors import NotFoundError
 from schemas.gateway import WireFormat
 
 
@@ -48,6 +51,14 @@ async def _metrics(visit: Visit) -> None:
     )
 
 
+async def _usage(visit: Visit) -> None:
+    """Say what calls used. Raises ScopeError, RequestFieldError, StoreError, NotFoundError."""
+    if visit.desk.usage is None:
+        raise NotFoundError("usage is not counted here")
+    asked = dict(parse_qsl(visit.scope["query_string"].decode("latin-1")))
+    await visit.answer_json(await usage_payload(visit.desk.usage, visit.key, asked))
+
+
 async def _openapi(visit: Visit) -> None:
     await visit.answer_json(document())
 
@@ -68,6 +79,7 @@ PLACES: dict[str, Place] = {
     "/v1/messages/count_tokens": _posts(count_tokens, "messages"),
     "/v1/route": _posts(show_route, None),
     "/v1/models": _gets(list_models),
+    "/v1/usage": _gets(_usage),
     "/healthz": _gets(_healthz, is_open=True),
     "/readyz": _gets(_readyz, is_open=True),
     "/metrics": _gets(_metrics),

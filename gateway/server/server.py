@@ -23,6 +23,7 @@ from gateway.server.front import Front
 from gateway.server.metrics import Metrics, Reading
 from gateway.server.port import Port
 from gateway.server.ports import listen
+from schemas.bookkeeping import UsageBook
 from schemas.errors import ConfigError, EngineError, NoRouteError
 from schemas.gateway import Listener
 from schemas.settings import Settings
@@ -46,6 +47,7 @@ class Backing:
         stamp: Something that changes when the configuration's file does; None: there is none.
         keyring: API keys; None: nobody has one.
         ready: Raises when the store is away; None: there is none.
+        usage: Where calls are counted, for ``/v1/usage``; None: nowhere.
     """
 
     settings: Callable[[], Awaitable[Settings]]
@@ -53,6 +55,7 @@ class Backing:
     stamp: Callable[[], object] | None = None
     keyring: Keyring | None = None
     ready: Callable[[], Awaitable[object]] | None = None
+    usage: UsageBook | None = None
 
 
 class Server:
@@ -258,7 +261,9 @@ async def checked(backing: Backing) -> None:
 def _desks(backing: Backing, site: Site, metrics: Metrics, leaving: Leaving) -> list[Desk]:
     listeners = site.settings.listeners or (Listener(),)
     check_listeners(listeners)
-    return [make_desk(each, site, backing.keyring, metrics, leaving, backing.ready) for each in listeners]
+    return [
+        make_desk(each, site, backing.keyring, metrics, leaving, backing.ready, backing.usage) for each in listeners
+    ]
 
 
 def check_listeners(listeners: Sequence[Listener]) -> None:

@@ -17,7 +17,7 @@ from gateway.gateway import Gateway
 from gateway.keys import Keyring, hash_of, new_secret
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server
-from schemas.bookkeeping import ApiKey
+from schemas.bookkeeping import ApiKey, UsageBook
 from schemas.gateway import Listener
 from schemas.settings import Settings
 
@@ -101,6 +101,7 @@ def served(
     stamp: Callable[[], object] | None = None,
     ready: Callable[[], Awaitable[object]] | None = None,
     headers: Mapping[str, str] | None = None,
+    usage: UsageBook | None = None,
 ) -> Generator[Served]:
     """Serve a configuration; changing ``Served.config`` and reloading serves another one."""
     held = dict(given)
@@ -126,7 +127,7 @@ def served(
         up.set()
 
     keyring = Keyring(keys.store) if keys is not None else None
-    server = Server(Backing(settings, make or gateway, stamp, keyring, ready), on_up=on_up)
+    server = Server(Backing(settings, make or gateway, stamp, keyring, ready, usage), on_up=on_up)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert up.wait(30)
