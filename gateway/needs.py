@@ -33,6 +33,11 @@ class Needs:
     structured: bool = False
     tokens: int = 0
 
+    @property
+    def kinds(self) -> int:
+        """What is needed but for the length, as one small number."""
+        return self.images + 2 * self.tools + 4 * self.structured
+
     def lacking(self, settings: ModelSettings) -> str | None:
         """Return what a model is known to lack, in words, or None. Its context is another matter: it is an estimate.
 

@@ -113,6 +113,7 @@ class Routing:
         self._chance = chance
         self._affinity = Affinity(settings.gateway.affinity_s) if affinity is None else affinity
         self._fixed: dict[str, list[Route]] = {}
+        self._capable: dict[tuple[str, int], tuple[list[Route], bool]] = {}
 
     @property
     def models(self) -> Sequence[Model]:
@@ -174,6 +175,21 @@ class Routing:
         return list(found.values())
 
     def _able(self, name: str, routes: list[Route], needs: Needs) -> list[Route]:
+        """Return the models of a name that have what is needed; of a list that never changes it is remembered."""
+        fixed = self._fixed.get(name) is routes
+        known = self._capable.get((name, needs.kinds)) if fixed else None
+        able, bounded = known or self._judged(name, routes, needs)
+        if fixed and known is None:
+            self._capable[name, needs.kinds] = able, bounded
+        if not bounded:
+            return able
+        fitting = [route for route in able if not needs.too_long_for(self._context(route.model))]
+        if fitting or not needs.tokens:
+            return fitting
+        return sorted(able, key=lambda route: -(self._context(route.model) or 0))  # the estimate may be wrong
+
+    def _judged(self, name: str, routes: list[Route], needs: Needs) -> tuple[list[Route], bool]:
+        """Return the models that have what is needed, and whether the context of any is known. Raises NoRouteError."""
         able = [route for route in routes if needs.lacking(route.model.settings) is None]
         if not able:
             why = {route.model.ref: needs.lacking(route.model.settings) for route in routes}
@@ -182,10 +198,7 @@ class Routing:
                 hint="name another model, or ask for less",
                 details={"name": name, "models": list(why)},
             )
-        fitting = [route for route in able if not needs.too_long_for(self._context(route.model))]
-        if fitting or not needs.tokens:
-            return fitting
-        return sorted(able, key=lambda route: -(self._context(route.model) or 0))  # the estimate may be wrong
+        return able, any(self._context(route.model) is not None for route in able)
 
     def _staying(self, routes: list[Route], session: str) -> list[Route]:
         """Return the routes with the one that answered the conversation last in front, where the order is ours."""

@@ -8,6 +8,7 @@ Source of the attribute names: OpenTelemetry's semantic conventions for generati
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,6 +169,8 @@ def _add_content(span: Span, told: Told) -> None:
 
 def _say(record: CallRecord, stop_reason: str) -> None:
     """Write the line; an error by its code, not its message, which may quote what the provider was sent."""
+    if not _log.bind().is_enabled_for(logging.DEBUG):
+        return
     facts: dict[str, Any] = {
         "model": f"{record.provider}/{record.model}",
         "attempts": record.attempts,

@@ -197,7 +197,13 @@ class TrancheLedger(_Over):
         store: The ledger of the store.
         clock: Gives Unix time in seconds: the store's.
         crossed: Called for each account that was brought to 90 % and of which no ``settle`` told.
+
+    Attributes:
+        instant: What a settlement changes here is changed before it waits for the store, if it does at all; so nothing
+            of it need be shielded from cancellation.
     """
+
+    instant = True
 
     def __init__(
         self, store: Ledger, *, clock: Callable[[], float] = time.time, crossed: Callable[[Crossed], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import quote, urlsplit
 
 from gateway.providers.base import Secrets, checked_base_url
@@ -56,7 +57,7 @@ class Address:
         """The key in use, to be kept out of messages; None before the first request."""
         return self._secret
 
-    @property
+    @cached_property
     def formats(self) -> tuple[WireFormat, ...]:
         """The formats that the server takes as they are."""
         if self._settings.formats is not None:

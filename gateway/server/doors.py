@@ -7,6 +7,7 @@ Source: RFC 6454 (Origin), https://fetch.spec.whatwg.org/#http-cors-protocol.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ class Doors:
         return "*" in self._origins or origin.lower() in self._origins
 
 
+@functools.lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Whether a host to listen on is reached from this machine only.
 
