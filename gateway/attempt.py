@@ -18,7 +18,7 @@ from gateway.budgets import Budgets
 from gateway.estimate import Estimate, text_tokens
 from gateway.gates import Gates
 from gateway.limits import Place
-from gateway.prices import Prices
+from gateway.prices import Prices, tier_of
 from gateway.providers.base import Provider
 from gateway.providers.relayer import Relayer
 from gateway.record import Observer
@@ -161,6 +161,7 @@ class Attempt:
         first_token: When the first content came; None before.
         written: Bytes of text, reasoning and arguments so far.
         reported: What the answer says it used; None before it does.
+        tier: How the answer says it was processed, which its price may depend on.
         usage: What it counts for, once settled.
         refused: The answer is a refusal.
         response: The whole answer in the neutral form, where there is one.
@@ -184,6 +185,7 @@ class Attempt:
         "response_id",
         "response_model",
         "stop_reason",
+        "tier",
         "usage",
         "written",
     )
@@ -204,6 +206,7 @@ class Attempt:
         self.first_token: float | None = None
         self.written = 0
         self.reported: Usage | None = None
+        self.tier = ""
         self.usage: Usage | None = None
         self.refused = False
         self.response: ModelResponse | None = None
@@ -249,6 +252,7 @@ class Attempt:
         """Take the whole answer."""
         self.response = response
         self.reported = response.usage
+        self.tier = response.service_tier or ""
         self.refused = response.stop_reason == "refusal"
         self.response_model, self.response_id = response.model, response.response_id
         self.stop_reason = response.stop_reason
@@ -256,7 +260,7 @@ class Attempt:
     async def settle(self) -> None:
         """Count what was used, once, in every budget; by an estimate where the answer does not say it."""
         used = self.reported or Usage(input_tokens=self._estimate.input_tokens, output_tokens=text_tokens(self.written))
-        cost = self._services.prices.cost_usd(self.model, used)
+        cost = self._services.prices.cost_usd(self.model, used, tier=tier_of(self.tier))
         self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None

@@ -21,6 +21,7 @@ from schemas.result import Usage
 
 PER_TOKEN = 1_000_000
 Tier = Literal["", "batch", "flex", "priority"]
+_TIERS: Mapping[str, Tier] = {"batch": "batch", "flex": "flex", "priority": "priority"}
 """How a provider processed a call, where it says so."""
 _CONTEXTS: dict[str, dict[str, str]] = {
     "batch": {"processing": "batch"},
@@ -93,6 +94,15 @@ class Compiled:
             if input_tokens > above:
                 return rates
         return None
+
+
+def tier_of(said: str) -> Tier:
+    """Return what a provider says of how it processed a request as a tier with prices of its own; else the plain one.
+
+    >>> tier_of("flex"), tier_of("default")
+    ('flex', '')
+    """
+    return _TIERS.get(said, "")
 
 
 class Prices:

@@ -147,7 +147,7 @@ class Routing:
         return name not in self._fixed
 
     def note(self, session: str, model: Model) -> None:
-        """Note that a model answered a conversation, which then stays there."""
+        """Note that a model answered a conversation."""
         self._affinity.note(session, model.ref)
 
     def rank(self, name: str, needs: Needs = NOTHING, *, session: str = "") -> list[Ranked]:
@@ -159,9 +159,8 @@ class Routing:
             able = []
         tried = {route.model.ref for route in able}
         left = [route for route in every if route.model.ref not in tried]
-        return [self._ranked(route, None) for route in able] + [
-            self._ranked(route, needs.lacking(route.model.settings) or "its context is too small") for route in left
-        ]
+        lacks = [needs.lacking(route.model.settings) or "its context is too small" for route in left]
+        return [self._ranked(*each) for each in (*((route, None) for route in able), *zip(left, lacks, strict=True))]
 
     def _ranked(self, route: Route, left_out: str | None) -> Ranked:
         model = route.model

@@ -131,6 +131,7 @@ class Meter(Protocol):
         complete: Whether the answer is whole if nothing more comes; a stream that stops before that broke off.
         error: The body of an error inside the answer; of one that we make, where it is not of the format.
         model, response_id, stop_reason: As the answer says.
+        tier: How the provider says it processed the request, which its price may depend on; empty: it does not say.
     """
 
     written: int
@@ -140,6 +141,7 @@ class Meter(Protocol):
     model: str
     response_id: str
     stop_reason: str
+    tier: str
 
     @property
     def usage(self) -> Usage | None:

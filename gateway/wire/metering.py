@@ -25,7 +25,18 @@ class FormatMeter:
     Attributes are described there.
     """
 
-    __slots__ = ("_counts", "_usage", "began", "ended", "error", "model", "response_id", "stop_reason", "written")
+    __slots__ = (
+        "_counts",
+        "_usage",
+        "began",
+        "ended",
+        "error",
+        "model",
+        "response_id",
+        "stop_reason",
+        "tier",
+        "written",
+    )
 
     def __init__(self) -> None:
         self.written = 0
@@ -35,6 +46,7 @@ class FormatMeter:
         self.model = ""
         self.response_id = ""
         self.stop_reason = ""
+        self.tier = ""
         self._counts: Json | None = None
         self._usage: Usage | None = None
 
@@ -96,11 +108,13 @@ class FormatMeter:
         """Keep counts; later ones replace the earlier, where they are given."""
         if isinstance(usage, dict):
             known = cast("Json", usage)
+            self.tier = str(known.get("service_tier") or self.tier)
             self._usage = None
             self._counts = {**self._counts, **_given(known)} if self._counts else known
 
     def _name(self, body: Json) -> None:
         self.model = self.model or str(body.get("model") or "")
+        self.tier = str(body.get("service_tier") or self.tier)
         self.response_id = self.response_id or str(body.get("id") or "")
 
     def _grow(self, *texts: object) -> None:

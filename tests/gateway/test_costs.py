@@ -14,7 +14,7 @@ import pytest
 
 from engine.durable.usage import MemoryUsage
 from gateway.accounting import Accounting
-from gateway.prices import Prices
+from gateway.prices import Prices, tier_of
 from gateway.record import CallRecord
 from gateway.routing import Model
 from gateway.sse import SseDecoder
@@ -23,6 +23,7 @@ from gateway.wire.chat.meter import ChatMeter
 from gateway.wire.messages.meter import MessagesMeter
 from gateway.wire.responses.meter import ResponsesMeter
 from schemas.bookkeeping import UsageQuery
+from schemas.result import Usage
 from schemas.settings import ModelProvider, ModelSettings
 
 pytestmark = pytest.mark.anyio
@@ -150,3 +151,20 @@ async def test_sums_equal_a_price_list_by_hand(bench_data: Path) -> None:
     assert differing == {}
     assert sum(row.unpriced_calls for row in found.values()) == 0
     assert answers > 400
+
+
+@pytest.mark.parametrize(("told", "factor"), [("flex", 0.5), ("priority", 2.0), ("default", 1.0), ("", 1.0)])
+async def test_how_a_call_was_processed_sets_its_price(told: str, factor: float) -> None:
+    """B70: a provider says in its answer that a call was processed as flex or priority, and is paid accordingly."""
+    said = {"service_tier": told} if told else {}
+    body = {
+        "id": "c", "object": "chat.completion", "created": 1, "model": "gpt-5", **said,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000},
+    }  # fmt: skip
+    meter = ChatMeter()
+    meter.whole(json.dumps(body).encode())
+    model = Model(ModelProvider(name="o", kind="openai"), ModelSettings(name="gpt-5"))
+    plain = Prices({}).cost_usd(model, meter.usage or Usage())
+    assert plain is not None
+    assert Prices({}).cost_usd(model, meter.usage or Usage(), tier=tier_of(meter.tier)) == pytest.approx(plain * factor)
