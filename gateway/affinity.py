@@ -10,14 +10,15 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from schemas.model import ModelRequest
 
 MOST = 10_000
 """Conversations remembered; the one that was quiet longest is forgotten first."""
-_BEGINNING = 2
+_LOOKED_AT = 8
+_LONGEST = 100
 
 
 class Affinity:
@@ -53,20 +54,37 @@ class Affinity:
 def session_of(body: Mapping[str, Any]) -> str:
     """Return what the calls of one conversation share, from a client's body: what it says itself, else its beginning.
 
-    Clients of stateless formats send the whole conversation each time; its system text and first messages stay.
+    Clients of stateless formats send the whole conversation each time; its system text and its first question stay.
     """
-    said = body.get("prompt_cache_key") or body.get("previous_response_id") or _user_session(body)
+    said = body.get("previous_response_id") or body.get("prompt_cache_key") or _user_session(body)
     if isinstance(said, str) and said:
-        return said
+        return short(said)
     turns = body.get("messages") or body.get("input") or ""
-    beginning = cast("list[Any]", turns)[:_BEGINNING] if isinstance(turns, list) else turns
-    return _digest([body.get("system") or body.get("instructions"), beginning])
+    if isinstance(turns, str):
+        turns = [{"role": "user", "content": turns}]
+    if isinstance(turns, list):
+        listed = cast("list[Any]", turns)
+        first = listed[:_LOOKED_AT]
+        roles = [cast("dict[str, Any]", turn).get("role") if isinstance(turn, dict) else "" for turn in first]
+        turns = listed[: _beginning(roles)]
+    return _digest([body.get("system") or body.get("instructions"), turns])
+
+
+def short(said: str) -> str:
+    """Return what somebody calls a conversation, at a length that may be remembered."""
+    return said if len(said) <= _LONGEST else _digest(said)
 
 
 def session_of_request(request: ModelRequest) -> str:
     """Return the same for a neutral request: a run's calls share their stable prefix."""
-    most = max(1, min(request.cache_prefix or _BEGINNING, _BEGINNING))
+    first = _beginning([message.role for message in request.messages[:_LOOKED_AT]])
+    most = max(1, min(request.cache_prefix or first, first))
     return _digest([message.model_dump(mode="json") for message in request.messages[:most]])
+
+
+def _beginning(roles: Sequence[object]) -> int:
+    """Return how many messages are there from the first call on: up to the first of a person."""
+    return next((at for at, role in enumerate(roles, 1) if role == "user"), 1)
 
 
 def _user_session(body: Mapping[str, Any]) -> object:

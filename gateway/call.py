@@ -6,7 +6,7 @@ whole replies, and for both forms of a call (``gateway.form``).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
@@ -16,7 +16,7 @@ from gateway.attempt import Attempt, CallContext, Services
 from gateway.form import Form
 from gateway.record import NOTHING
 from gateway.retry import blames_model, delay_s
-from gateway.routing import Route
+from gateway.routing import Model, Route
 from gateway.tally import Tally
 from gateway.trail import Trail, held_s
 from schemas.errors import EngineError, ModelError, ModelRefusalError, ModelTimeoutError, RunCancelledError
@@ -32,16 +32,25 @@ class Call(Generic[Item]):
         form: What is asked, and how the answer is handed out.
         context: For whom.
         routes: Models to try, first choice first; at least one.
+        answered: Called with the model that answered, and its answer's id.
 
     Attributes:
         trail: Whom it asks, and what failed.
         tally: What it used so far.
     """
 
-    __slots__ = ("_context", "_deadline", "_form", "_services", "tally", "trail")
+    __slots__ = ("_answered", "_context", "_deadline", "_form", "_services", "tally", "trail")
 
-    def __init__(self, services: Services, form: Form[Item], context: CallContext, routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        form: Form[Item],
+        context: CallContext,
+        routes: Sequence[Route],
+        answered: Callable[[Model, str], None] | None = None,
+    ) -> None:
         self._services = services
+        self._answered = answered
         self._form = form
         self._context = context
         self.trail = Trail(services, form.asked, routes, refusals_go_on=form.wire is None)
@@ -191,6 +200,8 @@ class Call(Generic[Item]):
         took = now - attempt.began
         first = None if attempt.first_token is None else attempt.first_token - attempt.began
         attempt.lane.pace.note(took, first, attempt.reported.output_tokens if attempt.reported else 0)
+        if self._answered is not None:
+            self._answered(attempt.model, attempt.response_id)
         response = attempt.response
         if response is not None:
             facts = {

@@ -14,26 +14,26 @@ from contextlib import AbstractAsyncContextManager, aclosing
 import anyio
 from opentelemetry.trace import Tracer
 
-from gateway.affinity import session_of, session_of_request
 from gateway.attempt import CallContext, Lane, Services
 from gateway.breaker import Breaker
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
 from gateway.cache import Keeping
 from gateway.call import Call
+from gateway.directory import Directory, ModelInfo
 from gateway.doorway import Doorway
 from gateway.exchange import ClientCall, WireReply
 from gateway.filters import Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
-from gateway.needs import NOTHING, Needs, needs_of, needs_of_call
+from gateway.needs import NOTHING, Needs
 from gateway.prices import Prices
 from gateway.providers import Maker, make_provider
 from gateway.providers.base import Dialect, PlanTier, Provider
 from gateway.providers.relayer import Relayer
 from gateway.record import CallRecord, Observer, show
 from gateway.relay import ClientForm, Relay
-from gateway.routing import Model, Ranked, Route, Routing
+from gateway.routing import Model, Route
 from gateway.trace import Trace, default_tracer
 from gateway.trail import check_fallbacks
 from gateway.warnings import Tell, log
@@ -42,34 +42,13 @@ from schemas.bookkeeping import AnswerCache
 from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
-from schemas.result import Record, Usage
-from schemas.settings import ModelProvider, ProviderKind, Settings
+from schemas.result import Usage
+from schemas.settings import ModelProvider, Settings
 from schemas.tool import RetryPolicy
 
-__all__ = ["CallContext", "Gateway", "ModelInfo"]
+__all__ = ["CallContext", "Gateway"]
 
 _CLOSE_S = 5.0
-
-
-class ModelInfo(Record):
-    """One configured model, for lists.
-
-    Attributes:
-        ref: ``provider/model``.
-        local: Its calls cost nothing.
-        input_usd_per_mtok: USD per million input tokens; None when no price is known.
-        output_usd_per_mtok: USD per million output tokens; None when no price is known.
-    """
-
-    ref: str
-    provider: str
-    name: str
-    kind: ProviderKind
-    local: bool
-    vision: bool | None = None
-    context_tokens: int | None = None
-    input_usd_per_mtok: float | None = None
-    output_usd_per_mtok: float | None = None
 
 
 class Gateway:
@@ -88,6 +67,11 @@ class Gateway:
         answers: Where answers are kept; None: none are.
         maker: Who carries bytes to providers: the official SDKs on any event loop, or aiohttp on asyncio.
         tell: Told of budgets that are nearly or wholly used up.
+
+    Attributes:
+        directory: What names stand for.
+        gates: Limits of rate and of calls at once.
+        ledger: Budgets.
     """
 
     def __init__(
@@ -111,7 +95,7 @@ class Gateway:
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
         self._prices, self._lanes = Prices(self._environ), dict[str, Lane]()
-        self._routing = Routing(settings, price=self._compared_price, latency=self._latency)
+        self.directory = Directory(settings, self._prices, self._lanes)
         self._maker: Maker = maker
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, _version(settings)), answers)
         check_fallbacks(settings.gateway.fallbacks, self.resolve)
@@ -141,13 +125,15 @@ class Gateway:
 
         Cancellation: closes the upstream call at once.
         """
-        async with aclosing(self._call(request, context, streamed=True).items()) as chunks:
+        call = await self._call(request, context, streamed=True)
+        async with aclosing(call.items()) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     async def complete(self, request: ModelRequest, context: CallContext | None = None) -> ModelResponse:
         """Make one call and return the whole reply. Raises and cancels as ``stream``."""
-        async with aclosing(self._call(request, context, streamed=False).items()) as chunks:
+        call = await self._call(request, context, streamed=False)
+        async with aclosing(call.items()) as chunks:
             async for chunk in chunks:
                 if chunk.kind == "done":
                     return chunk.response
@@ -172,7 +158,7 @@ class Gateway:
 
     def models(self) -> list[ModelInfo]:
         """Return every configured model, in the order of the configuration."""
-        return [self._info(model) for model in self._routing.models]
+        return self.directory.models()
 
     def resolve(self, name: str, needs: Needs = NOTHING, *, session: str = "") -> list[Route]:
         """Return the models a name stands for, first choice first, with the reason for each.
@@ -180,11 +166,7 @@ class Gateway:
         Raises:
             NoRouteError: None does; the hint gives near names.
         """
-        return self._routing.resolve(name, needs, session=session)
-
-    def rank(self, name: str, needs: Needs = NOTHING, *, session: str = "") -> list[Ranked]:
-        """Return every model of a name in the order they would be tried, those left out last. Raises NoRouteError."""
-        return self._routing.rank(name, needs, session=session)
+        return self.directory.resolve(name, needs, session=session)
 
     def planner_dialect(self, role: str) -> tuple[Dialect, PlanTier]:
         """Return (dialect, tier) of the first model a role, or any other name, resolves to.
@@ -233,7 +215,7 @@ class Gateway:
             planner, executor = self.resolve("planner")[0].model, self.resolve("executor")[0].model
         except NoRouteError:
             return []
-        cheap, dear = self._compared_price(planner), self._compared_price(executor)
+        cheap, dear = self.directory.compared_price(planner), self.directory.compared_price(executor)
         if cheap is None or dear is None or cheap >= dear:
             return []
         why = "the plan decides everything after it, so give the planner the stronger one"
@@ -257,21 +239,19 @@ class Gateway:
             if self._doorway.filters is not None:
                 await self._doorway.filters.aclose()
 
-    def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
+    async def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
         context = context or CallContext()
-        session = session_of_request(request) if self._routing.is_free(request.model) else ""
-        routes = self.resolve(request.model, needs_of(request), session=session)
-        chain, shelf = self._doorway.chain(request.model, routes, context), self._doorway.shelf(request, context)
+        found = await self.directory.of_request(request, context, self.complete)
+        chain, shelf = self._doorway.chain(request.model, found.routes, context), self._doorway.shelf(request, context)
         form = NeutralForm(request, context, streamed=streamed, chain=chain, shelf=shelf)
-        return Call(self._services, form, context, routes)
+        return Call(self._services, form, context, found.routes, found.answered)
 
-    def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
-        written, name = client_format(call.format), call.model
-        session = context.session or (session_of(call.parsed) if self._routing.is_free(name) else "")
-        routes = self.resolve(name, needs_of_call(call), session=session)
-        chain, shelf = self._doorway.chain(name, routes, context), self._doorway.shelf(call, context)
+    async def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
+        written = client_format(call.format)
+        found = await self.directory.of_call(call, context, self.complete)
+        chain, shelf = self._doorway.chain(call.model, found.routes, context), self._doorway.shelf(call, context)
         form = ClientForm(call, written, may_restart=context.may_restart, chain=chain, shelf=shelf)
-        return form, Call(self._services, form, context, routes)
+        return form, Call(self._services, form, context, found.routes, found.answered)
 
     def _refused(self, call: ClientCall, context: CallContext, error: EngineError) -> None:
         """Show observers a call that never became one."""
@@ -294,29 +274,6 @@ class Gateway:
         if provider is None:
             provider = self._providers[settings.name] = make_provider(settings, self._environ, self._maker)
         return provider
-
-    def _latency(self, model: Model) -> float | None:
-        lane = self._lanes.get(model.ref)
-        return None if lane is None else lane.pace.latency_s
-
-    def _compared_price(self, model: Model) -> float | None:
-        """Input and output price added, USD per million tokens of each: one number to compare models by."""
-        rates = self._prices.rates(model)
-        return None if rates is None else rates.input + (rates.output or 0.0)
-
-    def _info(self, model: Model) -> ModelInfo:
-        rates = self._prices.rates(model)
-        return ModelInfo(
-            ref=model.ref,
-            provider=model.provider.name,
-            name=model.name,
-            kind=model.provider.kind,
-            local=model.local,
-            vision=model.settings.vision,
-            context_tokens=model.settings.context_tokens,
-            input_usd_per_mtok=None if rates is None else rates.input,
-            output_usd_per_mtok=None if rates is None else rates.output,
-        )
 
 
 def _usd(price: float) -> str:

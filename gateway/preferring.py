@@ -47,32 +47,49 @@ class Chooser:
     Args:
         preferences: At least one.
         router: The name of the model that chooses; None: words do.
-        ask: Asks it.
-        keep_s: For how long a conversation keeps what was chosen for it.
+        keep_s: For how long a conversation keeps what was chosen for it, counted from its last answer.
+
+    Attributes:
+        names: Of the preferences, the one taken when none fits first.
     """
 
-    def __init__(
-        self, preferences: Sequence[RoutingPreference], router: str | None, ask: Ask, keep_s: float = 0.0
-    ) -> None:
+    def __init__(self, preferences: Sequence[RoutingPreference], router: str | None, keep_s: float = 0.0) -> None:
         self._preferences = {preference.name: preference for preference in preferences}
+        self.names = sorted(self._preferences, key=lambda name: name != DEFAULT)
         self._router = router
-        self._ask = ask
         self._kept = Affinity(keep_s)
         self._words = {name: _words(f"{name} {each.description}") for name, each in self._preferences.items()}
         spread = Counter(word for found in self._words.values() for word in found)
         self._rarity = {word: math.log(1 + len(self._words) / count) for word, count in spread.items()}
 
-    async def choose(self, said: str, session: str = "") -> Preferred:
+    async def choose(self, said: str, ask: Ask, session: str = "", *, within_s: float | None = None) -> Preferred:
         """Return the preference that fits what was said last; a conversation keeps its own.
+
+        Args:
+            said: The text.
+            ask: Asks the routing model.
+            session: The conversation; empty: none is known.
+            within_s: Seconds for the whole call: choosing takes no more of them.
 
         Cost: at most one call of the routing model.
         """
-        kept = self._kept.of(session)
+        kept = self._before(session)
         if kept is not None:
-            return Preferred(kept, f"{AUTO}: {kept}, as before in this conversation")
-        chosen = await self._asked(said) if self._router is not None else self.by_words(said)
-        self._kept.note(session, chosen.name)
-        return chosen
+            return kept
+        return self.by_words(said) if self._router is None else await self._asked(said, ask, within_s)
+
+    def foreseen(self, said: str, session: str = "") -> Preferred:
+        """Return what would be chosen, as far as that can be told without asking the routing model."""
+        why = "" if self._router is None else f" ({self._router} is asked when it is called, not here)"
+        return self._before(session) or self.by_words(said, why)
+
+    def note(self, session: str, name: str) -> None:
+        """Note that a conversation was answered by a preference's model: it stays there."""
+        self._kept.note(session, name)
+
+    def _before(self, session: str) -> Preferred | None:
+        kept = self._kept.of(session)
+        return None if kept is None else Preferred(kept, f"{AUTO}: {kept}, as before in this conversation")
 
     def by_words(self, said: str, why: str = "") -> Preferred:
         """Return the preference whose description shares the most telling words with a text."""
@@ -83,9 +100,9 @@ class Chooser:
             return self._default(why)
         return Preferred(best, f"{AUTO}: {best}, by the words {', '.join(shared[best][:5])}{why}")
 
-    async def _asked(self, said: str) -> Preferred:
+    async def _asked(self, said: str, ask: Ask, within_s: float | None) -> Preferred:
         try:
-            response = await self._ask(self._request(said))
+            response = await ask(self._request(said, within_s))
             answer: Any = json.loads(response.text)
         except (EngineError, ValueError) as exc:
             return self.by_words(said, f" ({self._router} did not choose: {getattr(exc, 'code', 'unreadable')})")
@@ -94,7 +111,7 @@ class Chooser:
             return Preferred(named, f"{AUTO}: {named}, chosen by {self._router}")
         return self._default(f" ({self._router} found none)")
 
-    def _request(self, said: str) -> ModelRequest:
+    def _request(self, said: str, within_s: float | None) -> ModelRequest:
         routes = {name: each.description for name, each in self._preferences.items()}
         asked = {"routes": routes, "said": said[-_MOST_TEXT:]}
         schema = {
@@ -110,12 +127,11 @@ class Chooser:
             max_output_tokens=200,
             temperature=0.0,
             cache_prefix=1,
-            deadline_s=_ROUTER_S,
+            deadline_s=_ROUTER_S if within_s is None else min(_ROUTER_S, within_s),
         )
 
     def _default(self, why: str) -> Preferred:
-        name = DEFAULT if DEFAULT in self._preferences else next(iter(self._preferences))
-        return Preferred(name, f"{AUTO}: {name}, as no description fits{why}")
+        return Preferred(self.names[0], f"{AUTO}: {self.names[0]}, as no description fits{why}")
 
 
 def said_last(body: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any
@@ -272,7 +272,7 @@ class Relay:
     __slots__ = ("_begin", "_items", "_refused")
 
     def __init__(
-        self, begin: Callable[[], tuple[ClientForm, Call[bytes]]], refused: Callable[[EngineError], None]
+        self, begin: Callable[[], Awaitable[tuple[ClientForm, Call[bytes]]]], refused: Callable[[EngineError], None]
     ) -> None:
         self._begin = begin
         self._refused = refused
@@ -280,7 +280,7 @@ class Relay:
 
     async def __aenter__(self) -> WireReply:
         try:
-            form, call = self._begin()
+            form, call = await self._begin()
         except EngineError as exc:
             self._refused(exc)
             raise

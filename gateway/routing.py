@@ -27,7 +27,8 @@ from schemas.model import Role
 from schemas.settings import ModelProvider, ModelSettings, RoutingPreference, Settings
 
 ROLES: tuple[str, ...] = get_args(Role)
-_STAND_INS = {"judge": "planner", "summarizer": "executor"}
+STAND_INS = {"judge": "planner", "summarizer": "executor"}
+"""Roles that are played by another where they are not set."""
 
 
 @dataclass(frozen=True)
@@ -269,8 +270,8 @@ class Routing:
         names = getattr(self._settings.roles, role)
         if names:
             return self._each(_listed(names), path, f"role {role}", session)
-        if role in _STAND_INS:
-            return self._each([_STAND_INS[role]], path, f"role {role} is not set", session)
+        if role in STAND_INS:
+            return self._each([STAND_INS[role]], path, f"role {role} is not set", session)
         if not self._models:
             raise NoRouteError(
                 f"role {role} is not set and no provider lists a model",

@@ -16,7 +16,8 @@ from engine.cli import options as given
 from engine.cli.session import connected, loaded, run_async, session
 from engine.sinks.words import fit, one_line
 from engine.tools.mcp.servers import ServerState
-from gateway.gateway import Gateway, ModelInfo
+from gateway.directory import ModelInfo
+from gateway.gateway import Gateway
 from gateway.routing import Route
 from schemas.errors import NoRouteError, ToolNotFoundError, ToolUnavailableError
 from schemas.settings import Roles

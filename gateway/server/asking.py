@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.affinity import session_of
 from gateway.estimate import BYTES_PER_TOKEN
 from gateway.exchange import ClientCall
-from gateway.needs import needs_of_call
 from gateway.server.bodies import read_body
+from gateway.server.calls import context_of
 from gateway.server.visit import Visit
 from schemas.errors import ModelRequestError
 
 
 async def show_route(visit: Visit) -> None:
-    """Answer with the models a request would go to, in order, and why; nothing is called. Raises EngineError."""
+    """Answer with the models a request would go to, in order, and why; nothing is called. Raises EngineError.
+
+    So for ``auto`` words choose, also where a routing model would.
+    """
     call, asked = await _asked(visit)
-    session = visit.head.passed.get("x-engine-session") or session_of(call.parsed)
-    ranked = visit.desk.gateway.rank(asked, needs_of_call(call), session=session)
+    ranked = visit.desk.gateway.directory.rank(call, asked, context_of(visit, call))
     routes: list[dict[str, Any]] = [
         {
             "model": each.ref,

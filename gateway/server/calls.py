@@ -26,7 +26,7 @@ async def relay(visit: Visit) -> None:
         connection.running = task
     try:
         call = await _called(visit)
-        async with visit.desk.gateway.relay(call, _context(visit, call)) as reply:
+        async with visit.desk.gateway.relay(call, context_of(visit, call)) as reply:
             await _reply(visit, reply)
     except asyncio.CancelledError:
         if connection is None or task is None:
@@ -68,7 +68,7 @@ async def _called(visit: Visit) -> ClientCall:
     return call
 
 
-def _context(visit: Visit, call: ClientCall) -> CallContext:
+def context_of(visit: Visit, call: ClientCall) -> CallContext:
     """Return for whom a call is. Raises RequestError: a header says nothing that can be understood."""
     passed, key, listener = visit.head.passed, visit.key, visit.desk.listener
     said = passed.get("x-engine-restart")

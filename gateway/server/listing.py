@@ -5,10 +5,10 @@ Source: https://platform.openai.com/docs/api-reference/models, https://docs.clau
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from gateway.gateway import ModelInfo
+from gateway.directory import Directory
+from gateway.preferring import AUTO
 from gateway.server.visit import Visit
 from schemas.errors import NoRouteError
 from schemas.settings import Settings
@@ -19,7 +19,7 @@ _MOST = 1_000
 
 async def list_models(visit: Visit) -> None:
     """Answer with every name that this listener and this key allow."""
-    names = visit.desk.names.offered(visit.key, names_of(visit.desk.site.settings, visit.desk.gateway.models()))
+    names = visit.desk.names.offered(visit.key, names_of(visit.desk.site.settings, visit.desk.gateway.directory))
     shapes = [_shape(visit, name) for name in names[:_MOST]]
     if visit.form != "messages":
         await visit.answer_json({"object": "list", "data": shapes})
@@ -35,11 +35,14 @@ async def show_model(visit: Visit, name: str) -> None:
     await visit.answer_json(_shape(visit, name))
 
 
-def names_of(settings: Settings, models: Sequence[ModelInfo]) -> list[str]:
-    """Return every name that stands for a model, each once: aliases, preferences, models, roles that are set."""
+def names_of(settings: Settings, directory: Directory) -> list[str]:
+    """Return every name that stands for a model, each once: ``auto``, aliases, preferences, models, roles set."""
+    auto = [AUTO] if directory.chooses else []
     roles = [role for role in type(settings.roles).model_fields if getattr(settings.roles, role)]
     preferences = [preference.name for preference in settings.routing_preferences]
-    return list(dict.fromkeys([*settings.aliases, *preferences, *(model.ref for model in models), *roles]))
+    return list(
+        dict.fromkeys([*auto, *settings.aliases, *preferences, *(one.ref for one in directory.models()), *roles])
+    )
 
 
 def _shape(visit: Visit, name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ def test_a_conversation_is_known_by_its_beginning() -> None:
     first: list[dict[str, Any]] = [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]
     later = [*first, {"role": "assistant", "content": "a"}, {"role": "user", "content": "more"}]
     assert session_of({"messages": first}) == session_of({"messages": later})
+    assert session_of({"messages": first[1:]}) == session_of({"messages": later[1:]})
     assert session_of({"messages": first}) != session_of({"messages": [first[0], {"role": "user", "content": "r"}]})
     assert session_of({"system": "a", "messages": first}) != session_of({"system": "b", "messages": first})
 
@@ -21,6 +22,8 @@ def test_a_client_may_name_it() -> None:
     """What a client says of its conversation comes before its beginning."""
     assert session_of({"prompt_cache_key": "k", "messages": []}) == "k"
     assert session_of({"metadata": {"session_id": "s"}, "input": "x"}) == "s"
+    assert session_of({"previous_response_id": "r", "prompt_cache_key": "k"}) == "r"  # it is stored where it was made
+    assert len(session_of({"prompt_cache_key": "k" * 1_000_000})) < 100
 
 
 def test_a_runs_calls_share_their_prefix() -> None:

@@ -32,8 +32,8 @@ class Router:
 
 def chosen(said: str, router: Router | None = None, *preferences: RoutingPreference) -> tuple[str, str]:
     """Return what is chosen, and why."""
-    made = Chooser(preferences or (CODE, TALK), "small" if router else None, router or Router(None))
-    found = anyio.run(made.choose, said)
+    made = Chooser(preferences or (CODE, TALK), "small" if router else None)
+    found = anyio.run(made.choose, said, router or Router(None))
     return found.name, found.reason
 
 
@@ -75,10 +75,12 @@ def test_a_model_that_does_not_choose_is_no_failure(answer: str | None) -> None:
 def test_a_conversation_is_chosen_for_once() -> None:
     """B67: later turns of a conversation keep its preference and cost no call."""
     router = Router('{"route": "talk"}')
-    made = Chooser((CODE, TALK), "small", router, keep_s=60)
+    made = Chooser((CODE, TALK), "small", keep_s=60)
 
     async def twice() -> list[str]:
-        return [(await made.choose("hello", "s")).name, (await made.choose("Fix this program", "s")).name]
+        first = await made.choose("hello", router, "s")
+        made.note("s", first.name)
+        return [first.name, (await made.choose("Fix this program", router, "s")).name]
 
     assert anyio.run(twice) == ["talk", "talk"]
     assert len(router.asked) == 1
