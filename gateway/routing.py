@@ -232,7 +232,8 @@ class Routing:
         if isinstance(targets, str) or len(names) == len(targets):
             return self._each(names, path, f"alias {name}", session)
         shares = [each if isinstance(each, Weighted) else Weighted(model=each) for each in targets]
-        order = self._drawn(name, shares, session)
+        at = _point(f"{name}\0{session}") if session else self._chance()
+        order = _drawn(shares, at)
         total = sum(share.weight for share in shares)
         routes: list[Route] = []
         for at, share in enumerate(order):
@@ -240,17 +241,6 @@ class Routing:
             why = why if at == 0 else f"alias {name}, after {order[0].model}"
             routes += [replace(route, free=True) for route in self._each([share.model], path, why, session)]
         return routes
-
-    def _drawn(self, name: str, shares: Sequence[Weighted], session: str) -> list[Weighted]:
-        """Draw one by weight; a conversation always draws the same."""
-        total = sum(share.weight for share in shares)
-        at = (_point(f"{name}\0{session}") if session else self._chance()) * total
-        rest = sorted(shares, key=lambda share: -share.weight)
-        for share in shares:
-            at -= share.weight
-            if at < 0:
-                return [share, *(other for other in rest if other is not share)]
-        return rest
 
     def _matching(self, name: str) -> list[Route]:
         """Return the listed models that a name with ``*`` fits, able ones all alike."""
@@ -346,6 +336,17 @@ def offered(provider: ModelProvider) -> tuple[ModelSettings, ...]:
 
 def _listed(names: str | tuple[str, ...]) -> Sequence[str]:
     return (names,) if isinstance(names, str) else names
+
+
+def _drawn(shares: Sequence[Weighted], at: float) -> list[Weighted]:
+    """Draw one by weight, at a point in [0, 1); the others follow by weight."""
+    at *= sum(share.weight for share in shares)
+    rest = sorted(shares, key=lambda share: -share.weight)
+    for share in shares:
+        at -= share.weight
+        if at < 0:
+            return [share, *(other for other in rest if other is not share)]
+    return rest
 
 
 def _point(text: str) -> float:
