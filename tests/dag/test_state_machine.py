@@ -395,7 +395,7 @@ TestHistories.__doc__ = (
     """Random histories of streaming, repair, replan, cancel, approval, crash, claim and foreach keep every rule."""
 )
 TestHistories.settings = settings(
-    max_examples=2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 700,
+    max_examples=2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "full" else 200,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -36,17 +36,16 @@ def url_of(store: str, folder: Path, server: Cluster) -> str:
     return f"sqlite:{folder / 'runs.db'}" if store == "sqlite" else server.database()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.parametrize(("store", "workers"), [("sqlite", 2), ("postgres", 1)])
 def test_killed(store: str, workers: int, tmp_path: Path, cluster: Cluster) -> None:
     """B62: kill −9 at random moments: finished steps stay done, effects happen once, the answers are the same."""
-    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 2, runs=15, workers=workers, kills=15))
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 2, runs=6, workers=workers, kills=4))
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
 def test_frozen_and_woken(store: str, tmp_path: Path, cluster: Cluster) -> None:
     """B62: a driver that was silent too long has lost its runs: when it wakes it starts nothing."""
-    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 3, runs=15, workers=2, kills=1, freezes=2, timeout_s=0.5))
+    trial(Plot(url_of(store, tmp_path, cluster), tmp_path, 3, runs=6, workers=2, kills=1, freezes=2, timeout_s=0.5))
 
 
 @pytest.mark.slow
