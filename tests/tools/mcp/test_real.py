@@ -112,6 +112,7 @@ def entries(servers: Installed, repo: Path) -> tuple[dict[str, Any], ...]:
     )
 
 
+@ONE_LOOP
 async def test_a_plan_over_three_servers(servers: Installed, repo: Path) -> None:
     """A file is written, added, committed and found in the log, in the plan's order; the time runs beside."""
     notes = str(repo / "notes.txt")
