@@ -9,14 +9,13 @@ import re
 import select
 import signal
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cli.command import STATE, clean_environ
+from tests.cli.forked import Command
 
 HEIGHT = 50
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
@@ -30,15 +29,8 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, width, 0, 0))
         self._raw = b""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "engine.cli", *args],
-            cwd=cwd,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**(clean_environ(XDG_STATE_HOME=str(cwd / STATE)) if env is None else env), "TERM": "xterm", **more},
-            start_new_session=True,
-        )
+        environ = clean_environ(XDG_STATE_HOME=str(cwd / STATE)) if env is None else env
+        self._process = Command(args, cwd, {**environ, "TERM": "xterm", **more}, [os.ttyname(slave)] * 3)
         os.close(slave)
 
     @property
@@ -72,7 +64,7 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""
-        self._process.send_signal(signal.SIGINT)
+        self._process.send(signal.SIGINT)
 
     def end(self, timeout_s: float = 30.0) -> int:
         """Wait for the end and return the exit code."""
@@ -81,9 +73,7 @@ class Terminal:
             pass
         try:
             code = self._process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        except TimeoutError:
             raise AssertionError(f"it did not end:\n{self.text}") from None
         finally:
             os.close(self._master)

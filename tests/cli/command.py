@@ -1,4 +1,4 @@
-"""Runs the command line as a user does: a process of its own, an empty folder, no keys."""
+"""Runs the command line as a user does: a process of its own, an empty folder, no keys; ``started`` from nothing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from engine.cli import main
+from tests.cli.forked import Command
 
 _NOT_OURS = ("ENGINE_", "ANTHROPIC_", "OPENAI_", "TERM", "COLUMNS", "LINES")
 STATE = ".state"
@@ -26,6 +28,18 @@ def engine(
     *args: str, cwd: Path, stdin: str = "", environ: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run ``engine`` with these arguments and return what came out. No terminal anywhere."""
+    with tempfile.TemporaryDirectory(prefix="engine-streams-") as folder:
+        given, out, err = (Path(folder, name) for name in ("stdin", "stdout", "stderr"))
+        given.write_text(stdin, encoding="utf-8")
+        environ = environ or clean_environ(XDG_STATE_HOME=str(cwd / STATE))
+        code = Command(args, cwd, environ, [str(path) for path in (given, out, err)]).wait(60)
+        return subprocess.CompletedProcess(args, code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def started(
+    *args: str, cwd: Path, stdin: str = "", environ: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Do the same with a Python of its own, from its start."""
     return subprocess.run(
         [sys.executable, "-m", "engine.cli", *args],
         cwd=cwd,

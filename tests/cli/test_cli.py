@@ -13,7 +13,7 @@ from engine.cli import main
 from engine.cli.app import command
 from engine.cli.table import COMMANDS, EXIT_CODES, Entry
 from schemas.errors import error_classes
-from tests.cli.command import clean_environ, engine, one_error_line
+from tests.cli.command import clean_environ, one_error_line, started
 
 IMPORTED = """
 import sys
@@ -125,12 +125,17 @@ def test_reader_that_goes_away(tmp_path: Path) -> None:
 
 def test_module_runs_like_the_command(tmp_path: Path) -> None:
     """python -m engine.cli is the same command line, its exit code too."""
-    done = engine("show", "gone.json", cwd=tmp_path)
+    done = started("show", "gone.json", cwd=tmp_path)
     assert done.returncode == 4
     assert one_error_line(done) == "error: the file gone.json: no such file or directory"
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+RARE = pytest.mark.slow  # each is a Python of its own
+
+
+@pytest.mark.parametrize(
+    "closed", [pytest.param("<&-", marks=RARE), ">&-", pytest.param("2>&-", marks=RARE), "<&- >&- 2>&-"]
+)
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     """A program started with a closed stdin, stdout or stderr runs as if it were /dev/null."""
     line = f"exec {sys.executable} -m engine.cli run -q 'what is 2+2' {closed}"

@@ -103,8 +103,17 @@ def check(facts: Mapping[str, Any], unknown: str, wrong: str) -> None:
 MODELS = pytest.mark.parametrize("model", ["p/m", "a/m"], ids=["chat", "messages"])
 
 
-@MODELS
-@pytest.mark.parametrize("script", ["openai_chat", "openai_responses", "anthropic_messages"])
+@pytest.mark.parametrize(
+    ("script", "model"),
+    [
+        ("openai_chat", "a/m"),
+        ("openai_responses", "a/m"),
+        ("anthropic_messages", "p/m"),
+        pytest.param("openai_chat", "p/m", marks=pytest.mark.slow),
+        pytest.param("openai_responses", "p/m", marks=pytest.mark.slow),
+        pytest.param("anthropic_messages", "a/m", marks=pytest.mark.slow),
+    ],
+)
 def test_official_clients(gateway: tuple[str, str], script: str, model: str, tmp_path: Path) -> None:
     """B72: the official clients of all three formats, with strict validation, get text, streams, calls and errors."""
     check(told(python(script), gateway, model, tmp_path), "NotFoundError", "AuthenticationError")
