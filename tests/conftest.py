@@ -23,7 +23,7 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="engine-tests-")  # what earlier runs of a tool took is no input
 
-hypothesis.settings.register_profile("fast", max_examples=100, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("fast", max_examples=50, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("full", max_examples=2000, derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 

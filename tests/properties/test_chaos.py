@@ -15,7 +15,7 @@ from tests.properties.invariants import check, check_replay
 from tests.properties.playing import play
 
 BACKENDS = ("asyncio", "trio")
-EVERY_DAY = 300
+EVERY_DAY = 100
 AT_LENGTH = 20_000
 PARTS = 10  # each is a test of its own, so that several processes share them
 
