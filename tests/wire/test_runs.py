@@ -104,7 +104,8 @@ def broken(words: str, share: float) -> Maker:
         anthropic = path.endswith("/messages")
         make: Any = messages_events if anthropic else chat_events
         events = make(request["model"], words, (), (10, 5))
-        return sse_reply([*events[: round(len(events) * share)], ("error" if anthropic else None, error)])
+        kept = [*events[: round(len(events) * share)], ("error" if anthropic else None, error)]
+        return sse_reply(kept, split=2_000, pause_s=0.01)  # as it would come: what is written may begin meanwhile
 
     return reply
 
