@@ -58,11 +58,6 @@ class Keeping:
         self._settings = settings
         self._version = version
 
-    @property
-    def is_on(self) -> bool:
-        """Whether any answer is kept; when not, nothing else here need be asked."""
-        return bool(self._settings.models)
-
     def of_call(self, call: ClientCall, who: str) -> Place | None:
         """Return the place of a client's request, or None: its answer is never kept.
 
@@ -72,7 +67,7 @@ class Keeping:
         """
         control = call.headers.get(CONTROL, "").lower()
         body = call.parsed
-        if not self._covers(call.model) or "no-store" in control or has_effects(call.format, body):
+        if not self.covers(call.model) or "no-store" in control or has_effects(call.format, body):
             return None
         features = [call.headers.get(name, "") for name in _FEATURES]
         asked = {name: value for name, value in body.items() if name not in _NAMES_CALLER}
@@ -82,7 +77,7 @@ class Keeping:
 
     def of_request(self, request: ModelRequest, who: str) -> Place | None:
         """Return the place of a neutral request; its deadline and what is told for the record do not matter."""
-        if not self._covers(request.model):
+        if not self.covers(request.model):
             return None
         asked = request.model_dump(mode="json", exclude={"deadline_s", "form", "cache_prefix"})
         return Place(self._key(["neutral", who, asked]), True, self._settings.ttl_s)
@@ -91,7 +86,8 @@ class Keeping:
         """Whether an answer is small enough to be kept."""
         return len(answer) <= self._settings.max_bytes
 
-    def _covers(self, model: str) -> bool:
+    def covers(self, model: str) -> bool:
+        """Whether any answers of a name are kept; when not, nothing else here need be asked."""
         return any(fnmatchcase(model, pattern) for pattern in self._settings.models)
 
     def _key(self, parts: Sequence[Any]) -> str:

@@ -46,35 +46,50 @@ class Doorway:
             )
         )
 
-    def shelf(self, asked: ClientCall | ModelRequest, context: CallContext) -> Shelf | None:
-        """Return where the answer to a request is kept; None where it is not."""
-        if self.answers is None or not self.keeping.is_on:
+    def shelf(self, name: str, context: CallContext) -> Shelf | None:
+        """Return where answers of a name are kept for a caller; None where none are."""
+        if self.answers is None or not self.keeping.covers(name):
             return None
-        who = f"{context.key}\0{context.listener}"
-        if isinstance(asked, ClientCall):
-            place = self.keeping.of_call(asked, who)
-        else:
-            place = self.keeping.of_request(asked, who)
-        return None if place is None else Shelf(self.answers, self.keeping, place)
+        return Shelf(self.answers, self.keeping, f"{context.key}\0{context.listener}")
 
 
 class Shelf:
-    """The place of one answer. A store that is away is as one that kept nothing."""
+    """The place of one answer: as the provider gave it to the request that it was sent, behind all filters.
 
-    def __init__(self, answers: AnswerCache, keeping: Keeping, place: Place) -> None:
+    So what filters take out of requests is in no key and in no answer that is kept. A store that is away is as one
+    that kept nothing.
+
+    Args:
+        answers: Where answers are kept.
+        keeping: For how long.
+        who: Whose they are.
+    """
+
+    def __init__(self, answers: AnswerCache, keeping: Keeping, who: str) -> None:
         self._answers = answers
         self._keeping = keeping
-        self._place = place
+        self._who = who
+        self._place: Place | None = None
 
-    async def take(self) -> bytes | None:
-        """Return the answer that was kept, if there is one and the client takes it."""
-        if self._place.take:
+    async def take(self, asked: ClientCall | ModelRequest) -> bytes | None:
+        """Return the answer that was kept, if there is one and the client takes it.
+
+        Args:
+            asked: The request as filters let it through.
+        """
+        if isinstance(asked, ClientCall):
+            place = self._keeping.of_call(asked, self._who)
+        else:
+            place = self._keeping.of_request(asked, self._who)
+        self._place = place
+        if place is not None and place.take:
             with suppress(StoreError):
-                return await self._answers.get(self._place.key)
+                return await self._answers.get(place.key)
         return None
 
     async def keep(self, answer: bytes) -> None:
-        """Keep an answer, unless it is too large."""
-        if self._place.ttl_s > 0 and self._keeping.fits(answer):
+        """Keep an answer to the request that was looked for, unless it is too large."""
+        place = self._place
+        if place is not None and place.ttl_s > 0 and self._keeping.fits(answer):
             with suppress(StoreError):
-                await self._answers.put(self._place.key, answer, self._place.ttl_s)
+                await self._answers.put(place.key, answer, place.ttl_s)

@@ -117,6 +117,7 @@ class NeutralForm:
         self._request = request
         self._chain = chain
         self._shelf = shelf
+        self._said: ModelResponse | None = None
         self._whole: ModelResponse | None = None
         self.clock: Callable[[], float] = anyio.current_time
         self.asked = request.model
@@ -141,11 +142,15 @@ class NeutralForm:
         """Pass the request filters; return the kept reply. Raises FilterBlockedError, FilterFailedError."""
         if self._chain is not None:
             self._request = await self._chain.ask(self._request)
-        kept = None if self._shelf is None else await self._shelf.take()
+        kept = None if self._shelf is None else await self._shelf.take(self._request)
         if kept is None:
             return None
         response = ModelResponse.model_validate_json(kept)
-        return as_chunks(response) if self.streamed else [Done(response=response)]
+        chunks = as_chunks(response) if self.streamed else [Done(response=response)]
+        filters = None if self._chain is None else self._chain.chunks()
+        if filters is not None:
+            chunks = [passed for chunk in chunks for passed in await filters.passed(chunk)]
+        return chunks if self.streamed else chunks[-1:]
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         """Ask and yield the chunks before ``Done``. Raises ModelError, FilterBlockedError, FilterFailedError."""
@@ -162,6 +167,7 @@ class NeutralForm:
                     yield passed
         if attempt.response is None:
             return
+        self._said = attempt.response
         for passed in await filters.passed(Done(response=attempt.response)):
             if passed.kind == "done":
                 attempt.response = passed.response
@@ -175,6 +181,8 @@ class NeutralForm:
     def end(self, response: ModelResponse | None) -> ModelChunk | None:
         """Return the last chunk."""
         self._whole = response
+        if response is not None and self._said is not None:  # what is kept is what the model said, before any filter
+            self._whole = response.model_copy(update={"parts": self._said.parts})
         return None if response is None else Done(response=response)
 
     async def keep(self) -> None:

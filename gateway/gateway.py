@@ -242,21 +242,23 @@ class Gateway:
     async def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
         context = context or CallContext()
         found = await self.directory.of_request(request, context, self.complete)
-        chain, shelf = self._doorway.chain(request.model, found.routes, context), self._doorway.shelf(request, context)
+        chain = self._doorway.chain(request.model, found.routes, context)
+        shelf = self._doorway.shelf(request.model, context)
         form = NeutralForm(request, context, streamed=streamed, chain=chain, shelf=shelf)
         return Call(self._services, form, context, found.routes, found.answered)
 
     async def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
         written = client_format(call.format)
         found = await self.directory.of_call(call, context, self.complete)
-        chain, shelf = self._doorway.chain(call.model, found.routes, context), self._doorway.shelf(call, context)
+        chain = self._doorway.chain(call.model, found.routes, context)
+        shelf = self._doorway.shelf(call.model, context)
         form = ClientForm(call, written, may_restart=context.may_restart, chain=chain, shelf=shelf)
         return form, Call(self._services, form, context, found.routes, found.answered)
 
     def _refused(self, call: ClientCall, context: CallContext, error: EngineError) -> None:
         """Show observers a call that never became one."""
         record = CallRecord(context.request_id, time.time(), format=call.format, outcome=error.code)
-        record.status, record.key, record.agent = error.http_status, context.key, context.agent
+        record.status, record.key, record.agent = error.status, context.key, context.agent
         record.listener, record.run_id = context.listener, context.run_id or ""
         show(record, self._services.observers)
 

@@ -52,6 +52,7 @@ class ClientForm:
 
     Attributes:
         dropped: What a translation left out of the request.
+        cached: Whether the answer is one that was kept.
     """
 
     hasty = True
@@ -75,6 +76,7 @@ class ClientForm:
         self._request: ModelRequest | None = None
         self._kept: list[bytes] | None = None if shelf is None else []
         self.dropped: tuple[str, ...] = ()
+        self.cached = False
         self.clock: Callable[[], float] = time.monotonic  # asyncio's own
         self.asked = call.model
         self.wire: WireFormat | None = call.format
@@ -104,30 +106,40 @@ class ClientForm:
             if body is not call.parsed:
                 self._call = call.changed(body)
                 self.estimate = call_estimate(self._call)
-        kept = None if self._shelf is None else await self._shelf.take()
-        return None if kept is None else [kept]
+        kept = None if self._shelf is None else await self._shelf.take(self._call)
+        self.cached = kept is not None
+        if kept is None or self._chain is None:
+            return None if kept is None else [kept]
+        if not self.streamed:
+            return [await replied(self._chain, call.format, kept)]
+        return [b"".join([piece async for piece in filtered(self._chain, call.format, _replayed(kept))])]
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
         """Ask, and yield whole events. Raises ModelError, FilterFailedError."""
         relayer = attempt.lane.relayer
         self._content = None
-        if relayer is not None and self._call.format in relayer.formats and self._sequel is None:
+        if self._kept is not None:
+            self._kept.clear()
+        if relayer is not None and self._sequel is None and relayer.takes(self._call.format, attempt.model.name):
             pieces = self._passed(attempt, relayer, timeout_s)
         else:
             pieces = self._translated(attempt, timeout_s)
         return pieces if self._chain is None and self._kept is None else self._watched(pieces)
 
     async def _watched(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """Yield an answer as filters let it through, and take note of it for the next of its kind."""
+        """Yield an answer as filters let it through, and take note of what the model said for the next of its kind."""
+        if self._kept is not None:
+            pieces = _noted(pieces, self._kept)
         if self._chain is not None:
             pieces = filtered(self._chain, self._call.format, pieces)
         async with aclosing(pieces):
             async for piece in pieces:
-                if self._kept is not None:
-                    self._kept.append(piece)
                 yield piece
-        if self._content is not None and self._chain is not None:
-            self._content = await replied(self._chain, self._call.format, self._content)
+        if self._content is not None:
+            if self._kept is not None:
+                self._kept.append(self._content)
+            if self._chain is not None:
+                self._content = await replied(self._chain, self._call.format, self._content)
 
     def restart(self, reason: str) -> bytes | None:
         """Return the events that tell of it, if it must be told now; an answer of two halves is not kept."""
@@ -141,13 +153,14 @@ class ClientForm:
         last = self._content
         if last is None and response is not None and self._writer is not None and self._chain is None:
             last = self._writer.feed(Done(response=response))
-        if self._kept is not None and last is not None:
-            self._kept.append(last)
+            if self._kept is not None:
+                self._kept.append(last)
         return last
 
     async def keep(self) -> None:
-        """Keep the answer, a stream as the events it was."""
-        if self._shelf is not None and self._kept:
+        """Keep the answer, a stream as the events it was; one that a filter stopped was not read to its end."""
+        stopped = self._chain is not None and self._chain.blocked is not None
+        if self._shelf is not None and self._kept and not stopped:
             await self._shelf.keep(b"".join(self._kept))
 
     def failed(self, error: EngineError) -> bytes:
@@ -230,6 +243,17 @@ class ClientForm:
         if len(chunks) == 1:
             return self._writer.feed(chunks[0])
         return b"".join([self._writer.feed(chunk) for chunk in chunks])
+
+
+async def _noted(pieces: AsyncGenerator[bytes], kept: list[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            kept.append(piece)
+            yield piece
+
+
+async def _replayed(kept: bytes) -> AsyncGenerator[bytes]:
+    yield kept
 
 
 async def filtered(chain: Chain, wire: WireFormat, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -336,6 +360,8 @@ def head(form: ClientForm, call: Call[bytes], first: bytes) -> list[tuple[bytes,
         (b"x-engine-route", call.trail.why().encode("ascii", "replace")),
         (b"x-engine-attempts", b"%d" % call.tally.sent),
     ]
+    if form.cached:
+        found.append((b"x-engine-cache", b"hit"))
     if form.dropped:
         found.append((b"x-engine-dropped", ", ".join(form.dropped).encode("ascii", "replace")))
     if form.streamed:

@@ -111,7 +111,7 @@ class Tally:
             model=attempt.model.name,
             reason=self._trail.why(),
             outcome="" if error is None else error.code,
-            status=200 if error is None or self.shown else error.http_status,
+            status=200 if error is None or self.shown else error.status,
             attempts=self.sent,
             usage=used,
             cost_usd=used.cost_usd,

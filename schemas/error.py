@@ -28,6 +28,11 @@ class EngineError(Exception):
         self.hint = hint
         self.details: dict[str, Any] = dict(details or {})
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of this one error: its class's, unless it says another."""
+        return self.http_status
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.code, self.message, self.hint, self.details)
 

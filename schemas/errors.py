@@ -276,6 +276,12 @@ class FilterBlockedError(ModelError):
     code = "model.blocked"
     http_status = 400
 
+    @property
+    def status(self) -> int:
+        """The filter's own, of 400 to 499."""
+        said = self.details.get("status")
+        return said if isinstance(said, int) and 400 <= said < 500 else self.http_status
+
 
 class FilterFailedError(ModelError):
     """A filter failed or was late, and it is declared that nothing goes on without it; ``details`` as above."""

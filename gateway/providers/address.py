@@ -44,6 +44,7 @@ class Address:
         self._configured: dict[str, str] = {}
         self._heads: dict[WireFormat, dict[str, str]] = {}
         self._urls: dict[tuple[WireFormat, str], str] = {}
+        self._takes: dict[tuple[WireFormat, str], bool] = {}
         self._forwarded = _FORWARDED.union(self.preset.forwards)
 
     @property
@@ -78,6 +79,17 @@ class Address:
             return _FORMATS[self._settings.kind][0]
         alone = self.official and _RESPONSES_ALONE.search(model) is not None
         return "responses" if alone or "chat" not in self.formats else "chat"
+
+    def takes(self, wire: WireFormat, model: str) -> bool:
+        """Whether the server takes a format for a model as it is: some models are served by ``/responses`` alone."""
+        key = (wire, model)
+        known = self._takes.get(key)
+        if known is None:
+            if len(self._takes) > 1_000:
+                self._takes.clear()
+            alone = wire == "chat" and self.format_of(model) == "responses"
+            known = self._takes[key] = wire in self.formats and not alone
+        return known
 
     def base_url(self) -> str:
         """Return the base URL.

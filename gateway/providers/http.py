@@ -93,6 +93,10 @@ class HttpProvider:
         """The formats of requests that its server takes as they are."""
         return self.address.formats
 
+    def takes(self, format: WireFormat, model: str) -> bool:  # noqa: A002
+        """Whether a model is served in a format."""
+        return self.address.takes(format, model)
+
     def plan_tier(self, model: str) -> PlanTier:
         """Return the configured tier, else constrained output: both official services and the usual servers have it."""
         return configured_tier(self.settings, model) or "schema"

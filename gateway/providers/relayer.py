@@ -19,7 +19,11 @@ class Relayer(Protocol):
 
     @property
     def formats(self) -> Collection[WireFormat]:
-        """The request formats that its server takes as they are; a client's call in any other is translated."""
+        """The request formats that its server takes as they are."""
+        ...
+
+    def takes(self, format: WireFormat, model: str) -> bool:  # noqa: A002
+        """Whether a model is served in a format; a client's call in any other is translated."""
         ...
 
     async def relay(

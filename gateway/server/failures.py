@@ -22,7 +22,7 @@ def failure(error: EngineError, form: WireFormat, request_id: str) -> tuple[int,
     """Return (status, headers, body) of an error; the request's id is not among the headers yet."""
     body = json.dumps(envelope(error, form, request_id), ensure_ascii=False).encode("utf-8", "backslashreplace")
     headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    status = error.http_status
+    status = error.status
     wait_s = error.details.get("retry_after_s")
     if isinstance(wait_s, (int, float)):
         headers.append((b"retry-after", b"%d" % max(0, math.ceil(wait_s))))

@@ -74,7 +74,7 @@ class ClientFormat(Protocol):
         ...
 
     def error(self, error: EngineError, request_id: str) -> dict[str, Any]:
-        """Return an error in the format's own envelope; its HTTP status is ``error.http_status``."""
+        """Return an error in the format's own envelope; its HTTP status is ``error.status``."""
         ...
 
 

@@ -149,8 +149,9 @@ async def test_a_kept_answer_is_given_again_word_for_word(streamed: bool) -> Non
     with WireServer(spoken("hi")) as server:
         here = made(server, records, gateway=settings, answers=Answers())
         told: list[bytes] = []
-        for _ in range(2):
+        for at in range(2):
             async with here.relay(asked({**HELLO, "stream": streamed}), CallContext()) as reply:
+                assert ((b"x-engine-cache", b"hit") in reply.headers) is (at == 1)
                 told.append(b"".join([piece async for piece in reply.body]))
         await here.aclose()
         assert len(server.requests) == 1

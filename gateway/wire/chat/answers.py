@@ -175,7 +175,7 @@ def error_body(error: EngineError, request_id: str) -> Wire:
 
     Source: OpenAI's "Error codes"; ``insufficient_quota`` is what clients know for money that is used up.
     """
-    status = error.http_status
+    status = error.status
     kind = _TYPES.get(status) or ("server_error" if status >= 500 else "invalid_request_error")
     param = error.details.get("param")
     said = f"{error.message} ({error.hint})" if error.hint else error.message

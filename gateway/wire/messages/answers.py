@@ -114,7 +114,7 @@ _TYPES = {
 
 def error_body(error: EngineError, request_id: str) -> Wire:
     """Return an error in Anthropic's envelope."""
-    status = error.http_status
+    status = error.status
     kind = _TYPES.get(status) or ("api_error" if status >= 500 else "invalid_request_error")
     said = f"{error.message} ({error.hint})" if error.hint else error.message
     return {"type": "error", "error": {"type": kind, "message": said}, "request_id": request_id}

@@ -13,8 +13,15 @@ import anthropic
 import openai
 import pytest
 
+from gateway.filters import Filters
+from gateway.filters.base import Outside
+from gateway.filters.posting import PooledPost
+from gateway.gateway import Gateway
+from gateway.providers.address import Address
+from gateway.server.metrics import Metrics
+from schemas.settings import Settings
 from tests.gateway.server.serving import Served, chat, config, message, served
-from tests.wire.replies import say
+from tests.wire.replies import say, sse_reply
 from tests.wire.server import Reply, WireServer
 
 SOON_S = 10.0
@@ -87,6 +94,56 @@ def test_either_client_reaches_either_provider(gateway: Served) -> None:
         assert client.messages.create(**crossed).content[0].model_dump()["text"] == "hello there"
     with openai.OpenAI(api_key="any", base_url=f"{gateway.url}/v1", max_retries=0) as client:
         assert client.chat.completions.create(**chat(model="a/m")).choices[0].message.content == "hello there"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_model_of_the_responses_api_alone_answers_chat_clients(
+    monkeypatch: pytest.MonkeyPatch, *, streamed: bool
+) -> None:
+    """B72: a chat client that asks for a model which only the Responses API serves is translated, not passed on."""
+    monkeypatch.setattr(Address, "official", property(lambda _: True))
+    words = {"type": "output_text", "text": "hello", "annotations": []}
+    item: dict[str, Any] = {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+        "content": [words],
+    }
+    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
+    whole: dict[str, Any] = {
+        "id": "resp_1",
+        "object": "response",
+        "status": "completed",
+        "output": [item],
+        "usage": usage,
+    }
+
+    def script(request: dict[str, Any], path: str) -> Reply:
+        if not path.endswith("/responses"):
+            return Reply(b'{"error": {"message": "this model is only supported in v1/responses"}}', status=404)
+        body = whole | {"model": request["model"]}
+        if not request.get("stream"):
+            return Reply(json.dumps(body).encode())
+        delta: dict[str, Any] = {
+            "type": "response.output_text.delta",
+            "item_id": "msg_1",
+            "output_index": 0,
+            "delta": "hello",
+        }
+        return sse_reply(
+            [(delta["type"], delta), ("response.completed", {"type": "response.completed", "response": body})]
+        )
+
+    with WireServer(script) as server:
+        given = config(server.url)
+        given["model_providers"][0]["models"] = [{"name": "gpt-5-pro"}]
+        with served(given) as gateway:
+            told = gateway.post("/v1/chat/completions", chat(model="p/gpt-5-pro", stream=streamed))
+        assert told.status_code == 200, told.text
+        assert "hello" in told.text
+        assert "chat.completion" in told.text
+        assert [request.path for request in server.requests] == ["/v1/responses"]
 
 
 def test_what_a_translation_leaves_out_is_told(gateway: Served) -> None:
@@ -194,3 +251,21 @@ def test_a_client_that_leaves_after_a_large_request_is_heard(upstream: WireServe
         while len(upstream.left_at) == left and time.monotonic() < until:
             time.sleep(0.01)
         assert len(upstream.left_at) > left
+
+
+@pytest.mark.parametrize(("status", "told"), [(422, 422), (401, 401), (429, 429), (302, 502)])
+def test_a_filters_own_status_reaches_the_client(status: int, told: int) -> None:
+    """B73: a client gets the 4xx with which a filter's server refused its request; nothing else passes as one."""
+    with WireServer(lambda _, __: Reply(b'{"message": "off topic"}', status=status)) as guard:
+        given = config(filters=[{"name": "guard", "kind": "http", "url": guard.url}])
+        given["listeners"] = [{"port": 0, "filters": ["guard"]}]
+
+        async def make(settings: Settings, metrics: Metrics) -> Gateway:
+            filters = Filters(settings, {}, Outside(post=PooledPost()))
+            return Gateway(settings, environ={}, observers=[metrics], filters=filters, maker="aiohttp")
+
+        with served(given, make=make) as gateway:
+            answered = gateway.post("/v1/chat/completions", chat())
+            crossed = gateway.post("/v1/messages", message())
+    assert (answered.status_code, crossed.status_code) == (told, told)
+    assert ("off topic" in answered.text) is (told < 500)
