@@ -7,6 +7,7 @@ What was really used replaces the guess afterwards.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -23,6 +24,8 @@ IMAGE_TOKENS = 1600
 OUTPUT_TOKENS = 1024
 """Assumed for a request that doesn't cap its output."""
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_ANSWERS = ("n", "best_of")
+_MOST = 10**9
 _INLINE = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
 _KNOWN_SCHEMAS = 256
 _sizes: OrderedDict[int, tuple[Mapping[str, Any], int]] = OrderedDict()
@@ -65,9 +68,21 @@ def call_estimate(call: ClientCall) -> Estimate:
     if size > 2000 and b"base64" in call.body:
         inline = [len(found) for found in _INLINE.findall(call.body)]
         size, flat = size - sum(inline), IMAGE_TOKENS * len(inline)
-    body = call.parsed
-    most = next((cap for name in _CAPS if isinstance(cap := body.get(name), int) and cap > 0), OUTPUT_TOKENS)
-    return Estimate(size // BYTES_PER_TOKEN + flat, 0 if call.format == "embeddings" else most)
+    return Estimate(size // BYTES_PER_TOKEN + flat, 0 if call.format == "embeddings" else _most_output(call.parsed))
+
+
+def _most_output(body: Mapping[str, Any]) -> int:
+    """Return the output a body allows: the largest cap it names, as servers differ in which they heed, each answer."""
+    caps = [most for name in _CAPS if (most := _count(body.get(name)))]
+    each = max(caps, default=OUTPUT_TOKENS)
+    return each * max(1, *(_count(body.get(name)) for name in _ANSWERS))
+
+
+def _count(said: object) -> int:
+    """Return a number above 0 as servers read it, ``1e5`` and ``4.0`` too; 0 for anything else."""
+    if isinstance(said, bool) or not isinstance(said, (int, float)) or not said > 0:
+        return 0
+    return math.ceil(min(said, _MOST))
 
 
 def text_tokens(size: int) -> int:

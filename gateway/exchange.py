@@ -17,6 +17,7 @@ from schemas.gateway import WireFormat
 DEADLINE = "x-engine-deadline"
 """Header of a request: seconds the whole call may take, waits, retries and fallbacks included; ``30`` or ``30s``."""
 
+_MOST_HEADER = 2_000
 _SECONDS = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*s?\s*")
 
 
@@ -115,8 +116,11 @@ def _json(body: bytes) -> Any:
         pass
     try:
         return json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise ModelRequestError(f"the body is no JSON: {exc}", details={"status": 400}) from None
+    except RecursionError:
+        why = "it is nested too deep"
+    except ValueError as exc:
+        why = "it holds a number of thousands of digits" if "int_max_str_digits" in str(exc) else str(exc)
+    raise ModelRequestError(f"the body is no JSON: {why}", details={"status": 400})
 
 
 @dataclass(slots=True, eq=False)
@@ -132,3 +136,14 @@ class WireReply:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: AsyncIterator[bytes]
+
+
+def plain(text: str) -> bytes:
+    """Return a text as the value of a header: one short line of ASCII, whatever a client wrote into it.
+
+    >>> plain("a/m failed 2×; x\\r\\ny: z")
+    b'a/m failed 2x; x??y: z'
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(c if " " <= c <= "~" else "?" for c in text.replace("×", "x"))
+    return text[:_MOST_HEADER].encode()

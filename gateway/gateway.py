@@ -35,7 +35,7 @@ from gateway.record import CallRecord, Observer, show
 from gateway.relay import ClientForm, Relay
 from gateway.routing import Model, Route
 from gateway.trace import Trace, default_tracer
-from gateway.trail import check_fallbacks
+from gateway.trail import check_aliases, check_fallbacks
 from gateway.warnings import Tell, log
 from gateway.wire import client_format
 from schemas.bookkeeping import AnswerCache
@@ -99,6 +99,7 @@ class Gateway:
         self._maker: Maker = maker
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, _version(settings)), answers)
         check_fallbacks(settings.gateway.fallbacks, self.resolve)
+        check_aliases(settings.aliases, self.resolve)
         self.gates = Gates(settings)
         self._services = Services(
             self.ledger,

@@ -17,7 +17,7 @@ from gateway.attempt import Attempt
 from gateway.call import Call
 from gateway.doorway import Shelf
 from gateway.estimate import Estimate, call_estimate
-from gateway.exchange import ClientCall, WireReply
+from gateway.exchange import ClientCall, WireReply, plain
 from gateway.filters import Chain
 from gateway.form import asked, fault
 from gateway.passing import Passing
@@ -103,8 +103,8 @@ class ClientForm:
         call = self._call
         if self._chain is not None:
             body = await self._chain.request(call.format, call.parsed, streamed=self.streamed)
+            self._call = call.changed(body)  # written anew in any case: a key that stands twice was seen only once
             if body is not call.parsed:
-                self._call = call.changed(body)
                 self.estimate = call_estimate(self._call)
         kept = None if self._shelf is None else await self._shelf.take(self._call)
         self.cached = kept is not None
@@ -357,13 +357,13 @@ def head(form: ClientForm, call: Call[bytes], first: bytes) -> list[tuple[bytes,
     found = [
         (b"content-type", _STREAM if form.streamed else _JSON),
         (b"x-engine-model", call.trail.route.model.ref.encode()),
-        (b"x-engine-route", call.trail.why().encode("ascii", "replace")),
+        (b"x-engine-route", plain(call.trail.why())),
         (b"x-engine-attempts", b"%d" % call.tally.sent),
     ]
     if form.cached:
         found.append((b"x-engine-cache", b"hit"))
     if form.dropped:
-        found.append((b"x-engine-dropped", ", ".join(form.dropped).encode("ascii", "replace")))
+        found.append((b"x-engine-dropped", plain(", ".join(form.dropped))))
     if form.streamed:
         found.append((b"cache-control", b"no-cache"))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import anyio
@@ -161,6 +161,15 @@ def check_fallbacks(rules: Mapping[str, Fallbacks], resolve: Callable[[str], obj
                 except NoRouteError as exc:
                     where = f"gateway.fallbacks.{asked}.{kind}"
                     raise ConfigError(f"{where}: {exc.message}", hint=exc.hint, details=exc.details) from exc
+
+
+def check_aliases(aliases: Iterable[str], resolve: Callable[[str], object]) -> None:
+    """Check that every alias leads to models. Raises ConfigError: one does not, so each of its calls would fail."""
+    for name in aliases:
+        try:
+            resolve(name)
+        except NoRouteError as exc:
+            raise ConfigError(f"aliases.{name}: {exc.message}", hint=exc.hint, details=exc.details) from exc
 
 
 def held_s(error: ModelError) -> float | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from schemas.accounts import Period
+from schemas.accounts import Period, time_zone
+from schemas.errors import ConfigError
 from schemas.result import Record
 
 WireFormat = Literal["chat", "messages", "responses", "embeddings"]
@@ -151,6 +152,15 @@ class BudgetRule(Record):
     tokens: int | None = Field(default=None, ge=1)
     per: Period = "day"
     zone: str = "UTC"
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            time_zone(name)
+        except ConfigError:
+            raise ValueError("a time zone such as UTC or Europe/Berlin") from None
+        return name
 
 
 class Webhook(Record):

@@ -91,7 +91,8 @@ def change(
 ) -> int:
     """Set a budget's limit at once; what is spent stays spent.
 
-    A rule of the configuration, or the key's own budget (engine keys set), sets its limit again when a gateway starts.
+    A rule of the configuration, or the key's own budget (engine keys change), sets its limit again when a gateway
+    starts.
     """
     limits = {name: cap for name, cap in (("usd", usd), ("tokens", tokens)) if cap is not None}
     if not limits:

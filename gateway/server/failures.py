@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from gateway.exchange import plain
 from gateway.wire import CLIENT_FORMATS, client_format
 from schemas.errors import AccessError, EngineError, RequestMethodError
 from schemas.gateway import WireFormat
@@ -48,8 +49,3 @@ def _facts(error: EngineError) -> Headers:
     if isinstance(details.get("attempts"), int):
         found.append((b"x-engine-attempts", b"%d" % details["attempts"]))
     return found
-
-
-def plain(text: str) -> bytes:
-    """Return a text as the value of a header: one line of ASCII."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text).encode()

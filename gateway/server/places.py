@@ -46,9 +46,9 @@ async def _readyz(visit: Visit) -> None:
 async def _metrics(visit: Visit) -> None:
     if visit.key is not None:
         require(visit.key, scope="admin")
-    await visit.answer(
-        200, visit.desk.metrics.text(await readings(visit.desk.gateway)), [(b"content-type", CONTENT_TYPE)]
-    )
+    desk = visit.desk
+    found = await readings(desk.gateway, desk.site.settings.gateway.budgets)
+    await visit.answer(200, desk.metrics.text(found), [(b"content-type", CONTENT_TYPE)])
 
 
 async def _usage(visit: Visit) -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from gateway.budgets import scope_of
 from gateway.gateway import Gateway
 from gateway.server.metrics import Reading
 from schemas.accounts import Account
 from schemas.errors import StoreError
+from schemas.gateway import BudgetRule
 
 MOST_ACCOUNTS = 500
-_SCOPES = ("all", "key:", "agent:")
+_SCOPES = ("all", "key:")
 
 
-async def readings(gateway: Gateway) -> list[Reading]:
-    """Return them; budgets are left out while the store is away."""
+async def readings(gateway: Gateway, rules: Sequence[BudgetRule] = ()) -> list[Reading]:
+    """Return them; budgets are left out while the store is away.
+
+    Args:
+        gateway: Has them.
+        rules: Agents that they spell out are told of. Others are not: clients can make names of agents up.
+    """
     found = [*_breakers(gateway), *_gates(gateway)]
+    agents = {scope_of(rule.of, rule.per) for rule in rules if rule.of.startswith("agent:") and "*" not in rule.of}
     try:
         accounts = [account for scope in _SCOPES for account in await gateway.ledger.accounts(scope)]
+        for scope in sorted(agents):
+            accounts += [account for account in await gateway.ledger.accounts(scope) if account.scope == scope]
     except StoreError:
         return found
     return [*found, *_budgets(accounts[:MOST_ACCOUNTS])]

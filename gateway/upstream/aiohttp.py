@@ -153,7 +153,9 @@ class _AiohttpAnswer(Answer):
 
 def _translated(where: str, exc: Exception) -> ModelError:
     broken = isinstance(exc, aiohttp.ClientPayloadError) and "encod" in str(exc)
-    if broken or isinstance(exc, aiohttp.ClientResponseError | ValueError):
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return unreadable(where, ValueError(exc.message))  # its own text holds the server's address
+    if broken or isinstance(exc, ValueError):
         return unreadable(where, exc)
     return unreachable(where, exc)
 

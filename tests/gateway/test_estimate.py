@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from gateway.estimate import IMAGE_TOKENS, OUTPUT_TOKENS, request_estimate
+from gateway.estimate import IMAGE_TOKENS, OUTPUT_TOKENS, call_estimate, request_estimate
+from gateway.exchange import ClientCall
 from schemas.model import (
     ImagePart,
     Message,
@@ -38,3 +39,15 @@ def test_everything_sent_counts() -> None:
     output = OutputSchema(name="o", json_schema={"description": "d" * 400})
     asked = ModelRequest(messages=(Message(role="user", parts=parts),), model="m", tools=(tool,), output=output)
     assert IMAGE_TOKENS + 230 <= request_estimate(asked).input_tokens <= IMAGE_TOKENS + 255
+
+
+def test_every_answer_asked_for_counts() -> None:
+    """The largest of a body's caps counts, in whatever way it is written, and once for each answer asked for."""
+
+    def most(body: str) -> int:
+        return call_estimate(ClientCall("chat", f"{{{body}}}".encode())).output_tokens
+
+    assert most('"max_tokens": 50, "n": 8') == 400
+    assert most('"max_completion_tokens": 1, "max_tokens": 9000') == 9000
+    assert (most('"max_tokens": 1e5'), most('"max_tokens": Infinity')) == (100_000, 10**9)
+    assert most('"max_tokens": -5, "n": true') == most('"max_tokens": NaN') == most('"n": "9"') == OUTPUT_TOKENS

@@ -10,10 +10,11 @@ import anyio.to_thread
 import pytest
 
 from gateway.exchange import ClientCall
+from gateway.filters import Filters
 from gateway.gateway import CallContext, Gateway
 from gateway.record import CallRecord
 from schemas.errors import ConfigError, NoRouteError
-from schemas.gateway import CacheSettings, Fallbacks, GatewaySettings
+from schemas.gateway import CacheSettings, Fallbacks, FilterSettings, GatewaySettings
 from schemas.settings import ModelProvider, ModelSettings, Settings
 from tests.wire.replies import say
 from tests.wire.server import Reply, Script, WireServer
@@ -31,9 +32,8 @@ def made(server: WireServer, records: list[CallRecord] | None = None, **more: An
     """Return a gateway with one model, ``p/m`` of a server that speaks chat completions, also called ``fast``."""
     priced = ModelSettings(name="m", input_usd_per_mtok=1.0, output_usd_per_mtok=2.0)
     provider = ModelProvider(name="p", kind="openai", base_url=f"{server.url}/v1", api_key="k", models=(priced,))
-    found = Settings(
-        model_providers=(provider,), aliases={"fast": "p/m"}, gateway=more.pop("gateway", GatewaySettings())
-    )
+    aliases = {"fast": "p/m", **more.pop("aliases", {})}
+    found = Settings(model_providers=(provider,), aliases=aliases, gateway=more.pop("gateway", GatewaySettings()))
     observers = [] if records is None else [records.append]
     return Gateway(found, environ={}, observers=observers, maker="aiohttp", **more)
 
@@ -48,6 +48,20 @@ def spoken(text: str) -> Script:
     return lambda body, path: say(body, path, text)
 
 
+def spied(here: Gateway) -> list[bytes]:
+    """Return where the bytes sent to the provider will be."""
+    raw: list[bytes] = []
+    upstream: Any = here._provider(here.resolve("fast")[0].model.provider)
+    relay = upstream.relay
+
+    async def spying(*args: Any, **more: Any) -> Any:
+        raw.append(args[2])
+        return await relay(*args, **more)
+
+    upstream.relay = spying
+    return raw
+
+
 HELLO = {"model": "fast", "messages": [{"role": "user", "content": "hello"}]}
 
 
@@ -56,17 +70,9 @@ async def test_bytes_pass_but_for_the_models_name() -> None:
     odd = (
         b'{ "unheard_of": {"model": "x", "n": 1.0},\n"model" : "fast","messages":[{"role":"user","content":"\\u00e9"}]}'
     )
-    raw: list[bytes] = []
     with WireServer(spoken("hi")) as server:
         here = made(server)
-        upstream: Any = here._provider(here.resolve("fast")[0].model.provider)
-        relay = upstream.relay
-
-        async def spied(*args: Any, **more: Any) -> Any:
-            raw.append(args[2])
-            return await relay(*args, **more)
-
-        upstream.relay = spied
+        raw = spied(here)
         async with here.relay(asked(odd), CallContext()) as reply:
             content = b"".join([piece async for piece in reply.body])
         await here.aclose()
@@ -164,3 +170,22 @@ async def test_fallbacks_that_lead_nowhere_are_refused_at_the_start() -> None:
     rules = GatewaySettings(fallbacks={"fast": Fallbacks(overload=("p/n",))})
     with WireServer(spoken("hi")) as server, pytest.raises(ConfigError, match=r"gateway\.fallbacks\.fast\.overload"):
         made(server, gateway=rules)
+
+
+async def test_aliases_that_lead_nowhere_are_refused_at_the_start() -> None:
+    """An alias names a model that is not there, which would fail each of its calls: the configuration is refused."""
+    with WireServer(spoken("hi")) as server, pytest.raises(ConfigError, match=r"aliases\.slow: .*'q/y'"):
+        made(server, aliases={"slow": ("p/m", "q/y")})
+
+
+async def test_filters_see_what_goes_out() -> None:
+    """A key that stands twice in a body goes out once, as filters saw it."""
+    rule = FilterSettings(name="tone", kind="words", options={"deny": ["project x"], "mode": "block"})
+    twice = b'{"model": "p/m", "messages": [{"role": "user", "content": "project x", "content": "hi"}]}'
+    with WireServer(spoken("hi")) as server:
+        here = made(server, filters=Filters(Settings(filters=(rule,)), {}))
+        raw = spied(here)
+        async with here.relay(asked(twice), CallContext()) as reply:
+            assert b"hi" in b"".join([piece async for piece in reply.body])
+        await here.aclose()
+    assert b"project x" not in raw[0]

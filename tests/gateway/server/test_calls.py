@@ -160,6 +160,14 @@ def test_what_a_translation_leaves_out_is_told(gateway: Served) -> None:
     assert "x-engine-dropped" not in passed.headers
 
 
+def test_what_a_client_calls_a_field_is_no_header(gateway: Served) -> None:
+    """A field whose name breaks the line is left out like any other, and named in one line."""
+    odd = chat(model="a/m") | {"x\r\nset-cookie: a=b\u00e9": 1}
+    told = gateway.post("/v1/chat/completions", odd, headers={"x-engine-drop": "*"})
+    assert (told.status_code, "set-cookie" in told.headers) == (200, False)
+    assert told.headers["x-engine-dropped"] == "x??set-cookie: a=b?"
+
+
 def test_errors_come_as_the_sdks_know_them(gateway: Served) -> None:
     """An unknown model, a missing one and no JSON are the SDK's own exceptions, with a request id."""
     with openai.OpenAI(api_key="any", base_url=f"{gateway.url}/v1", max_retries=0) as client:

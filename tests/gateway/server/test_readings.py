@@ -39,6 +39,18 @@ def test_budgets_are_told() -> None:
         assert value(gateway, "waiting", kind="listener", name="default") == 0
 
 
+def test_agents_that_clients_make_up_are_not_told() -> None:
+    """Of agents' budgets those that the configuration spells out are told: labels are never what a client wrote."""
+    more = {"gateway": {"budgets": [{"of": "agent:*", "tokens": 99_000}, {"of": "agent:ann", "tokens": 88_000}]}}
+    with (
+        WireServer(lambda request, path: say(request, path, "hi")) as upstream,
+        served(config(upstream.url, **more)) as gateway,
+    ):
+        for agent in ("ann", "annex", "x" * 50):
+            gateway.post("/v1/chat/completions", chat(), headers={"x-engine-agent": agent})
+        assert value(gateway, "budget_limit", measure="tokens") == 88_000
+
+
 def test_a_model_that_is_left_out_is_told() -> None:
     """A model whose calls keep failing is told as left out."""
     failing = Reply(b'{"error": {"message": "busy"}}', status=503)

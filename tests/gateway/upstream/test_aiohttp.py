@@ -11,7 +11,7 @@ import pytest
 
 from gateway.upstream.aiohttp import AiohttpUpstream
 from gateway.upstream.base import Answer, Sent
-from schemas.errors import ModelTimeoutError, ModelUnavailableError
+from schemas.errors import ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from tests.wire.server import Reply, WireServer
 
 pytestmark = pytest.mark.anyio
@@ -148,3 +148,11 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing() -> None:
         with pytest.raises(ModelUnavailableError, match="can't be reached"):
             await made.send(to(server.url.replace("http:", "https:")))
     assert server.requests == []
+
+
+async def test_what_cannot_be_read_is_said_without_the_servers_address() -> None:
+    """A head that goes on and on is said to whoever asked; where the server is, is not his business."""
+    async with upstream(Reply(headers={f"x-{number}": "y" for number in range(2000)})) as (made, server):
+        with pytest.raises(ModelOutputError, match=r"p/m sent what can't be read: .*headers") as caught:
+            await made.send(to(server.url))
+    assert "127.0.0.1" not in caught.value.message
