@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -130,11 +130,18 @@ def raises(function: Function) -> bool:
     return False
 
 
+@cache
+def functions_of(path: Path) -> list[Function]:
+    """Return every function of a file, nested ones included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+
+
 def tests() -> Iterator[tuple[Path, Function]]:
     """Yield every test function with its file."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, Function) and node.name.startswith("test_"):
+        for node in functions_of(path):
+            if node.name.startswith("test_"):
                 yield path, node
 
 
@@ -153,7 +160,9 @@ def _statements(
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield node, hidden, typing_only
         else:
-            checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            checking = isinstance(node, ast.If) and any(
+                "TYPE_CHECKING" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in ast.walk(node.test)
+            )
             yield from _statements(
                 node, hidden=hidden or isinstance(node, Function), typing_only=typing_only or checking
             )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import networkx
@@ -129,6 +130,7 @@ def _own(target: str) -> bool:
     return target.split(".")[0] in source.PACKAGES
 
 
+@cache
 def _edges() -> list[tuple[Module, source.Import]]:
     return [(module, edge) for module in MODULES.values() for edge in source.imports(module, MODULES)]
 

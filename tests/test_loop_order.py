@@ -109,11 +109,12 @@ def test_without_a_cap_random_graphs_take_their_critical_path(seed: int) -> None
     assert run.result.critical_path_s == pytest.approx(critical_path_s(graph), rel=1e-9)
 
 
+@pytest.mark.parametrize("graphs", [6, pytest.param(30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("cap", [4, 8, 16])
-def test_under_a_cap_graphs_stay_near_the_bound(cap: int) -> None:
-    """B28: under a cap the median of 30 layered DAGs is within 10 % of the bound, and none is above 2 − 1/k of it."""
+def test_under_a_cap_graphs_stay_near_the_bound(cap: int, graphs: int) -> None:
+    """B28: under a cap the median of layered DAGs is within 10 % of the bound, and none is above 2 − 1/k of it."""
     ratios: list[float] = []
-    for seed in range(100, 130):
+    for seed in range(100, 100 + graphs):
         graph = layered(seed, count=200, median_s=0.05, sigma=1.2)
         ratios.append(virtually(lambda graph=graph: capped(timed(graph), cap)).seconds / bound_s(graph, cap))
     assert statistics.median(ratios) <= 1.10

@@ -9,6 +9,7 @@ import pytest
 
 from tests import mutate
 from tests.mutate import ROOT, Mutation
+from tests.source import functions_of
 from tests.test_architecture import RELEASED
 
 
@@ -22,11 +23,7 @@ def test_every_entry_names_a_test_of_its_number() -> None:
     wrong: list[str] = []
     for mutation in mutate.load():
         path, _, name = mutation.test.partition("::")
-        functions = {
-            node.name: ast.get_docstring(node) or ""
-            for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        }
+        functions = {node.name: ast.get_docstring(node) or "" for node in functions_of(ROOT / path)}
         if not functions.get(name.split("::")[-1].split("[")[0], "").startswith(f"{mutation.number}: "):
             wrong.append(f"{mutation.number}: {mutation.test}")
     assert wrong == []
@@ -53,12 +50,14 @@ def test_a_caught_mutation_is_no_problem(tree: Path) -> None:
     assert (tree / "twice.py").read_text() == before
 
 
+@pytest.mark.slow
 def test_a_survivor_is_named(tree: Path) -> None:
     """A mutation that changes nothing the test sees is reported with file and test."""
     mutation = Mutation("B0", "twice.py", "x * 2", "x + x", "test_twice.py::test_it")
     assert "the test still passes" in (mutate.verdict(mutation, tree) or "")
 
 
+@pytest.mark.slow
 def test_a_missing_test_is_not_a_catch(tree: Path) -> None:
     """A test id that pytest cannot find does not count as caught."""
     mutation = Mutation("B0", "twice.py", "x * 2", "x * 3", "test_twice.py::test_gone")
