@@ -53,6 +53,7 @@ class CallContext:
         warn: Called for each budget that the call brought to 90 %.
         key, agent, listener, request_id: For the record, budgets and limits: the API key's id, the agent that calls,
             where the call came in, and its id.
+        claimed: Whether the agent's name is only what the client calls itself, and no key says so.
         api_key: The key itself, for its budget and its limits.
         session: What calls of one conversation share, so that they stay with one model; empty: it is worked out.
         patience_s: A model that asks for a longer wait is left for the next one; when none is left the call fails with
@@ -75,6 +76,7 @@ class CallContext:
     listener: str = ""
     request_id: str = ""
     session: str = ""
+    claimed: bool = False
     api_key: ApiKey | None = None
     wait_s: float | None = None
 
@@ -230,7 +232,9 @@ class Attempt:
             RateLimitError, ModelTimeoutError: The line is too long for the deadline.
         """
         context, services, tokens = self._context, self._services, self._estimate.total_tokens
-        scopes = await services.budgets.scopes(context.api_key, context.agent, context.run_id, context.scopes)
+        scopes = await services.budgets.scopes(
+            context.api_key, context.agent, context.run_id, context.scopes, claimed=context.claimed
+        )
         if scopes:
             await self._reserve(scopes)
         gates = services.gates.of(self.model, context.api_key, context.listener)

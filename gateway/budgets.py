@@ -50,10 +50,16 @@ class Budgets:
         self._now = now
         self._told: dict[tuple[str, str], int] = {}
         self._ledger = ledger
-        self._known: dict[tuple[str, str], tuple[ApiKey | None, tuple[str, ...]]] = {}
+        self._known: dict[tuple[str, str, bool], tuple[ApiKey | None, tuple[str, ...]]] = {}
 
     async def scopes(
-        self, key: ApiKey | None = None, agent: str = "", run_id: str | None = None, also: tuple[str, ...] = ()
+        self,
+        key: ApiKey | None = None,
+        agent: str = "",
+        run_id: str | None = None,
+        also: tuple[str, ...] = (),
+        *,
+        claimed: bool = False,
     ) -> tuple[str, ...]:
         """Return the scopes of a call, for ``Ledger.reserve``. Cost: a look-up, once its accounts are open.
 
@@ -64,19 +70,20 @@ class Budgets:
             agent: For whom, by name.
             run_id: The run it plays a part in.
             also: Scopes the caller names itself.
+            claimed: Whether the agent's name is only what the client calls itself.
 
         Raises:
             StoreError: The ledger cannot be reached.
         """
         whose = "" if key is None else key.id
-        known = self._known.get((whose, agent))
+        known = self._known.get((whose, agent, claimed))
         if known is not None and known[0] is key:
             found = known[1]
         else:
-            found = await self._open(key, agent)
+            found = await self._open(key, agent, claimed)
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[whose, agent] = key, found
+            self._known[whose, agent, claimed] = key, found
         if run_id:
             also = (f"run:{run_id}", *also)
         return tuple(dict.fromkeys((*also, *found))) if also else found
@@ -121,15 +128,21 @@ class Budgets:
             if await self._ledger.pause(*which):
                 self._tell(notice)
 
-    async def _open(self, key: ApiKey | None, agent: str) -> tuple[str, ...]:
-        accounts = accounts_of(self._rules, key, agent)
+    async def _open(self, key: ApiKey | None, agent: str, claimed: bool) -> tuple[str, ...]:
+        accounts = accounts_of(self._rules, key, agent, claimed=claimed)
         for scope, one in accounts.items():
             await self._ledger.open(scope, one.limits, period=one.per, zone=one.zone)
         return tuple(accounts)
 
 
-def accounts_of(rules: Iterable[BudgetRule], key: ApiKey | None, agent: str) -> dict[str, Opened]:
-    """Return the accounts of a call by their scopes, the key's first. Pure."""
+def accounts_of(
+    rules: Iterable[BudgetRule], key: ApiKey | None, agent: str, *, claimed: bool = False
+) -> dict[str, Opened]:
+    """Return the accounts of a call by their scopes, the key's first. Pure.
+
+    A pattern gives each agent an account of its own, but one to all that only say what they are called: an invented
+    name is no fresh budget.
+    """
     rules = list(rules)
     found: dict[str, Opened] = {}
     if key is not None:
@@ -137,7 +150,7 @@ def accounts_of(rules: Iterable[BudgetRule], key: ApiKey | None, agent: str) -> 
         for rule in (own, *_most_specific(rules, "key", (key.name, key.id))):
             _add(found, f"key:{key.id}", rule)
     for rule in _most_specific(rules, "agent", (agent,)) if agent else ():
-        _add(found, f"agent:{agent}", rule)
+        _add(found, rule.of if claimed else f"agent:{agent}", rule)
     for rule in rules:
         if rule.of == "all":
             _add(found, "all", rule)

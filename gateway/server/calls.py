@@ -80,6 +80,7 @@ def context_of(visit: Visit, call: ClientCall) -> CallContext:
         may_restart=listener.restart if said is None else _yes(said),
         key="" if key is None else key.id,
         agent=passed.get("x-engine-agent", "") if agent is None else agent,
+        claimed=agent is None,
         listener=listener.name,
         request_id=call.request_id,
         session=passed.get("x-engine-session", ""),

@@ -44,6 +44,15 @@ def test_a_call_counts_to_its_key_its_agent_and_all() -> None:
     assert accounts_of(each, ApiKey(id="k_2", name="b", hash="0" * 64), "")["key:k_2@day"].limits == {"usd": 1.0}
 
 
+def test_an_invented_name_is_no_fresh_budget() -> None:
+    """B71: agents that only say what they are called share a pattern's budget; one spelled out has its own."""
+    each = [BudgetRule(of="agent:*", usd=1.0), BudgetRule(of="agent:writer", usd=2.0)]
+    assert list(accounts_of(each, KEY, "one", claimed=True)) == list(accounts_of(each, KEY, "two", claimed=True))
+    assert "agent:one@day" in accounts_of(each, None, "one")
+    assert accounts_of(each, None, "one", claimed=True)["agent:*@day"].limits == {"usd": 1.0}
+    assert accounts_of(each, None, "writer", claimed=True)["agent:writer@day"].limits == {"usd": 2.0}
+
+
 async def test_a_changed_key_has_its_new_budget() -> None:
     """B71: a key that was changed is held to its new limit from its next call on; what is spent stays."""
     ledger = MemoryLedger()

@@ -20,7 +20,7 @@ from gateway.gateway import Gateway
 from gateway.providers.address import Address
 from gateway.server.metrics import Metrics
 from schemas.settings import Settings
-from tests.gateway.server.serving import Served, chat, config, message, served
+from tests.gateway.server.serving import Keys, Served, chat, config, message, served
 from tests.wire.replies import say, sse_reply
 from tests.wire.server import Reply, WireServer
 
@@ -102,7 +102,7 @@ def test_a_model_of_the_responses_api_alone_answers_chat_clients(
 ) -> None:
     """B72: a chat client that asks for a model which only the Responses API serves is translated, not passed on."""
     monkeypatch.setattr(Address, "official", property(lambda _: True))
-    words = {"type": "output_text", "text": "hello", "annotations": []}
+    words: dict[str, Any] = {"type": "output_text", "text": "hello", "annotations": []}
     item: dict[str, Any] = {
         "type": "message",
         "id": "msg_1",
@@ -277,3 +277,21 @@ def test_a_filters_own_status_reaches_the_client(status: int, told: int) -> None
             crossed = gateway.post("/v1/messages", message())
     assert (answered.status_code, crossed.status_code) == (told, told)
     assert ("off topic" in answered.text) is (told < 500)
+
+
+def test_a_keys_agent_stands_above_the_header(upstream: WireServer) -> None:
+    """B71: with a key that has its own agent the header says nothing; names made up in headers share one budget."""
+    keys = Keys()
+    own, free = keys.add("own", agent="writer"), keys.add("free")
+    priced = {"name": "m", "input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}
+    given = config(upstream.url, gateway={"budgets": [{"of": "agent:*", "tokens": 40}]})
+    given["model_providers"][0]["models"] = [priced]
+    with served(given, keys=keys) as gateway:
+
+        def ask(key: str, agent: str) -> int:
+            headers = {"authorization": f"Bearer {key}", "x-engine-agent": agent}
+            asked = chat(max_tokens=5)
+            return gateway.post("/v1/chat/completions", asked, headers=headers).status_code
+
+        assert [ask(free, f"made up {at}") for at in range(4)] == [200, 200, 402, 402]
+        assert [ask(own, f"made up {at}") for at in range(4)] == [200, 200, 402, 402]
