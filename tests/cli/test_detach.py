@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from engine.cli import main
-from tests.source import ROOT
+from tests.cli import command
 
 
 def engine(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, offline, with a store there."""
-    command = [sys.executable, "-m", "engine.cli", *words, "--store", str(folder / "runs.db")]
-    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120)
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    return command.engine(*words, "--store", str(folder / "runs.db"), cwd=folder, environ=environ)
 
 
 def test_a_detached_run_is_written_and_goes_on_when_resumed(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from engine.durable.postgres.address import Address
 from engine.durable.postgres.store import PostgresStore
 from schemas.plan import Plan
 from schemas.runs import RunSummary
+from tests.cli.command import engine as command
 from tests.source import ROOT
 
 pytestmark = pytest.mark.anyio
@@ -195,10 +196,7 @@ async def test_a_worker_drives_what_is_submitted_and_leaves_when_told(place: Pla
     run_id = await engine.submit(plan=chain(("mark", {"name": "a"}), ("mark", {"name": "b", "seconds": 1.5})))
     worker = place.worker()
     await place.said("start", "b")
-    listed = subprocess.run(
-        [sys.executable, "-m", "engine.cli", "workers", "--json"],
-        capture_output=True, text=True, env=place.environ, cwd=place.folder, timeout=60,
-    )  # fmt: skip
+    listed = command("workers", "--json", cwd=place.folder, environ=place.environ)
     (row,) = [row for row in json.loads(listed.stdout) if row["kind"] == "worker"]
     assert (row["pid"], row["alive"], row["draining"]) == (worker.pid, True, False)
     assert (await until(engine, run_id, "completed")).claims == 1

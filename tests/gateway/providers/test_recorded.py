@@ -155,9 +155,11 @@ async def replayed(exchange: Exchange, server: WireServer, providers: dict[str, 
 
 @pytest.mark.anyio
 @pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")
-async def test_every_recorded_reply_reads_as_the_official_sdk_reads_it(bench_data: Path) -> None:
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
+async def test_every_recorded_reply_reads_as_the_official_sdk_reads_it(bench_data: Path, stride: int) -> None:
     """Every recorded 200 gives the SDK's text, tool calls, stop reason and usage; every error is a typed error."""
     known, others = exchanges(bench_data)
+    known = known[::stride]
     now: list[Exchange] = []
     outcomes: Counter[tuple[str, str]] = Counter()
     with WireServer(lambda request, path: now[-1].reply(SPLIT)) as server:
