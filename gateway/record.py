@@ -30,6 +30,7 @@ class CallRecord:
         outcome: The code of the error that ended it; empty for an answer.
         status: Of HTTP: what the client was sent, or would have been.
         attempts: Requests sent to providers.
+        fallbacks: How often the next model was turned to.
         usage: Tokens of all attempts; its cost is ``cost_usd``.
         cost_usd: What they cost; None where nobody knows.
         key, agent, listener: Whose call it was, and where it came in.
@@ -62,6 +63,7 @@ class CallRecord:
     streamed: bool = False
     cached: bool = False
     decisions: tuple[str, ...] = ()
+    fallbacks: int = 0
 
 
 Observer = Callable[[CallRecord], None]

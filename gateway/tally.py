@@ -82,7 +82,7 @@ class Tally:
         self.told = True
         services, context, form = self._services, self._context, self._form
         record = self._record(attempt, error)
-        record.cached = cached
+        record.cached, record.fallbacks = cached, self._trail.moves
         if form.prepares:
             record.decisions = form.decisions
         failures = [(at, exc.code, route.model.name) for route, exc, at in self._trail.failed]

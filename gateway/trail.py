@@ -32,9 +32,10 @@ class Trail:
     Attributes:
         route, lane: Who is asked now.
         failed: What failed so far: by whom, why, when (Unix time).
+        moves: How often the next model was turned to.
     """
 
-    __slots__ = ("_asked", "_left_out", "_refusals_go_on", "_rest", "_services", "failed", "lane", "route")
+    __slots__ = ("_asked", "_left_out", "_refusals_go_on", "_rest", "_services", "failed", "lane", "moves", "route")
 
     def __init__(self, services: Services, asked: str, routes: Sequence[Route], *, refusals_go_on: bool = True) -> None:
         self._services = services
@@ -43,6 +44,7 @@ class Trail:
         self._rest = deque(routes)
         self._left_out: list[str] = []
         self.failed: list[tuple[Route, ModelError, float]] = []
+        self.moves = 0
         self.route = routes[0]
         self.lane: Lane = services.lane(routes[0].model)
         if not self._next():
@@ -70,7 +72,9 @@ class Trail:
         named = self._named(error)
         if named is not None:
             self._rest = deque(self._fresh(named, f"fallback on {failure_class(error)}"))
-        return self._next()
+        moved = self._next()
+        self.moves += moved
+        return moved
 
     def why(self) -> str:
         """Say in one line why this model is asked, and what failed before."""

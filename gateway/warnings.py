@@ -73,6 +73,9 @@ def log(notice: Notice) -> None:
 class Webhooks:
     """Posts notices to every configured webhook, while ``sending``.
 
+    Attributes:
+        observers: Told of every notice at once, such as what counts them.
+
     Args:
         webhooks: Who is told.
         environ: Where ``$NAME`` secrets are looked up.
@@ -87,16 +90,24 @@ class Webhooks:
         post: Post,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._targets = [(webhook.url, _secret(webhook, environ)) for webhook in webhooks]
+        self._environ = environ
+        self.heed(webhooks)
+        self.observers: list[Tell] = []
         self._post = post
         self._now = now
         self._queue: deque[Notice] = deque()
         self._under_way = 0
         self._come = anyio.Event()
 
+    def heed(self, webhooks: Sequence[Webhook]) -> None:
+        """Post what comes from now on to these. Raises ConfigError: a secret is missing, and nothing is changed."""
+        self._targets = [(webhook.url, _secret(webhook, self._environ)) for webhook in webhooks]
+
     def __call__(self, notice: Notice) -> None:
         """Have a notice sent. Never waits: beyond ``WAITING`` it is only in the log."""
         log(notice)
+        for observer in self.observers:
+            observer(notice)
         if not self._targets:
             return
         if len(self._queue) + self._under_way >= WAITING:

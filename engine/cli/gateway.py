@@ -28,7 +28,7 @@ from gateway.keys import Keyring
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
 from gateway.tranches import TrancheLedger
-from gateway.warnings import Notice, Tell, Webhooks
+from gateway.warnings import Notice, Webhooks
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
 from schemas.protocols import Ledger
@@ -79,7 +79,9 @@ def gateway(
                     return 0
                 _settle_memory()
                 async with accounting.writing(), webhooks.sending(), tools.hosting(), ledger:
-                    await Server(backing, on_up=_say_up(place)).run_until_stopped()
+                    server = Server(backing, on_up=_say_up(place))
+                    webhooks.observers.append(server.metrics.noticed)
+                    await server.run_until_stopped()
         return 0
 
     fast = importlib.util.find_spec("uvloop") is not None
@@ -201,13 +203,14 @@ def _backing(
     store: RunStore,
     ledger: Ledger,
     accounting: Accounting,
-    tell: Tell,
+    webhooks: Webhooks,
     tools: FilterTools,
 ) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
     async def make(found: Settings, metrics: Metrics) -> Gateway:
+        webhooks.heed(found.gateway.webhooks)
         return Gateway(
             found,
             ledger=ledger,
@@ -215,7 +218,7 @@ def _backing(
             filters=filters_of(LoadedSettings(found, source.folder, str(source.file)), os.environ, PooledPost(), tools),
             answers=store.answer_cache,
             maker="aiohttp",
-            tell=tell,
+            tell=webhooks,
         )
 
     return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now, store.usage_book)

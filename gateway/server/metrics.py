@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from gateway.record import CallRecord
 from gateway.server.exposition import Family, Histogram, exposition
+from gateway.warnings import Notice
 
 MOST = 2_000
 MOST_KEYS = 500
@@ -31,6 +32,7 @@ class _Series:
     calls: int = 0
     attempts: int = 0
     retries: int = 0
+    fallbacks: int = 0
     cached: int = 0
     unpriced: int = 0
     input: int = 0
@@ -76,6 +78,7 @@ class Metrics:
         self._decisions: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
         self._reloads: Counter[str] = Counter()
+        self._notices: Counter[str] = Counter()
         self._loaded_at = self._began = time.time()
         self.left = 0
         self.sources: list[Callable[[], Iterable[Reading]]] = []
@@ -89,8 +92,9 @@ class Metrics:
         usage = record.usage
         series.calls += 1
         series.attempts += record.attempts
-        if record.attempts > 1:
-            series.retries += record.attempts - 1
+        if record.attempts > 1 or record.fallbacks:
+            series.fallbacks += record.fallbacks
+            series.retries += max(0, record.attempts - 1 - record.fallbacks)
         series.input += usage.input_tokens
         series.output += usage.output_tokens
         series.cached_input += usage.cached_tokens
@@ -116,6 +120,10 @@ class Metrics:
     def refused(self, listener: str, code: str) -> None:
         """Count a request that was answered with an error before it became a call."""
         self._refused[listener, code] += 1
+
+    def noticed(self, notice: Notice) -> None:
+        """Count a budget that is nearly used up (``budget.warning``), or paused."""
+        self._notices[notice.kind] += 1
 
     def reloaded(self, outcome: str) -> None:
         """Count a reload: ``ok``, or ``refused``."""
@@ -151,7 +159,8 @@ class Metrics:
     def _of_calls(self) -> list[Family]:
         calls = _counter("requests_total", "Calls that are over, by how they ended (ok, or an error's code).")
         attempts = _counter("attempts_total", "Requests sent to providers.")
-        retries = _counter("retries_total", "Requests sent to providers beyond a call's first: retries and fallbacks.")
+        retries = _counter("retries_total", "Requests sent again to a model that had failed.")
+        fallbacks = _counter("fallbacks_total", "Turns to a next model, by who answered or was last.")
         tokens = _counter("tokens_total", "Tokens used; cached, cache_write and reasoning are parts of the others.")
         cost = _counter("cost_usd_total", "USD that calls with a known price cost.")
         unpriced = _counter("unpriced_total", "Calls whose price nobody knows; they are in no cost.")
@@ -163,6 +172,7 @@ class Metrics:
             calls.add({"listener": listener, "format": form, **who, "outcome": outcome or "ok"}, series.calls)
             attempts.add(who, series.attempts)
             retries.add(who, series.retries)
+            fallbacks.add(who, series.fallbacks)
             for kind in ("input", "output", "cached_input", "cache_write", "reasoning"):
                 tokens.add({**who, "kind": kind}, getattr(series, kind))
             cost.add(who, series.cost_usd)
@@ -172,7 +182,7 @@ class Metrics:
                 took.add(who, series.took)
                 if any(series.first.counts):
                     first.add(who, series.first)
-        return [calls, attempts, retries, tokens, cost, unpriced, hits, took, first]
+        return [calls, attempts, retries, fallbacks, tokens, cost, unpriced, hits, took, first]
 
     def _of_keys(self) -> list[Family]:
         calls = _counter("key_requests_total", "Calls by API key.")
@@ -194,13 +204,16 @@ class Metrics:
         reloads = _counter("reloads_total", "Reloads of the configuration: ok, or refused.")
         for outcome in ("ok", "refused"):
             reloads.add({"outcome": outcome}, self._reloads[outcome])
+        notices = _counter("budget_notices_total", "Budgets that came to 90 % (budget.warning), or were paused.")
+        for kind in ("budget.warning", "budget.paused"):
+            notices.add({"kind": kind}, self._notices[kind])
         left = _counter("clients_left_total", "Clients that left before their answer was whole.")
         left.add({}, self.left)
         loaded = Family(f"{PREFIX}config_loaded_timestamp_seconds", "gauge", "When the configuration in use was read.")
         loaded.add({}, self._loaded_at)
         began = Family("process_start_time_seconds", "gauge", "When this process began to serve.")
         began.add({}, self._began)
-        return [refused, decisions, reloads, left, loaded, began]
+        return [refused, decisions, reloads, notices, left, loaded, began]
 
 
 def _seconds() -> Histogram:

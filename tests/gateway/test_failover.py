@@ -205,7 +205,7 @@ async def test_s4_s16_an_outage_falls_back_and_is_accounted(streamed: bool) -> N
         assert last["model"] == "ok"
         assert last["usage"]["prompt_tokens"] == 10
         (record,) = here.records
-        assert (record.model, record.usage.input_tokens, record.attempts) == ("ok", 10, 4)
+        assert (record.model, record.usage.input_tokens, record.attempts, record.fallbacks) == ("ok", 10, 4, 1)
 
 
 @both

@@ -94,3 +94,19 @@ def test_a_secret_that_is_not_set_is_said() -> None:
     for secret in ("$NOT_SET", "whsec_*"):
         with pytest.raises(ConfigError):
             Webhooks([Webhook(url="https://h.example/x", secret=secret)], {}, Receiver())
+
+
+async def test_other_webhooks_are_heeded_at_once() -> None:
+    """B71: after a reload notices go to the webhooks that are configured now; one without its secret changes none."""
+    receiver, seen = Receiver(200), list[Notice]()
+    hooks = Webhooks([Webhook(url="https://old.example/h")], {}, receiver)
+    hooks.observers.append(seen.append)
+    hooks.heed([Webhook(url="https://new.example/h")])
+    with pytest.raises(ConfigError):
+        hooks.heed([Webhook(url="https://other.example/h", secret="$NOT_SET")])
+    async with hooks.sending():
+        hooks(NOTICE)
+        with anyio.fail_after(5):
+            await receiver.taken.wait()
+    assert [url for url, _, _ in receiver.got] == ["https://new.example/h"]
+    assert seen == [NOTICE]

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from gateway.record import CallRecord
 from gateway.server.metrics import Metrics, Reading
+from gateway.warnings import Notice
 from schemas.result import Usage
 
 
@@ -33,7 +34,7 @@ def call(**fields: object) -> CallRecord:
 def test_calls_are_counted() -> None:
     """Calls, tokens by kind, money, time and attempts add up, by who answered and how it came out."""
     metrics = Metrics()
-    for record in (call(), call(attempts=3), call(outcome="model.timeout", cost_usd=None)):
+    for record in (call(), call(attempts=4, fallbacks=1), call(outcome="model.timeout", cost_usd=None)):
         metrics(record)
     values = found(metrics)
     assert values["requests_total", "default chat p m ok"] == 2
@@ -41,7 +42,7 @@ def test_calls_are_counted() -> None:
     assert [values["tokens_total", f"p m {kind}"] for kind in ("input", "output", "cached_input")] == [30, 15, 12]
     assert values["cost_usd_total", "p m"] == 0.5
     assert values["unpriced_total", "p m"] == 1
-    assert (values["attempts_total", "p m"], values["retries_total", "p m"]) == (5, 2)
+    assert [values[f"{kind}_total", "p m"] for kind in ("attempts", "retries", "fallbacks")] == [6, 2, 1]
     assert values["request_seconds_count", "p m"] == 2
     assert values["first_token_seconds_bucket", "p m 0.05"] == 2
     assert values["key_cost_usd_total", "k_1"] == 0.5
@@ -53,11 +54,13 @@ def test_decisions_and_refusals_are_counted() -> None:
     metrics(call(cached=True, decisions=("pii: changed 2 names", "words: blocked")))
     metrics.refused("default", "request.access")
     metrics.reloaded("refused")
+    metrics.noticed(Notice("budget.paused", "all", "usd", 1.0, 1.0))
     values = found(metrics)
     assert values["cache_hits_total", "p m"] == 1
     assert values["filter_decisions_total", "pii changed"] == 1
     assert values["refused_total", "default request.access"] == 1
     assert values["reloads_total", "refused"] == 1
+    assert values["budget_notices_total", "budget.paused"] == 1
 
 
 def test_labels_are_bounded() -> None:
