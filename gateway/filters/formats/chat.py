@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.filters.base import Encoding, Kind
 from gateway.filters.formats.base import Channel, Said, Scan
-from gateway.filters.formats.slots import Slot, chained, descriptions, member, members, meta, string, texts_of
+from gateway.filters.formats.slots import Slot, chained, descriptions, fixed, member, members, meta, string, texts_of
 
 _ROLES: dict[str, Kind] = {
     "system": "system",
@@ -33,7 +33,11 @@ def request(body: Mapping[str, Any]) -> Iterator[Slot]:
         for function in (member(tool, "function"), member(tool, "custom")):
             yield from string(function, "description", "tool")
             yield from descriptions(function.get("parameters"))
+    answer = member(member(body, "response_format"), "json_schema")
+    yield from string(answer, "description", "tool")
+    yield from descriptions(answer.get("schema"))
     for message in members(body.get("messages")):
+        yield from fixed(string(message, "name", "meta"))
         yield from _message(message, _ROLES.get(str(message.get("role")), "user"))
     yield from texts_of(body, "input", "user")  # embeddings
     yield from texts_of(member(body, "prediction"), "content", "user")

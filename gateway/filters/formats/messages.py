@@ -25,6 +25,8 @@ def request(body: Mapping[str, Any]) -> Iterator[Slot]:
     for tool in members(body.get("tools")):
         yield from string(tool, "description", "tool")
         yield from descriptions(tool.get("input_schema"))
+    for answer in (member(member(body, "output_config"), "format"), member(body, "output_format")):
+        yield from descriptions(answer.get("schema"))
     yield from texts_of(body, "system", "system")
     for message in members(body.get("messages")):
         kind: Kind = "assistant" if message.get("role") == "assistant" else "user"

@@ -38,6 +38,9 @@ def request(body: Mapping[str, Any]) -> Iterator[Slot]:
     for tool in members(body.get("tools")):
         yield from string(tool, "description", "tool")
         yield from descriptions(tool.get("parameters"))
+    answer = member(member(body, "text"), "format")
+    yield from string(answer, "description", "tool")
+    yield from descriptions(answer.get("schema"))
     yield from string(body, "instructions", "system")
     variables = member(member(body, "prompt"), "variables")
     for name in variables:

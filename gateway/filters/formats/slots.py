@@ -15,6 +15,7 @@ from gateway.filters.decision import Block
 
 DEEPEST = 200
 TOO_DEEP = Block("it is nested too deep to be looked at")
+_CHOICES = ("enum", "const", "default", "examples")
 _LONG_NUMBER = 7  # digits from which a number may be a telephone's or a card's
 
 Rewrite = Callable[[str], str]
@@ -71,6 +72,9 @@ def texts_of(holder: Mapping[str, Any], key: str, kind: Kind, names: tuple[str, 
     value = holder.get(key)
     if isinstance(value, str):
         yield Slot(holder, key, kind)
+    elif isinstance(value, dict):  # one part where a list belongs: some servers take it
+        for name in names:
+            yield from string(cast("dict[str, Any]", value), name, kind)
     elif isinstance(value, list):
         items = cast("list[Any]", value)
         for index, item in enumerate(items):
@@ -102,16 +106,28 @@ def _may_be_number(value: int) -> bool:
 
 
 def descriptions(schema: Any) -> Iterator[Slot]:
-    """Yield what a JSON Schema says to the model in words; names, patterns and choices are left alone."""
+    """Yield what a JSON Schema says to the model in words; its choices as what may be refused, but not replaced: an
+    answer has to fit them. Names and patterns are left alone.
+    """
     todo: list[Any] = [schema]
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
             known = cast("dict[str, Any]", value)
             yield from string(known, "description", "tool")
+            for name in _CHOICES:
+                if name in known:
+                    yield from fixed(leaves(known, name, "tool"))
             todo.extend(reversed(list(known.values())))
         elif isinstance(value, list):
             todo.extend(reversed(cast("list[Any]", value)))
+
+
+def fixed(slots: Iterable[Slot]) -> Iterator[Slot]:
+    """Yield slots as such whose texts may be refused, but not replaced."""
+    for slot in slots:
+        slot.fixed = True
+        yield slot
 
 
 def meta(body: Mapping[str, Any], *names: str) -> Iterator[Slot]:

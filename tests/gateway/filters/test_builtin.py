@@ -84,7 +84,9 @@ PLACES: dict[WireFormat, dict[str, Any]] = {
             {"role": "user", "content": [{"type": "text", "text": "@"}]},
             {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": '{"a":"@"}'}}]},
             {"role": "tool", "content": "@"},
+            {"role": "user", "content": {"type": "text", "text": "@"}},
         ],
+        "response_format": {"json_schema": {"description": "@", "schema": {"description": "@"}}},
         "tools": [{"function": {"description": "@", "parameters": {"properties": {"a": {"description": "@"}}}}}],
     },
     "messages": {
@@ -97,6 +99,7 @@ PLACES: dict[WireFormat, dict[str, Any]] = {
             {"role": "user", "content": [{"type": "document", "source": {"type": "text", "data": "@"}}]},
         ],
         "tools": [{"description": "@", "input_schema": {"description": "@"}}],
+        "output_config": {"format": {"schema": {"description": "@"}}},
     },
     "responses": {
         "instructions": "@",
@@ -109,6 +112,7 @@ PLACES: dict[WireFormat, dict[str, Any]] = {
             {"type": "custom_tool_call", "input": "@"},
         ],
         "tools": [{"description": "@", "parameters": {"description": "@"}}],
+        "text": {"format": {"description": "@", "schema": {"description": "@"}}},
     },
 }  # fmt: skip
 
@@ -219,6 +223,17 @@ async def test_words_are_refused_removed_or_noted() -> None:
     assert [line.reason for line in noted.decided()] == ["2 found"]
     with pytest.raises(FilterBlockedError):
         await chain(one("words", **options)).request("chat", body)
+
+
+async def test_choices_and_names_are_refused_but_never_replaced() -> None:
+    """B73: what an answer has to fit, and a speaker's name, may block; they stay as they are."""
+    schema = {"properties": {"a": {"enum": ["project x"]}, "b": {"const": "project x"}}}
+    wanted = {"response_format": {"json_schema": {"schema": schema}}, "messages": []}
+    named = {"messages": [{"role": "user", "name": "project x", "content": "hi"}]}
+    for body in (wanted, named):
+        assert await chain(one("words", mode="redact", deny=["project x"])).request("chat", body) is body
+        with pytest.raises(FilterBlockedError):
+            await chain(one("words", deny=["project x"])).request("chat", body)
 
 
 async def test_a_pattern_that_never_ends_fails_in_time() -> None:
