@@ -13,22 +13,22 @@ from pathlib import Path
 PINS = Path(__file__).parent
 
 
-def python_with(name: str, where: Path = PINS) -> str | None:
+def python_with(name: str, where: Path | None = None) -> str | None:
     """Return a Python that has the packages of ``<name>.txt``, made on first use; None when it cannot be made.
 
     The environment lies in the user's cache folder (else the temporary one) under the hash of its pins. Why it
     could not be made is said on stderr: a comparison that is left out is never silent.
     """
-    pins = where / f"{name}.txt"
+    pins = (where or PINS) / f"{name}.txt"
     digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = cache_folder() / f"{name}-{digest}"
     python = folder / "bin" / "python"
     return str(python) if _installed(name, folder, _commands(folder, python, pins)) else None
 
 
-def node_with(name: str, where: Path = PINS) -> Path | None:
+def node_with(name: str, where: Path | None = None) -> Path | None:
     """Return a folder whose ``node_modules`` hold the packages of ``<name>.npm``; None when it cannot be made."""
-    pins = (where / f"{name}.npm").read_text(encoding="utf-8").split()
+    pins = ((where or PINS) / f"{name}.npm").read_text(encoding="utf-8").split()
     folder = cache_folder() / f"{name}-{hashlib.sha256(' '.join(pins).encode()).hexdigest()[:12]}"
     npm = shutil.which("npm")
     if npm is None:
