@@ -126,7 +126,7 @@ def _litellm(upstreams: Mapping[str, int], folder: Path) -> _Made:
         return None
     port = free_port()
     models = [
-        {"model_name": name, "litellm_params": {"model": f"openai/{name}", "api_key": "sk-upstream"}
+        {"model_name": name, "litellm_params": {"model": f"hosted_vllm/{name}", "api_key": "sk-upstream"}
          | {"api_base": f"http://127.0.0.1:{at}/v1"}}
         for name, at in upstreams.items()
     ]  # fmt: skip

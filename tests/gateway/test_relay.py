@@ -189,3 +189,18 @@ async def test_filters_see_what_goes_out() -> None:
             assert b"hi" in b"".join([piece async for piece in reply.body])
         await here.aclose()
     assert b"project x" not in raw[0]
+
+
+async def test_a_stream_that_stops_without_its_end_is_no_answer() -> None:
+    """B76: a stream whose connection ends politely after some words, without a last event, ends in an error event."""
+    whole = say({**HELLO, "stream": True}, "/v1/chat/completions", "hello")
+    cut = whole.body[: whole.body.index(b'finish_reason": "stop')]
+    polite = Reply(cut[: cut.rindex(b"\n\n") + 2], content_type="text/event-stream")
+    records: list[CallRecord] = []
+    with WireServer([polite]) as server:
+        here = made(server, records)
+        async with here.relay(asked({**HELLO, "stream": True}), CallContext()) as reply:
+            content = b"".join([piece async for piece in reply.body])
+        await here.aclose()
+    assert b'"error"' in content
+    assert records[0].outcome == "model.unavailable"
