@@ -133,7 +133,7 @@ async def test_a_cap_holds_and_all_complete() -> None:
 @pytest.mark.anyio
 async def test_a_tool_has_a_cap_of_its_own() -> None:
     """B29: a tool's own cap holds it back, and only it."""
-    narrow, wide = FakeTool("narrow", seconds=0.005, max_parallel=2), FakeTool("wide", seconds=0.005)
+    narrow, wide = FakeTool("narrow", seconds=0.005, max_parallel=2), FakeTool("wide", seconds=0.2)
     steps = [step(f"{tool}{n}", tool) for n in range(8) for tool in ("narrow", "wide")]
     run = await ran(engine_of(narrow, wide, limits={"max_parallel": None}), plan_of(*steps))
     assert (narrow.peak, wide.peak) == (2, 8)
