@@ -7,6 +7,7 @@ but sums; usage is put in order when it is asked for, once a call. What is no JS
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from schemas.result import Usage
 Json = dict[str, Any]
 
 
-class FormatMeter:
+class FormatMeter(ABC):
     """Implements ``gateway.wire.base.Meter`` but for what the formats have of their own, in the ``_…`` methods.
 
     Attributes are described there.
@@ -124,17 +125,20 @@ class FormatMeter:
                 self.began = True
                 self.written += len(text) if isinstance(text, str) else len(str(text))
 
-    def _done(self) -> None:
+    def _done(self) -> None:  # noqa: B027  most formats have no such mark
         """Take the mark that ends the stream of some formats in."""
 
+    @abstractmethod
     def _answer(self, body: Json) -> None:
-        raise NotImplementedError
+        """Take a whole answer in."""
 
+    @abstractmethod
     def _event(self, body: Json) -> None:
-        raise NotImplementedError
+        """Take the body of one event of a stream in."""
 
+    @abstractmethod
     def _neutral(self, counts: Json) -> Usage:
-        raise NotImplementedError
+        """Return the format's counts in the neutral form."""
 
 
 def _given(counts: Json) -> Json:
