@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from schemas.approvals import ApprovalAnswered, ApprovalRequested
 from schemas.driving import (
     PlanningPostponed,
     RunClaimed,
@@ -71,6 +72,9 @@ class RunStarted(Record):
         user: Whose run it is.
         driver: Who drives it from its first event on (``schemas.runs.Driver.id``); empty: nobody yet.
         forked_from: The run whose finished steps it began with; empty otherwise.
+        assistant: The assistant it was asked of; empty: the engine itself.
+        conversation: The conversation it belongs to; empty: none.
+        instructions: What planner and synthesizer are told in the assistant's name.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -89,6 +93,9 @@ class RunStarted(Record):
     user: str = ""
     driver: str = ""
     forked_from: str = ""
+    assistant: str = ""
+    conversation: str = ""
+    instructions: str = ""
 
     @property
     def given(self) -> bool:
@@ -298,39 +305,6 @@ class ThreadEnded(Record):
 
     kind: Literal["thread_ended"] = "thread_ended"
     step_id: str
-
-
-class ApprovalRequested(Record):
-    """A person must decide; the input is shown as it will be sent."""
-
-    kind: Literal["approval_requested"] = "approval_requested"
-    approval_id: str
-    subject: Literal["step", "plan", "in_doubt"]
-    step_id: str | None = None
-    tool: str = ""
-    input: dict[str, Any] | None = None
-    plan: Plan | None = None
-    revision: int = 1
-    reason: str = ""
-
-
-class ApprovalAnswered(Record):
-    """The person's (or the policy's) decision; exactly one an approval.
-
-    Attributes:
-        decision: approve, reject or edit; of a step in doubt: done (it happened: ``result`` is what it gave), approve
-            (it did not: run it), or reject (abort: the run is cancelled).
-        result: The value of a step in doubt that is declared done.
-    """
-
-    kind: Literal["approval_answered"] = "approval_answered"
-    approval_id: str
-    decision: Literal["approve", "reject", "edit", "done"]
-    input: dict[str, Any] | None = None
-    result: Any = None
-    plan: Plan | None = None
-    reason: str = ""
-    by: str = ""
 
 
 class GoalChanged(Record):

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from schemas.agents import AgentSettings, AssistantSettings
 from schemas.care import Retention
 from schemas.events import ApproveMode, FailurePolicy
 from schemas.gateway import FilterSettings, GatewaySettings, Listener, RateLimits, Weighted, WireFormat
@@ -455,8 +456,8 @@ class Settings(Record):
     store: str | StoreSettings | None = None
     workers: Workers = Workers()
     durability: Durability = Durability()
-    agents: tuple[dict[str, Any], ...] = ()
-    assistants: tuple[dict[str, Any], ...] = ()
+    agents: tuple[AgentSettings, ...] = ()
+    assistants: tuple[AssistantSettings, ...] = ()
     listeners: tuple[Listener, ...] = ()
     filters: tuple[FilterSettings, ...] = ()
     gateway: GatewaySettings = GatewaySettings()

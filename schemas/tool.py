@@ -11,7 +11,7 @@ from schemas.errors import ConfigError
 from schemas.result import Record
 
 Effects = Literal["none", "idempotent", "effectful"]
-ToolKind = Literal["python", "builtin", "model", "mcp", "openapi", "agent"]
+ToolKind = Literal["python", "builtin", "model", "mcp", "openapi", "agent", "client"]
 
 ResultView = Literal["auto", "whole", "summary", "preview"]
 """How a result stands in later prompts: whole, as a small model's summary, as a handle and preview, or as it fits."""

@@ -17,7 +17,7 @@ from schemas.errors import ConflictError, RequestFieldError
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """The endpoints POST /v1/runs/{id}/… ."""
+    """The endpoints POST /runs/{id}/… ."""
 
     desk: Desk
 
@@ -32,7 +32,7 @@ class Acts:
             "resume": self.resume,
             "fork": self.fork,
         }
-        return [Route(f"/v1/runs/{{run_id}}/{name}", act, methods=["POST"]) for name, act in acts.items()]
+        return [Route(f"/runs/{{run_id}}/{name}", act, methods=["POST"]) for name, act in acts.items()]
 
     async def cancel(self, request: Request) -> Response:
         """POST …/cancel: end the run; one that is over stays as it is."""
@@ -99,7 +99,7 @@ class Acts:
         )
         self.desk.drives.take(run_id)
         row = await self.desk.engine.store.summary(run_id)
-        return Json(row.model_dump(mode="json"), status_code=201, headers={"location": f"/v1/runs/{run_id}"})
+        return Json(row.model_dump(mode="json"), status_code=201, headers={"location": f"/runs/{run_id}"})
 
     async def _went_on(self, request: Request) -> Response:
         """Let a run that somebody spoke to go on, and say where it stands."""

@@ -31,7 +31,7 @@ class Caps(Record):
 
 
 class NewRun(Record):
-    """The body of POST /v1/runs.
+    """The body of POST /runs.
 
     Attributes:
         task: What to do; may be left out where there is a plan.

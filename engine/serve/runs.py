@@ -25,16 +25,16 @@ _LEFT = "its client went away"
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The endpoints under /v1/runs that accept runs and show them."""
+    """The endpoints under /runs that accept runs and show them."""
 
     desk: Desk
 
     def routes(self) -> list[Route]:
         """Return the endpoints."""
-        one = "/v1/runs/{run_id}"
+        one = "/runs/{run_id}"
         return [
-            Route("/v1/runs", self.create, methods=["POST"]),
-            Route("/v1/runs", self.listed, methods=["GET"]),
+            Route("/runs", self.create, methods=["POST"]),
+            Route("/runs", self.listed, methods=["GET"]),
             Route(one, self.show, methods=["GET"]),
             Route(one, self.delete, methods=["DELETE"]),
             Route(f"{one}/events", self.events, methods=["GET"]),
@@ -44,7 +44,7 @@ class Runs:
     # ------------------------------------------------------------------ accepting
 
     async def create(self, request: Request) -> Response:
-        """POST /v1/runs: accept a run; answer at once, with its events, or when it has ended.
+        """POST /runs: accept a run; answer at once, with its events, or when it has ended.
 
         Raises:
             RequestError: The body is wrong, or as many runs as allowed are in flight.
@@ -71,7 +71,7 @@ class Runs:
             run_id=asked.run_id,
         )
         self.desk.drives.take(run_id)
-        where = {"location": f"/v1/runs/{run_id}", "x-run-id": run_id}
+        where = {"location": f"/runs/{run_id}", "x-run-id": run_id}
         leaves = asked.on_disconnect == "cancel"
         if asked.stream:
             left = self._canceller(run_id) if leaves else None
@@ -109,7 +109,7 @@ class Runs:
     # ------------------------------------------------------------------ looking
 
     async def listed(self, request: Request) -> Response:
-        """GET /v1/runs: newest first, with the filters of ``RunQuery``."""
+        """GET /runs: newest first, with the filters of ``RunQuery``."""
         query = bodies.read_query(request.query_params.multi_items(), MOST_LISTED)
         limit = query.limit or MOST_LISTED
         rows = await self.desk.engine.store.find(query.model_copy(update={"limit": limit + 1}))
@@ -117,11 +117,11 @@ class Runs:
         return Json({"runs": [row.model_dump(mode="json") for row in rows[:limit]], "next_offset": more})
 
     async def show(self, request: Request) -> Response:
-        """GET /v1/runs/{id}."""
+        """GET /runs/{id}."""
         return Json(await run_view(self.desk.engine.store, run_of(request)))
 
     async def events(self, request: Request) -> Response:
-        """GET /v1/runs/{id}/events: what comes after a cursor, until the run ends; 204 where nothing does.
+        """GET /runs/{id}/events: what comes after a cursor, until the run ends; 204 where nothing does.
 
         Raises:
             RequestError: The cursor or a parameter is none.
@@ -149,14 +149,14 @@ class Runs:
         return RunStream(items, cursor, form, self.desk.leaving, **how)
 
     async def export(self, request: Request) -> Response:
-        """GET /v1/runs/{id}/export: every event, one JSON object a line, as ``engine run --json`` writes them."""
+        """GET /runs/{id}/export: every event, one JSON object a line, as ``engine run --json`` writes them."""
         run_id = run_of(request)
         lines = b"".join(dumps(record.to_json()) + b"\n" for record in await self.desk.engine.store.load(run_id))
         headers = {"content-disposition": f'attachment; filename="{run_id}.jsonl"'}
         return Response(lines, media_type="application/jsonl", headers=headers)
 
     async def delete(self, request: Request) -> Response:
-        """DELETE /v1/runs/{id}: only one that nobody drives. Raises ConflictError for another."""
+        """DELETE /runs/{id}: only one that nobody drives. Raises ConflictError for another."""
         row = await self.desk.engine.store.summary(run_of(request))
         if row.status == "running":
             raise ConflictError(f"run {row.id} is being driven", hint="cancel it first")

@@ -39,16 +39,16 @@ class Served:
         assert not self.thread.is_alive()
 
     def post(self, path: str, body: Any = None, status: int | None = None) -> Any:
-        """POST JSON to a path under /v1/runs and return what came back, with that status if one is named."""
-        return _json(self.client.post(f"/v1/runs{path}", json=body or {}), status)
+        """POST JSON to a path under /runs and return what came back, with that status if one is named."""
+        return _json(self.client.post(f"/runs{path}", json=body or {}), status)
 
     def get(self, path: str, status: int | None = 200) -> Any:
-        """GET a path under /v1/runs."""
-        return _json(self.client.get(f"/v1/runs{path}"), status)
+        """GET a path under /runs."""
+        return _json(self.client.get(f"/runs{path}"), status)
 
     def ended(self, run_id: str) -> Any:
         """Wait for a run's end and return its view."""
-        self.client.get(f"/v1/runs/{run_id}/events", params={"live": "false"})
+        self.client.get(f"/runs/{run_id}/events", params={"live": "false"})
         return self.get(f"/{run_id}")
 
     def asked(self, run_id: str) -> Any:

@@ -58,16 +58,16 @@ def test_two_processes_share_a_file_and_survive_each_other(tmp_path: Path) -> No
     """A run accepted by one process is seen through another, and goes on there when the first is told to stop."""
     task = {"task": "what is 12 percent of 3400?"}
     with process(tmp_path) as (first, one), process(tmp_path) as (_, two):
-        run_id = httpx2.post(f"{one}/v1/runs", json=task, timeout=20).json()["id"]
+        run_id = httpx2.post(f"{one}/runs", json=task, timeout=20).json()["id"]
         first.send_signal(signal.SIGTERM)
         assert first.wait(20) == 0
         for _ in range(1_000):
-            row = httpx2.get(f"{two}/v1/runs/{run_id}", timeout=20).json()
+            row = httpx2.get(f"{two}/runs/{run_id}", timeout=20).json()
             if row["status"] == "completed":
                 break
             time.sleep(0.05)
         assert row["answer"]["text"].startswith("408")
-        assert [line["id"] for line in httpx2.get(f"{two}/v1/runs").json()["runs"]] == [run_id]
+        assert [line["id"] for line in httpx2.get(f"{two}/runs").json()["runs"]] == [run_id]
 
 
 def test_a_port_in_use_ends_the_command(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_too_many_at_once_are_told_to_wait() -> None:
     with served(making(MemoryLog()), most=1) as here:
         first = here.post("", {"plan": SLOW}, 201)["id"]
         here.until(first, "running")
-        response = here.client.post("/v1/runs", json={"plan": SLOW})
+        response = here.client.post("/runs", json={"plan": SLOW})
         assert (response.status_code, response.headers["retry-after"]) == (429, "1")
         assert response.json()["error"]["code"] == "request.busy"
         here.post(f"/{first}/cancel", {}, 202)
@@ -58,7 +58,7 @@ def test_what_a_server_left_the_next_one_goes_on_with() -> None:
     with served(make) as here:
         found = ""
         for _ in range(2_000):
-            found = here.client.get(f"/v1/runs/{slow}/export").text
+            found = here.client.get(f"/runs/{slow}/export").text
             if found.count('"run_claimed"') > 1:
                 break
             time.sleep(0.02)

@@ -31,7 +31,7 @@ def test_without_the_token_nothing_is_told(guarded: Served, given: str | None) -
     """No token, a wrong one or another scheme is 401 in JSON, for every address but the two that say we are up."""
     headers = {"authorization": given.encode()} if given is not None else {}
     with httpx2.Client(base_url=guarded.url) as client:
-        for path in ("/v1/runs", "/v1/runs/x", "/nothing"):
+        for path in ("/runs", "/runs/x", "/nothing"):
             response = client.get(path, headers=headers)
             assert (response.status_code, response.json()["error"]["code"]) == (401, "request.access")
             assert response.headers["www-authenticate"] == "Bearer"
@@ -42,7 +42,7 @@ def test_without_the_token_nothing_is_told(guarded: Served, given: str | None) -
 def test_with_the_token_all_is(guarded: Served) -> None:
     """Whoever sends the token may ask, letters beyond ASCII included."""
     headers = {"authorization": f"bearer {TOKEN}".encode()}
-    assert httpx2.get(f"{guarded.url}/v1/runs", headers=headers).status_code == 200
+    assert httpx2.get(f"{guarded.url}/runs", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_with_the_token_all_is(guarded: Served) -> None:
 def test_pages_of_other_sites_are_kept_out(guarded: Served, headers: dict[str, str], status: int) -> None:
     """A browser led here by another site's page, or by another host's name (DNS rebinding), is refused."""
     auth = {"authorization": f"Bearer {TOKEN}".encode()}
-    response = httpx2.get(f"{guarded.url}/v1/runs", headers={**headers, **auth})
+    response = httpx2.get(f"{guarded.url}/runs", headers={**headers, **auth})
     assert response.status_code == status, response.text
 
 
 def test_a_body_that_a_form_could_send_is_refused(guarded: Served) -> None:
     """Only JSON starts a run: what a page may send without asking (a form, plain text) does not."""
     headers = {"authorization": f"Bearer {TOKEN}".encode(), "content-type": "text/plain"}
-    response = httpx2.post(f"{guarded.url}/v1/runs", content=b'{"task": "x"}', headers=headers)
+    response = httpx2.post(f"{guarded.url}/runs", content=b'{"task": "x"}', headers=headers)
     assert (response.status_code, "application/json" in response.json()["error"]["hint"]) == (400, True)
 
 

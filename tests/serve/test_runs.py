@@ -64,9 +64,9 @@ def here() -> Generator[Served]:
 
 def test_a_run_is_accepted_and_can_be_fetched(here: Served) -> None:
     """A task is answered with its id and place at once; later its plan, steps and answer are there."""
-    response = here.client.post("/v1/runs", json={"task": "look", "mode": "plan", "user": "u"})
+    response = here.client.post("/runs", json={"task": "look", "mode": "plan", "user": "u"})
     row = response.json()
-    assert (response.status_code, response.headers["location"]) == (201, f"/v1/runs/{row['id']}")
+    assert (response.status_code, response.headers["location"]) == (201, f"/runs/{row['id']}")
     done = here.ended(row["id"])
     assert (done["status"], done["answer"]["text"], done["user"]) == ("completed", WORDS.strip(), "u")
     assert [(s["id"], s["tool"], s["result"]["value"]) for s in done["steps"]] == [("1", "look", 1)]
@@ -75,7 +75,7 @@ def test_a_run_is_accepted_and_can_be_fetched(here: Served) -> None:
 
 def test_a_run_is_streamed_from_its_first_event_to_its_last(here: Served) -> None:
     """B60: the stream of an accepted run numbers its events without a gap, and shows the answer as it grows."""
-    with here.client.stream("POST", "/v1/runs", json={"task": "look", "mode": "plan", "stream": True}) as response:
+    with here.client.stream("POST", "/runs", json={"task": "look", "mode": "plan", "stream": True}) as response:
         found = [message.item for message in messages(response.read())]
     records = [item for item in found if isinstance(item, LoggedRecord)]
     assert (response.status_code, response.headers["content-type"]) == (201, "text/event-stream; charset=utf-8")
@@ -112,8 +112,8 @@ def test_runs_are_listed_by_filters_and_pages(here: Served) -> None:
 def test_events_as_lines(here: Served) -> None:
     """Who accepts lines of JSON gets the events as ``engine run --json`` writes them; an export is the same."""
     run_id = here.post("", {"task": "look", "mode": "plan", "wait": True})["id"]
-    lines = here.client.get(f"/v1/runs/{run_id}/events", headers={"accept": "application/jsonl"})
-    assert lines.content == here.client.get(f"/v1/runs/{run_id}/export").content
+    lines = here.client.get(f"/runs/{run_id}/events", headers={"accept": "application/jsonl"})
+    assert lines.content == here.client.get(f"/runs/{run_id}/export").content
     assert len(lines.text.splitlines()) == here.get(f"/{run_id}")["head"]
 
 
@@ -125,9 +125,9 @@ def test_a_client_that_comes_back_misses_nothing(here: Served) -> None:
     run_id = here.post("", {"task": "look", "mode": "plan", "wait": True})["id"]
     head = here.get(f"/{run_id}")["head"]
     for how in ({"headers": {"last-event-id": "4"}}, {"params": {"after": "4"}}):
-        rest = messages(here.client.get(f"/v1/runs/{run_id}/events", **how).content)
+        rest = messages(here.client.get(f"/runs/{run_id}/events", **how).content)
         assert [message.data["seq"] for message in rest] == list(range(5, head + 1))
-    assert here.client.get(f"/v1/runs/{run_id}/events", params={"after": head}).status_code == 204
+    assert here.client.get(f"/runs/{run_id}/events", params={"after": head}).status_code == 204
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -137,7 +137,7 @@ def test_a_line_cut_at_any_byte_costs_nothing(here: Served, seed: int) -> None:
     run_id, shown = here.post("", {"task": "slowly", "mode": "plan"})["id"], ""
     for _ in range(400):
         most = chance.randint(200, 1_200) if last else 9_000
-        raw, _ended = read_bytes(here.url, f"/v1/runs/{run_id}/events", last, most)
+        raw, _ended = read_bytes(here.url, f"/runs/{run_id}/events", last, most)
         for message in messages(raw):
             reader.take(message.item)
             last = message.id
@@ -165,7 +165,7 @@ def test_a_step_is_approved_edited_or_refused(here: Served) -> None:
         assert (asked["step_id"], asked["input"]) == ("1", {"to": "a"})
         here.post(f"/{run_id}/{act}", {"approval_id": asked["approval_id"], **body}, 202)
         done = here.ended(run_id)
-        records = here.client.get(f"/v1/runs/{run_id}/export").text
+        records = here.client.get(f"/runs/{run_id}/export").text
         assert (done["steps"][0]["result"]["status"] == "done") == (value is not None)
         assert value is None or f'"input":{{"to":"{value["to"]}"}}' in records
         assert (
@@ -186,10 +186,10 @@ def test_a_run_is_deleted_once_nobody_drives_it(here: Served) -> None:
     """B64: a run that is driven is not deleted (409); one that is over is, and is then not found."""
     run_id = here.post("", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "slow"}], "answer": "x"}})["id"]
     here.until(run_id, "running")
-    assert here.client.delete(f"/v1/runs/{run_id}").status_code == 409
+    assert here.client.delete(f"/runs/{run_id}").status_code == 409
     here.post(f"/{run_id}/cancel", {}, 202)
     here.ended(run_id)
-    assert here.client.delete(f"/v1/runs/{run_id}").status_code == 204
+    assert here.client.delete(f"/runs/{run_id}").status_code == 204
     assert here.get(f"/{run_id}", 404)["error"]["code"] == "not_found"
 
 
@@ -204,7 +204,7 @@ def test_a_run_is_deleted_once_nobody_drives_it(here: Served) -> None:
 def test_an_unknown_run_is_not_found(here: Served, method: str, path: str) -> None:
     """B64: every address of a run that is not there answers 404, with ``not_found`` and its id in JSON."""
     body = {"task": "t"} if path == "/steer" else {}
-    response = here.client.request(method, f"/v1/runs/nothing{path}", json=body if method == "POST" else None)
+    response = here.client.request(method, f"/runs/nothing{path}", json=body if method == "POST" else None)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
     assert "nothing" in response.json()["error"]["message"]
 
@@ -228,7 +228,7 @@ def test_an_unknown_run_is_not_found(here: Served, method: str, path: str) -> No
 )
 def test_a_wrong_request_is_said(here: Served, body: bytes, status: int, said: str) -> None:
     """B64: what is wrong with a request is one JSON error that names the field and the nearest word."""
-    response = here.client.post("/v1/runs", content=body, headers={"content-type": "application/json"})
+    response = here.client.post("/runs", content=body, headers={"content-type": "application/json"})
     error = response.json()["error"]
     assert (response.status_code, set(error) >= {"code", "message", "hint"}) == (status, True), error
     assert said in f"{error['message']} {error['hint']}"
@@ -247,8 +247,8 @@ def test_wrong_parameters_are_said(here: Served, path: str, status: int) -> None
 def test_addresses_and_methods_that_are_not_there(here: Served) -> None:
     """Another address is a JSON 404, another method a JSON 405."""
     assert here.client.get("/v2").json()["error"]["code"] == "not_found"
-    assert here.client.put("/v1/runs").status_code == 405
-    assert "error" in here.client.put("/v1/runs").json()
+    assert here.client.put("/runs").status_code == 405
+    assert "error" in here.client.put("/runs").json()
 
 
 def test_caps_cannot_be_raised() -> None:

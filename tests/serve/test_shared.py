@@ -38,7 +38,7 @@ def test_accepted_here_driven_there_watched_elsewhere(tmp_path: Path, postgres_u
 
     with served(make, drives=False) as one, served(make, drives=False) as two, worker(tmp_path, postgres_url):
         run_id = one.post("", {"task": "what is 12 percent of 3400?"}, 201)["id"]
-        seen = [m.item for m in messages(read_bytes(two.url, f"/v1/runs/{run_id}/events", "", 10**7)[0])]
+        seen = [m.item for m in messages(read_bytes(two.url, f"/runs/{run_id}/events", "", 10**7)[0])]
         assert two.get(f"/{run_id}")["answer"]["text"].startswith("408")
     numbers = [item.seq for item in seen if isinstance(item, LoggedRecord)]
     assert numbers == list(range(1, len(numbers) + 1))

@@ -59,7 +59,7 @@ def test_a_client_that_leaves_has_chosen_what_becomes_of_its_run(choice: str) ->
 
     with WireServer(reply) as wire, served(lambda: wired(wire.url)) as here:
         body = {"task": "say something", "mode": "direct", "stream": True, "on_disconnect": choice}
-        with here.client.stream("POST", "/v1/runs", json=body) as response:
+        with here.client.stream("POST", "/runs", json=body) as response:
             run_id = response.headers["x-run-id"]
             if choice == "cancel":
                 first_text(response)
@@ -78,7 +78,7 @@ def test_who_waits_and_leaves_may_cancel_too() -> None:
         plan = {"goal": "g", "steps": [{"id": "1", "tool": "slow"}], "answer": "x"}
         with pytest.raises(httpx2.ReadTimeout):
             here.client.post(
-                "/v1/runs",
+                "/runs",
                 json={"plan": plan, "wait": True, "on_disconnect": "cancel", "run_id": "mine"},
                 timeout=0.5,
             )
@@ -98,7 +98,7 @@ def test_a_stream_that_the_server_leaves_is_gone_on_with_elsewhere() -> None:
 
     with (
         served(make) as here,
-        here.client.stream("POST", "/v1/runs", json={"task": "say", "mode": "direct", "stream": True}) as response,
+        here.client.stream("POST", "/runs", json={"task": "say", "mode": "direct", "stream": True}) as response,
     ):
         run_id = response.headers["x-run-id"]
         raw = b""
@@ -109,7 +109,7 @@ def test_a_stream_that_the_server_leaves_is_gone_on_with_elsewhere() -> None:
     assert raw.endswith(b"retry: 2000\n\n")
     *_, last = messages(raw)
     with served(make) as here:
-        rest = [m.item for m in messages(read_bytes(here.url, f"/v1/runs/{run_id}/events", last.id, 10**7)[0])]
+        rest = [m.item for m in messages(read_bytes(here.url, f"/runs/{run_id}/events", last.id, 10**7)[0])]
         assert here.get(f"/{run_id}")["answer"]["text"] == words.strip()
     seen = [m.item for m in messages(raw)]
     numbers = [item.seq for item in [*seen, *rest] if isinstance(item, LoggedRecord)]
@@ -123,14 +123,14 @@ def test_a_stream_on_which_nothing_happens_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(streaming, "STILL_HERE_S", 0.05)
     with served(lambda: engine_of(FakeTool("slow", 1, seconds=30.0))) as here:
         run_id = here.post("", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "slow"}], "answer": "x"}})["id"]
-        with here.client.stream("GET", f"/v1/runs/{run_id}/events") as response:
+        with here.client.stream("GET", f"/runs/{run_id}/events") as response:
             assert next(line for line in response.iter_lines() if line.startswith(":")) == ": still here"
 
 
 def test_a_reader_that_stands_still_holds_nothing_up(here: Served) -> None:
     """A client that reads nothing slows neither the run nor those who read."""
     run_id = here.post("", {"task": "say", "mode": "direct"}, 201)["id"]
-    with here.client.stream("GET", f"/v1/runs/{run_id}/events"):
+    with here.client.stream("GET", f"/runs/{run_id}/events"):
         done = here.ended(run_id)
     assert done["status"] == "completed"
     assert len(done["answer"]["text"]) > 100_000
