@@ -12,7 +12,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,52 @@ class Reply:
     truncated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer whose body is still on its way; header names are lower case, the chunks as they came."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncGenerator[bytes]
+
+
+@asynccontextmanager
+async def opened(order: Order, *, check: Check | None = None) -> AsyncGenerator[Incoming]:
+    """Send one request and give its answer to read, piece by piece; leaving the block closes the connection.
+
+    Raises:
+        ToolFailedError, ToolUnavailableError: As ``exchange``; reading the chunks raises them, too.
+
+    Cancellation: the connection is closed at once; there is no deadline here but the caller's.
+    """
+    place = _place(order.url)
+    plain = (("Accept-Encoding", "identity"),)
+    async with AsyncExitStack() as stack:
+        try:
+            response = await stack.enter_async_context(_answer(order, check, plain))
+        except EngineError:
+            raise
+        except Exception as exc:
+            raise _failure(exc, place) from exc
+        yield Incoming(response.status, _lower(response), _told(response.aiter_stream(), place))
+
+
+async def _told(chunks: AsyncGenerator[bytes], place: str) -> AsyncGenerator[bytes]:
+    """Yield chunks; what goes wrong on the way is said in our terms."""
+    try:
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+    except EngineError:
+        raise
+    except Exception as exc:
+        raise _failure(exc, place) from exc
+
+
+def _lower(response: httpcore2.Response) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+
+
 async def exchange(order: Order, *, max_bytes: int, check: Check | None = None) -> Reply:
     """Send one request and read its answer, decompressed, up to ``max_bytes``.
 
@@ -66,7 +112,7 @@ async def exchange(order: Order, *, max_bytes: int, check: Check | None = None) 
     place = _place(order.url)
     try:
         async with _answer(order, check) as response:
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            headers = _lower(response)
             body, truncated = await _read(response.aiter_stream(), headers, max_bytes)
             return Reply(response.status, headers, body, truncated)
     except EngineError:
@@ -78,12 +124,14 @@ async def exchange(order: Order, *, max_bytes: int, check: Check | None = None) 
 
 
 @asynccontextmanager
-async def _answer(order: Order, check: Check | None) -> AsyncGenerator[httpcore2.Response]:
+async def _answer(
+    order: Order, check: Check | None, coding: tuple[tuple[str, str], ...] = (("Accept-Encoding", ACCEPTED_ENCODINGS),)
+) -> AsyncGenerator[httpcore2.Response]:
     import httpcore2  # a third of a second: only when a request is made
 
     backend: Any = _Pinned(check)
-    extra = (("Accept-Encoding", ACCEPTED_ENCODINGS), ("Content-Length", str(len(order.body or b""))))
-    sent = [*order.headers, *(extra if order.body is not None else extra[:1])]
+    length = (("Content-Length", str(len(order.body))),) if order.body is not None else ()
+    sent = [*order.headers, *coding, *length]
     headers = [(name.encode(), value.encode()) for name, value in [("Host", _place(order.url)), *sent]]
     async with (
         httpcore2.AsyncConnectionPool(ssl_context=_tls(), max_connections=1, network_backend=backend) as pool,
