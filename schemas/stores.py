@@ -155,7 +155,10 @@ class RunStore(RunLog, Protocol):
 
 
 class Notes(Protocol):
-    """Lines of text by kind and key, kept over runs: what tools took, plans that worked. Losing one harms nothing."""
+    """Lines of text by kind and key, kept over runs: what tools took, plans that worked, what was said in a chat.
+
+    Losing one harms nothing.
+    """
 
     async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
         """Add (key, line) pairs, in order.
@@ -170,6 +173,16 @@ class Notes(Protocol):
 
     async def load(self, kind: str, key: str | None = None, after: int = 0) -> list[Note]:
         """Return the lines of a kind, or of one of its keys, that were added after a position, oldest first."""
+        ...
+
+    async def drop(self, kind: str, key: str | None = None, *, older_s: float = 0.0) -> int:
+        """Remove all lines of a key, or of every key of a kind, and return how many keys that were.
+
+        Args:
+            kind: What they are about.
+            key: Which; None for all.
+            older_s: Only keys that nothing was added to for so many seconds, by the store's clock.
+        """
         ...
 
 

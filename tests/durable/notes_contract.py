@@ -53,3 +53,19 @@ class NotesContract:
         """No lines are no write."""
         await notes.add("a", [], keep=1, keys=1)
         assert await notes.load("a") == []
+
+    async def test_a_key_is_dropped_whole(self, notes: Notes) -> None:
+        """Dropping a key removes all its lines, and nothing of other keys and kinds."""
+        await notes.add("a", [("x", "1"), ("y", "2"), ("x", "3")], keep=9)
+        await notes.add("b", [("x", "4")], keep=9)
+        assert await notes.drop("a", "x") == 1
+        assert await notes.drop("a", "x") == 0
+        assert (await lines(notes, "a"), await lines(notes, "b")) == ([("y", "2")], [("x", "4")])
+
+    async def test_what_is_old_is_dropped(self, notes: Notes) -> None:
+        """Only keys that nothing was added to for so long go; without an age all of a kind do."""
+        await notes.add("a", [("x", "1"), ("y", "2")], keep=9)
+        await notes.add("b", [("x", "3")], keep=9)
+        assert await notes.drop("a", older_s=3600) == 0
+        assert await notes.drop("a") == 2
+        assert (await lines(notes, "a"), await lines(notes, "b")) == ([], [("x", "3")])

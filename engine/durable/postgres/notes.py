@@ -24,6 +24,12 @@ DELETE FROM {s}.notes WHERE kind = %s AND key IN (
 """
 _LOAD = "SELECT position, key, line FROM {s}.notes WHERE kind = %s AND position > %s ORDER BY position"
 _LOAD_KEY = "SELECT position, key, line FROM {s}.notes WHERE kind = %s AND key = %s AND position > %s ORDER BY position"
+_DROP = """
+DELETE FROM {s}.notes WHERE kind = %(kind)s AND key IN (
+    SELECT key FROM {s}.notes WHERE kind = %(kind)s AND (%(key)s::text IS NULL OR key = %(key)s) GROUP BY key
+    HAVING max(at) <= extract(epoch FROM clock_timestamp()) - %(older_s)s
+) RETURNING key
+"""
 
 
 class PostgresNotes:
@@ -56,3 +62,8 @@ class PostgresNotes:
         else:
             rows = await self._database.fetch(_LOAD_KEY, (kind, key, after))
         return [Note(position=position, key=found, line=line) for position, found, line in rows]
+
+    async def drop(self, kind: str, key: str | None = None, *, older_s: float = 0.0) -> int:
+        """Remove what nothing was added to for so long. Raises StoreError."""
+        gone = await self._database.fetch(_DROP, {"kind": kind, "key": key, "older_s": older_s})
+        return len({found for (found,) in gone})

@@ -60,3 +60,17 @@ class SqliteNotes:
         query = f"SELECT position, key, line FROM notes WHERE {where} AND position > ? ORDER BY position"
         rows = await self._store.read(lambda db: db.execute(query, (*values, after)).fetchall())
         return [Note(position=position, key=found, line=line) for position, found, line in rows]
+
+    async def drop(self, kind: str, key: str | None = None, *, older_s: float = 0.0) -> int:
+        """Remove what nothing was added to for so long. Raises StoreError."""
+        where, values = ("kind = ? AND key = ?", (kind, key)) if key is not None else ("kind = ?", (kind,))
+        old = f"SELECT key FROM notes WHERE {where} GROUP BY key HAVING max(at) <= ?"
+
+        def work(transaction: Transaction) -> int:
+            found = transaction.db.execute(old, (*values, transaction.at - older_s)).fetchall()
+            transaction.db.executemany(
+                "DELETE FROM notes WHERE kind = ? AND key = ?", [(kind, one) for (one,) in found]
+            )
+            return len(found)
+
+        return await self._store.write(work, durable=False)
