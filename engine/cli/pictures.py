@@ -14,6 +14,7 @@ from engine.cli import source
 from engine.cli.approve import plan_json
 from engine.cli.session import loaded, run_async, session
 from engine.dag.build import plan_error
+from engine.dag.drawing import to_svg
 from engine.dag.render import to_dot, to_mermaid, to_text
 from engine.planner.formats.loading import load_plan
 from schemas.errors import PlanError
@@ -23,6 +24,7 @@ PICTURES: dict[str, Callable[[Plan, Mapping[str, str] | None], str]] = {
     "text": to_text,
     "mermaid": to_mermaid,
     "dot": to_dot,
+    "svg": to_svg,
     "json": lambda plan, _: plan_json(plan),
 }
 _SHAPES = (*PICTURES, "python")

@@ -23,10 +23,14 @@ _STATES = {
 
 def label(step: Step) -> str:
     """Return a step as one short line: id, tool, input."""
-    shown = "" if not step.tool_input else json.dumps(step.tool_input, ensure_ascii=False)
-    if len(shown) > _INPUT_CHARS:
-        shown = shown[: _INPUT_CHARS - 1] + "…"
+    shown = input_line(step)
     return f"{step.id}. {step.tool}" + (f" {shown}" if shown else "")
+
+
+def input_line(step: Step) -> str:
+    """Return a step's input as one short line; empty without one."""
+    shown = "" if not step.tool_input else json.dumps(step.tool_input, ensure_ascii=False)
+    return shown if len(shown) <= _INPUT_CHARS else shown[: _INPUT_CHARS - 1] + "…"
 
 
 def edges(plan: Plan) -> list[tuple[str, str]]:
@@ -46,7 +50,7 @@ def to_mermaid(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     lines = ["flowchart TD"]
     for step in plan.steps:
         # Mermaid takes "1. " for the start of a Markdown list and refuses it, so the id stands before a colon.
-        shown = _full_label(step).replace(f"{step.id}. ", f"{step.id}: ", 1)
+        shown = full_label(step).replace(f"{step.id}. ", f"{step.id}: ", 1)
         lines.append(f'  {names[step.id]}["{_mermaid_text(shown)}"]')
     lines += [f"  {names[source]} --> {names[target]}" for source, target in edges(plan)]
     for step in plan.steps:
@@ -62,7 +66,7 @@ def to_dot(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     for step in plan.steps:
         state = (states or {}).get(step.id, "")
         fill = f", fillcolor={_quoted(_STATES[state][0])}" if state in _STATES else ""
-        lines.append(f"  {_quoted(step.id)} [label={_quoted(_full_label(step))}{fill}];")
+        lines.append(f"  {_quoted(step.id)} [label={_quoted(full_label(step))}{fill}];")
     lines += [f"  {_quoted(source)} -> {_quoted(target)};" for source, target in edges(plan)]
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -76,7 +80,7 @@ def to_text(plan: Plan, states: Mapping[str, str] | None = None) -> str:
         mark = _STATES.get((states or {}).get(step.id, ""), ("", ""))[1]
         needs = f"  ← {', '.join(incoming[step.id])}" if incoming[step.id] else ""
         head = f"{mark} " if mark else ""
-        lines.append(f"{'  ' * (level[step.id] - 1)}{head}{_full_label(step)}{needs}")
+        lines.append(f"{'  ' * (level[step.id] - 1)}{head}{full_label(step)}{needs}")
     return "\n".join(lines) + "\n"
 
 
@@ -96,7 +100,8 @@ def levels(plan: Plan) -> dict[str, int]:
     return level
 
 
-def _full_label(step: Step) -> str:
+def full_label(step: Step) -> str:
+    """Return a step as one line, with what it is repeated for, and whether it has conditions."""
     repeated = f" (for each of {step.foreach})" if step.foreach is not None else ""
     guarded = " (if)" if step.when else ""
     return _one_line(label(step) + repeated + guarded)

@@ -20,6 +20,7 @@ from engine.serve.desk import Desk, Json
 from engine.serve.drives import Drives
 from engine.serve.failures import engine_failed, http_failed, unexpected
 from engine.serve.guard import Guard
+from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
 from engine.serve.streaming import Leaving
 from schemas.errors import EngineError, StoreError, described
@@ -78,7 +79,7 @@ def make_app(engine: Engine, serving: Serving, more: Sequence[BaseRoute] = ()) -
 
     health = [Route("/healthz", healthz), Route("/readyz", readyz)]
     app = Starlette(
-        routes=[*health, *Runs(desk).routes(), *Acts(desk).routes(), *more],
+        routes=[*health, *Runs(desk).routes(), *Acts(desk).routes(), *Pictures(desk).routes(), *more],
         middleware=[Middleware(Guard, token=serving.token, hosts=serving.hosts)],
         exception_handlers={EngineError: engine_failed, HTTPException: http_failed, Exception: unexpected},
         lifespan=lifespan,

@@ -12,9 +12,9 @@ from engine.cli import options as given
 from engine.cli import source
 from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import Standing, find_run, standings
-from engine.cli.runs.story import story_of
 from engine.cli.session import connected, loaded, run_async, session
 from engine.cli.storage import Place, opened, place_of
+from engine.sinks.story import story_of
 from engine.sinks.words import shortened
 from schemas.errors import ConfigError, EngineError
 from schemas.runs import RunQuery, RunSummary

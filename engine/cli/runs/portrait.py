@@ -13,12 +13,12 @@ from rich.text import Text
 from engine.cli.approve import commands_for
 from engine.cli.runs.finding import Standing
 from engine.cli.runs.listing import STYLES, age
-from engine.cli.runs.story import Story
 from engine.dag.render import levels, needed_by
 from engine.sinks.board import ICONS
 from engine.sinks.board import STYLES as STEP_STYLES
 from engine.sinks.progress import ACTIVE
 from engine.sinks.sentences import asked_text
+from engine.sinks.story import Story
 from engine.sinks.words import count, fit, input_text, moment, one_line, printable, seconds, shortened, usd, value_text
 from schemas.events import ApprovalRequested
 from schemas.plan import Step

@@ -16,11 +16,11 @@ from engine.cli.runs.finding import Standing
 from engine.cli.runs.listing import row
 from engine.cli.runs.portrait import portrait
 from engine.cli.runs.records import Recorded, recorded
-from engine.cli.runs.story import Story, result_json, story_of
 from engine.cli.session import run_async
 from engine.cli.storage import Place, place_of
 from engine.sinks.json_lines import json_line
 from engine.sinks.line import LineView
+from engine.sinks.story import Story, result_json, story_of
 from schemas.plan import Plan
 
 FORMS = ("page", *PICTURES)

@@ -12,12 +12,12 @@ import typer
 from engine.cli import options as given
 from engine.cli.drive import exit_code_of_end, make_sink, parked_line
 from engine.cli.runs.finding import find_run, standing
-from engine.cli.runs.story import story_of
 from engine.cli.session import run_async
 from engine.cli.signals import CANCELLED, heed_signals
 from engine.cli.storage import Place, opened, place_of
 from engine.following import Following
 from engine.sinks import Sink
+from engine.sinks.story import story_of
 from engine.streams import Cursor
 from schemas.driving import RunParked
 from schemas.errors import ConflictError, RunParkedError
