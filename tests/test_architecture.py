@@ -75,7 +75,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "psycopg_pool": ("engine.durable",),
     "procrastinate": ("engine.durable",),
     "starlette": ("engine.serve", "gateway.server"),
-    "uvicorn": ("engine.serve.server", "gateway.server"),
+    "uvicorn": ("gateway.server",),
     "httptools": ("gateway.server",),
     "uvloop": ("gateway.server",),
     "yarl": ("gateway.upstream.aiohttp",),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -16,22 +14,15 @@ import typer
 
 from engine.cli import options as given
 from engine.cli.columns import print_table
+from engine.cli.outfit import Outfit, run_server, settle_memory
 from engine.cli.session import say_notice, traced
 from engine.cli.storage import Place, opened, place_of
 from engine.config import FILE_NAME, LoadedSettings, load_settings
-from engine.filtering import FilterTools, filters_of
-from gateway.accounting import Accounting
-from gateway.budget import MemoryLedger
-from gateway.filters.posting import PooledPost
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
-from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server, checked
-from gateway.tranches import TrancheLedger
-from gateway.warnings import Notice, Webhooks
 from schemas.errors import ConfigError
 from schemas.gateway import Listener, RateLimits
-from schemas.protocols import Ledger
 from schemas.settings import Settings
 from schemas.stores import RunStore
 
@@ -65,27 +56,19 @@ def gateway(
     async def main() -> int:
         async with opened(place) as kept:
             with traced(found):
-                accounting, post = Accounting(kept.usage_book), PooledPost()
-                webhooks = Webhooks(found.settings.gateway.webhooks, os.environ, post)
-                tools = FilterTools(source.folder, os.environ)
-                ledger = TrancheLedger(
-                    kept.ledger() or MemoryLedger(),
-                    crossed=lambda one: webhooks(Notice("budget.warning", *one)),
-                )
-                backing = _backing(source, kept, ledger, accounting, webhooks, tools)
+                outfit = Outfit(found, kept)
+                backing = _backing(source, kept, outfit)
                 if check:
                     await checked(backing)
                     show(found.settings, source, place)
                     return 0
-                _settle_memory()
-                async with accounting.writing(), webhooks.sending(), tools.hosting(), ledger:
-                    server = Server(backing, on_up=_say_up(place))
-                    webhooks.observers.append(server.metrics.noticed)
+                settle_memory()
+                server = Server(backing, on_up=_say_up(place))
+                async with outfit.going(server.metrics):
                     await server.run_until_stopped()
         return 0
 
-    fast = importlib.util.find_spec("uvloop") is not None
-    return anyio.run(main, backend_options={"use_uvloop": fast})
+    return run_server(main)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,40 +181,11 @@ def _usd(amount: float | None) -> str:
     return "" if amount is None else f"{amount:g}"
 
 
-def _backing(
-    source: Source,
-    store: RunStore,
-    ledger: Ledger,
-    accounting: Accounting,
-    webhooks: Webhooks,
-    tools: FilterTools,
-) -> Backing:
+def _backing(source: Source, store: RunStore, outfit: Outfit) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
-    async def make(found: Settings, metrics: Metrics) -> Gateway:
-        webhooks.heed(found.gateway.webhooks)
-        return Gateway(
-            found,
-            ledger=ledger,
-            observers=[metrics, accounting],
-            filters=filters_of(LoadedSettings(found, source.folder, str(source.file)), os.environ, PooledPost(), tools),
-            answers=store.answer_cache,
-            maker="aiohttp",
-            tell=webhooks,
-        )
-
-    return Backing(settings, make, source.stamp, Keyring(store.key_store), store.now, store.usage_book)
-
-
-def _settle_memory() -> None:
-    """Keep what a server is made of out of garbage collection: each full look at it would hold calls up for tens of ms.
-
-    What calls leave is mostly freed without any; a look at the young every ten thousand objects finds the rest.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    return Backing(settings, outfit.gateway, source.stamp, Keyring(store.key_store), store.now, store.usage_book)
 
 
 def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:

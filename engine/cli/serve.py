@@ -1,40 +1,56 @@
-"""``engine serve``: runs over HTTP, accepted, driven, watched and answered."""
+"""``engine serve``: assistants and models for any client, runs over HTTP, a page; one server for all of it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
+from engine.api import Engine
 from engine.cli import options as given
-from engine.cli.session import loaded, run_async, session
-from engine.cli.storage import opened, place_of
-from engine.config import resolve_secret
-from engine.serve.app import Serving, make_app
-from engine.serve.server import Server, listen
-from gateway.server.doors import is_loopback
-from gateway.server.ports import address
+from engine.cli.outfit import Outfit, run_server, settle_memory
+from engine.cli.session import loaded, traced
+from engine.cli.storage import Place, opened, place_of
+from engine.config import LoadedSettings, resolve_secret
+from engine.serve.server import EngineServer, Serving
+from gateway.server.metrics import Metrics
+from gateway.server.server import check_listeners
 from schemas.errors import ConfigError
+from schemas.gateway import Listener
+from schemas.stores import RunStore
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 LOCAL = "127.0.0.1"
+PORT = 8765
 TOKEN = "ENGINE_SERVE_TOKEN"
+OWN = "serve"
+"""The name of the listener that is there without being configured."""
 
 
 @commands.command()
 def serve(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[CONFIG]", help="Configuration, instead of ./engine.yaml.")
+    ] = None,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; one that others reach needs a token.")
+        str, typer.Option("--host", help="Address to listen on; one that others reach needs a token or API keys.")
     ] = LOCAL,
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = PORT,
     token: Annotated[
         str | None,
-        typer.Option("--token", metavar="TOKEN", help=f"Who sends it may ask; $NAME reads a variable; else {TOKEN}."),
+        typer.Option(
+            "--token", metavar="TOKEN", help=f"Who sends it may do everything; $NAME reads a variable; else {TOKEN}."
+        ),
     ] = None,
     allow_host: Annotated[
         list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A further name clients use (a proxy's).")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="SITE", help="Web pages that may use it (https://chat.example)."),
     ] = None,
     drive: Annotated[
         bool | None,
@@ -48,35 +64,73 @@ def serve(
     model: given.ModelOption = None,
     config: given.ConfigOption = None,
 ) -> int:
-    """Accept, drive and stream runs over HTTP.
+    """Serve assistants, models, runs and a page over HTTP.
 
     Until Ctrl-C or SIGTERM, which hands its runs over. docs/http.md shows what clients send.
     """
+    if file is not None and config is not None and file != config:
+        raise typer.BadParameter(f"{file} and --config {config}: give one configuration")
+    config = file or config
     secret = _secret(token)
     found, place = loaded(config, model), place_of(store, config)
-    drives = not place.shared if drive is None else drive
-    hosts = [*(allow_host or ()), host] if is_loopback(host) or allow_host else ()
-    serving = Serving(drives=drives, most=most, token=secret, hosts=hosts, grace_s=grace)
+    own = Listener(
+        name=OWN, host=host, port=port, allow_hosts=tuple(allow_host or ()), allow_origins=tuple(allow_origin or ())
+    )
+    serving = Serving(
+        listeners=_listeners(own, found),
+        drives=not place.shared if drive is None else drive,
+        most=most,
+        token=secret,
+        grace_s=grace,
+    )
 
     async def main() -> int:
-        async with opened(place) as runs, session(found, runs, kind="serve") as engine:
-            with listen(host, port, secret) as listening:
-
-                def say() -> None:
-                    who = "drives its runs" if drives else "workers drive its runs"
-                    print(
-                        f"engine serve: {address(listening)} ({who}; store {place.shown})", file=sys.stderr, flush=True
-                    )
-
-                await Server(make_app(engine, serving), listening, grace_s=grace, on_up=say).run_until_stopped()
+        async with opened(place) as runs:
+            with traced(found):
+                await _serve(found, runs, serving, _say_up(place, drives=serving.drives))
         return 0
 
-    return run_async(main)
+    return run_server(main)
 
 
-def _secret(token: str | None) -> str | None:
+async def _serve(
+    found: LoadedSettings, runs: RunStore, serving: Serving, say: Callable[[Sequence[tuple[Listener, str]]], None]
+) -> None:
+    metrics = Metrics()
+    outfit = Outfit(found, runs, lambda: engine.presence.driver.id)
+    try:
+        gateway = await outfit.gateway(found.settings, metrics)
+        engine = Engine(found, store=runs, kind="serve", gateway=gateway, ledger=outfit.ledger)
+    except ConfigError as exc:
+        raise found.located(exc) from None
+    async with outfit.going(metrics), engine:
+        settle_memory()
+        await EngineServer(engine, serving, metrics=metrics, on_up=say).run_until_stopped()
+
+
+def _listeners(own: Listener, found: LoadedSettings) -> tuple[Listener, ...]:
+    """Return the ports: those configured, and the server's own unless one of them is just that. Raises ConfigError."""
+    configured = found.settings.listeners
+    taken = any((each.host, each.port) == (own.host, own.port) and each.port for each in configured)
+    listeners = configured if taken else (own, *configured)
+    check_listeners(listeners)
+    return listeners
+
+
+def _say_up(place: Place, *, drives: bool) -> Callable[[Sequence[tuple[Listener, str]]], None]:
+    who = "drives its runs" if drives else "workers drive its runs"
+
+    def say(ports: Sequence[tuple[Listener, str]]) -> None:
+        for listener, url in ports:
+            name = "" if listener.name == OWN else f" {listener.name}"
+            print(f"engine serve{name}: {url} ({who}; store {place.shown})", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _secret(token: str | None) -> str:
     """Return the token to ask for: an empty one must not leave the port open. Raises ConfigError."""
     secret = resolve_secret(token, os.environ) if token is not None else os.environ.get(TOKEN)
     if token is not None and not secret:
         raise ConfigError("--token is empty", hint=f"leave it out, or set {TOKEN}")
-    return secret or None
+    return secret or ""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from engine.serve import bodies
+from engine.serve.callers import caller
 from engine.serve.desk import Desk, Json, run_of
 from schemas.errors import ConflictError, RequestFieldError
 
@@ -37,7 +38,7 @@ class Acts:
     async def cancel(self, request: Request) -> Response:
         """POST …/cancel: end the run; one that is over stays as it is."""
         asked = await self.desk.body(request, bodies.Cancelling)
-        await self.desk.engine.attach(run_of(request)).cancel(asked.reason, by=asked.by)
+        await self.desk.engine.attach(run_of(request)).cancel(asked.reason, by=caller(request).by(asked.by))
         return await self._went_on(request)
 
     async def approve(self, request: Request) -> Response:
@@ -69,14 +70,14 @@ class Acts:
             tool_input=asked.tool_input,
             plan=plan,
             reason=asked.reason,
-            by=asked.by,
+            by=caller(request).by(asked.by),
         )
         return await self._went_on(request)
 
     async def steer(self, request: Request) -> Response:
         """POST …/steer: change what the run is for."""
         asked = await self.desk.body(request, bodies.Steering)
-        await self.desk.engine.attach(run_of(request)).steer(asked.task, by=asked.by)
+        await self.desk.engine.attach(run_of(request)).steer(asked.task, by=caller(request).by(asked.by))
         return await self._went_on(request)
 
     async def resume(self, request: Request) -> Response:

@@ -1,88 +1,75 @@
-"""The HTTP application: the runs API, and room beside it for what else an engine serves."""
+"""The HTTP application beside the gateway's own paths: the runs API, and room for what else an engine serves."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from engine.api import Engine
 from engine.serve.acts import Acts
-from engine.serve.desk import Desk, Json
-from engine.serve.drives import Drives
-from engine.serve.failures import engine_failed, http_failed, unexpected
-from engine.serve.guard import Guard
+from engine.serve.callers import caller
+from engine.serve.desk import Desk, run_of
+from engine.serve.failures import engine_failed, failure, http_failed, unexpected
 from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
-from engine.serve.streaming import Leaving
-from schemas.errors import EngineError, StoreError, described
+from gateway.server.failures import Headers
+from gateway.server.visit import Message, Receive, Send
+from schemas.errors import EngineError
+
+OPEN = ("/", "/favicon.ico")
+OPEN_UNDER = "/ui/"
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """How an engine is served.
+class RunsApplication:
+    """Answers everything that is no call of a model (implements ``gateway.server.guests.Application``).
 
-    Attributes:
-        drives: Whether accepted runs are driven by this process.
-        most: Runs in flight at once.
-        token: Who has it may ask; None: everybody who reaches the port.
-        hosts: Names the server is called by; empty: any.
-        body_bytes: The largest request.
-        grace_s: How long running runs may go on when the server stops.
-    """
-
-    drives: bool = True
-    most: int = 100
-    token: str | None = None
-    hosts: Collection[str] = ()
-    body_bytes: int = 8_000_000
-    grace_s: float = 5.0
-
-
-def make_app(engine: Engine, serving: Serving, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """Return the application; its lifespan drives runs. ``app.state.leaving`` tells it that the server is to stop.
+    Whatever has ``{run_id}`` in its path is for those only who may see that run.
 
     Args:
-        engine: Entered by the caller, who also leaves it.
-        serving: How it is served.
+        desk: What its routes share.
         more: Further routes beside the runs API.
     """
-    drives = Drives(engine, most=serving.most, drives=serving.drives)
-    leaving = Leaving(anyio.Event())
-    desk = Desk(engine, drives, leaving, serving.body_bytes)
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        async with drives.going(serving.grace_s):
-            yield
+    def __init__(self, desk: Desk, more: Sequence[BaseRoute] = ()) -> None:
+        self._desk = desk
+        self._app = Starlette(
+            routes=list(self._guarded([*Runs(desk).routes(), *Acts(desk).routes(), *Pictures(desk).routes(), *more])),
+            exception_handlers={EngineError: engine_failed, HTTPException: http_failed, Exception: unexpected},
+        )
 
-    async def healthz(_: Request) -> Response:
-        return Json({"status": "ok"})
+    async def __call__(self, scope: Message, receive: Receive, send: Send, /) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
 
-    async def readyz(_: Request) -> Response:
-        try:
-            with anyio.fail_after(2):
-                await engine.store.now()
-        except (TimeoutError, OSError, StoreError) as exc:
-            raise StoreError(f"the store does not answer: {described(exc)}") from None
-        if leaving.now:
-            raise StoreError("the server is leaving")
-        return Json({"status": "ready", "drives": serving.drives, "in_flight": drives.in_flight})
+    def is_open(self, path: str) -> bool:
+        """Whether it is part of the page, which asks for a key by itself."""
+        return path in OPEN or path.startswith(OPEN_UNDER)
 
-    health = [Route("/healthz", healthz), Route("/readyz", readyz)]
-    app = Starlette(
-        routes=[*health, *Runs(desk).routes(), *Acts(desk).routes(), *Pictures(desk).routes(), *more],
-        middleware=[Middleware(Guard, token=serving.token, hosts=serving.hosts)],
-        exception_handlers={EngineError: engine_failed, HTTPException: http_failed, Exception: unexpected},
-        lifespan=lifespan,
-    )
-    app.state.leaving = leaving
-    return app
+    def failure(self, error: EngineError, /) -> tuple[int, Headers, bytes]:
+        """Return an error as the runs API tells it."""
+        return failure(error)
+
+    def document(self) -> Mapping[str, Any]:
+        """Return nothing yet."""
+        return {}
+
+    def _guarded(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+        for route in routes:
+            if isinstance(route, Route) and "{run_id}" in route.path:
+                yield Route(route.path, self._for_its_user(route.endpoint), methods=list(route.methods or ()))
+            else:
+                yield route
+
+    def _for_its_user(self, endpoint: _Endpoint) -> _Endpoint:
+        async def checked(request: Request) -> Response:
+            await caller(request).check(self._desk.engine.store, run_of(request))
+            return await endpoint(request)
+
+        return checked

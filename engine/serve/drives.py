@@ -73,18 +73,23 @@ class Drives:
     @asynccontextmanager
     async def going(self, grace_s: float) -> AsyncGenerator[None]:
         """Drive runs while the block lasts; at its end they are let go, resumable, within a grace (seconds)."""
+        failure: Exception | None = None
         async with anyio.create_task_group() as searching:
             async with anyio.create_task_group() as self._group:
                 if self.drives:
                     searching.start_soon(self._search)
                 try:
                     yield
+                except Exception as exc:
+                    failure = exc  # raised below, as it is: the task groups would wrap it
                 finally:
                     self.leaving = True
                     searching.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
                         await self._let_go(grace_s)
             self._group = None
+        if failure is not None:
+            raise failure
 
     async def _let_go(self, grace_s: float) -> None:
         """Hand runs over once what they are doing has ended; break off what takes longer than the grace.

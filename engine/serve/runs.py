@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from engine.serve import bodies
+from engine.serve.callers import ITSELF, caller, check_name
 from engine.serve.desk import Desk, Json, run_of
 from engine.serve.frames import CONTENT_TYPES, dumps, form_of
 from engine.serve.streaming import RunStream
@@ -56,6 +57,8 @@ class Runs:
             raise RequestFieldError("task: missing", hint='say what is wanted: {"task": "…"}, or give a plan')
         if asked.stream and asked.wait:
             raise RequestFieldError("stream and wait: only one of them")
+        check_name(request, ITSELF)
+        user = caller(request).owner(asked.user)
         limits = bodies.limits_within(asked.limits, self.desk.engine.limits())
         self.desk.drives.admit()
         plan = self.desk.plan(asked.plan)
@@ -67,7 +70,7 @@ class Runs:
             mode=asked.mode,
             approve=asked.approve,
             limits=self.desk.engine.limits(**limits),
-            user=asked.user,
+            user=user,
             run_id=asked.run_id,
         )
         self.desk.drives.take(run_id)
@@ -111,8 +114,9 @@ class Runs:
     async def listed(self, request: Request) -> Response:
         """GET /runs: newest first, with the filters of ``RunQuery``."""
         query = bodies.read_query(request.query_params.multi_items(), MOST_LISTED)
-        limit = query.limit or MOST_LISTED
-        rows = await self.desk.engine.store.find(query.model_copy(update={"limit": limit + 1}))
+        limit, who = query.limit or MOST_LISTED, caller(request)
+        user = query.user if who.sees_all else who.user
+        rows = await self.desk.engine.store.find(query.model_copy(update={"limit": limit + 1, "user": user}))
         more = query.offset + limit if len(rows) > limit else None
         return Json({"runs": [row.model_dump(mode="json") for row in rows[:limit]], "next_offset": more})
 

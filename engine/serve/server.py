@@ -1,120 +1,117 @@
-"""Listens: an open port, time limits for clients that say nothing, and a stop that ends every stream cleanly."""
+"""One server for everything: the gateway's, with assistants among its models, and the runs API and page beside them."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import socket
-import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import uvicorn
-from starlette.applications import Starlette
-from uvicorn.protocols.http.h11_impl import H11Protocol
+import anyio
+from starlette.routing import BaseRoute
 
-from gateway.server import ports
-from gateway.server.doors import is_loopback
-from schemas.errors import ConfigError
+from engine.api import Engine
+from engine.serve.app import RunsApplication
+from engine.serve.desk import Desk
+from engine.serve.drives import Drives
+from engine.serve.streaming import Leaving
+from gateway.gateway import Gateway
+from gateway.keys import Keyring
+from gateway.server.guests import Assistants, Guests
+from gateway.server.metrics import Metrics
+from gateway.server.server import Backing, Server
+from schemas.errors import StoreError
+from schemas.gateway import Listener
+from schemas.settings import Settings
 
-HEADER_S = 10.0
-"""A connection on which no whole request head came within this time is closed."""
-_HEAD_BYTES = 64 * 1024
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How an engine is served.
 
-def listen(host: str, port: int, token: str | None) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        ConfigError: The port is in use, or the host is no address of this machine; or others can reach it and no
-            token keeps them from running tools.
+    Attributes:
+        listeners: The ports.
+        drives: Whether accepted runs are driven by this process.
+        most: Runs in flight at once.
+        token: Who has it may do everything; empty: there is none.
+        body_bytes: The largest request of the runs API.
+        grace_s: How long requests, and then runs, may go on when the server stops.
     """
-    if not token and not is_loopback(host):
-        raise ConfigError(
-            f"whoever reaches {host}:{port} could run your tools: a token is needed there",
-            hint="--token, or ENGINE_SERVE_TOKEN",
-        )
-    return ports.listen(host, port)
+
+    listeners: Sequence[Listener] = (Listener(port=8765),)
+    drives: bool = True
+    most: int = 100
+    token: str = ""
+    body_bytes: int = 8_000_000
+    grace_s: float = 5.0
 
 
-class Server(uvicorn.Server):
-    """Serves an application of ``make_app`` on a socket.
+class EngineServer:
+    """Serves an engine until a signal.
 
     Args:
-        app: The application.
-        listening: The socket.
-        grace_s: How long requests and runs may go on after a signal to stop.
-        on_up: Called once it answers.
+        engine: Entered by the caller, who also leaves it.
+        how: How it is served.
+        metrics: What observes the engine's gateway, for ``/metrics``.
+        more: Further routes beside the runs API.
+        on_up: As for ``gateway.server.Server``.
     """
 
     def __init__(
-        self, app: Starlette, listening: socket.socket, *, grace_s: float = 5.0, on_up: Callable[[], None] | None = None
+        self,
+        engine: Engine,
+        how: Serving,
+        *,
+        metrics: Metrics | None = None,
+        more: Sequence[BaseRoute] = (),
+        on_up: Callable[[Sequence[tuple[Listener, str]]], None] | None = None,
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=_Connection,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                server_header=False,
-                h11_max_incomplete_event_size=_HEAD_BYTES,
-                timeout_graceful_shutdown=max(1, round(grace_s)),
-            )
+        self._engine = engine
+        self._how = how
+        self.drives = Drives(engine, most=how.most, drives=how.drives)
+        self.leaving = Leaving(anyio.Event())
+        desk = Desk(engine, self.drives, self.leaving, how.body_bytes)
+        self._guests = Guests(self._assistants(), RunsApplication(desk, more), self.leaving.event.set, self._ready)
+        keyring, usage = Keyring(engine.store.key_store), engine.store.usage_book
+        backing = Backing(
+            self._settings,
+            self._gateway,
+            None,
+            keyring,
+            engine.store.now,
+            usage,
+            how.token,
+            self._beside,
+            owns=False,
         )
-        self._app = app
-        self._listening = listening
-        self._on_up = on_up
+        self._server = Server(backing, metrics=metrics, on_up=on_up)
 
     async def run_until_stopped(self) -> None:
-        """Serve until a signal (SIGTERM, SIGINT) or ``should_exit``; a second signal leaves at once."""
-        await self.serve(sockets=[self._listening])
+        """Serve until a signal (SIGTERM, SIGINT) or ``stop``, then let the runs go; a second signal leaves at once.
 
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Stop at the first signal; to have been told to stop is no failure, so nothing is raised anew afterwards."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+        Raises:
+            ConfigError: A port cannot be had, or others can reach it and no key or token is asked for.
+            StoreError: The store cannot be read.
+        """
+        async with self.drives.going(self._how.grace_s):
+            await self._server.run_until_stopped()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to answer."""
-        await super().startup(sockets)
-        if self._on_up is not None:
-            self._on_up()
+    def stop(self) -> None:
+        """Drain and end; may be called from any thread."""
+        self._server.stop()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, end every stream with the advice to come back, then let runs go."""
-        self._app.state.leaving.event.set()
-        await super().shutdown(sockets)
+    async def _settings(self) -> Settings:
+        found = self._engine.settings
+        gateway = found.gateway.model_copy(update={"drain_s": self._how.grace_s})
+        return found.model_copy(update={"listeners": tuple(self._how.listeners), "gateway": gateway})
 
+    async def _gateway(self, _settings: Settings, _metrics: Metrics) -> Gateway:
+        return self._engine.gateway
 
-class _Connection(H11Protocol):
-    """One connection; it is closed when its first request head does not come in time."""
+    async def _beside(self, _settings: Settings, _gateway: Gateway) -> Guests:
+        return self._guests
 
-    _patience: asyncio.TimerHandle | None = None
+    def _assistants(self) -> Assistants | None:
+        return None
 
-    def connection_made(self, transport: Any) -> None:
-        """Give it its time."""
-        super().connection_made(transport)
-        self._patience = asyncio.get_running_loop().call_later(HEADER_S, self._close_if_silent)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Take the time back."""
-        if self._patience is not None:
-            self._patience.cancel()
-        super().connection_lost(exc)
-
-    def _close_if_silent(self) -> None:
-        if self.cycle is None:  # pyright: ignore[reportUnnecessaryComparison] (uvicorn sets it with the first request)
-            with suppress(OSError):
-                self.transport.close()
+    async def _ready(self) -> None:
+        if self.drives.leaving:
+            raise StoreError("the server is leaving")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -10,13 +11,16 @@ from fnmatch import fnmatchcase
 from gateway.gateway import Gateway
 from gateway.keys import Keyring, require
 from gateway.server.doors import is_loopback
+from gateway.server.guests import NOBODY, Guests
 from schemas.bookkeeping import ApiKey
-from schemas.errors import ConfigError, NoRouteError
-from schemas.gateway import Listener
+from schemas.errors import AccessError, ConfigError, NoRouteError
+from schemas.gateway import Listener, RateLimits
 
 LOOK_S = 1.0
 """How long "there is no key yet" is believed."""
 _MOST_NAMES = 2_000
+_TOKEN = ApiKey(id="", name="", hash="0" * 64, scopes=("admin",), limits=RateLimits())
+"""Who comes with the server's own token: its administrator, who is no user."""
 
 
 class Access:
@@ -25,11 +29,15 @@ class Access:
     Args:
         listener: Says whether a key is needed.
         keyring: Where they are; None: nobody has one.
+        token: The server's own, which may do everything; empty: none is set; None: this server knows none.
     """
 
-    def __init__(self, listener: Listener, keyring: Keyring | None) -> None:
+    def __init__(self, listener: Listener, keyring: Keyring | None, token: str | None = None) -> None:
         self._listener = listener
         self._keyring = keyring
+        self._token = token.encode() if token else None
+        self._danger = "spend your money" if token is None else "run your tools and spend your money"
+        self._advice = "" if token is None else "--token (or ENGINE_SERVE_TOKEN) sets a token; "
         self._mode = listener.keys
         self._open_until = 0.0
 
@@ -38,14 +46,15 @@ class Access:
         listener = self._listener
         if is_loopback(listener.host) or listener.keys == "required":
             return
+        danger = self._danger
         place = f"{listener.host}:{listener.port}"
         if listener.keys == "none":
             hint = f"drop keys: none of listener {listener.name!r}, or let it listen on 127.0.0.1"
-            raise ConfigError(f"whoever reaches {place} could spend your money: API keys are needed there", hint=hint)
-        if self._keyring is None or not await self._keyring.any():
+            raise ConfigError(f"whoever reaches {place} could {danger}: API keys are needed there", hint=hint)
+        if self._token is None and (self._keyring is None or not await self._keyring.any()):
             raise ConfigError(
-                f"whoever reaches {place} could spend your money, and there is no API key yet",
-                hint="engine keys create NAME makes one (in the same --store), or listen on 127.0.0.1",
+                f"whoever reaches {place} could {danger}, and there is no API key yet",
+                hint=f"{self._advice}engine keys create NAME makes one (in the same --store), or listen on 127.0.0.1",
             )
 
     async def key(self, secret: str | None) -> ApiKey | None:
@@ -56,6 +65,11 @@ class Access:
             ScopeError: It is not for this listener.
             StoreError: The keys cannot be looked up.
         """
+        if self._token is not None:
+            if secret and hmac.compare_digest(_bytes(secret), self._token):
+                return _TOKEN
+            if self._keyring is None and self._mode != "none":
+                raise AccessError("a token is needed", hint="send Authorization: Bearer <token>")
         if self._keyring is None or self._mode == "none" or (self._mode == "auto" and await self._is_open()):
             return None
         key = await self._keyring.find(secret)
@@ -65,7 +79,7 @@ class Access:
 
     async def _is_open(self) -> bool:
         """Whether nobody has a key yet, and only this machine gets here. Once there is one, it stays shut."""
-        if not is_loopback(self._listener.host):
+        if self._token is not None or not is_loopback(self._listener.host):
             self._mode = "required"
             return False
         if time.monotonic() < self._open_until:
@@ -84,10 +98,12 @@ class Names:
     Args:
         listener: Says which.
         gateway: Knows which there are.
+        guests: Knows those that are assistants.
     """
 
-    def __init__(self, listener: Listener, gateway: Gateway) -> None:
+    def __init__(self, listener: Listener, gateway: Gateway, guests: Guests = NOBODY) -> None:
         self._gateway = gateway
+        self._guests = guests
         self._listener = listener
         self._known: dict[str, bool] = {}
 
@@ -103,6 +119,8 @@ class Names:
             name = default
         elif self._listener.models and not any(fnmatchcase(name, pattern) for pattern in self._listener.models):
             raise self._not_here(name)
+        elif name and self._guests.names() and not self._knows(name):
+            raise self._unknown(name)
         if key is not None and key.models:
             require(key, model=name)
         return name
@@ -115,14 +133,27 @@ class Names:
     def _knows(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
-            try:
-                self._gateway.resolve(name)
-                known = True
-            except NoRouteError:
-                known = False
+            known = self._guests.knows(name) or self._resolves(name)
             if len(self._known) < _MOST_NAMES:
                 self._known[name] = known
         return known
+
+    def _resolves(self, name: str) -> bool:
+        try:
+            return bool(self._gateway.resolve(name))
+        except NoRouteError:
+            return False
+
+    def _unknown(self, name: str) -> NoRouteError:
+        """Why nothing is called that, where there are assistants beside the models."""
+        try:
+            self._gateway.resolve(name)
+        except NoRouteError as exc:
+            near = [*get_close_matches(name, self._guests.names(), n=2, cutoff=0.6), *exc.details.get("near", ())][:3]
+            known = f"assistants: {', '.join(self._guests.names())}; {exc.hint}"
+            hint = f"did you mean {' or '.join(near)}?" if near else known
+            return NoRouteError(exc.message, hint=hint, details={**exc.details, "near": near})
+        return self._not_here(name)
 
     def _not_here(self, name: str) -> NoRouteError:
         near = get_close_matches(name, self._listener.models, n=3, cutoff=0.6)
@@ -130,6 +161,11 @@ class Names:
         return NoRouteError(
             f"no model is called {name[:120]!r} on this listener", hint=hint, details={"name": name[:120], "near": near}
         )
+
+
+def _bytes(secret: str) -> bytes:
+    """A secret's bytes as they were sent: heads are read as Latin-1."""
+    return secret.encode("latin-1", "replace")
 
 
 def _among(patterns: Sequence[str], name: str) -> bool:

@@ -26,8 +26,7 @@ async def relay(visit: Visit) -> None:
         connection.running = task
     try:
         call = await _called(visit)
-        async with visit.desk.gateway.relay(call, context_of(visit, call)) as reply:
-            await _reply(visit, reply)
+        await _answer(visit, call)
     except asyncio.CancelledError:
         if connection is None or task is None:
             raise
@@ -51,6 +50,16 @@ async def relay(visit: Visit) -> None:
     finally:
         if connection is not None:
             connection.running = None
+
+
+async def _answer(visit: Visit, call: ClientCall) -> None:
+    """Let an assistant of that name answer, or a model. Raises EngineError."""
+    guests = visit.desk.guests
+    if guests.assistants is not None and guests.knows(call.model):
+        await guests.assistants.answer(visit, call, call.model)
+        return
+    async with visit.desk.gateway.relay(call, context_of(visit, call)) as reply:
+        await _reply(visit, reply)
 
 
 async def _called(visit: Visit) -> ClientCall:

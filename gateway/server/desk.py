@@ -12,6 +12,7 @@ from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.access import Access, Names
 from gateway.server.doors import Doors, is_loopback
+from gateway.server.guests import NOBODY, Guests
 from gateway.server.metrics import Metrics
 from schemas.bookkeeping import UsageBook
 from schemas.errors import StoreError
@@ -28,12 +29,15 @@ class Site:
     Attributes:
         settings: All of it.
         gateway: Made of it.
+        guests: What is served beside it.
         in_flight: Requests that use it.
     """
 
-    def __init__(self, settings: Settings, gateway: Gateway) -> None:
+    def __init__(self, settings: Settings, gateway: Gateway, guests: Guests = NOBODY, *, owns: bool = True) -> None:
         self.settings = settings
         self.gateway = gateway
+        self.guests = guests
+        self._owns = owns
         self.in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -53,7 +57,12 @@ class Site:
     async def aclose(self) -> None:
         """Wait for the last request, then close the connections to the providers."""
         await self._idle.wait()
-        await self.gateway.aclose()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections to the providers, unless the gateway is another's."""
+        if self._owns:
+            await self.gateway.aclose()
 
 
 @dataclass(slots=True)
@@ -87,15 +96,20 @@ class Desk:
         """The gateway of the configuration in use."""
         return self.site.gateway
 
+    @property
+    def guests(self) -> Guests:
+        """What is served beside it."""
+        return self.site.guests
+
     async def check_ready(self) -> None:
         """Return if calls can be taken. Raises StoreError."""
         if self.leaving.now:
             raise StoreError("the gateway is leaving")
-        if self.ready is None:
-            return
         try:
             with anyio.fail_after(CALMNESS_S):
-                await self.ready()
+                if self.ready is not None:
+                    await self.ready()
+                await self.guests.ready()
         except (TimeoutError, OSError):
             raise StoreError("the store does not answer") from None
 
@@ -108,10 +122,11 @@ def make_desk(
     leaving: Leaving,
     ready: Callable[[], Awaitable[object]] | None = None,
     usage: UsageBook | None = None,
+    token: str | None = None,
 ) -> Desk:
     """Return the desk of a listener."""
     named = bool(listener.allow_hosts) or is_loopback(listener.host)
     hosts = (*listener.allow_hosts, listener.host) if named else ()
     doors = Doors(hosts, listener.allow_origins, hint=f"allow_hosts of listener {listener.name!r} adds a name")
-    names = Names(listener, site.gateway)
-    return Desk(listener, site, Access(listener, keyring), names, doors, metrics, leaving, ready, usage)
+    names = Names(listener, site.gateway, site.guests)
+    return Desk(listener, site, Access(listener, keyring, token), names, doors, metrics, leaving, ready, usage)

@@ -12,12 +12,14 @@ import structlog
 
 from gateway.server.bodies import ClientLeftError
 from gateway.server.desk import Desk
+from gateway.server.guests import VISIT, Application
 from gateway.server.head import Head, new_id, read_head
 from gateway.server.places import PLACES, Place, place_of
 from gateway.server.visit import Message, Receive, Send, Visit
 from schemas.errors import EngineError, NotFoundError, RequestError, RequestMethodError
 from schemas.gateway import WireFormat
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _log = structlog.get_logger("plan-execute-engine.gateway")
 
 
@@ -45,6 +47,8 @@ class Front:
             await Visit(scope, receive, send, Head({}, {}, new_id()), desk, form or "chat").fail(exc)
             return
         visit = Visit(scope, receive, send, head, desk, form or _spoken(path, head))
+        if place is None:
+            visit.application = desk.guests.application
         desk.site.enter()
         try:
             await _answer(visit, place)
@@ -69,12 +73,30 @@ async def _answer(visit: Visit, place: Place | None) -> None:
         stranger = desk.doors.refusal(heeded.get("host", ""), heeded.get("origin"))
         if stranger is not None:
             raise stranger
-        if visit.scope["method"] != "OPTIONS":
+        if visit.scope["method"] != "OPTIONS" and not _is_open(visit):
             visit.key = await desk.access.key(visit.head.secret)
     if visit.scope["method"] == "OPTIONS":
         await _options(visit, place)
+    elif visit.application is not None:
+        await _hand_on(visit, visit.application)
     else:
         await _found(place, visit)(visit)
+
+
+def _is_open(visit: Visit) -> bool:
+    return visit.application is not None and visit.application.is_open(visit.scope["path"])
+
+
+async def _hand_on(visit: Visit, application: Application) -> None:
+    """Let an application answer, with what every answer has."""
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            visit.started = True
+            message = {**message, "headers": [*message.get("headers", ()), *visit.marks()]}
+        await visit.send(message)
+
+    await application({**visit.scope, VISIT: visit}, visit.receive, send)
 
 
 def _spoken(path: str, head: Head) -> WireFormat:
@@ -100,7 +122,8 @@ def _found(place: Place | None, visit: Visit) -> Callable[[Visit], Awaitable[Non
 
 async def _options(visit: Visit, place: Place | None) -> None:
     """Tell a browser what pages may send (CORS), and everybody which methods there are."""
-    methods = ", ".join([*(place.methods if place is not None else ()), "OPTIONS"]).encode()
+    known = _METHODS if visit.application is not None else place.methods if place is not None else ()
+    methods = ", ".join([*known, "OPTIONS"]).encode()
     headers = [(b"allow", methods)]
     heeded = visit.head.heeded
     if "access-control-request-method" in heeded and visit.desk.doors.shares(heeded.get("origin", "")):

@@ -20,6 +20,7 @@ from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.desk import Desk, Leaving, Site, make_desk
 from gateway.server.front import Front
+from gateway.server.guests import NOBODY, Guests
 from gateway.server.metrics import Metrics, Reading
 from gateway.server.port import Port
 from gateway.server.ports import listen
@@ -48,6 +49,9 @@ class Backing:
         keyring: API keys; None: nobody has one.
         ready: Raises when the store is away; None: there is none.
         usage: Where calls are counted, for ``/v1/usage``; None: nowhere.
+        token: The server's own token, which may do everything; empty: none is set; None: there is no such thing.
+        guests: What is served beside a gateway; None: nothing.
+        owns: Whether the gateways are closed here.
     """
 
     settings: Callable[[], Awaitable[Settings]]
@@ -56,6 +60,21 @@ class Backing:
     keyring: Keyring | None = None
     ready: Callable[[], Awaitable[object]] | None = None
     usage: UsageBook | None = None
+    token: str | None = None
+    guests: Callable[[Settings, Gateway], Awaitable[Guests]] | None = None
+    owns: bool = True
+
+    async def site(self, metrics: Metrics) -> Site:
+        """Read the configuration and make what stands on it. Raises ConfigError, StoreError."""
+        settings = await self.settings()
+        gateway = await self.gateway(settings, metrics)
+        try:
+            guests = NOBODY if self.guests is None else await self.guests(settings, gateway)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await Site(settings, gateway, owns=self.owns).close()
+            raise
+        return Site(settings, gateway, guests, owns=self.owns)
 
 
 class Server:
@@ -67,10 +86,15 @@ class Server:
     Args:
         backing: What it stands on.
         on_up: Called with (listener, URL) of every port, once all of them answer, and anew after each reload.
+        metrics: For ``/metrics``; its own by default.
     """
 
     def __init__(
-        self, backing: Backing, *, on_up: Callable[[Sequence[tuple[Listener, str]]], None] | None = None
+        self,
+        backing: Backing,
+        *,
+        on_up: Callable[[Sequence[tuple[Listener, str]]], None] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._backing = backing
         self._on_up = on_up
@@ -82,7 +106,7 @@ class Server:
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told_to_reload = False
-        self.metrics = Metrics()
+        self.metrics = Metrics() if metrics is None else metrics
         self.metrics.sources.append(self._readings)
 
     async def run_until_stopped(self) -> None:
@@ -97,7 +121,7 @@ class Server:
                 await self._serve(group)
                 await self._drain()
         assert self._site is not None
-        await self._site.gateway.aclose()
+        await self._site.close()
 
     def stop(self) -> None:
         """Drain and end; may be called from any thread."""
@@ -153,8 +177,7 @@ class Server:
     async def _load(self) -> None:
         """Read the configuration and put it in force, or raise and change nothing."""
         backing = self._backing
-        settings = await backing.settings()
-        site = Site(settings, await backing.gateway(settings, self.metrics))
+        site = await backing.site(self.metrics)
         try:
             desks = _desks(backing, site, self.metrics, self._leaving)
             for desk in desks:
@@ -162,7 +185,7 @@ class Server:
             ports = await self._opened(desks)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await site.gateway.aclose()
+                await site.close()
             raise
         self._exchange(site, ports)
 
@@ -195,6 +218,7 @@ class Server:
         """Stop accepting, let calls end for as long as is configured, then end them with an error."""
         assert self._site is not None
         until = time.monotonic() + self._site.settings.gateway.drain_s
+        self._site.guests.leave()
         ports = list(self._ports.values())
         for port in ports:
             port.close()
@@ -248,21 +272,21 @@ class Server:
 
 async def checked(backing: Backing) -> None:
     """Read a configuration and hold it to what a server needs, opening nothing. Raises ConfigError, StoreError."""
-    settings = await backing.settings()
     metrics = Metrics()
-    site = Site(settings, await backing.gateway(settings, metrics))
+    site = await backing.site(metrics)
     try:
         for desk in _desks(backing, site, metrics, Leaving()):
             await _check(desk)
     finally:
-        await site.gateway.aclose()
+        await site.close()
 
 
 def _desks(backing: Backing, site: Site, metrics: Metrics, leaving: Leaving) -> list[Desk]:
     listeners = site.settings.listeners or (Listener(),)
     check_listeners(listeners)
     return [
-        make_desk(each, site, backing.keyring, metrics, leaving, backing.ready, backing.usage) for each in listeners
+        make_desk(each, site, backing.keyring, metrics, leaving, backing.ready, backing.usage, backing.token)
+        for each in listeners
     ]
 
 
@@ -282,7 +306,7 @@ async def _check(desk: Desk) -> None:
     """Raises ConfigError: a port that others reach has no keys, or a default model is none."""
     listener = desk.listener
     await desk.access.check()
-    if listener.default_model is not None:
+    if listener.default_model is not None and not desk.guests.knows(listener.default_model):
         try:
             desk.gateway.resolve(listener.default_model)
         except NoRouteError as exc:

@@ -11,6 +11,7 @@ from gateway.server.allowance import allowance
 from gateway.server.connection import EXTENSION, Connection
 from gateway.server.desk import Desk
 from gateway.server.failures import Headers, failure
+from gateway.server.guests import Application
 from gateway.server.head import Head
 from schemas.bookkeeping import ApiKey
 from schemas.errors import EngineError
@@ -21,9 +22,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _EXPOSED = (
-    b"x-request-id, request-id, retry-after, x-engine-model, x-engine-route, x-engine-attempts, x-engine-cost-usd, "
-    b"x-engine-cache, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
-    b"x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+    b"x-request-id, request-id, retry-after, x-engine-model, x-engine-route, x-engine-run, x-engine-attempts, "
+    b"x-engine-cost-usd, x-engine-cache, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+    b"x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
 
 
@@ -38,6 +39,7 @@ class Visit:
         form: The format its client speaks: errors come in it.
         key: With which it came; None where none is needed.
         started: Whether the answer's head was sent.
+        application: What answers in the gateway's place, where the gateway has nothing at the path.
     """
 
     scope: Message
@@ -48,6 +50,7 @@ class Visit:
     form: WireFormat = "chat"
     key: ApiKey | None = None
     started: bool = False
+    application: Application | None = None
 
     @property
     def connection(self) -> Connection | None:
@@ -55,9 +58,15 @@ class Visit:
         return self.scope.get("extensions", {}).get(EXTENSION)
 
     async def start(self, status: int, headers: Headers) -> None:
-        """Send the answer's head, with the request's id and what its site's pages may read."""
+        """Send the answer's head, with what every answer has."""
+        headers += self.marks()
+        self.started = True
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def marks(self) -> Headers:
+        """Return the headers of every answer: the request's id, the key's limits, what other sites' pages may read."""
         request_id = self.head.request_id.encode()
-        headers.append((b"x-request-id", request_id))
+        headers: Headers = [(b"x-request-id", request_id)]
         if self.form == "messages":
             headers.append((b"request-id", request_id))
         if self.key is not None:
@@ -66,8 +75,7 @@ class Visit:
         if origin is not None and self.desk.doors.shares(origin):
             headers += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
             headers.append((b"access-control-expose-headers", _EXPOSED))
-        self.started = True
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        return headers
 
     async def answer(self, status: int, body: bytes, headers: Headers) -> None:
         """Answer with a whole body."""
@@ -81,6 +89,9 @@ class Visit:
 
     async def fail(self, error: EngineError) -> None:
         """Answer with an error, in the client's envelope."""
-        status, headers, body = failure(error, self.form, self.head.request_id)
+        if self.application is not None:
+            status, headers, body = self.application.failure(error)
+        else:
+            status, headers, body = failure(error, self.form, self.head.request_id)
         await self.start(status, headers)
         await self.send({"type": "http.response.body", "body": body})

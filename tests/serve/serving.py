@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +15,11 @@ import anyio
 import httpx2
 
 from engine.api import Engine
-from engine.serve.app import Serving, make_app
-from engine.serve.server import Server, listen
-from gateway.server.ports import address
+from engine.serve.server import EngineServer, Serving
 from schemas.events import LoggedRecord
+from schemas.gateway import Listener
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
+from tests.gateway.server.serving import Keys
 
 
 @dataclass
@@ -28,13 +28,14 @@ class Served:
 
     url: str
     client: httpx2.Client
-    server: Server
+    server: EngineServer
     thread: threading.Thread
     failure: list[BaseException] = field(default_factory=list[BaseException])
+    urls: dict[str, str] = field(default_factory=dict[str, str])
 
     def stop(self) -> None:
         """Stop it and wait."""
-        self.server.should_exit = True
+        self.server.stop()
         self.thread.join(20)
         assert not self.thread.is_alive()
 
@@ -76,16 +77,30 @@ def _json(response: httpx2.Response, status: int | None) -> Any:
 
 
 @contextmanager
-def served(make_engine: Callable[[], Engine], **how: Any) -> Generator[Served]:
-    """Serve an engine, made in the server's own thread and event loop."""
-    listening = listen("127.0.0.1", 0, None)
-    up, made = threading.Event(), list[Server]()
+def served(
+    make_engine: Callable[[], Engine],
+    *,
+    listeners: Sequence[Mapping[str, Any]] = ({},),
+    hosts: Sequence[str] = (),
+    keys: Keys | None = None,
+    **how: Any,
+) -> Generator[Served]:
+    """Serve an engine, made in the server's own thread and event loop, on free ports."""
+    up, made = threading.Event(), list[EngineServer]()
     failure: list[BaseException] = []
+    urls: dict[str, str] = {}
+    ports = [Listener.model_validate({"port": 0, "allow_hosts": hosts, **each}) for each in listeners]
+
+    def on_up(places: Sequence[tuple[Listener, str]]) -> None:
+        urls.update({listener.name: url for listener, url in places})
+        up.set()
 
     async def main() -> None:
         async with make_engine() as engine:
-            serving = Serving(**{"grace_s": 0.1, **how})
-            made.append(Server(make_app(engine, serving), listening, grace_s=2, on_up=up.set))
+            for key in keys.store._keys.values() if keys is not None else ():  # pyright: ignore[reportPrivateUsage]
+                await engine.store.key_store.add(key)
+            serving = Serving(**{"grace_s": 0.1, "listeners": ports, **how})
+            made.append(EngineServer(engine, serving, on_up=on_up))
             await made[0].run_until_stopped()
 
     def run() -> None:
@@ -93,19 +108,17 @@ def served(make_engine: Callable[[], Engine], **how: Any) -> Generator[Served]:
             anyio.run(main)
         except BaseException as exc:
             failure.append(exc)
-            up.set()
+        up.set()
 
     thread = threading.Thread(target=run, daemon=True)
-    url = address(listening)
     thread.start()
     assert up.wait(20)
     if failure:
-        listening.close()
         raise failure[0]
-    token = how.get("token")
+    token, url = how.get("token"), next(iter(urls.values()))
     headers = {b"authorization": f"Bearer {token}".encode()} if token else {}
     with httpx2.Client(base_url=url, timeout=20, headers=headers) as client:
-        found = Served(url, client, made[0], thread, failure)
+        found = Served(url, client, made[0], thread, failure, urls)
         try:
             yield found
         finally:

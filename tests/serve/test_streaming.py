@@ -101,11 +101,12 @@ def test_a_stream_that_the_server_leaves_is_gone_on_with_elsewhere() -> None:
         here.client.stream("POST", "/runs", json={"task": "say", "mode": "direct", "stream": True}) as response,
     ):
         run_id = response.headers["x-run-id"]
-        raw = b""
+        raw, stopped = b"", False
         for piece in response.iter_raw():
             raw += piece
-            if b'"kind":"text"' in raw and not here.server.should_exit:
-                here.server.should_exit = True
+            if b'"kind":"text"' in raw and not stopped:
+                stopped = True
+                here.server.stop()
     assert raw.endswith(b"retry: 2000\n\n")
     *_, last = messages(raw)
     with served(make) as here:
