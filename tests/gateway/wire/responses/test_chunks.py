@@ -201,3 +201,11 @@ def test_the_official_sdk_raises_a_failure() -> None:
     contents.append(content)
     with pytest.raises(openai.APIError, match="it broke off"):
         list(client.responses.create(model="m", input="hi", stream=True))
+
+
+def test_what_a_provider_needs_of_its_thinking_may_come_last() -> None:
+    """B72: a signature that is known only at the end still stands in the whole answer that clients send back."""
+    thought = ReasoningPart(text="hm", signature="signed")
+    told = written(ReasoningDelta(text="hm"), TextDelta(text="a"), done(thought, TextPart(text="a")))
+    item = told[-1]["response"]["output"][0]
+    assert reasoning_parts(item, "input[0]") == [thought]
