@@ -25,6 +25,7 @@
     │   ├── RateLimitError           carries retry_after_s
     │   ├── ModelUnavailableError    connection, 5xx, overloaded
     │   ├── ModelRequestError        the provider refused the request (4xx)
+    │   │   └── ModelAccessError         it refuses our key, or our account
     │   ├── ContextLengthError       the request does not fit the model
     │   ├── ModelRefusalError        refused by the model or a content filter
     │   ├── ModelOutputError         an answer that cannot be read
@@ -243,10 +244,17 @@ class ModelUnavailableError(ModelError):
 
 
 class ModelRequestError(ModelError):
-    """The provider refused the request itself: key, permission, unknown model, bad argument (4xx)."""
+    """The provider refused the request itself: an unknown model, a bad argument (4xx)."""
 
     code = "model.request"
     http_status = 400
+
+
+class ModelAccessError(ModelRequestError):
+    """The provider refuses us (a wrong key, no permission, no credit); nothing that a client sent is wrong."""
+
+    code = "model.request.access"
+    http_status = 502
 
 
 class ContextLengthError(ModelError):

@@ -13,6 +13,7 @@ from typing import Any, cast
 from gateway.providers.base import one_line, retry_after_s
 from schemas.errors import (
     ContextLengthError,
+    ModelAccessError,
     ModelError,
     ModelOutputError,
     ModelRefusalError,
@@ -175,7 +176,10 @@ def _rate_limit(failure: Failure) -> ModelError:
 
 
 def _request(failure: Failure) -> ModelError:
-    return failure.error(ModelRequestError, hint=_HINTS.get(failure.effective_status, ""))
+    status = failure.effective_status
+    return failure.error(
+        ModelAccessError if status in (401, 402, 403) else ModelRequestError, hint=_HINTS.get(status, "")
+    )
 
 
 def _is(*statuses: int) -> Callable[[Failure], bool]:
@@ -186,7 +190,7 @@ _Rule = tuple[Callable[[Failure], bool], Callable[[Failure], ModelError]]
 _RULES: tuple[_Rule, ...] = (
     (
         lambda failure: _SPENT.search(failure.wording) is not None,
-        lambda f: f.error(ModelRequestError, hint=_SPENT_HINT),
+        lambda f: f.error(ModelAccessError, hint=_SPENT_HINT),
     ),
     (lambda failure: "tool_use_failed" in failure.names, lambda f: f.error(ModelOutputError)),
     (

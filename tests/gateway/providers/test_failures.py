@@ -9,6 +9,7 @@ import pytest
 from gateway.providers.failures import classify, describe
 from schemas.errors import (
     ContextLengthError,
+    ModelAccessError,
     ModelError,
     ModelOutputError,
     ModelRefusalError,
@@ -33,9 +34,9 @@ def said(message: str, **more: Any) -> dict[str, Any]:
     ("status", "expected"),
     [
         (400, ModelRequestError),
-        (401, ModelRequestError),
-        (402, ModelRequestError),
-        (403, ModelRequestError),
+        (401, ModelAccessError),
+        (402, ModelAccessError),
+        (403, ModelAccessError),
         (404, ModelRequestError),
         (408, ModelTimeoutError),
         (409, ModelUnavailableError),
@@ -69,7 +70,7 @@ def test_the_status_of_a_failed_reply_wins_over_its_words() -> None:
 def test_a_spent_account_is_not_retried(body: object) -> None:
     """A 429 that waiting can't cure is no rate limit, and the hint says what is."""
     exc = error(429, body)
-    assert (type(exc), exc.retryable) == (ModelRequestError, False)
+    assert (type(exc), exc.retryable) == (ModelAccessError, False)
     assert "waiting does not help" in exc.hint
 
 

@@ -177,5 +177,5 @@ async def test_every_recorded_reply_reads_as_the_official_sdk_reads_it(bench_dat
             await (client.aclose() if hasattr(client, "aclose") else client.close())
     print(f"{len(known)} replayed, {others} of other formats:", dict(outcomes))
     counts = Counter(outcome for _, outcome in outcomes.elements())
-    assert counts.keys() <= {"same", "unreadable", "model.request", "model.output"}, counts
+    assert counts.keys() <= {"same", "unreadable", "model.request", "model.request.access", "model.output"}, counts
     assert counts["same"] >= sum(exchange.status == 200 for exchange in known) * 0.98
