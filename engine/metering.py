@@ -250,9 +250,13 @@ class RunModel:
         if call.answered:
             return
         self._open.number -= 1
-        if isinstance(exc, BudgetError) and not isinstance(exc, BudgetPausedError):
-            self._refused(call, exc)
-            return
+        refused = exc if isinstance(exc, BudgetError) and not isinstance(exc, BudgetPausedError) else None
+        if refused is None or call.anew or call.parts:  # what broke off was paid for, also where no budget is left
+            self._failed(call, exc)
+        if refused is not None:
+            self._refused(call, refused)
+
+    def _failed(self, call: _Call, exc: BaseException) -> None:
         error = exc if isinstance(exc, EngineError) else RunCancelledError("the call was broken off before its end")
         facts = {**error.details, **call.facts}
         self._report(

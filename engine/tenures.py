@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from engine.react.turns import literal
 from engine.recorded import broken_off
 from schemas.events import LoggedRecord, ModelCalled, PlanRepair, PlanStarted, PlanStep, ReplanStarted, RunStarted
+from schemas.plan import Step
 
 BY_PEOPLE = frozenset({"approval_answered", "cancel_requested", "goal_changed"})
 OWN_CALLS = frozenset({"planner", "synthesizer"})
@@ -47,18 +49,33 @@ def late_calls(records: Sequence[LoggedRecord]) -> frozenset[int]:
 def lost_drafts(records: Sequence[LoggedRecord], begin: int) -> frozenset[int]:
     """Places of what came of a planner's reply that was lost with its driver: nothing else tells of it."""
     found: set[int] = set()
-    revision, told = 0, False
+    revision, told, turns = 0, False, False
+    last = ModelCalled(role="", model="")
     for place in range(begin, len(records)):
         match records[place].event:
             case PlanStarted() | ReplanStarted() as event:
                 revision, told = event.revision, False
+                turns = isinstance(event, PlanStarted) and event.mode == "react"
             case ModelCalled(role="planner") as event if event.revision == revision:
                 told = True
                 found.clear()
+                last = event
             case PlanRepair() if told:
                 told = False
-            case PlanStep() | PlanRepair() if not told:
+            case PlanStep(step=step):
+                # a turn whose calls could not be made is asked for again, and no event says so
+                if told and not (turns and not _came_of(last, step)):
+                    continue
+                told = False
+                found.add(place)
+            case PlanRepair():
                 found.add(place)
             case _:
                 pass
     return frozenset(found)
+
+
+def _came_of(call: ModelCalled, step: Step) -> bool:
+    """Whether a step is one of the calls of a turn."""
+    calls = (part for part in call.parts if part.kind == "tool_call" and part.name == step.tool)
+    return any(step.tool_input in (part.arguments, literal(part.arguments)) for part in calls)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.properties.clock import virtually
-from tests.properties.history import HISTORIES, History
+from tests.properties.history import HISTORIES, History, PlannedStep, Reply
 from tests.properties.playing import play
 from tests.properties.resuming import DOUBTS, check_resumed, resume
 from tests.properties.test_chaos import BACKENDS, PARTS, quiet
@@ -21,6 +21,31 @@ AT_LENGTH = 10_000
 def test_a_run_goes_on_from_wherever_it_was_killed(backend: str) -> None:
     """B62: killed anywhere, twice, a run ends once; nothing finished is repeated, doubtful effects are asked about."""
     explore(backend, EVERY_DAY[backend], 0)
+
+
+LOOK = PlannedStep()
+BEFORE = (
+    (  # a reply broke off, and no budget was left for another: what it had drafted and cost was in no record
+        History(
+            plans=(Reply((LOOK,), broken="truncated", answers=False), Reply((LOOK,), answers=False, fault="drop")),
+            limits=(("max_tokens", 8000),),
+        ),
+        (0.0, 0.0),
+    ),
+    (  # the calls of a turn were asked for again, and the driver died before the second reply was whole
+        History(
+            mode="react",
+            turns=(Reply((PlannedStep(does="list"),), broken="unknown"), Reply((LOOK,), broken="twice")),
+        ),
+        (0.0, 0.4375),
+    ),
+)
+
+
+@pytest.mark.parametrize(("history", "cuts"), BEFORE)
+def test_what_once_differed_replays(history: History, cuts: tuple[float, float]) -> None:
+    """B65: runs killed and gone on with, whose replays once differed from their records, replay."""
+    virtually("asyncio", lambda: _tried(history, cuts, "done"))
 
 
 @pytest.mark.slow
