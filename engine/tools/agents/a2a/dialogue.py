@@ -1,0 +1,156 @@
+"""One query to an A2A agent, from the first message to the end of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import anyio
+
+from engine.tools.agents.a2a.messages import ASKING, Update
+from engine.tools.agents.a2a.rpc import Rpc
+from engine.tools.agents.a2a.view import TaskView
+from engine.tools.agents.a2a.wording import GONE, Act, Said, message_params
+from schemas.errors import EngineError, ToolError, ToolFailedError, ToolUnavailableError
+
+MOST_QUESTIONS = 20
+_MOST_FAILURES = 8  # in a row, while a task is followed: about 11 s
+_LOOKS_FOR_AN_ANSWER = 12  # after which a question that still stands is asked again
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 5.0
+_SILENCE_S = 60.0  # a stream that says nothing for so long is taken up anew
+_CANCEL_S = 3.0
+
+AskPerson = Callable[[str], Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """One query, its task and whatever the agent asks meanwhile.
+
+    Attributes:
+        agent: Its name, for messages.
+        rpc: The line to it.
+        progress: Takes what it says about its work.
+        ask: Puts a question to a person and returns the answer.
+        key: The call's own, from which message ids are made: one that is sent again is the same one.
+    """
+
+    agent: str
+    rpc: Rpc
+    progress: Callable[[str], None]
+    ask: AskPerson
+    key: str
+
+    async def run(self, content: Any, context_id: str = "") -> TaskView:
+        """Say something and follow what comes of it to its end.
+
+        Args:
+            content: A text, or a value that is sent as data.
+            context_id: The conversation it belongs to; empty: the agent begins one.
+
+        Raises:
+            ToolFailedError: It asks more often than anybody would answer, or says what is not understood.
+            ToolUnavailableError: It is not reached, or lost for good.
+
+        Cancellation: the agent is told to cancel its task, for up to 3 s.
+        """
+        view = TaskView(self.agent)
+        try:
+            await self._say(view, Said(content, self._id(0), context_id=context_id))
+            for turn in range(1, MOST_QUESTIONS + 1):
+                await self._follow(view)
+                if not view.asks:
+                    return view
+                await self._answer(view, turn)
+            raise ToolFailedError(f"{self.agent} asked {MOST_QUESTIONS} questions and still has no answer")
+        finally:
+            if view.open:
+                await self._cancel(view)
+
+    async def _answer(self, view: TaskView, turn: int) -> None:
+        waited_for = view.state
+        answer = await self.ask(view.question)
+        if waited_for == "auth-required":
+            await self._look(view)
+            if view.state != waited_for:
+                return  # it was authorized elsewhere, and has gone on
+        view.answered()
+        await self._say(view, Said(answer, self._id(turn), view.task_id, view.context_id))
+
+    async def _say(self, view: TaskView, said: Said) -> None:
+        params = message_params(self.rpc.card, said)
+        if self.rpc.card.streams:
+            await self._watch(view, "stream", params)
+        else:
+            self._take(view, await self.rpc.call("send", params))
+
+    async def _follow(self, view: TaskView) -> None:
+        """Stay with a task until it ends or asks: by its stream where it has one, else by looking again and again."""
+        failures, looks, pause_s = 0, 0, _FIRST_PAUSE_S
+        follows = self.rpc.card.streams
+        while view.moving:
+            if not view.task_id:
+                raise ToolUnavailableError(f"{self.agent} broke off before it said which task it works at")
+            await anyio.sleep(pause_s)
+            pause_s = min(pause_s * 1.6, _LONGEST_PAUSE_S)
+            try:
+                if follows:
+                    follows = await self._resume(view)
+                await self._look(view)
+                failures, looks = 0, looks + 1
+            except ToolUnavailableError:
+                failures += 1
+                if failures >= _MOST_FAILURES:
+                    raise
+            if looks >= _LOOKS_FOR_AN_ANSWER and view.state in ASKING:
+                view.answered(again=True)
+
+    async def _resume(self, view: TaskView) -> bool:
+        """Take a lost stream up again; return whether that can be done at all."""
+        try:
+            await self._watch(view, "subscribe", {"id": view.task_id})
+        except ToolFailedError as exc:
+            if exc.details.get("rpc_code") not in GONE:
+                raise
+            return False
+        return True
+
+    async def _watch(self, view: TaskView, act: Act, params: Mapping[str, Any]) -> None:
+        """Read a stream to its end, or to where nothing moves; that it is lost once its task is known is no error."""
+        try:
+            async with self.rpc.stream(act, params) as updates:
+                while True:
+                    with anyio.fail_after(_SILENCE_S):
+                        update = await anext(updates, None)
+                    if update is None:
+                        return
+                    self._take(view, update)
+                    if not view.moving:
+                        return
+        except (ToolUnavailableError, TimeoutError) as exc:
+            if not view.task_id:
+                raise self._lost(exc) from exc
+
+    def _lost(self, exc: Exception) -> ToolError:
+        if isinstance(exc, ToolError):
+            return exc
+        return ToolUnavailableError(f"{self.agent} said nothing for {_SILENCE_S:g} s")
+
+    async def _look(self, view: TaskView) -> None:
+        self._take(view, await self.rpc.call("get", {"id": view.task_id}))
+
+    def _take(self, view: TaskView, update: Update) -> None:
+        news = view.take(update)
+        if news:
+            self.progress(news)
+
+    def _id(self, turn: int) -> str:
+        return str(uuid5(NAMESPACE_URL, f"engine:{self.key}:{turn}"))
+
+    async def _cancel(self, view: TaskView) -> None:
+        with anyio.move_on_after(_CANCEL_S, shield=True), suppress(EngineError):
+            await self.rpc.call("cancel", {"id": view.task_id})
