@@ -178,6 +178,7 @@ def answer_request(state: RunState, found: Verdict, rules: Rules = FOR_PEOPLE) -
     plan = state.accepted.get(max(state.accepted)) if state.accepted else None
     return AnswerRequest(
         task=state.task,
+        instructions=state.started.instructions,
         steps=past_steps(state, rules),
         expected_output_format=plan.expected_output_format if plan is not None else None,
         missing=found.missing,

@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 import anyio
 
+from engine.asking import Asked
 from engine.assembly import new_state_of
-from engine.driving import Driving, require_task
+from engine.driving import Driving, require
 from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
-from engine.forking import Change, changed_plan, forked, started_again
+from engine.forking import Change, asked_for, changed_plan, forked, started_again
+from engine.handle import RunHandle
 from engine.hooks import Hook
 from engine.metering import RunModel, used_by
+from engine.offer import Offer, require_known
 from engine.planner.formats.detect import Form
 from engine.planner.formats.loading import load_plan
 from engine.planner.triage import Triage
@@ -135,6 +138,14 @@ class Engine(Driving):
         async with self.start(plan=plan, **options) as run:
             return await run.result()
 
+    def attach(self, run_id: str) -> RunHandle:
+        """Return a run that anybody drives: watch it, answer it, cancel it, steer it, wait for its result.
+
+        Whether there is such a run shows when it is first asked for something (NotFoundError).
+        """
+        artifacts = Artifacts(self.store)
+        return RunHandle(run_id, self.following, lambda: new_state_of(run_id, artifacts), artifacts)
+
     async def fork(
         self,
         source: str,
@@ -164,8 +175,7 @@ class Engine(Driving):
             ConflictError: There already is a run of that id.
             StoreError: The store cannot be read or written.
         """
-        run_id = run_id or uuid.uuid4().hex[:12]
-        async with self._here(run_id):
+        async with self._here(run_id) as run_id:
             artifacts = Artifacts(self.store)
             state = new_state_of(source, artifacts)
             records = await self.store.load(source)
@@ -173,29 +183,41 @@ class Engine(Driving):
             for record in records:
                 state.apply(record.event)
             chosen = changed_plan(state, Change(from_step, tool_input, plan))
+            asked = asked_for(state, chosen)
             if chosen is not None:
-                self._require(chosen)
-            started = started_again(state, self.started(state.task, chosen, Triage("plan", ""), None, None, ""))
+                require(self.check(chosen, asked), self.servers.down())
+            started = started_again(state, self.started(asked, Triage("plan", "")))
             events = await forked(state, chosen, from_step, started, artifacts, self.settings.limits)
             await self.store.append(run_id, 0, events)
-        return run_id
+            return run_id
 
     # ------------------------------------------------------------------ planning only
 
-    async def plan(self, task: str, *, limits: RunLimits | None = None) -> PlanPreview:
-        """Ask for a plan and return it with an estimate; nothing of it is run.
+    async def plan(
+        self,
+        task: str,
+        *,
+        limits: RunLimits | None = None,
+        user: str = "",
+        tools: Sequence[str] | None = None,
+        assistant: str = "",
+        instructions: str = "",
+    ) -> PlanPreview:
+        """Ask for a plan and return it with an estimate; nothing of it is run. Takes the arguments of ``start``.
 
         Raises:
+            ConfigError: ``tools`` names what is not there.
             PlanError: No valid plan after the repair cap.
             ModelError, BudgetError: The planner could not be asked.
         """
-        require_task(task)
+        asked = Asked(task, None, "plan", None, limits, user, tools, assistant, instructions)
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
         async with self.servers.hosting(run_id):
             await self.servers.ready(run_id)
             await self.refresh()
-            triage = Triage("plan", "asked for")
-            return await self._planned(run_id, self.started(task, None, triage, None, limits, ""))
+            if not assistant:
+                require_known(tools, self.tools.specs(), self.servers.down())
+            return await self._planned(run_id, self.started(asked, Triage("plan", "asked for")))
 
     async def _planned(self, run_id: str, started: RunStarted) -> PlanPreview:
         await self.open_budget(run_id, started.limits)
@@ -203,7 +225,7 @@ class Engine(Driving):
         state.apply(started)
         made: list[LoggedEvent] = []
         model = RunModel(self.gateway, run_id, made.append)
-        planning = Planning(self.planner, self._react, self.tools, model)
+        planning = Planning(self.planner, self._react, Offer(self.tools, lambda: state), model)
         found: list[Planned] = []
         _, request = planning.ask(state, PlanStarted())
         await planning.call(request, anyio.CancelScope(), found.append)

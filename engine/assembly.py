@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 import anyio
 
+from engine.asking import Asked
 from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
 from engine.driven import DrivenRun
@@ -33,6 +34,7 @@ from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import OpenCalls, RunModel
+from engine.offer import Offer, offered
 from engine.parking import Parking
 from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
@@ -52,9 +54,8 @@ from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
 from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
-from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits, RunStarted, Warned
+from schemas.events import ModelCalled, RunLimits, RunStarted, Warned
 from schemas.live import LiveProgress
-from schemas.plan import Plan
 from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, Synthesizer, Tool
 from schemas.result import Usage
@@ -167,32 +168,33 @@ class Assembly:
         )
         return base.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
-    def started(
-        self,
-        task: str,
-        plan: Plan | None,
-        chosen: Triage,
-        approve: ApproveMode | None,
-        limits: RunLimits | None,
-        user: str,
-    ) -> RunStarted:
+    def started(self, asked: Asked, chosen: Triage) -> RunStarted:
         """Return a run's first event: the mode chosen, the caps, the models and tools as they are now."""
+        plan = asked.plan
         dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
         return RunStarted(
-            task=task or (plan.goal if plan is not None else ""),
+            task=asked.task or (plan.goal if plan is not None else ""),
             mode=chosen.mode,
             mode_reason=chosen.reason,
-            limits=limits or self.limits(max_replans=0 if plan is not None else None),
-            approve=approve or self.settings.approvals.mode,
+            limits=asked.limits or self.limits(max_replans=0 if plan is not None else None),
+            approve=asked.approve or self.settings.approvals.mode,
             on_failure=self.settings.limits.on_failure,
             models=self._models(),
             dialect=dialect,
             tier=tier,
-            tools=tuple(spec for _, spec in sorted(self.expecting().items())),
+            tools=tuple(self.statistics.expecting(self.offered(asked)).values()),
             ask_effectful=self.settings.approvals.effectful,
             plan=plan,
-            user=user,
+            user=asked.user,
+            assistant=asked.assistant,
+            conversation=asked.conversation,
+            instructions=asked.instructions,
+            chosen=None if asked.tools is None else tuple(asked.tools),
         )
+
+    def offered(self, asked: Asked) -> dict[str, ToolSpec]:
+        """Return the tools that a run of this knows, sorted by name."""
+        return dict(sorted(offered(self.tools.specs(), asked.tools, asked.user).items()))
 
     @property
     def planner(self) -> Planner:
@@ -204,23 +206,20 @@ class Assembly:
         if self.settings.statistics:
             await self.statistics.refresh()
 
-    def expecting(self) -> dict[str, ToolSpec]:
-        """The declared tools, with the seconds and USD a call is expected to take as they were observed."""
-        return self.statistics.expecting(self.tools.specs())
-
     def _models(self) -> dict[str, str]:
         """The first model of each role."""
         return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
 
-    async def chosen(self, run_id: str, task: str, plan: Plan | None, mode: Mode, limits: RunLimits | None) -> Chosen:
+    async def chosen(self, run_id: str, asked: Asked) -> Chosen:
         """Return the mode a run will have: the one asked for, or what its task calls for."""
-        if plan is not None:
+        if asked.plan is not None:
             return Chosen(Triage("plan", "the plan was given"))
-        if mode != "auto":
-            return Chosen(Triage(mode, "asked for"))
+        if asked.mode != "auto":
+            return Chosen(Triage(asked.mode, "asked for"))
         down = self.tools.unavailable()
-        visible = [s for n, s in self.tools.specs().items() if s.enabled and not s.hidden and n not in down]
-        return await choose(task, visible, self.gateway, self.ledger, run_id, limits or self.limits())
+        visible = [s for n, s in self.offered(asked).items() if s.enabled and not s.hidden and n not in down]
+        limits = asked.limits or self.limits()
+        return await choose(asked.task, visible, self.gateway, self.ledger, run_id, limits)
 
     async def open_budget(self, run_id: str, limits: RunLimits, used: Usage | None = None) -> None:
         """Open a run's budget in the ledger, if it has any, with what its log says was ``used`` so far.
@@ -257,7 +256,8 @@ class Assembly:
         calls = OpenCalls(lambda: inbox.put(Moved()), patience_s=self.settings.limits.park_after_s)
         model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls, streams=lambda: loop.streams)
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
-        planning = self._planning(model, summaries)
+        offer = Offer(self.tools, lambda: loop.state)
+        planning = self._planning(model, summaries, offer)
         judging = Judging(lambda: loop.state, model, inbox.put, self._judge)
 
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
@@ -265,7 +265,7 @@ class Assembly:
 
         def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
             around = Surroundings(
-                tools=self.tools,
+                tools=offer,
                 keep=artifacts.keep,
                 model_for=model.for_step,
                 on_progress=on_progress,
@@ -304,10 +304,10 @@ class Assembly:
         loop = Loop(run_id, parts, inbox)
         return handle, loop
 
-    def _planning(self, model: RunModel, summaries: Summaries) -> Planning:
+    def _planning(self, model: RunModel, summaries: Summaries, offer: Offer) -> Planning:
         """Return the planners of one run, told its summaries."""
         planner, react = TellingPlanner(self.planner, summaries), TellingPlanner(self._react, summaries)
-        return Planning(planner, react, self.tools, model, self.rules)
+        return Planning(planner, react, offer, model, self.rules)
 
     def _warnings(self) -> Iterator[Warned]:
         """What a person should know before a run begins."""

@@ -10,41 +10,26 @@ from typing import cast
 
 import anyio
 
+from engine.asking import Asked
 from engine.assembly import Assembly, new_state_of
 from engine.claiming import SET_ASIDE, Claiming
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.driven import DrivenRun, Feed
 from engine.durable.artifacts import Artifacts
-from engine.handle import RunHandle
 from engine.hooks import call_hooks
 from engine.learning import learn
 from engine.loop import Loop
+from engine.offer import require_known
 from engine.presence import Presence
 from engine.tools.judge import ask_judge
 from gateway.accounting import Accounting
-from schemas.errors import ConfigError, ConflictError, EngineError, RunCancelledError
+from schemas.errors import ConflictError, EngineError, RunCancelledError
 from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
 from schemas.plan import Plan
 from schemas.runs import RunSummary
 from schemas.stores import RunLog
 
 _GRACE_S = 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What somebody wants, as ``start`` takes it."""
-
-    task: str
-    plan: Plan | None
-    mode: Mode
-    approve: ApproveMode | None
-    limits: RunLimits | None
-    user: str
-
-    def __post_init__(self) -> None:
-        if self.plan is None:
-            require_task(self.task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +54,10 @@ class Driving(Assembly):
         approve: ApproveMode | None = None,
         limits: RunLimits | None = None,
         user: str = "",
+        tools: Sequence[str] | None = None,
+        assistant: str = "",
+        instructions: str = "",
+        conversation: str = "",
         run_id: str | None = None,
         park: bool = False,
     ) -> AsyncGenerator[DrivenRun]:
@@ -84,16 +73,20 @@ class Driving(Assembly):
             approve: Who is asked; the configuration's choice by default.
             limits: The run's caps (``Engine.limits``).
             user: Whose run it is; nobody else may answer its approvals.
+            tools: Names and patterns of the tools and agents it knows (``engine.offer``); everything by default.
+            assistant, instructions: In whose name it runs (``engine.assistants``), and what models are told in it.
+            conversation: The conversation it belongs to.
             run_id: A name of your own; must be new.
             park: Let the run go once only people or a time can move it on (``handle.parked``), instead of waiting here.
 
         Raises:
+            ConfigError: ``tools`` names what is not there.
             PlanError: The given plan cannot run as it is.
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be begun.
         """
-        asked, run_id = _Asked(task, plan, mode, approve, limits, user), run_id or _new_id()
-        async with self._here(run_id), self.presence.held() as driver:
+        asked = Asked(task, plan, mode, approve, limits, user, tools, assistant, instructions, conversation)
+        async with self._here(run_id) as run_id, self.presence.held() as driver:
             begun = await self._begin(run_id, asked, driver.id, park=park)
             async with self._driven(begun):
                 yield begun.handle
@@ -107,6 +100,10 @@ class Driving(Assembly):
         approve: ApproveMode | None = None,
         limits: RunLimits | None = None,
         user: str = "",
+        tools: Sequence[str] | None = None,
+        assistant: str = "",
+        instructions: str = "",
+        conversation: str = "",
         run_id: str | None = None,
     ) -> str:
         """Write a run's first event and return its id; nobody drives it yet: ``resume``, ``drive`` or a worker does.
@@ -114,14 +111,15 @@ class Driving(Assembly):
         Takes the arguments of ``start``. The mode is chosen, and the tools are written down, here and now.
 
         Raises:
+            ConfigError: ``tools`` names what is not there.
             PlanError: The given plan cannot run as it is.
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be written.
         """
-        asked, run_id = _Asked(task, plan, mode, approve, limits, user), run_id or _new_id()
-        async with self._here(run_id):
+        asked = Asked(task, plan, mode, approve, limits, user, tools, assistant, instructions, conversation)
+        async with self._here(run_id) as run_id:
             await self._begin(run_id, asked, "")
-        return run_id
+            return run_id
 
     @asynccontextmanager
     async def resume(self, run_id: str, *, force: bool = False, park: bool = False) -> AsyncGenerator[DrivenRun]:
@@ -181,33 +179,28 @@ class Driving(Assembly):
         """
         await self.presence.drain()
 
-    def attach(self, run_id: str) -> RunHandle:
-        """Return a run that anybody drives: watch it, answer it, cancel it, steer it, wait for its result.
-
-        Whether there is such a run shows when it is first asked for something (NotFoundError).
-        """
-        artifacts = Artifacts(self.store)
-        return RunHandle(run_id, self.following, lambda: new_state_of(run_id, artifacts), artifacts)
-
     @asynccontextmanager
-    async def _here(self, run_id: str) -> AsyncGenerator[None]:
-        """Make room for a run in this process: its name is taken, its servers run.
+    async def _here(self, run_id: str | None) -> AsyncGenerator[str]:
+        """Make room for a run in this process: its name (a new one for None) is taken, its servers run.
 
         Raises:
             ConflictError: This process drives it already.
         """
+        run_id = run_id or uuid.uuid4().hex[:12]
         with self.presence.taking(run_id):
             async with self.servers.hosting(run_id):
                 await self.servers.ready(run_id)
                 await self.refresh()
-                yield
+                yield run_id
 
-    async def _begin(self, run_id: str, asked: _Asked, driver: str, *, park: bool = False) -> _Begun:
+    async def _begin(self, run_id: str, asked: Asked, driver: str, *, park: bool = False) -> _Begun:
         """Write a run's first event; without a driver nobody has it yet."""
+        if not asked.assistant:  # an assistant does without what was removed
+            require_known(asked.tools, self.tools.specs(), self.servers.down())
         if asked.plan is not None:
-            self._require(asked.plan)
-        chosen = await self.chosen(run_id, asked.task, asked.plan, asked.mode, asked.limits)
-        started = self.started(asked.task, asked.plan, chosen.triage, asked.approve, asked.limits, asked.user)
+            require(self.check(asked.plan, asked), self.servers.down())
+        chosen = await self.chosen(run_id, asked)
+        started = self.started(asked, chosen.triage)
         log = self.driving_log()
         begun = self._assembled(run_id, log, Artifacts(log), chosen.calls, park=park)
         await begun.loop.begin(started.model_copy(update={"driver": driver}))
@@ -282,23 +275,23 @@ class Driving(Assembly):
             handle.finish(None, RunCancelledError(f"run {loop.run_id} was broken off; it can be resumed"))
             raise
 
-    def check(self, plan: Plan) -> list[Problem]:
-        """Return everything wrong with a plan; an empty list means it may run.
+    def check(self, plan: Plan, asked: Asked | None = None) -> list[Problem]:
+        """Return everything wrong with a plan, where all tools or those of one run are known; empty: it may run.
 
         A plan may ask the judge where one is configured: ``ask_judge`` is then declared with the other tools.
         """
         asks = any(step.tool == ask_judge.spec.name for step in plan.steps)
         if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
             self.tools.add(ask_judge, origin="the plan")
-        return check_plan(plan, self.tools.specs())
+        return check_plan(plan, self.tools.specs() if asked is None else self.offered(asked))
 
-    def _require(self, plan: Plan) -> None:
-        """Raise PlanError where a plan cannot run."""
-        problems = self.check(plan)
-        if problems:
-            error = plan_error(problems)
-            error.hint = "; ".join(part for part in (error.hint, *self.servers.down()) if part)
-            raise error
+
+def require(problems: Sequence[Problem], down: Sequence[str]) -> None:
+    """Raise PlanError where something is wrong with a plan; what is down may be why."""
+    if problems:
+        error = plan_error(problems)
+        error.hint = "; ".join(part for part in (error.hint, *down) if part)
+        raise error
 
 
 async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, presence: Presence) -> None:
@@ -308,18 +301,6 @@ async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, pres
             group.start_soon(accounting.run)
             if not presence.local:
                 await presence.beat()
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex[:12]
-
-
-def require_task(task: object) -> None:
-    """Check a task. Raises ConfigError for one that is no text, or empty."""
-    if not isinstance(task, str):
-        raise ConfigError(f"the task must be text, not {type(task).__name__}", hint='such as engine.run("…")')
-    if not task.strip():
-        raise ConfigError("the task is empty", hint="say what is wanted")
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from engine.asking import Asked
 from engine.dag.build import dependencies, in_dependency_order
 from engine.dag.hazards import HazardIndex, access
 from engine.dag.refs import find_references, resolve
@@ -121,6 +122,20 @@ def started_again(state: RunState, now: RunStarted) -> RunStarted:
     taken = {"models": now.models, "tools": now.tools, "dialect": now.dialect, "tier": now.tier}
     again = {"task": state.task, "plan": None, "driver": "", "forked_from": state.run_id}
     return state.started.model_copy(update={**taken, **again})
+
+
+def asked_for(state: RunState, plan: Plan | None) -> Asked:
+    """Return what a run was asked for, with another plan."""
+    was = state.started
+    return Asked(
+        task=state.task,
+        plan=plan,
+        user=was.user,
+        tools=was.chosen,
+        assistant=was.assistant,
+        instructions=was.instructions,
+        conversation=was.conversation,
+    )
 
 
 def changed_plan(state: RunState, change: Change) -> Plan | None:

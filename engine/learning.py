@@ -52,17 +52,19 @@ async def _keep_plan(cache: PlanCache, records: Sequence[LoggedRecord]) -> None:
     whole = ended.status == "completed" and not any(map(_changed, events))
     tools = _shown(started, first)
     if not any(map(_used_again, events)):
-        await _keep_whole(cache, started.task, tools, events if whole else ())
+        await _keep_whole(cache, started, tools, events if whole else ())
     elif whole:
-        await cache.served(started.task, tools)
+        await cache.served(started.task, tools, started.instructions)
     elif ended.status != "cancelled":
-        await cache.drop(started.task, tools)
+        await cache.drop(started.task, tools, started.instructions)
 
 
-async def _keep_whole(cache: PlanCache, task: str, tools: Sequence[ToolSpec], events: Sequence[LoggedEvent]) -> None:
+async def _keep_whole(
+    cache: PlanCache, started: RunStarted, tools: Sequence[ToolSpec], events: Sequence[LoggedEvent]
+) -> None:
     plan = next((event.plan for event in events if isinstance(event, PlanAccepted)), None)
     if plan is not None and plan.steps:
-        await cache.keep(task, plan, tools, *_planned_for(events))
+        await cache.keep(started.task, plan, tools, *_planned_for(events), instructions=started.instructions)
 
 
 def _used_again(event: LoggedEvent) -> bool:
@@ -84,4 +86,5 @@ def _planned_for(events: Sequence[LoggedEvent]) -> tuple[Usage, float]:
 
 def _shown(started: RunStarted, first: PlanStarted) -> list[ToolSpec]:
     """The tools that the planner saw."""
-    return [t for t in started.tools if t.enabled and not t.hidden and t.name not in first.unavailable]
+    known = {tool.name: tool for tool in (*started.tools, *first.added) if tool.name not in first.removed}
+    return [t for t in known.values() if t.enabled and not t.hidden and t.name not in first.unavailable]

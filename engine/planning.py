@@ -14,6 +14,7 @@ from engine.dag.build import dependencies
 from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
+from engine.offer import changes
 from engine.replanner.history import past_steps, plan_history
 from engine.replanner.policy import Move, outdated
 from engine.replanner.view import Rules
@@ -90,9 +91,9 @@ class Planning:
     def ask(
         self, state: RunState, event: PlanStarted | ReplanStarted
     ) -> tuple[PlanStarted | ReplanStarted, PlanRequest]:
-        """Return the event that begins a plan, with the tools that are down now, and what is asked."""
-        down = tuple(sorted(self.tools.unavailable()))
-        event = event.model_copy(update={"unavailable": down}) if down else event
+        """Return the event that begins a plan, with the tools that are down, new or gone now, and what is asked."""
+        said = changes(self.tools, state.graph.tools)
+        event = event.model_copy(update=said) if said else event
         return event, self.request(state, event)
 
     def request(self, state: RunState, event: PlanStarted | ReplanStarted) -> PlanRequest:
@@ -105,6 +106,7 @@ class Planning:
         history = plan_history(state, why, rules) if event.revision > 1 or state.graph.steps else None
         return PlanRequest(
             task=state.task,
+            instructions=state.started.instructions,
             tools=tuple(visible),
             unavailable=event.unavailable,
             first_id=state.graph.highest_id + 1,

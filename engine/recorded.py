@@ -304,8 +304,16 @@ class Declared:
         self._head = head
 
     def specs(self) -> Mapping[str, ToolSpec]:
-        """Return the recorded tools."""
-        return self._specs
+        """Return the tools as they were when the plan that is now asked for was asked for."""
+        specs = dict(self._specs)
+        for record in self._records:
+            if isinstance(record.event, (PlanStarted, ReplanStarted)):
+                specs.update((tool.name, tool) for tool in record.event.added)
+                for name in record.event.removed:
+                    specs.pop(name, None)
+                if record.seq > self._head():
+                    break
+        return specs
 
     def unavailable(self) -> Mapping[str, str]:
         """Return what was down when the plan that is now asked for was asked for."""

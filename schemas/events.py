@@ -75,6 +75,7 @@ class RunStarted(Record):
         assistant: The assistant it was asked of; empty: the engine itself.
         conversation: The conversation it belongs to; empty: none.
         instructions: What planner and synthesizer are told in the assistant's name.
+        chosen: Names and patterns of what it may use (``engine.offer``), as they were asked for; None: everything.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -96,6 +97,7 @@ class RunStarted(Record):
     assistant: str = ""
     conversation: str = ""
     instructions: str = ""
+    chosen: tuple[str, ...] | None = None
 
     @property
     def given(self) -> bool:
@@ -108,12 +110,16 @@ class PlanStarted(Record):
 
     Attributes:
         unavailable: Names of declared tools that were down then; the planner was not shown them.
+        added: Tools that were declared, or declared otherwise, since the run last knew its tools.
+        removed: Names of those it does not know any more.
     """
 
     kind: Literal["plan_started"] = "plan_started"
     revision: int = 1
     mode: Mode = "plan"
     unavailable: tuple[str, ...] = ()
+    added: tuple[ToolSpec, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class ReplanStarted(Record):
@@ -121,6 +127,7 @@ class ReplanStarted(Record):
 
     Attributes:
         unavailable: Names of declared tools that were down then; the planner was not shown them.
+        added, removed: As in ``PlanStarted``.
     """
 
     kind: Literal["replan_started"] = "replan_started"
@@ -128,6 +135,8 @@ class ReplanStarted(Record):
     triggers: tuple[Trigger, ...]
     asked_at: int
     unavailable: tuple[str, ...] = ()
+    added: tuple[ToolSpec, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class PlanLookedUp(Record):

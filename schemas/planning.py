@@ -58,6 +58,7 @@ class PlanRequest(Record):
 
     Attributes:
         task: What the person asked for.
+        instructions: What the planner is told in the assistant's name; the same for all its runs.
         tools: The declared, enabled, visible tools, sorted by name.
         unavailable: Names of declared tools that are down right now.
         first_id: Number of the first new step: ids go on, they are never reused.
@@ -69,6 +70,7 @@ class PlanRequest(Record):
     """
 
     task: str
+    instructions: str = ""
     tools: tuple[ToolSpec, ...]
     unavailable: tuple[str, ...] = ()
     first_id: int = 1
@@ -158,9 +160,11 @@ class AnswerRequest(Record):
         expected_output_format: From the plan.
         missing: What could not be had, one line each; not empty means a partial answer.
         mode: ``direct`` means: no steps were planned, answer the task itself.
+        instructions: What the synthesizer is told in the assistant's name.
     """
 
     task: str
+    instructions: str = ""
     steps: tuple[PastStep, ...] = ()
     expected_output_format: str | None = None
     missing: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -64,6 +65,24 @@ class SpendingLimits(Record):
         return self
 
 
+class AgentTraits(Record):
+    """What an agent has beside what every tool has.
+
+    Attributes:
+        version: For people.
+        capabilities: Words by which it is found.
+        permissions: Keys and users whose runs may use it, ``*`` for any text; empty: everybody's.
+        passthrough: A task that only this agent is for goes to it as it is, with no planner call.
+        default: Takes what no other agent is for.
+    """
+
+    version: str = ""
+    capabilities: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    passthrough: bool = False
+    default: bool = False
+
+
 class ToolSpec(Record):
     """One declared tool or agent.
 
@@ -89,6 +108,7 @@ class ToolSpec(Record):
         simulate: Name of the tool that is called first as a dry run.
         view: How its results stand in later prompts; None takes the configured default.
         spending: What one of its arguments may add up to; a call beyond it is refused before it is made.
+        agent: Of an agent: what no other tool has.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
@@ -110,6 +130,12 @@ class ToolSpec(Record):
     simulate: str | None = None
     view: ResultView | None = None
     spending: SpendingLimits | None = None
+    agent: AgentTraits | None = None
+
+    def open_to(self, user: str) -> bool:
+        """Whether runs of a key or user may use it."""
+        permissions = self.agent.permissions if self.agent is not None else ()
+        return not permissions or any(fnmatchcase(user, pattern) for pattern in permissions)
 
     @property
     def read_only(self) -> bool:

@@ -82,6 +82,10 @@ ModelOption = Annotated[
 ModeOption = Annotated[
     Mode, typer.Option("--mode", help="auto chooses between a plan, ReAct and a direct answer by the task.")
 ]
+AssistantOption = Annotated[
+    str | None,
+    typer.Option("--assistant", metavar="NAME", help="Run it as this assistant: its team, mode, caps, instructions."),
+]
 BudgetOption = Annotated[
     float | None, typer.Option("--budget-usd", parser=money, metavar="USD", help="Most USD for model calls.")
 ]

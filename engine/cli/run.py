@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from engine.api import Engine
+from engine.asking import StartOptions
+from engine.assistants import Assistants
 from engine.cli import options as given
 from engine.cli import source
 from engine.cli.detach import require_kept, submit
@@ -20,6 +23,7 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 @commands.command()
 def run(
     task: given.TaskArgument,
+    assistant: given.AssistantOption = None,
     mode: given.ModeOption = "auto",
     budget_usd: given.BudgetOption = None,
     max_tokens: given.TokensOption = None,
@@ -56,11 +60,28 @@ def run(
                 max_parallel=max_parallel,
             )
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
+            options = StartOptions(mode=mode, limits=limits, approve=approve, tools=None, assistant="", instructions="")
+            if assistant is not None:
+                options = in_the_name_of(engine, assistant, options)
             if detach:
-                return await submit(seat, text, mode=mode, limits=limits, approve=approve)
-            return await drive(seat, engine.start(text, mode=mode, limits=limits, approve=approve, park=seat.parks))
+                return await submit(seat, text, **options)
+            return await drive(seat, engine.start(text, **options, park=seat.parks))
 
     return run_async(main)
+
+
+def in_the_name_of(engine: Engine, assistant: str, options: StartOptions) -> StartOptions:
+    """Return the options of a run as an assistant has it; a mode and who is asked may be chosen otherwise here.
+
+    Raises:
+        NotFoundError: There is no such assistant.
+    """
+    its = Assistants(engine).options(assistant, options["limits"])
+    if options["mode"] != "auto":
+        its["mode"] = options["mode"]
+    if options["approve"] is not None:
+        its["approve"] = options["approve"]
+    return its
 
 
 @commands.command()

@@ -166,8 +166,7 @@ class RunState:
 
     def _run_started(self, event: RunStarted) -> None:
         self.started = event
-        self.task = event.task
-        self.mode = event.mode
+        self.task, self.mode = event.task, event.mode
         self.graph.queue = ReadyQueue(event.limits.max_parallel)
         self.tenure.begin(event.driver)
         if event.tools:
@@ -199,6 +198,7 @@ class RunState:
     def _plan_started(self, event: PlanStarted) -> None:
         self.revision, self.planning, self.planning_lost = event.revision, True, False
         self.asked, self.waits.call = (), None
+        know_tools(self.graph, event)
         self.turns += event.mode == "react"
         self.triggers = self.triggers if self.started.given and event.revision == 1 else []  # the planner is told
         self.graph.void_drafts(self.accepted)
@@ -208,6 +208,7 @@ class RunState:
         self.failed_plans = tried(self, event.triggers)
         self.revision = event.revision
         self.planning, self.planning_lost, self.waits.call = True, False, None
+        know_tools(self.graph, event)
         self.asked = tuple(trigger for trigger in event.triggers if trigger.kind != "resumed")
         self.replans += not again
         self.triggers = self.triggers if again and self.given_plan() else []
@@ -244,8 +245,7 @@ class RunState:
         self.triggers.append(Trigger(kind="goal_changed", message=event.task))
 
     def _mode_changed(self, event: ModeChanged) -> None:
-        self.mode = event.mode
-        self.triggers, self.plan_error = [], None
+        self.mode, self.triggers, self.plan_error = event.mode, [], None
 
     def _cancel_requested(self, event: CancelRequested) -> None:
         self.halt("cancelled", event.reason or "cancelled")
@@ -303,6 +303,13 @@ class RunState:
                 self.halt("fail_fast", f"step {step.id} ({step.step.tool}) failed and the policy is fail_fast")
         if result.replan:
             self.triggers.append(Trigger(kind="requested", step_id=step.id, message=result.replan))
+
+
+def know_tools(graph: StepGraph, event: PlanStarted | ReplanStarted) -> None:
+    """Know the tools of a run as they are when a plan is asked for."""
+    if event.added or event.removed:
+        known = {**graph.tools, **{tool.name: tool for tool in event.added}}
+        graph.tools = {name: tool for name, tool in known.items() if name not in event.removed}
 
 
 def tried(state: RunState, triggers: Iterable[Trigger]) -> list[Plan]:

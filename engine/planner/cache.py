@@ -1,7 +1,7 @@
 """Plans used again for tasks of the same kind: no planner is asked, the shape is kept, the values are the new ones.
 
-A cached plan goes through the same checks as any other, and never across changed tools: the tools are part of its
-key. What makes a plan fit other values is in ``pattern``; a plan is kept only once a run of it came out whole.
+A cached plan goes through the same checks as any other, and never across changed tools or instructions: they are part
+of its key. What makes a plan fit other values is in ``pattern``; a plan is kept only once a run of it came out whole.
 """
 
 from __future__ import annotations
@@ -68,12 +68,14 @@ class PlanCache:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
 
-    async def find(self, task: str, tools: Iterable[ToolSpec]) -> tuple[Plan | None, Entry | None, str]:
+    async def find(
+        self, task: str, tools: Iterable[ToolSpec], instructions: str = ""
+    ) -> tuple[Plan | None, Entry | None, str]:
         """Return (the plan for a task, the entry it is from, why there is none)."""
         specs = {spec.name: spec for spec in tools}
         pattern = pattern_of(task)
         try:
-            entries = await self._entries(_key(pattern, specs.values()))
+            entries = await self._entries(_key(pattern, specs.values(), instructions))
         except StoreError as exc:
             return None, None, f"the kept plans cannot be read: {exc.message}"
         if not entries:
@@ -84,7 +86,16 @@ class PlanCache:
                 return plan, entry, ""
         return None, None, "the plans of this kind of task do not fit its values"
 
-    async def keep(self, task: str, plan: Plan, tools: Iterable[ToolSpec], usage: Usage, seconds: float) -> None:
+    async def keep(
+        self,
+        task: str,
+        plan: Plan,
+        tools: Iterable[ToolSpec],
+        usage: Usage,
+        seconds: float,
+        *,
+        instructions: str = "",
+    ) -> None:
         """Keep a plan that worked, unless it may be true today only; a second of its shape proves the shape.
 
         Raises:
@@ -95,23 +106,25 @@ class PlanCache:
         template = template_of(plan, pattern, specs)
         if not template.lasting:
             return
-        key = _key(pattern, specs.values())
+        key = _key(pattern, specs.values(), instructions)
         entry = Entry(pattern.slots, template, template.explained, _unused(pattern, template), usage, seconds)
         merged = _with(await self._entries(key), entry)[0]
         await self._add(key, {"keep": _json(merged)})
 
-    async def served(self, task: str, tools: Iterable[ToolSpec]) -> None:
+    async def served(self, task: str, tools: Iterable[ToolSpec], instructions: str = "") -> None:
         """Note that a plan served again, so that its kind is not the next to be dropped. Raises StoreError."""
         pattern = pattern_of(task)
-        key = _key(pattern, tools)
+        key = _key(pattern, tools, instructions)
         entry = next((entry for entry in await self._entries(key) if entry.fits(pattern.slots)), None)
         if entry is not None:
             await self._add(key, {"keep": _json(entry)})
 
-    async def drop(self, task: str, tools: Iterable[ToolSpec]) -> None:
+    async def drop(self, task: str, tools: Iterable[ToolSpec], instructions: str = "") -> None:
         """Forget the plans that would serve a task: one of them did not work. Raises StoreError."""
         pattern = pattern_of(task)
-        await self._add(_key(pattern, tools), {"drop": [[slot.kind, slot.value] for slot in pattern.slots]})
+        await self._add(
+            _key(pattern, tools, instructions), {"drop": [[slot.kind, slot.value] for slot in pattern.slots]}
+        )
 
     async def _add(self, key: str, line: Mapping[str, Any]) -> None:
         await self._notes.add(KIND, [(key, json.dumps(line))], keep=_KEPT_LINES, keys=KEPT_PLANS)
@@ -144,7 +157,7 @@ class CachingPlanner:
     async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
         """Yield what the cache said, then its plan, or what the planner writes. Raises as the planner does."""
         if request.history is None and request.mode == "plan":
-            plan, entry, reason = await self._cache.find(request.task, request.tools)
+            plan, entry, reason = await self._cache.find(request.task, request.tools, request.instructions)
             if plan is not None and entry is not None and len(plan.steps) <= request.max_steps:
                 yield CacheLookup(plan=plan, saved=entry.usage, saved_s=entry.seconds)
                 yield PlanReady(plan=plan)
@@ -171,12 +184,12 @@ def _unused(pattern: Pattern, template: Template) -> frozenset[int]:
     return frozenset(index for index, slot in enumerate(pattern.slots) if slot not in seen)
 
 
-def _key(pattern: Pattern, tools: Iterable[ToolSpec]) -> str:
+def _key(pattern: Pattern, tools: Iterable[ToolSpec], instructions: str) -> str:
     shapes = sorted(
         (spec.name, spec.description, json.dumps([spec.input_schema, spec.output_schema], sort_keys=True), spec.effects)
         for spec in tools
     )
-    text = json.dumps([pattern.skeleton, shapes], ensure_ascii=False)
+    text = json.dumps([pattern.skeleton, shapes, *([instructions] if instructions else [])], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

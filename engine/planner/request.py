@@ -13,6 +13,7 @@ from engine.planner.jsontext import loads
 from engine.planner.limits import Form
 from schemas.errors import PlanParseError
 from schemas.fence import fence
+from schemas.instructions import instructed
 from schemas.model import Message, ModelRequest, OutputSchema, ToolDefinition
 from schemas.planning import PastStep, PlanHistory, PlanRequest
 from schemas.tool import ToolSpec
@@ -28,16 +29,17 @@ _INPUT_CHARS = 1_000
 _TRIED_PLANS = 3
 
 
-def system_prompt(catalogue: str, dialect: Dialect = "unions") -> str:
-    """Return the instructions with the tools: the same for every request that shows the same of them.
+def system_prompt(catalogue: str, dialect: Dialect = "unions", instructions: str = "") -> str:
+    """Return the rules with the tools: the same for every request that shows the same of them.
 
     Args:
         catalogue: The tools as the model reads them; empty where there are none.
         dialect: How arguments are written.
+        instructions: What the assistant adds; at the end, so that assistants over the same tools share a beginning.
     """
     written = [_WRITTEN[dialect]] if dialect in _WRITTEN else []
     tools = catalogue or "There are none: answer, or ask."
-    return "\n".join([_PROMPT.rstrip(), "", *written, "# Tools", "", tools]) + "\n"
+    return instructed("\n".join([_PROMPT.rstrip(), "", *written, "# Tools", "", tools]) + "\n", instructions)
 
 
 def tail(request: PlanRequest) -> str:

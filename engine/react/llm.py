@@ -11,6 +11,7 @@ from engine.react.conversation import conversation, with_text
 from engine.react.reply import Reply
 from engine.react.turns import REPEATED, Turn, definitions
 from schemas.errors import ModelError, ModelRefusalError
+from schemas.instructions import instructed
 from schemas.model import Done, Message, ModelChunk, ModelRequest, Restart, TextDelta
 from schemas.planning import AnswerRequest, PlanDelta, PlanRequest, PlanText, Repairing, TurnAnswer
 from schemas.protocols import ModelClient
@@ -63,7 +64,7 @@ class ReactPlanner:
             ModelError: The model could not be reached or refused; never while it concludes.
             BudgetError: The budget is used up.
         """
-        turn, talk = Turn(request), conversation(request, _PROMPT)
+        turn, talk = Turn(request), conversation(request, instructed(_PROMPT, request.instructions))
         warnings: list[str] = []
         reason = f"the cap of {self._max_turns} turns is reached" if request.turn >= self._max_turns else ""
         while not reason:

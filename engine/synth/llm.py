@@ -14,6 +14,7 @@ from engine.synth.marker import MarkedText
 from engine.synth.template import missing_note, partial_answer
 from schemas.excerpts import excerpts
 from schemas.fence import fence
+from schemas.instructions import instructed
 from schemas.model import Done, Message, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
 from schemas.planning import AnswerReady, AnswerRequest, PastStep, PlanText
 from schemas.protocols import ModelClient
@@ -77,7 +78,7 @@ class LLMSynthesizer:
             system, fences = _PROMPT, list(_fences(request, self._max_chars))
         return ModelRequest(
             model=self._model,
-            messages=(Message.system(system), Message.user("\n\n".join(fences))),
+            messages=(Message.system(instructed(system, request.instructions)), Message.user("\n\n".join(fences))),
             cache_prefix=1,
         )
 

@@ -1,0 +1,127 @@
+"""The assistants of a configuration: by name, what a run in the name of one is started with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from engine.asking import StartOptions
+from engine.assembly import Assembly
+from schemas.agents import AssistantSettings
+from schemas.errors import NotFoundError
+from schemas.events import RunLimits
+
+DEFAULT = "engine"
+"""The assistant there is where none is configured: everything the engine has, in its own name."""
+
+_CAPS = {
+    "budget_usd": "run_usd",
+    "max_tokens": "run_tokens",
+    "time_limit_s": "run_seconds",
+    "max_steps": "max_steps",
+    "max_replans": "max_replans",
+    "max_parallel": "max_parallel",
+}
+N = TypeVar("N", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Assistants(Mapping[str, AssistantSettings]):
+    """The assistants by name, as the engine's settings are now.
+
+    Attributes:
+        engine: Whose they are.
+    """
+
+    engine: Assembly
+
+    def __getitem__(self, name: str) -> AssistantSettings:
+        """Return an assistant.
+
+        Raises:
+            NotFoundError: There is none of that name; the message has the nearest.
+        """
+        found = self._by_name()
+        if name not in found:
+            near = difflib.get_close_matches(name, found, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(found)}"
+            raise NotFoundError(f"there is no assistant '{name}'", hint=hint)
+        return found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name())
+
+    def __len__(self) -> int:
+        return len(self._by_name())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name()
+
+    def options(self, name: str, limits: RunLimits | None = None) -> StartOptions:
+        """Return what ``Engine.start`` is called with for a run in an assistant's name.
+
+        Args:
+            name: The assistant.
+            limits: Lower caps for this run; what is higher than the assistant's is lowered to it.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
+        found = self[name]
+        return StartOptions(
+            mode=found.mode,
+            approve=found.approve,
+            limits=_within(limits, self.limits(name)),
+            tools=choice_of(found),
+            assistant=name,
+            instructions=found.instructions,
+        )
+
+    def limits(self, name: str) -> RunLimits:
+        """Return the caps of an assistant's runs, none above the engine's. Raises NotFoundError as ``options``."""
+        found = self[name]
+        asked = RunLimits.model_validate({cap: getattr(found, key) for cap, key in _CAPS.items()} | self._unset(found))
+        return _within(asked, self.engine.limits())
+
+    def _unset(self, found: AssistantSettings) -> dict[str, float | None]:
+        """The engine's own caps, where an assistant has none."""
+        own = self.engine.limits()
+        return {cap: getattr(own, cap) for cap, key in _CAPS.items() if getattr(found, key) is None}
+
+    def _by_name(self) -> dict[str, AssistantSettings]:
+        found = {one.name: one for one in self.engine.settings.assistants}
+        return found or {DEFAULT: AssistantSettings(name=DEFAULT)}
+
+
+def choice_of(assistant: AssistantSettings) -> tuple[str, ...] | None:
+    """Return an assistant's team as a choice of tools (``engine.offer``); None: everything there is.
+
+    >>> choice_of(AssistantSettings(name="travel", agents=["weather"]))
+    ('tool:*', 'agent:weather')
+    """
+    if assistant.agents is None and assistant.tools is None:
+        return None
+    tools = ("*",) if assistant.tools is None else assistant.tools
+    agents = ("*",) if assistant.agents is None else assistant.agents
+    named = (name for name in (assistant.passthrough, assistant.default) if name is not None)
+    patterns = [
+        *(f"tool:{one}" if "*" in one else one for one in tools),
+        *(f"agent:{one}" for one in (*agents, *named)),
+    ]
+    return tuple(dict.fromkeys(patterns))
+
+
+def _within(asked: RunLimits | None, most: RunLimits) -> RunLimits:
+    """Return caps with none above others; None is no cap."""
+    if asked is None:
+        return most
+    lowered = {cap: _lower(getattr(asked, cap), getattr(most, cap)) for cap in _CAPS}
+    return asked.model_copy(update=lowered)
+
+
+def _lower(asked: N | None, most: N | None) -> N | None:
+    if asked is None or most is None:
+        return most if asked is None else asked
+    return min(asked, most)
