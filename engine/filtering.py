@@ -13,14 +13,14 @@ from anyio.abc import TaskGroup
 from engine.config import LoadedSettings
 from engine.tools.http import Order, exchange
 from engine.tools.loading import load_object
-from engine.tools.mcp.entry import server_entries
+from engine.tools.mcp.entry import server_entries, settings_of
 from engine.tools.mcp.server import Server
 from gateway.filters import Filters, Outside
 from gateway.filters.base import Post
 from schemas.errors import ConfigError, ToolUnavailableError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
-from schemas.settings import McpSettings, ToolSettings
+from schemas.settings import ToolSettings
 
 
 class FilterTools:
@@ -81,7 +81,7 @@ class FilterTools:
         return kept
 
     def _start(self, server: str, group: TaskGroup) -> Server:
-        declared = ToolSettings(mcp=McpSettings(command=server, prefix=""))
+        declared = ToolSettings(mcp=settings_of(server).model_copy(update={"prefix": ""}))
         made = Server(server_entries(declared, self._folder, "filters")[0], self._environ, lambda _: None)
         group.start_soon(made.keep, name=f"mcp server of filters {made.entry.name}")
         return made

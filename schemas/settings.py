@@ -162,9 +162,13 @@ class McpToolSettings(Record):
 
 
 class McpSettings(Record):
-    """An MCP server that is started here and spoken to over its stdin and stdout.
+    """An MCP server: started here and spoken to over its stdin and stdout (``command``), or reached by HTTP (``url``).
 
     Attributes:
+        url: Its address, such as ``https://example.com/mcp``; ``$NAME`` and ``${NAME}`` are looked up.
+        headers: Sent with every request to ``url``; looked up in the same way.
+        api_key: Sent to ``url`` as a bearer token; ``$NAME`` is looked up.
+        transport: How ``url`` is spoken to: ``http``, or ``sse`` for servers from before streamable HTTP.
         command: The program; without ``args`` it may be a whole command line.
         args: Its arguments; ``$NAME`` (whole) and ``${NAME}`` (anywhere) are looked up in the environment.
         env: Variables it is given beside the few that every program needs; looked up in the same way.
@@ -177,8 +181,14 @@ class McpSettings(Record):
             does not; otherwise such a tool counts as effectful.
         tools: What the configuration says of single tools, by the server's names.
         start_timeout_s: Longest time from its start to its list of tools.
+        sampling: Whether it may ask for model calls in the middle of a call, on the run's budget.
+        roots: Folders it is told it may work in, relative to the configuration file; it is told none when empty.
     """
 
+    url: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    api_key: str | None = None
+    transport: Literal["http", "sse"] = "http"
     command: str | None = None
     args: tuple[str, ...] = ()
     env: dict[str, str] = Field(default_factory=dict)
@@ -190,6 +200,8 @@ class McpSettings(Record):
     trust_annotations: bool = False
     tools: dict[str, McpToolSettings] = Field(default_factory=dict)
     start_timeout_s: float = Field(default=30.0, gt=0)
+    sampling: bool = False
+    roots: tuple[str, ...] = ()
 
 
 class ToolSettings(Record):
@@ -198,8 +210,8 @@ class ToolSettings(Record):
     Attributes:
         python: ``module:function``, importable from the folder of the configuration file.
         builtin: Name of a built-in tool; ``builtin: all`` is every one.
-        mcp: An MCP server: its settings, or in short its command line or the path of a JSON file. The other keys of
-            the entry then hold for every tool of the server.
+        mcp: An MCP server: its settings, or in short its command line, its address or the path of a JSON file. The
+            other keys of the entry then hold for every tool of the server.
         name: Another name for it; for an MCP server, the server's.
         openapi: An OpenAPI 3 document: a path beside the configuration file, or an address.
         include: Which of its operations: operationIds, tags or paths, ``*`` for any text; all when left out.

@@ -1,13 +1,15 @@
-"""What the engine knows of an MCP server without its SDK: how it is started, what it lists, how it is called."""
+"""What the engine knows of an MCP server without its SDK: how it is reached, what it lists, how it is called."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import anyio
+
+from schemas.protocols import ToolContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Launch:
         env: Its whole environment.
         cwd: Its working folder.
         start_timeout_s: Longest time from its start to its list of tools.
+        roots: Folders it is told it may work in.
     """
 
     name: str
@@ -27,6 +30,27 @@ class Launch:
     env: Mapping[str, str]
     cwd: Path
     start_timeout_s: float = 30.0
+    roots: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is that runs by itself.
+
+    Attributes:
+        name: The server's name, for messages.
+        headers: Sent with every request.
+        transport: Streamable HTTP, or what was there before it.
+        start_timeout_s: Longest time from the first request to its list of tools.
+        roots: Folders it is told it may work in.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    transport: Literal["http", "sse"] = "http"
+    start_timeout_s: float = 30.0
+    roots: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +67,6 @@ class ListedTool:
     output_schema: dict[str, Any] | None = None
     read_only: bool | None = None
     idempotent: bool | None = None
-
-
-Progress = Callable[[str, float | None], None]
 
 
 class Connection(Protocol):
@@ -71,7 +92,7 @@ class Connection(Protocol):
         ...
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Any], meta: Mapping[str, Any], told: Progress, *, called: str
+        self, tool: str, arguments: Mapping[str, Any], meta: Mapping[str, Any], context: ToolContext, *, called: str
     ) -> Any:
         """Call a tool once and return its result as a JSON value.
 
@@ -79,7 +100,7 @@ class Connection(Protocol):
             tool: Its name at the server; ``called`` is what messages call it.
             arguments: As its schema says.
             meta: Beside the arguments, for the server.
-            told: Takes its progress.
+            context: Takes its progress, and what it asks in the middle of the call.
 
         Cancellation: tells the server (``notifications/cancelled``), and waits for nothing.
 

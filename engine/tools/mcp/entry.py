@@ -1,26 +1,21 @@
-"""What the configuration says of MCP servers: an entry of ``tools:``, or a file as other clients keep it.
-
-Sources: the ``mcpServers`` object (command, args, env) of Claude Desktop's and Claude Code's configuration, and the
-``servers`` object of VS Code's mcp.json with ``type``, ``${env:NAME}`` and ``${workspaceFolder}``. Keys of theirs that
-mean nothing here are ignored.
-"""
+"""What the configuration says of MCP servers: an entry of ``tools:``, or a file as other clients keep it."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from urllib.parse import urlsplit
 
-from engine.config import resolve_secret
-from engine.tools.mcp.base import Launch
+from engine.tools.mcp.base import Address, Launch
+from engine.tools.mcp.clients import MOST_NAME, NOT_NAME, servers_of_file
+from engine.tools.mcp.lookup import looker_up, program
 from schemas.errors import ConfigError, ToolUnavailableError
 from schemas.settings import McpSettings, McpToolSettings, ToolSettings
 
@@ -32,11 +27,11 @@ _WINDOWS = (
 _INHERITED = _WINDOWS if sys.platform == "win32" else _POSIX
 """What a program needs to run at all; everything else, and so every key, a server gets only where ``env`` says so."""
 
-_VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_UNKNOWN = re.compile(r"\$\{(\w+:[^}]*)\}")
 _RUNNERS = ("uvx", "npx", "uv", "python", "python3", "node", "docker", "bunx", "pnpm", "deno", "run", "dlx", "exec")
-_NOT_NAME = re.compile(r"[^A-Za-z0-9_-]+")
-_MOST_NAME = 32
+_OF_A_PROGRAM = ("args", "env", "cwd")
+_OF_AN_ADDRESS = ("headers", "api_key")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_NOT_ITS_NAME = ("www", "mcp", "api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +41,10 @@ class ServerEntry:
     Attributes:
         name: Unique among the servers of a configuration.
         origin: Where it stands, for messages.
-        mcp: How it is started, and what is said of its tools.
+        mcp: How it is started or reached, and what is said of its tools.
         entry: What is said of all its tools.
         folder: Of the configuration.
-        problem: Why it cannot be used at all, where that is known without starting it.
+        problem: Why it cannot be used at all, where that is known without trying.
     """
 
     name: str
@@ -73,68 +68,132 @@ class ServerEntry:
         """Return what the configuration says of one of its tools."""
         return self.mcp.tools.get(tool, McpToolSettings())
 
-    def launch(self, environ: Mapping[str, str]) -> Launch:
-        """Return how it is started, with everything looked up.
+    def target(self, environ: Mapping[str, str]) -> Launch | Address:
+        """Return how it is started, or where it is, with everything looked up.
 
         Raises:
-            ToolUnavailableError: It cannot be: a variable is not set, a folder or the program is not there.
+            ToolUnavailableError: It cannot be: a variable is not set, a folder or the program is not there, or the
+                address is none.
         """
         if self.problem:
             raise ToolUnavailableError(self.problem)
-        look_up = _looker_up(environ, self.folder)
         try:
-            words = [look_up(word) for word in (self.mcp.command or "", *self.mcp.args)]
-            declared = {name: look_up(value) for name, value in self.mcp.env.items()}
-            cwd = (self.folder / Path(look_up(self.mcp.cwd or ".")).expanduser()).resolve()
+            return self._launch(environ) if self.mcp.url is None else self._address(environ)
         except ConfigError as exc:
             raise ToolUnavailableError(exc.message, hint=exc.hint) from None
+
+    def _launch(self, environ: Mapping[str, str]) -> Launch:
+        look_up = looker_up(environ, self.folder)
+        words = [look_up(word) for word in (self.mcp.command or "", *self.mcp.args)]
+        declared = {name: look_up(value) for name, value in self.mcp.env.items()}
+        cwd = (self.folder / Path(look_up(self.mcp.cwd or ".")).expanduser()).resolve()
         env = {name: environ[name] for name in _INHERITED if name in environ} | declared
         if not cwd.is_dir():
             raise ToolUnavailableError(f"there is no folder {cwd}")
-        program = _program(words[0], env.get("PATH"), cwd)
-        return Launch(self.name, (program, *words[1:]), env, cwd, self.mcp.start_timeout_s)
+        found = program(words[0], env.get("PATH"), cwd)
+        return Launch(self.name, (found, *words[1:]), env, cwd, self.mcp.start_timeout_s, self.roots)
+
+    def _address(self, environ: Mapping[str, str]) -> Address:
+        look_up = looker_up(environ, self.folder)
+        url = look_up(self.mcp.url or "").strip()
+        fault = _fault(url)
+        if fault:
+            raise ToolUnavailableError(f"its address {fault}")
+        headers = {name: look_up(value) for name, value in self.mcp.headers.items()}
+        if self.mcp.api_key is not None:
+            headers["authorization"] = f"Bearer {look_up(self.mcp.api_key)}"
+        return Address(self.name, url, headers, self.mcp.transport, self.mcp.start_timeout_s, self.roots)
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders it is told it may work in."""
+        return tuple((self.folder / Path(root).expanduser()).resolve() for root in self.mcp.roots)
 
 
 def server_entries(entry: ToolSettings, folder: Path, origin: str) -> list[ServerEntry]:
     """Return the servers an entry of ``tools:`` declares: one, or those of its file.
 
     Raises:
-        ConfigError: The entry says not how a server is started, or its file cannot be read.
+        ConfigError: The entry says not how a server is reached, or its file cannot be read.
     """
     mcp = _long_form(entry, origin)
-    if mcp.command is not None and mcp.file is None:
-        return [_of_command(mcp, entry, folder, origin)]
-    if mcp.file is None or mcp.command is not None:
+    given = [key for key in ("command", "url", "file") if getattr(mcp, key) is not None]
+    if len(given) != 1:
         raise ConfigError(
-            f"{origin}.mcp: {'has command and file' if mcp.command else 'says not how the server is started'}",
-            hint="give exactly one of command (with args) and file",
+            f"{origin}.mcp: {'has ' + ' and '.join(given) if given else 'says not how the server is reached'}",
+            hint="give exactly one of command (with args), url and file",
         )
-    if entry.name is not None or mcp.prefix is not None or mcp.args or mcp.env or mcp.cwd:
-        raise ConfigError(
-            f"{origin}: name, prefix, args, env and cwd are of one server, and {mcp.file} names its own",
-            hint="leave them out, or write the server here instead of file",
-        )
-    return list(_of_file(mcp, entry, folder, origin))
+    if given == ["file"]:
+        return _of_file(mcp, entry, folder, origin)
+    return [_of_one(mcp, entry, folder, origin)]
 
 
-def _of_command(mcp: McpSettings, entry: ToolSettings, folder: Path, origin: str) -> ServerEntry:
-    if not mcp.args:
+def settings_of(text: str) -> McpSettings:
+    """Return what an MCP server's short form means: an address, the path of a JSON file, or a command line.
+
+    >>> settings_of("https://example.com/mcp").url, settings_of("uvx mcp-server-git").command
+    ('https://example.com/mcp', 'uvx mcp-server-git')
+    """
+    text = text.strip()
+    if _ADDRESS.match(text):
+        return McpSettings(url=text)
+    return McpSettings(file=text) if text.endswith(".json") else McpSettings(command=text)
+
+
+def _of_one(mcp: McpSettings, entry: ToolSettings, folder: Path, origin: str) -> ServerEntry:
+    _require_fitting(mcp, origin)
+    if mcp.command is not None and not mcp.args:
         mcp = _split(mcp, origin)
-    name = entry.name or _name_of([mcp.command or "", *mcp.args])
-    if _NOT_NAME.search(name) or len(name) > _MOST_NAME:
+    made = _name_of([mcp.command or "", *mcp.args]) if mcp.url is None else _name_at(mcp.url)
+    name = entry.name or made
+    if NOT_NAME.search(name) or len(name) > MOST_NAME:
         raise ConfigError(
             f"{origin}.name: '{name}' cannot be the name of an MCP server",
-            hint=f"at most {_MOST_NAME} letters, digits, _ and -, for the names of its tools begin with it",
+            hint=f"at most {MOST_NAME} letters, digits, _ and -, for the names of its tools begin with it",
         )
     return ServerEntry(name, origin, mcp, entry, folder)
+
+
+def _of_file(mcp: McpSettings, entry: ToolSettings, folder: Path, origin: str) -> list[ServerEntry]:
+    own = (*_OF_A_PROGRAM, *_OF_AN_ADDRESS)
+    if entry.name is not None or mcp.prefix is not None or any(getattr(mcp, key) for key in own):
+        raise ConfigError(
+            f"{origin}: name, prefix, {', '.join(own)} are of one server, and {mcp.file} names its own",
+            hint="leave them out, or write the server here instead of file",
+        )
+    found = servers_of_file(mcp, folder, origin)
+    return [ServerEntry(one.name, one.origin, one.mcp, entry, one.folder, one.problem) for one in found]
+
+
+def _require_fitting(mcp: McpSettings, origin: str) -> None:
+    """Raise ConfigError for what has no meaning for a server that is started, or for one that is reached."""
+    foreign = _OF_A_PROGRAM if mcp.url is not None else _OF_AN_ADDRESS
+    wrong = [key for key in foreign if getattr(mcp, key)]
+    if wrong:
+        kind = "started here" if mcp.url is not None else "reached by url"
+        raise ConfigError(f"{origin}.mcp: {' and '.join(wrong)} mean something only for a server that is {kind}")
+    if mcp.url is not None and "$" not in mcp.url and _fault(mcp.url):
+        raise ConfigError(f"{origin}.mcp.url: {_fault(mcp.url)}", hint="such as https://example.com/mcp")
+
+
+def _fault(url: str) -> str:
+    """Say what is wrong with an address; nothing where it is one."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme.lower() in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError as exc:
+        return f"cannot be read: {exc}"
+    return "" if known else "begins with neither http:// nor https://, or names no host"
 
 
 def _long_form(entry: ToolSettings, origin: str) -> McpSettings:
     if not isinstance(entry.mcp, str):
         return entry.mcp or McpSettings()
     if not entry.mcp.strip():
-        raise ConfigError(f"{origin}.mcp: is empty", hint="give a command line, a JSON file, or command and args")
-    return McpSettings(file=entry.mcp) if entry.mcp.endswith(".json") else McpSettings(command=entry.mcp)
+        raise ConfigError(
+            f"{origin}.mcp: is empty", hint="give a command line, an address, a JSON file, or command and args"
+        )
+    return settings_of(entry.mcp)
 
 
 def _split(mcp: McpSettings, origin: str) -> McpSettings:
@@ -157,106 +216,24 @@ def _name_of(words: list[str]) -> str:
     last = (named or words)[0].replace("\\", "/").rstrip("/").rpartition("/")[2]
     stem = re.sub(r"(@[\w.^~-]*|==.*|\.(py|js|mjs|ts|exe|sh))$", "", last)
     parts = [part for part in re.split(r"[^A-Za-z0-9]+", stem) if part.lower() not in ("mcp", "server", "")]
-    return "_".join(parts)[:_MOST_NAME] or "mcp"
+    return "_".join(parts)[:MOST_NAME] or "mcp"
 
 
-# ------------------------------------------------------------------ files of other clients
+def _name_at(url: str) -> str:
+    """Return a name for a server that was given none: that of its host, without what all of them share.
 
-
-def _of_file(mcp: McpSettings, entry: ToolSettings, folder: Path, origin: str) -> Iterator[ServerEntry]:
-    path = folder / Path(mcp.file or "").expanduser()
-    for name, raw in _servers_in(path, f"{origin}.mcp").items():
-        if raw.get("disabled") is True or raw.get("enabled") is False:
-            continue
-        clean = (_NOT_NAME.sub("_", name).strip("_") or "mcp")[:_MOST_NAME]
-        where = f"{origin} ({path.name}: {name})"
-        if not isinstance(raw.get("command"), str):
-            problem = "it is spoken to over HTTP, which is not possible here" if "url" in raw else "it has no command"
-            yield ServerEntry(clean, where, mcp, entry, path.parent, problem)
-            continue
-        yield ServerEntry(clean, where, _of_client(mcp, raw, where), entry, _base(path))
-
-
-def _servers_in(path: Path, origin: str) -> dict[str, dict[str, Any]]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as exc:
-        raise ConfigError(f"{origin}: {path}: {exc.strerror or exc}", hint="name a JSON file with mcpServers") from None
-    except ValueError as exc:
-        raise ConfigError(f"{origin}: {path}: not JSON: {exc}", hint="comments are not possible in it") from None
-    members = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}
-    for part in (members, members.get("mcp")):
-        for key in ("mcpServers", "servers"):
-            found = cast("dict[str, Any]", part).get(key) if isinstance(part, dict) else None
-            if isinstance(found, dict):
-                servers = cast("dict[str, Any]", found)
-                return {name: cast("dict[str, Any]", one) for name, one in servers.items() if isinstance(one, dict)}
-    raise ConfigError(f"{origin}: {path} has no mcpServers", hint='it should hold {"mcpServers": {"name": {…}}}')
-
-
-def _of_client(mcp: McpSettings, raw: Mapping[str, Any], origin: str) -> McpSettings:
-    taken = {key: raw[key] for key in ("command", "args", "env", "cwd") if raw.get(key) is not None}
-    if isinstance(taken.get("env"), dict):
-        env = cast("dict[str, Any]", taken["env"])
-        taken["env"] = {name: str(value) for name, value in env.items() if value is not None}
-    try:
-        return McpSettings.model_validate({**mcp.model_dump(exclude={"file"}), **taken})
-    except ValueError as exc:
-        raise ConfigError(f"{origin}: {' '.join(str(exc).split())[:300]}") from None
-
-
-def _base(path: Path) -> Path:
-    """Return what the paths of a client's file are relative to: the folder that holds .vscode, else the file's own."""
-    folder = path.resolve().parent
-    return folder.parent if folder.name in (".vscode", ".cursor") else folder
-
-
-# ------------------------------------------------------------------ starting
-
-
-def _looker_up(environ: Mapping[str, str], folder: Path) -> Callable[[str], str]:
-    """Return what replaces the variables of a text.
-
-    Raises:
-        ConfigError: Its result raises it: a variable is not set, or stands for what is not known here.
+    >>> [_name_at(url) for url in ("https://mcp.deepwiki.com/mcp", "http://localhost:3000/mcp", "http://10.0.0.7/mcp")]
+    ['deepwiki', 'localhost', 'mcp']
     """
-
-    def of(match: re.Match[str]) -> str:
-        name, default = match[1], match[2]
-        if name in ("workspaceFolder", "workspaceRoot"):
-            return str(folder)
-        if name == "userHome":
-            return str(Path.home())
-        found = environ.get(name) or default
-        if found is None:
-            raise ConfigError(f"the environment variable {name} is not set", hint=f"export {name}=…")
-        return found
-
-    def look_up(text: str) -> str:
-        whole = resolve_secret(text, environ) if not text.startswith("${") else text
-        replaced = _VARIABLE.sub(of, whole or "")
-        unknown = _UNKNOWN.search(replaced) if whole == text else None
-        if unknown:
-            raise ConfigError(f"${{{unknown[1]}}} is not known here", hint="use ${NAME} of the environment")
-        return replaced
-
-    return look_up
-
-
-def _program(command: str, path: str | None, cwd: Path) -> str:
-    """Return the program's path.
-
-    Raises:
-        ToolUnavailableError: There is no such program.
-    """
-    word = str(Path(command).expanduser()) if command.startswith("~") else command
-    if os.path.dirname(word):  # noqa: PTH120 (Path drops the ./ that says it is a path)
-        word = str(cwd / word)
-    found = shutil.which(word, path=path)
-    if found is None:
-        where = "" if os.path.dirname(word) else " on the PATH"  # noqa: PTH120
-        raise ToolUnavailableError(f"there is no program '{command}'{where}")
-    return found
+    host = urlsplit(url).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        labels = [label for label in host.split(".") if label not in _NOT_ITS_NAME]
+    else:
+        labels = []
+    chosen = labels[-2] if len(labels) > 1 else "".join(labels)
+    return NOT_NAME.sub("_", chosen)[:MOST_NAME].strip("_-") or "mcp"
 
 
 def unique(entries: list[ServerEntry]) -> list[ServerEntry]:

@@ -15,7 +15,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 import anyio
@@ -67,6 +67,14 @@ class Pipes:
     def silence(self, seconds: float) -> str:
         """Say that it did not answer, on one line."""
         return self._with_words(f"it did not answer within {seconds:g} s")
+
+    def calling(self) -> AbstractContextManager[None]:
+        """Count a call: here nothing depends on it."""
+        return nullcontext()
+
+    def broke_off(self) -> str:
+        """Say that the answer to a call broke off."""
+        return self.reason
 
     def _with_words(self, reason: str) -> str:
         if self._stderr:

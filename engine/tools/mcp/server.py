@@ -1,4 +1,4 @@
-"""Keeps one MCP server running: started, watched, started again when it is gone."""
+"""Keeps one MCP server there: started or reached, watched, and again when it is gone."""
 
 from __future__ import annotations
 
@@ -105,6 +105,14 @@ class Server:
             ToolError: As the server says; ToolUnavailableError when it is not there.
             StepOutputError: The result contradicts the schema that the server gave for it.
         """
+        try:
+            return await self._call(tool, arguments, context)
+        except ToolUnavailableError as exc:
+            if self.up or self._connection is None or exc.details.get("ambiguous", True):
+                raise
+        return await self._call(tool, arguments, context)  # it was certainly not called: the session was over
+
+    async def _call(self, tool: str, arguments: Mapping[str, Any], context: ToolContext) -> Any:
         if not self.up:
             await self.ready()
         connection, name = self._connection, self.entry.name
@@ -118,7 +126,7 @@ class Server:
             raise ToolNotFoundError(f"the MCP server '{name}' no longer lists the tool {tool}")
         key = context.call.idempotency_key
         meta = {IDEMPOTENCY_META: key} if key and not known.spec.read_only else {}
-        value = await connection.call(known.tool, arguments, meta, context.progress, called=tool)
+        value = await connection.call(known.tool, arguments, meta, context, called=tool)
         if known.spec.output_schema is not None:
             for path, message in faults(known.spec.output_schema, value):
                 raise StepOutputError(
@@ -130,8 +138,8 @@ class Server:
         """Start it and stay with it; return why it is gone."""
         self._starting = True
         try:
-            launch = self.entry.launch(self._environ)
-            async with connect(launch, lambda: self._changed.set()) as connection:
+            target, sampling = self.entry.target(self._environ), self.entry.mcp.sampling
+            async with connect(target, lambda: self._changed.set(), sampling=sampling) as connection:
                 listed = await connection.tools()
                 self._up(connection, listed)
                 await self._watch(connection)

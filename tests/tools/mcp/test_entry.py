@@ -55,7 +55,7 @@ def test_include_and_exclude_are_patterns(tmp_path: Path) -> None:
 def test_the_environment_is_small(tmp_path: Path) -> None:
     """A server gets PATH and the like, what is declared, and nothing else."""
     environ = {"PATH": os.environ["PATH"], "HOME": "/home/ada", "AWS_SECRET": "s", "KEY": "k"}
-    launch = made(tmp_path, env={"TOKEN": "$KEY", "URL": "http://${KEY}@x/${env:NONE:-d}"}).launch(environ)
+    launch = made(tmp_path, env={"TOKEN": "$KEY", "URL": "http://${KEY}@x/${env:NONE:-d}"}).target(environ)
     assert launch.env == {"PATH": os.environ["PATH"], "HOME": "/home/ada", "TOKEN": "k", "URL": "http://k@x/d"}
     assert launch.cwd == tmp_path.resolve()
 
@@ -74,14 +74,14 @@ def test_the_environment_is_small(tmp_path: Path) -> None:
 def test_what_cannot_be_started_is_unavailable(tmp_path: Path, mcp: dict[str, Any], said: str) -> None:
     """B56: a variable, program or folder that is missing makes one server unavailable, with the reason."""
     with pytest.raises(ToolUnavailableError) as caught:
-        made(tmp_path, **mcp).launch({"PATH": os.environ["PATH"]})
+        made(tmp_path, **mcp).target({"PATH": os.environ["PATH"]})
     assert said in caught.value.message
 
 
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ({"mcp": {}}, "tools[0].mcp: says not how the server is started"),
+        ({"mcp": {}}, "tools[0].mcp: says not how the server is reached"),
         ({"mcp": {"command": "a", "file": "b.json"}}, "tools[0].mcp: has command and file"),
         ({"mcp": "  "}, "tools[0].mcp: is empty"),
         ({"mcp": "serve 'it"}, "the command line cannot be read"),
@@ -119,7 +119,7 @@ def test_a_file_of_vs_code(tmp_path: Path) -> None:
     }
     (tmp_path / ".vscode/mcp.json").write_text(json.dumps({"servers": servers, "inputs": []}))
     (entry,) = read(tmp_path, mcp=".vscode/mcp.json", effects="none")
-    launch = entry.launch({"PATH": os.environ["PATH"]})
+    launch = entry.target({"PATH": os.environ["PATH"]})
     assert (entry.name, launch.command[1], launch.cwd) == ("my_notes", f"{tmp_path}/notes", tmp_path.resolve())
     assert launch.env["A"] == "1"
 
