@@ -20,6 +20,7 @@ from gateway.filters.base import Post
 from schemas.errors import ConfigError, ToolUnavailableError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
+from schemas.result import Usage
 from schemas.settings import ToolSettings
 
 
@@ -125,9 +126,16 @@ class _Alone:
 
     call = StepCall("", "", "")
     model: ModelClient | None = None
+    left_usd: float | None = None
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Nobody looks at it."""
+
+    def text(self, piece: str) -> None:
+        """Nobody looks at it."""
+
+    def used(self, usage: Usage) -> None:
+        """There is no run that it counts to."""
 
     def request_replan(self, reason: str) -> None:
         """There is no plan."""

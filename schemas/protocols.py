@@ -16,7 +16,7 @@ from schemas.planning import (
     PlanText,
     StepCall,
 )
-from schemas.result import StepResult
+from schemas.result import StepResult, Usage
 from schemas.tool import ToolSpec
 
 
@@ -108,6 +108,19 @@ class ToolContext(Protocol):
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Tell whoever watches how far the call is."""
+        ...
+
+    def text(self, piece: str) -> None:
+        """Show the next piece of what the call writes, as its step's live text."""
+        ...
+
+    def used(self, usage: Usage) -> None:
+        """Count what the call used otherwise than through ``model``: to the run, and to the budgets of its agent."""
+        ...
+
+    @property
+    def left_usd(self) -> float | None:
+        """What was left of the run's budget when the call was made; None where it has none."""
         ...
 
     def request_replan(self, reason: str) -> None:

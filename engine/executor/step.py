@@ -35,7 +35,7 @@ from schemas.errors import (
 from schemas.events import StepRetried
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient, Tool, ToolSource
-from schemas.result import ErrorInfo, StepResult
+from schemas.result import ErrorInfo, StepResult, Usage
 from schemas.tool import RetryPolicy, ToolSpec
 
 _RETRY_AFTER = "retry_after_s"
@@ -43,20 +43,30 @@ _SHORTEST_GRACE_S = 1.0
 _LONGEST_GRACE_S = 30.0
 Contradiction = Callable[[StepCall, str, Any], Awaitable[str]]
 """(call, expected in words, value) → why they contradict each other, or empty."""
+OnText = Callable[[StepCall, str | None], None]
+"""(call, the next piece of what it writes; None: all of it so far is void)."""
 
 
 class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
-    __slots__ = ("_model", "_model_for", "_on_progress", "attempts", "call", "footing", "replan", "thread_done")
+    __slots__ = (
+        *("_model", "_model_for", "_on_progress", "_on_text", "_written"),
+        *("attempts", "call", "footing", "left_usd", "replan", "thread_done", "usage"),
+    )
 
     def __init__(
         self,
         call: StepCall,
         model_for: Callable[[str], ModelClient | None],
         on_progress: Callable[[StepCall, str, float | None], None],
+        on_text: OnText | None = None,
     ) -> None:
         self.call = call
+        self.usage = Usage()
+        self.left_usd: float | None = None
+        self._on_text = on_text
+        self._written = False
         self.attempts = 0
         self.replan = ""
         self.thread_done: anyio.Event | None = None
@@ -75,6 +85,22 @@ class CallContext:
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Tell whoever watches how far the call is."""
         self._on_progress(self.call, message, fraction)
+
+    def text(self, piece: str) -> None:
+        """Show the next piece of what the call writes, as its step's live text."""
+        if self._on_text is not None and piece:
+            self._written = True
+            self._on_text(self.call, piece)
+
+    def void(self) -> None:
+        """What the call wrote so far is void: it failed."""
+        if self._on_text is not None and self._written:
+            self._written = False
+            self._on_text(self.call, None)
+
+    def used(self, usage: Usage) -> None:
+        """Count what the call used otherwise than through ``model``."""
+        self.usage = self.usage + usage
 
     def request_replan(self, reason: str) -> None:
         """Ask for a new plan once this step has ended."""
@@ -241,6 +267,7 @@ class ToolRunner:
                 return _done(stored, attempt, duration_s, context.replan)
             except EngineError as exc:
                 error = self._not_too_often(call, exc)
+                context.void()
             if context.thread_done is None and self.put_off(call.step_id, error) is not None:
                 raise error
             doubtful = _ambiguous(error) and spec.effects == "effectful"

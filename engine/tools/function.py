@@ -28,6 +28,7 @@ from engine.tools.values import to_json
 from schemas.errors import ConfigError, EngineError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient, ToolContext
+from schemas.result import Usage
 from schemas.tool import Effects, RetryPolicy, SpendingLimits, ToolKind, ToolSpec
 
 P = ParamSpec("P")
@@ -159,6 +160,16 @@ class _ThreadContext:
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         self._hand_over(self._context.progress, message, fraction)
+
+    def text(self, piece: str) -> None:
+        self._hand_over(self._context.text, piece)
+
+    def used(self, usage: Usage) -> None:
+        self._hand_over(self._context.used, usage)
+
+    @property
+    def left_usd(self) -> float | None:
+        return self._context.left_usd
 
     def request_replan(self, reason: str) -> None:
         self._hand_over(self._context.request_replan, reason)

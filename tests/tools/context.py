@@ -10,6 +10,7 @@ import anyio
 from schemas.errors import ToolPostponedError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
+from schemas.result import Usage
 
 
 @dataclass
@@ -19,12 +20,23 @@ class Context:
     call: StepCall = field(default_factory=lambda: StepCall(run_id="r", step_id="1", tool="t", idempotency_key="r:1"))
     model: ModelClient | None = None
     messages: list[tuple[str, float | None]] = field(default_factory=list[tuple[str, float | None]])
+    texts: list[str] = field(default_factory=list[str])
+    usage: list[Usage] = field(default_factory=list[Usage])
+    left_usd: float | None = None
     replans: list[str] = field(default_factory=list[str])
     threads: list[anyio.Event] = field(default_factory=list[anyio.Event])
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
         """Remember it."""
         self.messages.append((message, fraction))
+
+    def text(self, piece: str) -> None:
+        """Remember it."""
+        self.texts.append(piece)
+
+    def used(self, usage: Usage) -> None:
+        """Remember it."""
+        self.usage.append(usage)
 
     def request_replan(self, reason: str) -> None:
         """Remember it."""
