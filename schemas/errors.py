@@ -50,6 +50,7 @@
     │   ├── BudgetPausedError        of a key, an agent or all: until its period ends; carries retry_after_s
     │   └── TimeBudgetError
     ├── RunCancelledError
+    ├── RunFailedError           the run of an assistant failed, and there is nothing to read but why
     ├── RunParkedError           not over: it waits for an answer or a time, and nobody drives it meanwhile
     ├── StoreError
     └── WorkerLostError          a worker that others declared dead; start it again
@@ -438,6 +439,20 @@ class RunCancelledError(EngineError):
     code = "cancelled"
     exit_code = 130
     http_status = 409
+
+
+class RunFailedError(EngineError):
+    """The run of an assistant failed, and there is nothing to read but why; ``details`` hold its id and the cause."""
+
+    code = "run_failed"
+    exit_code = 1
+    http_status = 502
+
+    @property
+    def status(self) -> int:
+        """That of the cause where it is the server's or a provider's; a run's own mistake is no client's."""
+        cause = self.details.get("status")
+        return cause if isinstance(cause, int) and cause > 500 else self.http_status
 
 
 class StoreError(EngineError):

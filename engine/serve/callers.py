@@ -13,9 +13,6 @@ from schemas.bookkeeping import ApiKey
 from schemas.errors import NotFoundError, RequestFieldError, ScopeError
 from schemas.stores import RunStore
 
-ITSELF = "engine"
-"""The name under which the engine itself, with all its tools, is asked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Caller:

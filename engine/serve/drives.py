@@ -5,8 +5,8 @@ For a store on this machine. On a store that machines share, workers do this (``
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
 import anyio.abc
@@ -37,6 +37,7 @@ class Drives:
         self._most = most
         self.drives = drives
         self._running: set[str] = set()
+        self._coming = 0
         self._paused: dict[str, float] = {}
         self._nudged = anyio.Event()
         self._group: anyio.abc.TaskGroup | None = None
@@ -55,9 +56,23 @@ class Drives:
         """
         if self.leaving:
             raise BusyError("the server is leaving", hint="try again in a moment", details={"retry_after_s": 2})
-        if self.drives and self.in_flight >= self._most:
-            message = f"{self.in_flight} runs are in flight, as many as this server takes"
+        if self.drives and self.in_flight + self._coming >= self._most:
+            message = f"{self.in_flight + self._coming} runs are in flight, as many as this server takes"
             raise BusyError(message, hint="try again in a moment", details={"retry_after_s": 1})
+
+    @contextmanager
+    def room(self) -> Generator[None]:
+        """Let one more run in and keep its place within the block, at whose end it is there to be taken.
+
+        Raises:
+            BusyError: As ``admit``.
+        """
+        self.admit()
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
 
     def take(self, run_id: str) -> None:
         """Drive a run now if it may be, else as soon as there is room."""

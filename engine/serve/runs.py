@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.assistants import DEFAULT
 from engine.serve import bodies
-from engine.serve.callers import ITSELF, caller, check_name
+from engine.serve.callers import caller, check_name
 from engine.serve.desk import Desk, Json, run_of
 from engine.serve.frames import CONTENT_TYPES, dumps, form_of
 from engine.serve.streaming import RunStream
@@ -57,7 +58,7 @@ class Runs:
             raise RequestFieldError("task: missing", hint='say what is wanted: {"task": "…"}, or give a plan')
         if asked.stream and asked.wait:
             raise RequestFieldError("stream and wait: only one of them")
-        check_name(request, ITSELF)
+        check_name(request, DEFAULT)
         user = caller(request).owner(asked.user)
         limits = bodies.limits_within(asked.limits, self.desk.engine.limits())
         self.desk.drives.admit()

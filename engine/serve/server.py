@@ -10,12 +10,13 @@ from starlette.routing import BaseRoute
 
 from engine.api import Engine
 from engine.serve.app import RunsApplication
+from engine.serve.chat.facade import Facade
 from engine.serve.desk import Desk
 from engine.serve.drives import Drives
 from engine.serve.streaming import Leaving
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
-from gateway.server.guests import Assistants, Guests
+from gateway.server.guests import Guests
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server
 from schemas.errors import StoreError
@@ -69,7 +70,7 @@ class EngineServer:
         self.drives = Drives(engine, most=how.most, drives=how.drives)
         self.leaving = Leaving(anyio.Event())
         desk = Desk(engine, self.drives, self.leaving, how.body_bytes)
-        self._guests = Guests(self._assistants(), RunsApplication(desk, more), self.leaving.event.set, self._ready)
+        self._guests = Guests(Facade(desk), RunsApplication(desk, more), self.leaving.event.set, self._ready)
         keyring, usage = Keyring(engine.store.key_store), engine.store.usage_book
         backing = Backing(
             self._settings,
@@ -108,9 +109,6 @@ class EngineServer:
 
     async def _beside(self, _settings: Settings, _gateway: Gateway) -> Guests:
         return self._guests
-
-    def _assistants(self) -> Assistants | None:
-        return None
 
     async def _ready(self) -> None:
         if self.drives.leaving:

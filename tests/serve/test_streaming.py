@@ -27,11 +27,11 @@ from tests.wire.server import WireServer
 PATIENCE_S = 10.0
 
 
-def wired(url: str) -> Engine:
+def wired(url: str, **more: Any) -> Engine:
     """An engine whose models are reached over HTTP."""
     provider = wire_settings("openai", url, models=(ModelSettings(name="m"),))
     roles = Roles(planner="m", executor="m", synthesizer="m")
-    chosen = Settings(model_providers=(provider,), roles=roles)
+    chosen = Settings.model_validate({"model_providers": (provider,), "roles": roles, **more})
     engine = Engine(chosen, tools=[FakeTool("look", 1)])
     engine.ledger = MemoryLedger()
     engine.gateway = Gateway(chosen, ledger=engine.ledger, environ={})

@@ -1,0 +1,309 @@
+"""One chat request performed: its run begun or spoken to, and shown until it is over or waits for somebody.
+
+The reply's head and first chunk go out before the run begins, so that a client sees at once that it is heard.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from typing import Any, assert_never, cast
+
+import anyio
+
+from engine.assistants import Assistants
+from engine.serve.callers import caller_of
+from engine.serve.chat.chunks import KEEP_ALIVE, Chunks, completion
+from engine.serve.chat.intent import Answer, Begin, Cancel, Direct, Follow, Intent, Say, Steer, Thread, ToolResults
+from engine.serve.chat.replies import tool_calls, waiting_text
+from engine.serve.chat.talk import Talk
+from engine.serve.chat.turn import Delta, Turn
+from engine.serve.desk import Desk
+from gateway.exchange import ClientCall
+from gateway.gateway import CallContext
+from gateway.server.failures import Headers
+from gateway.server.visit import Visit
+from gateway.wire import CLIENT_FORMATS
+from schemas.agents import AssistantSettings
+from schemas.errors import ModelRequestError, StoreError
+from schemas.model import Done
+from schemas.result import Usage
+
+STILL_HERE_S = 15.0
+RUN = b"x-engine-run"
+_STREAM: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Performance:
+    """One request.
+
+    Args:
+        desk: The engine and what surrounds it.
+        talk: Remembers what became of it.
+        visit, call: The request.
+        assistant: Who is asked.
+
+    Attributes:
+        run_id: The run; empty while there is none.
+        over: Whether the run can be let alone: it is over, waits, or was not begun.
+    """
+
+    def __init__(self, desk: Desk, talk: Talk, visit: Visit, call: ClientCall, assistant: AssistantSettings) -> None:
+        self.run_id = ""
+        self.over = True
+        self._desk = desk
+        self._talk = talk
+        self._visit = visit
+        self._call = call
+        self._assistant = assistant
+        self._user = caller_of(visit.key).user
+        self._sent_at = 0.0
+
+    async def say_still_here(self) -> None:
+        """Send a comment into every long silence, so that proxies keep the line."""
+        self._sent_at = anyio.current_time()
+        while True:
+            await anyio.sleep_until(self._sent_at + STILL_HERE_S)
+            if not self._visit.started:
+                self._sent_at = anyio.current_time()
+            elif anyio.current_time() >= self._sent_at + STILL_HERE_S:
+                await self._send(KEEP_ALIVE)
+
+    async def perform(self, intent: Intent) -> None:
+        """Do what is wanted, and answer.
+
+        Raises:
+            EngineError: It cannot be done; within a stream, why it ends.
+
+        Cancellation: the run goes on; ``over`` says whether that is for the caller to think about.
+        """
+        match intent:
+            case Begin():
+                await self._begin(intent)
+            case Say():
+                await self._say(intent)
+            case Direct():
+                await self._direct(intent)
+            case Answer() | ToolResults() | Steer() | Follow() | Cancel():
+                await self._go_on(intent)
+            case _:
+                assert_never(intent)
+
+    async def _begin(self, intent: Begin) -> None:
+        """Begin a run and show it. Raises EngineError."""
+        _check(self._call.parsed)
+        options = Assistants(self._desk.engine).options(self._assistant.name)
+        own = [text for text in (options["instructions"], intent.instructions) if text]
+        options["instructions"] = "\n\n".join(own)
+        with self._desk.drives.room():
+            self.run_id = uuid.uuid4().hex[:12]
+            chunks = await self._head()
+            self.over = False
+            with anyio.CancelScope(shield=True):  # half begun, it would go on with nobody to cancel it
+                await self._desk.engine.submit(
+                    intent.task,
+                    user=self._user,
+                    run_id=self.run_id,
+                    conversation=intent.thread.conversation,
+                    **options,
+                )
+        self._desk.drives.take(self.run_id)
+        await self._talk.began(intent.thread, self.run_id)
+        turn = Turn(self.run_id, intent.task, tells=self._assistant.progress == "steps")
+        await self._show(turn, intent.thread, chunks, intent.task)
+
+    async def _go_on(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
+        """Say something to a run that is there, and show it from there on. Raises EngineError."""
+        store = self._desk.engine.store
+        self.run_id = intent.run_id
+        before = await store.summary(intent.run_id)
+        await self._speak(intent)
+        row = await store.summary(intent.run_id)
+        waits = row.status == "waiting"
+        if not waits and not row.ended:
+            self._desk.drives.take(row.id)
+        chunks = await self._head()
+        self.over = row.ended or waits
+        await self._talk.began(intent.thread, row.id)
+        turn = Turn(row.id, row.task, after=before.head, tells=self._assistant.progress == "steps")
+        await self._show(turn, intent.thread, chunks, row.task, waits=waits)
+
+    async def _speak(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
+        """Raises NotFoundError, ConflictError, ToolArgumentsError, StepRejectedError, StoreError."""
+        run = self._desk.engine.attach(intent.run_id)
+        match intent:
+            case Answer() | ToolResults():
+                for one in intent.decided:
+                    await run.answer(
+                        one.approval_id,
+                        one.decision,
+                        result=one.result,
+                        tool_input=one.tool_input,
+                        reason=one.reason,
+                        by=intent.thread.user,
+                    )
+            case Steer():
+                await run.steer(intent.task, by=intent.thread.user)
+            case Cancel():
+                await run.cancel(intent.reason, by=intent.thread.user)
+            case Follow():
+                pass
+            case _:
+                assert_never(intent)
+
+    # ------------------------------------------------------------------ what is shown
+
+    async def _show(self, turn: Turn, thread: Thread, chunks: Chunks | None, like: str, *, waits: bool = False) -> None:
+        """Show a run until it is over or waits for somebody. Raises EngineError."""
+        reasoning: list[str] = []
+        async with aclosing(self._deltas(turn, waits=waits)) as deltas:
+            async for delta in deltas:
+                if chunks is not None:
+                    await self._send(chunks.delta(delta))
+                elif delta.reasoning:
+                    reasoning.append(delta.reasoning)
+        self.over = True
+        failure = turn.failure()
+        if failure is not None:
+            raise failure
+        calls, asks = _asked(turn, like)
+        content = turn.content + asks
+        with suppress(StoreError):  # the reply is there; only the next request has to say more
+            await self._talk.replied(thread, turn.run_id, content, turn.waiting)
+        finish, usage, about = turn.finish(), turn.usage, turn.about()
+        if chunks is not None:
+            last = chunks.delta(Delta(content=asks)) if asks else b""
+            await self._visit.send(
+                {
+                    "type": "http.response.body",
+                    "body": last + chunks.calls(calls) + chunks.end(finish, usage, about),
+                }
+            )
+            return
+        body = completion(
+            self._assistant.name,
+            turn.run_id,
+            content=content,
+            reasoning="".join(reasoning),
+            calls=calls,
+            finish=finish,
+            usage=usage,
+            about=about,
+        )
+        await self._visit.answer_json(body, headers=[(RUN, turn.run_id.encode())])
+
+    async def _deltas(self, turn: Turn, *, waits: bool) -> AsyncGenerator[Delta]:
+        """Yield what a run adds to a reply until it is over, or waits for somebody (``turn.waiting``)."""
+        run = self._desk.engine.attach(turn.run_id)
+        async with aclosing(self._desk.engine.following.follow(turn.run_id, parked=not waits)) as items:
+            async for item in items:
+                for delta in turn.take(item):
+                    yield delta
+                if turn.parked(item):
+                    turn.waiting = await run.pending()
+                    if turn.waiting:
+                        return
+        if waits and turn.ended is None:
+            turn.waiting = await run.pending()
+
+    async def _head(self) -> Chunks | None:
+        """Send the head of a streamed reply, and its first chunk; None where the reply is not streamed."""
+        if not self._call.streamed:
+            return None
+        headers = list(_STREAM)
+        if self.run_id:
+            headers.append((RUN, self.run_id.encode()))
+        await self._visit.start(200, headers)
+        chunks = Chunks(self._call.parsed, self._assistant.name, self.run_id)
+        await self._send(chunks.begin())
+        return chunks
+
+    async def _say(self, intent: Say) -> None:
+        """Say something, with no run."""
+        self.run_id = intent.run_id
+        with suppress(StoreError):
+            await self._talk.replied(intent.thread, intent.run_id, intent.text)
+        about = {"run_id": intent.run_id} if intent.run_id else {}
+        chunks = await self._head()
+        if chunks is not None:
+            last = chunks.delta(Delta(content=intent.text)) + chunks.end("stop", Usage(), about)
+            await self._visit.send({"type": "http.response.body", "body": last})
+            return
+        body = completion(
+            self._assistant.name,
+            intent.run_id,
+            content=intent.text,
+            reasoning="",
+            calls=(),
+            finish="stop",
+            usage=Usage(),
+            about=about,
+        )
+        await self._visit.answer_json(body)
+
+    async def _direct(self, intent: Direct) -> None:
+        """Ask a model, with no run. Raises EngineError."""
+        visit, form = self._visit, CLIENT_FORMATS[self._call.format]
+        key = visit.key
+        context = CallContext(
+            role=intent.why,
+            key="" if key is None else key.id,
+            api_key=key,
+            listener=visit.desk.listener.name,
+            request_id=visit.head.request_id,
+            may_restart=False,
+        )
+        writer = form.stream(self._call.parsed) if self._call.streamed else None
+        async with aclosing(self._desk.engine.gateway.stream(intent.request, context)) as chunks:
+            async for chunk in chunks:
+                if writer is not None:
+                    if not visit.started:
+                        await visit.start(200, list(_STREAM))
+                    await self._send(writer.feed(chunk))
+                if isinstance(chunk, Done):
+                    with suppress(StoreError):
+                        await self._talk.replied(intent.thread, "", chunk.response.text)
+                    if writer is None:
+                        named = chunk.response.model_copy(update={"model": self._assistant.name})
+                        await visit.answer_json(form.reply(named, self._call.parsed))
+        if writer is not None:
+            await visit.send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, piece: bytes) -> None:
+        await self._visit.send({"type": "http.response.body", "body": piece, "more_body": True})
+        self._sent_at = anyio.current_time()
+
+
+def _asked(turn: Turn, like: str) -> tuple[list[dict[str, Any]], str]:
+    """Return the calls that a client is to make, and what a person is asked, as text behind the answer so far."""
+    calls = tool_calls(turn.run_id, turn.waiting)
+    people = [asked for asked in turn.waiting if asked.subject != "client_tool"]
+    text = waiting_text(turn.run_id, people, like) if people else ""
+    return calls, f"\n\n{text}" if text and turn.content else text
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    """Raises ModelRequestError: something is asked for that no run gives."""
+    wanted = body.get("n")
+    if wanted is not None and wanted != 1:
+        raise ModelRequestError("an assistant gives one answer", hint="n: 1", details={"param": "n"})
+    for number, part in enumerate(_last_parts(body)):
+        kind = part.get("type", "text")
+        if kind not in ("text", "input_text"):
+            raise ModelRequestError(
+                f"an assistant reads text, and part {number} of the last message is {str(kind)[:40]!r}",
+                hint="say it in words, or ask a model that reads it (GET /v1/models)",
+                details={"param": "messages"},
+            )
+
+
+def _last_parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of the newest message of the user's, where it has parts; its shape was checked."""
+    turns = cast("list[dict[str, Any]]", body["messages"])
+    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), None)
+    return cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
