@@ -183,7 +183,7 @@ class Assembly:
             dialect=dialect,
             tier=tier,
             tools=tuple(self.statistics.expecting(self.offered(asked)).values()),
-            ask_effectful=self.settings.approvals.effectful,
+            **self.settings.approvals.asking,
             plan=plan,
             user=asked.user,
             assistant=asked.assistant,

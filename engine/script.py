@@ -150,7 +150,7 @@ Run it by: python FILE (--json prints every result). There are no retries, limit
         said = _comment(step.description or step.rationale or "")
         lines = [f"async def {self._functions[step.id]}(run: Run) -> Any:", f'    """{said}"""' if said else ""]
         spec = self._tools.get(step.tool)
-        if spec is not None and spec.needs_approval:
+        if spec is not None and spec.asks:
             lines.append("    # In the engine a person approves this call first.")
         for condition in step.when or ():
             lines.append(f"    if not {self._condition(condition)}:  # {_comment(describe(condition))}")

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from schemas.events import ApproveMode, Mode
+from schemas.policies import Approval
 from schemas.result import Record
 from schemas.tool import Effects, ResultView
 
@@ -34,6 +35,7 @@ class AgentSettings(Record):
         permissions: Keys and users whose runs may use it, by name, ``*`` for any text; empty: everybody's.
         effects: What a call does to the world. Left out, a call counts as effectful, on a resource of its own: agents
             run beside each other, one agent's calls one after another. ``none`` lets them start early and side by side.
+        approval: Whether somebody has to approve a call; None: as ``approvals`` says.
         passthrough: A task that only this agent is for goes to it as it is, with no planner call.
         default: Takes what no other agent is for.
         hidden: Callable by name, never shown to the planner.
@@ -55,7 +57,7 @@ class AgentSettings(Record):
     effects: Effects | None = None
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] | None = None
-    needs_approval: bool = False
+    approval: Approval | None = None
     timeout_s: float | None = Field(default=None, gt=0)
     max_parallel: int | None = Field(default=None, ge=1)
     max_attempts: int | None = Field(default=None, ge=1)

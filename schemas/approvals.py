@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from schemas.plan import Plan
+from schemas.policies import ApprovalDefault
 from schemas.result import Record
 
 ApprovalSubject = Literal["step", "plan", "in_doubt", "question", "elicitation", "client_tool"]
@@ -17,9 +18,13 @@ class ApprovalRequested(Record):
         subject: step, plan: a person must agree, the input is shown as it will be sent. in_doubt: did it happen?
             question: the planner asks. elicitation: a tool or agent asks while its step runs. client_tool: the client
             that asked for the run makes the call itself and gives its result.
+        reason: Why somebody is asked: which rule says so of this very call (``amount_usd is 900, above 500``).
+        rationale: What the planner says the step is for.
+        expected_usd: What the call, or the plan, is expected to cost; None: nobody knows.
         question: What is asked, in words (question, elicitation).
         answer_schema: JSON Schema of what is answered; None: text.
         dry_run: What the dry run (``simulate``) of the call gave; None without one.
+        timeout_s: How long it waits; None: for ever.
         expires_at: Unix time from which on ``by_default`` is taken as the decision; None: it waits for ever.
         by_default: See there.
     """
@@ -33,11 +38,14 @@ class ApprovalRequested(Record):
     plan: Plan | None = None
     revision: int = 1
     reason: str = ""
+    rationale: str = ""
+    expected_usd: float | None = None
     question: str = ""
     answer_schema: dict[str, Any] | None = None
     dry_run: Any = None
+    timeout_s: float | None = None
     expires_at: float | None = None
-    by_default: Literal["reject", "approve"] = "reject"
+    by_default: ApprovalDefault = "reject"
 
 
 class ApprovalAnswered(Record):

@@ -23,6 +23,7 @@ from schemas.driving import (
 )
 from schemas.model import Part, StopReason
 from schemas.plan import Plan, Step
+from schemas.policies import ApprovalDefault
 from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
 from schemas.tool import ToolSpec
 from schemas.trigger import Trigger
@@ -68,6 +69,9 @@ class RunStarted(Record):
         dialect: How plans are written to the planner's provider, as it declares, and ``tier`` its best way.
         tools: The declared tools, as they were.
         ask_effectful: Whether every call with effects is asked about, not only those of tools that say so.
+        ask_over_usd: A plan, a call or a foreach that is expected to cost more is asked about.
+        ask_timeout_s: After so many seconds without an answer ``ask_by_default`` is taken, where a tool's own policy
+            says nothing else; None: never.
         plan: The plan that was given instead of asked for; None to ask the planner.
         user: Whose run it is.
         driver: Who drives it from its first event on (``schemas.runs.Driver.id``); empty: nobody yet.
@@ -90,6 +94,9 @@ class RunStarted(Record):
     tier: str = "schema"
     tools: tuple[ToolSpec, ...] = ()
     ask_effectful: bool = False
+    ask_over_usd: float | None = None
+    ask_timeout_s: float | None = None
+    ask_by_default: ApprovalDefault = "reject"
     plan: Plan | None = None
     user: str = ""
     driver: str = ""

@@ -12,9 +12,11 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.agents import AgentSettings, AssistantSettings
+from schemas.approving import Approvals
 from schemas.care import Retention
-from schemas.events import ApproveMode, FailurePolicy
+from schemas.events import FailurePolicy
 from schemas.gateway import FilterSettings, GatewaySettings, Listener, RateLimits, Weighted, WireFormat
+from schemas.policies import Approval
 from schemas.presets import filled, presets
 from schemas.result import Record
 from schemas.tool import Effects, ResultView, SpendingLimits
@@ -151,7 +153,7 @@ class McpToolSettings(Record):
     effects: Effects | None = None
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] | None = None
-    needs_approval: bool | None = None
+    approval: Approval | None = None
     timeout_s: float | None = Field(default=None, gt=0)
     max_parallel: int | None = Field(default=None, ge=1)
     max_attempts: int | None = Field(default=None, ge=1)
@@ -238,7 +240,7 @@ class ToolSettings(Record):
     effects: Effects | None = None
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] | None = None
-    needs_approval: bool | None = None
+    approval: Approval | None = None
     timeout_s: float | None = Field(default=None, gt=0)
     max_parallel: int | None = Field(default=None, ge=1)
     max_attempts: int | None = Field(default=None, ge=1)
@@ -367,18 +369,6 @@ class Judge(Record):
     def _off_is_false_in_yaml(cls, value: object) -> object:
         """YAML 1.1 reads a bare ``off`` as false."""
         return "off" if value is False else value
-
-
-class Approvals(Record):
-    """Who is asked before a step with effects.
-
-    Attributes:
-        mode: ask (a person, each), all (approve all), none (deny all), plan (the whole plan first).
-        effectful: Whether every effectful tool needs approval, not only those that say so.
-    """
-
-    mode: ApproveMode = "ask"
-    effectful: bool = False
 
 
 class Telemetry(Record):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.accounts import time_zone
 from schemas.errors import ConfigError
+from schemas.policies import Approval
 from schemas.result import Record
 
 Effects = Literal["none", "idempotent", "effectful"]
@@ -95,7 +96,7 @@ class ToolSpec(Record):
         reads: Resource templates the call reads, such as ``file:{path}``.
         writes: Resource templates the call writes. An effectful tool that declares neither conflicts with
             every other effectful one.
-        needs_approval: A person must approve each call.
+        approval: Whether somebody has to approve a call; None: as ``approvals`` says.
         timeout_s: Deadline of one attempt in seconds; None for none.
         max_parallel: Most simultaneous calls; None for no cap of its own.
         retry: What a transient failure costs.
@@ -118,7 +119,7 @@ class ToolSpec(Record):
     effects: Effects = "effectful"
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    needs_approval: bool = False
+    approval: Approval | None = None
     timeout_s: float | None = Field(default=None, gt=0)
     max_parallel: int | None = Field(default=None, ge=1)
     retry: RetryPolicy = RetryPolicy()
@@ -136,6 +137,20 @@ class ToolSpec(Record):
         """Whether runs of a key or user may use it."""
         permissions = self.agent.permissions if self.agent is not None else ()
         return not permissions or any(fnmatchcase(user, pattern) for pattern in permissions)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_logs(cls, given: object) -> object:
+        """Runs that an older release began say ``needs_approval``."""
+        said = dict(cast("dict[str, Any]", given)) if isinstance(given, dict) else {}
+        if "needs_approval" not in said:
+            return cast("object", given)
+        return {**({"approval": "always"} if said.pop("needs_approval") else {}), **said}
+
+    @property
+    def asks(self) -> bool:
+        """Whether its own policy asks about calls, or about some."""
+        return self.approval is not None and self.approval.ask != "never"
 
     @property
     def read_only(self) -> bool:

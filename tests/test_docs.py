@@ -11,6 +11,7 @@ from engine.cli import main
 from engine.cli.table import COMMANDS, EXIT_CODES
 from engine.config import parse_settings
 from engine.dag.build import graph
+from schemas.approving import Approvals
 from schemas.gateway import (
     BudgetRule,
     CacheSettings,
@@ -24,7 +25,6 @@ from schemas.gateway import (
 from schemas.plan import Plan, Step
 from schemas.presets import presets
 from schemas.settings import (
-    Approvals,
     Budget,
     Durability,
     FetchSettings,

@@ -142,7 +142,7 @@ async def test_a_drive_that_is_cancelled_can_be_gone_on_with() -> None:
 @pytest.mark.anyio
 async def test_a_request_that_waited_is_the_same_after_a_restart() -> None:
     """B48: another process lists the request under its id; answered, the run goes on, and nothing done is repeated."""
-    mail = {"effects": "effectful", "needs_approval": True, "input_schema": TEXT}
+    mail = {"effects": "effectful", "approval": "always", "input_schema": TEXT}
     plan = plan_of(step("1"), step("2", "mail", tool_input={"to": "{{1}}"}), answer="{{2}}")
     first = engine_of(FakeTool("look", "ann"), FakeTool("mail", "sent", **mail))
     async with first.start(plan=plan, run_id="r") as run:
@@ -208,7 +208,7 @@ async def test_a_run_in_doubt_can_be_aborted() -> None:
 async def test_done_is_no_answer_to_an_ordinary_request() -> None:
     """Only a step in doubt can be declared done."""
     plan = plan_of(step("1", "mail"))
-    async with engine_of(FakeTool("mail", needs_approval=True)).start(plan=plan) as run:
+    async with engine_of(FakeTool("mail", approval="always")).start(plan=plan) as run:
         while not await run.pending():
             await anyio.sleep(0.001)
         with pytest.raises(ConflictError, match="no step in doubt"):

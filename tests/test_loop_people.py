@@ -21,7 +21,7 @@ SCHEMA = {"type": "object", "properties": {"to": {"type": "string"}}, "required"
 
 def mail(**spec: Any) -> FakeTool:
     """A tool that a person has to approve."""
-    return FakeTool("mail", "sent", effects="effectful", needs_approval=True, input_schema=SCHEMA, **spec)
+    return FakeTool("mail", "sent", effects="effectful", approval="always", input_schema=SCHEMA, **spec)
 
 
 async def asked(run: RunHandle, count: int = 1) -> list[ApprovalRequested]:
@@ -108,7 +108,7 @@ async def test_a_policy_answers_for_people(mode: str, sent: int, status: str) ->
 async def test_two_pending_are_answered_each_by_its_id() -> None:
     """B47: a bare answer to two is refused and lists both; each id reaches its own; twice or unknown is refused."""
     plan = plan_of(*(step(n, "mail", tool_input={"to": n}) for n in ("x", "y")))
-    tool = FakeTool("mail", "sent", needs_approval=True, input_schema=SCHEMA)
+    tool = FakeTool("mail", "sent", approval="always", input_schema=SCHEMA)
     async with watching(engine_of(tool), plan) as (run, over):
         first, second = await asked(run, 2)
         with pytest.raises(NotFoundError, match=f"{first.approval_id}, {second.approval_id}"):

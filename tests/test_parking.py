@@ -24,7 +24,7 @@ SEND = plan_of(step("1", "send"), step("2", "look", "1"), answer="{{2}}")
 
 def sender() -> FakeTool:
     """A tool that is asked about."""
-    return FakeTool("send", "sent", effects="effectful", needs_approval=True)
+    return FakeTool("send", "sent", effects="effectful", approval="always")
 
 
 def poller(keys: list[str], times: int = 2, seconds: float = 7_200.0) -> Any:

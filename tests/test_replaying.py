@@ -188,23 +188,23 @@ CASES: dict[str, Case] = {
         status="failed",
     ),
     "approval": Case(
-        lambda: [look(), send(needs_approval=True)], [WRITES], watch=approves, expects=("approval_answered",)
+        lambda: [look(), send(approval="always")], [WRITES], watch=approves, expects=("approval_answered",)
     ),
     "a rejection": Case(
-        lambda: [look(), send(needs_approval=True)],
+        lambda: [look(), send(approval="always")],
         plan=plan_of(step("1", "send", tool_input={"at": "x"}), step("2", tool_input={"at": "y"})),
         watch=rejects,
         status="failed",
     ),
     "a rejection, then a replan": Case(
-        lambda: [look(), send(needs_approval=True)],
+        lambda: [look(), send(approval="always")],
         [{"steps": [{"send": "x"}]}, {"steps": [{"look": "south"}, {"answer": "{{2}}"}]}],
         watch=rejects,
         expects=("replan_started",),
     ),
-    "an edit": Case(lambda: [look(), send(needs_approval=True)], [WRITES], watch=edits),
+    "an edit": Case(lambda: [look(), send(approval="always")], [WRITES], watch=edits),
     "approvals by policy": Case(
-        lambda: [look(), send(needs_approval=True)],
+        lambda: [look(), send(approval="always")],
         plan=plan_of(step("1", "send", tool_input={"at": "x"})),
         options={"approve": "none"},
         status="failed",
@@ -255,14 +255,14 @@ CASES: dict[str, Case] = {
         expects=("step_filled",),
     ),
     "a filled step that is rejected": Case(
-        lambda: [look(), send(needs_approval=True)],
+        lambda: [look(), send(approval="always")],
         [Calls((("send", {"at": "filled"}),))],
         plan=plan_of(Step(id="1", tool="send"), step("2", tool_input={"at": "y"})),
         watch=rejects,
         status="failed",
     ),
     "a filled step that policy refuses": Case(
-        lambda: [look(), send(needs_approval=True)],
+        lambda: [look(), send(approval="always")],
         [Calls((("send", {"at": "filled"}),))],
         plan=plan_of(Step(id="1", tool="send"), step("2", tool_input={"at": "y"})),
         options={"approve": "none"},

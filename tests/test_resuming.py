@@ -41,7 +41,7 @@ class Desk:
             FakeTool("find", lambda a: self._called("find", a, ["ann", "bob", "eve"]), seconds=0.2),
             FakeTool("look", lambda a: self._called("look", a, f"<{a.get('at', '')}>"), seconds=0.1, input_schema=ANY),
             FakeTool("save", lambda a: self._called("save", a, "saved"), effects="idempotent", input_schema=TO),
-            FakeTool("mail", lambda a: self._sent("mail", a), needs_approval=True, writes=("post:",), **act),
+            FakeTool("mail", lambda a: self._sent("mail", a), approval="always", writes=("post:",), **act),
             FakeTool("pay", lambda a: self._sent("pay", a), seconds=0.1, writes=("bank:{to}",), **act),
             FakeTool("weak", lambda a: self._called("weak", a, RuntimeError("no")), seconds=0.1),
         ]

@@ -139,7 +139,7 @@ def _shown(spec: ToolSpec) -> str:
 
 def _effects(spec: ToolSpec) -> str:
     words = [{"none": "reads", "idempotent": "writes, repeatable", "effectful": "writes"}[spec.effects]]
-    words += ["asks"] if spec.needs_approval else []
+    words += ["asks"] if spec.asks else []
     words += ["hidden"] if spec.hidden else []
     words += ["disabled"] if not spec.enabled else []
     return ", ".join(words)

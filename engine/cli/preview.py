@@ -74,7 +74,7 @@ def _time(step: StepEstimate | None) -> str:
 def _effects(spec: ToolSpec | None) -> str:
     if spec is None:
         return "unknown tool"
-    asks = ", asks" if spec.needs_approval else ""
+    asks = ", asks" if spec.asks else ""
     return {"none": "reads", "idempotent": "writes (repeatable)", "effectful": "writes"}[spec.effects] + asks
 
 

@@ -61,10 +61,8 @@ class Stage:
 
     def _staged(self, spec: ToolSpec, seen: Counter[str]) -> Tool:
         tool = self.tools.get(spec.name)
-        if not self.effects and (spec.effects != "none" or spec.needs_approval):
-            tool = _Withheld(
-                spec.model_copy(update={"needs_approval": False, "simulate": None, "spending": None}), self
-            )
+        if not self.effects and (spec.effects != "none" or spec.asks):
+            tool = _Withheld(spec.model_copy(update={"approval": None, "simulate": None, "spending": None}), self)
         if self.share and spec.kind not in _OWN_MODEL:
             return _Shared(tool, self, seen)
         return tool

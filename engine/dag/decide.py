@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.dag.conditions import describe, first_unmet
+from engine.dag.policy import Asking, asked_of_call
 from engine.dag.reduce import NAME as REDUCE
 from engine.dag.reduce import is_reduce
 from engine.dag.refs import find_references, resolve
@@ -197,8 +198,8 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
     if not step.filled and any(name not in tool_input for name in step.spec.required):
         state.graph.activate(step, "filling")
         decision.fills.append((step.id, tool_input))
-    elif state.needs_approval(step) and not step.approved and not _covered(state, step):
-        _ask(state, step, emit)
+    elif (asking := _asking(state, step)) is not None:
+        _ask(state, step, asking, emit)
     else:
         key = "" if step.spec.read_only else f"{state.run_id}:{step.id}"
         emit(
@@ -246,6 +247,14 @@ def _contradiction(step: StepState, value: Any) -> StepResult | None:
     return StepResult(status="failed", error=error.to_info())
 
 
+def _asking(state: RunState, step: StepState) -> Asking | None:
+    """Why somebody is asked about a call; None where nobody is, or has already agreed."""
+    if step.approved or _covered(state, step):
+        return None
+    agreed = step.revision in state.plan_approved
+    return asked_of_call(step.spec, step.input or {}, state.started, agreed=agreed)
+
+
 def _covered(state: RunState, step: StepState) -> bool:
     """Whether somebody already agreed: everything is approved, or this very call was in the approved plan."""
     mode = state.started.approve
@@ -255,7 +264,7 @@ def _covered(state: RunState, step: StepState) -> bool:
     return mode == "plan" and step.revision in state.plan_approved and literal
 
 
-def _ask(state: RunState, step: StepState, emit: Emit) -> None:
+def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit) -> None:
     if state.started.approve == "none":
         error = StepRejectedError(
             "rejected: it needs approval, and approvals are set to none",
@@ -271,7 +280,11 @@ def _ask(state: RunState, step: StepState, emit: Emit) -> None:
             tool=step.step.tool,
             input=step.input or {},
             revision=step.revision,
-            reason=step.step.description or step.step.rationale or "",
+            reason=asking.reason,
+            rationale=step.step.rationale or step.step.description or "",
+            expected_usd=step.spec.expected_usd,
+            timeout_s=asking.timeout_s,
+            by_default=asking.by_default,
         )
     )
 

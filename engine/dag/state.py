@@ -147,10 +147,6 @@ class RunState:
             self.tenure.idle_claims = 0
         self.seq += 1
 
-    def needs_approval(self, step: StepState) -> bool:
-        """Whether a call of the step's tool has to be approved by a person."""
-        return step.spec.needs_approval or (self.started.ask_effectful and not step.spec.read_only)
-
     def pending_approvals(self) -> list[ApprovalRequested]:
         """Return the approvals that wait for a person, oldest first."""
         steps = self.graph.steps

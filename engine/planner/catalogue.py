@@ -33,13 +33,25 @@ def catalogue_line(tool: ToolSpec) -> str:
     ordered = [*tool.required, *(name for name in properties if name not in tool.required)]
     signature = ", ".join(_argument(name, properties.get(name, {}), defs, name in tool.required) for name in ordered)
     effects = "" if tool.effects == "none" else " [effects]"
-    approval = " [a person approves each call]" if tool.needs_approval else ""
+    approval = approval_words(tool)
     lines = [f"- {tool.name}({signature}){effects}{approval}: {_indented(tool.description)}".rstrip(": ")]
     for name, schema in properties.items():
         meaning = _meaning(schema)
         lines += [f"  {name}: {_indented(meaning)}"] if meaning else []
     returns = result_shape(tool.output_schema)
     return "\n".join([*lines, f"  returns: {returns}"] if returns else lines)
+
+
+def approval_words(tool: ToolSpec) -> str:
+    """Say which calls of a tool a person is asked about; nothing where none is.
+
+    >>> approval_words(ToolSpec.model_validate({"name": "pay", "approval": {"rule": "amount_usd > 500"}}))
+    ' [a person approves calls with amount_usd > 500]'
+    """
+    policy = tool.approval
+    if policy is None or policy.ask == "never":
+        return ""
+    return f" [a person approves {'each call' if policy.ask == 'always' else 'calls with ' + '; '.join(policy.rule)}]"
 
 
 def result_shape(schema: Mapping[str, Any] | None) -> str:

@@ -27,8 +27,10 @@ from engine.tools.threads import run_in_thread
 from engine.tools.values import to_json
 from schemas.errors import ConfigError, EngineError
 from schemas.planning import StepCall
+from schemas.policies import ApprovalPolicy
 from schemas.protocols import ModelClient, ToolContext
 from schemas.result import Usage
+from schemas.rules import rule_faults
 from schemas.tool import Effects, RetryPolicy, SpendingLimits, ToolKind, ToolSpec
 
 P = ParamSpec("P")
@@ -200,7 +202,7 @@ def tool(
     effects: Effects | None = None,
     reads: Sequence[str] = (),
     writes: Sequence[str] = (),
-    needs_approval: bool = False,
+    approval: Literal["always", "never"] | ApprovalPolicy | None = None,
     timeout_s: float | None = None,
     max_parallel: int | None = None,
     max_attempts: int | None = None,
@@ -228,7 +230,7 @@ def tool(
         function: The function, when used bare.
         isolate: ``"process"`` runs each call in a process of its own (about 0.3 s to start), which is killed at the
             time limit; the function has to stand at the top of an importable module.
-        options: name, description, effects, reads, writes, needs_approval, timeout_s, max_parallel, max_attempts,
+        options: name, description, effects, reads, writes, approval, timeout_s, max_parallel, max_attempts,
             expected_s, expected_usd, simulate, spending, hidden, kind: as in ToolSpec.
 
     Raises:
@@ -267,6 +269,7 @@ def respec(spec: ToolSpec, options: Mapping[str, Any]) -> ToolSpec:
     except ValueError as exc:
         raise ConfigError(f"tool '{spec.name}': {_first_problem(exc)}") from None
     _check_spending(made)
+    _check_rules(made)
     return made
 
 
@@ -281,6 +284,14 @@ def _check_spending(spec: ToolSpec) -> None:
         f"tool '{spec.name}': spending.argument: there is no argument '{argument}'",
         hint=f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known) or 'none'}",
     )
+
+
+def _check_rules(spec: ToolSpec) -> None:
+    """A rule over an argument that is never there would ask about every call, or none."""
+    for rule in spec.approval.rule if spec.approval is not None else ():
+        fault = next(rule_faults(rule, spec.input_schema), None)
+        if fault is not None:
+            raise ConfigError(f"tool '{spec.name}': approval.rule {rule!r}: {fault}")
 
 
 def _first_problem(exc: ValueError) -> str:

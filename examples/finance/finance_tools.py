@@ -305,7 +305,7 @@ def check_slippage(swaps: list[Swap]) -> Swaps:
     return {"swaps": swaps, "worst_slippage_pct": _worst(swaps)}
 
 
-@tool(effects="effectful", writes=["ledger:portfolio"], needs_approval=True, simulate="simulate_swaps")
+@tool(effects="effectful", writes=["ledger:portfolio"], approval="always", simulate="simulate_swaps")
 def execute_swap(swaps: list[Swap], context: ToolContext) -> Receipt:
     """Execute swaps: write them to the ledger. A repeated call of the same step writes once.
 

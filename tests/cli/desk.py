@@ -71,7 +71,7 @@ CONFIG = """
 model_providers:
   - {name: offline, kind: offline, local: true, models: [{name: offline}]}
 tools:
-  - {python: "my_tools:note", effects: effectful, writes: ["file:note"], needs_approval: true}
+  - {python: "my_tools:note", effects: effectful, writes: ["file:note"], approval: always}
   - {python: "my_tools:double", effects: none}
   - {python: "my_tools:wait", effects: none}
   - {python: "my_tools:count", effects: none}

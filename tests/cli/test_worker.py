@@ -55,7 +55,7 @@ CONFIG = """
 tools:
   - {python: "marking:mark", effects: idempotent, timeout_s: 120}
   - {python: "marking:die", effects: idempotent}
-  - {python: "marking:mark", name: careful, effects: idempotent, needs_approval: true}
+  - {python: "marking:mark", name: careful, effects: idempotent, approval: always}
 durability: {driver_timeout_s: %s, max_claims: 2}
 workers: {grace_s: %s}
 statistics: false

@@ -127,7 +127,7 @@ def test_effects_are_withheld_and_said() -> None:
 
 def test_allowed_effects_need_no_person() -> None:
     """Where effects are allowed, nobody is asked for each."""
-    mail = FakeTool("look", "sent", effects="effectful", needs_approval=True)
+    mail = FakeTool("look", "sent", effects="effectful", approval="always")
     found = compared("plan", tools=[mail], judge=False, allow_effects=True)
     assert (len(mail.calls), found.systems[0].completed, found.notes) == (2, 1, ())
 

@@ -23,9 +23,7 @@ def stage(*tools: FakeTool, effects: bool = False, share: bool = False) -> Stage
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    "spec", [{"effects": "effectful"}, {"effects": "idempotent"}, {"needs_approval": True}], ids=str
-)
+@pytest.mark.parametrize("spec", [{"effects": "effectful"}, {"effects": "idempotent"}, {"approval": "always"}], ids=str)
 async def test_effects_do_not_happen(spec: dict[str, Any]) -> None:
     """A tool with effects, or one that asks a person, is not called, and its failure says why."""
     mail = FakeTool("mail", "sent", **spec)
@@ -33,7 +31,7 @@ async def test_effects_do_not_happen(spec: dict[str, Any]) -> None:
     with pytest.raises(ToolFailedError, match="mail was not called"):
         await shown.registry().get("mail").call({}, Context())
     assert (mail.calls, dict(shown.refused)) == ([], {"mail": 1})
-    assert not shown.registry().specs()["mail"].needs_approval
+    assert not shown.registry().specs()["mail"].asks
 
 
 @pytest.mark.anyio

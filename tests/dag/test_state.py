@@ -128,7 +128,7 @@ def test_an_abandoned_thread_keeps_its_slot() -> None:
 
 def test_an_edited_input_keeps_steps_apart() -> None:
     """A call that a person points at another file waits for the step that is writing that file."""
-    tools = {**TOOLS, "ask": ToolSpec(name="ask", effects="idempotent", writes=("file:{path}",), needs_approval=True)}
+    tools = {**TOOLS, "ask": ToolSpec(name="ask", effects="idempotent", writes=("file:{path}",), approval="always")}
     world = World([step(1, "write", tool_input={"path": "a"}), step(2, "ask", tool_input={"path": "b"})], tools)
     (asked,) = world.state.pending_approvals()
     world.take(ApprovalAnswered(approval_id=asked.approval_id, decision="edit", input={"path": "a"}))

@@ -38,7 +38,7 @@ TOOLS = {
     "read": ToolSpec(name="read", effects="none", reads=("file:{path}",)),
     "write": ToolSpec(name="write", effects="idempotent", writes=("file:{path}",)),
     "act": ToolSpec(name="act", effects="effectful"),
-    "ask": ToolSpec(name="ask", effects="effectful", needs_approval=True, reads=("desk:",)),
+    "ask": ToolSpec(name="ask", effects="effectful", approval="always", reads=("desk:",)),
     "slow": ToolSpec(name="slow", effects="none", max_parallel=1),
     "fill": ToolSpec(
         name="fill",
@@ -148,7 +148,7 @@ class Histories(RuleBasedStateMachine):
         if not spec.read_only:
             assert self.revision_of[root] in self.accepted, "an effect before its plan was accepted"
             assert not self.planning, "an effect while a replan is pending"
-        if spec.needs_approval:
+        if spec.asks:
             assert event.step_id in self.approved, "an effect nobody approved"
         mine = access(spec, event.input)
         for other_id, other in self.running.items():

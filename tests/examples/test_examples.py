@@ -79,7 +79,7 @@ async def test_the_writing_step_asks_simulates_and_writes_once(examples: Path) -
     """B46: the writing tool needs approval, names its dry run, keeps its limit, and a repeated call writes once."""
     tools = declared(examples / "finance")
     spec, swap = tools.specs()["execute_swap"], {"sell": "USDC", "buy": "BTC", "usd": 50.0}
-    assert (spec.effects, spec.needs_approval, spec.simulate) == ("effectful", True, "simulate_swaps")
+    assert (spec.effects, spec.asks, spec.simulate) == ("effectful", True, "simulate_swaps")
     for _ in range(2):
         await tools.get("execute_swap").call({"swaps": [swap]}, Context())
     assert len(json.loads((examples / "finance" / "data" / "ledger.json").read_text())) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.planner.catalogue import catalogue_line, result_shape, shape
+from schemas.policies import ApprovalPolicy
 from tests.planner.doubles import CONVERT, tool
 
 
@@ -15,7 +16,7 @@ def test_a_tool() -> None:
         to={"type": "array", "items": {"type": "string"}},
         copies={"type": "integer", "default": 1, "description": "How many.", "minimum": 1},
     )
-    spec = spec.model_copy(update={"effects": "effectful", "needs_approval": True, "output_schema": output})
+    spec = spec.model_copy(update={"effects": "effectful", "approval": ApprovalPolicy(), "output_schema": output})
     assert catalogue_line(spec).splitlines() == [
         "- send(to: string[], copies?: integer = 1) [effects] [a person approves each call]: The send tool.",
         "  copies: How many. [minimum 1]",

@@ -14,10 +14,11 @@ from engine.durable.artifacts import Artifacts
 from engine.handle import RunHandle
 from engine.telemetry import tracer
 from gateway.gateway import Gateway
+from schemas.approving import Approvals
 from schemas.errors import EngineError
 from schemas.events import ApprovalRequested, LoggedRecord, RunLimits
 from schemas.result import RunResult
-from schemas.settings import Approvals, Limits, ModelProvider, ModelSettings, Roles, Settings
+from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
 from tests.properties.history import Act, History
 from tests.properties.world import ChaosProvider, Lagging, World
 

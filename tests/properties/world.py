@@ -50,7 +50,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "one": {"effects": "none", "max_parallel": 1, "timeout_s": 8.0},
     "keep": {"effects": "idempotent", "timeout_s": 8.0},
     "send": {"effects": "effectful"},
-    "mail": {"effects": "effectful", "needs_approval": True, "timeout_s": 8.0},
+    "mail": {"effects": "effectful", "approval": "always", "timeout_s": 8.0},
     "page": {"effects": "effectful", "writes": ("page:{n}",), "timeout_s": 8.0},
     "rare": {"effects": "effectful", "simulate": "look", "max_parallel": 2, "timeout_s": 8.0},
 }

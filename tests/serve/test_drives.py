@@ -23,7 +23,7 @@ def making(store: MemoryLog) -> Any:
     """Makes engines on one store."""
 
     def make() -> Engine:
-        send = FakeTool("send", "ok", needs_approval=True, effects="effectful")
+        send = FakeTool("send", "ok", approval="always", effects="effectful")
         return engine_of(FakeTool("slow", 1, seconds=30.0), send, FakeTool("look", 1), store=store)
 
     return make
@@ -84,7 +84,7 @@ def test_two_servers_on_one_file(tmp_path: Path, answer_at: int) -> None:
     """Servers that share a store show the same runs; what is asked through one is answered through the other."""
 
     def make() -> Engine:
-        send = FakeTool("send", "ok", needs_approval=True, effects="effectful")
+        send = FakeTool("send", "ok", approval="always", effects="effectful")
         chosen = engine_of(send)
         return Engine(chosen.settings, tools=[send], store=f"sqlite:{tmp_path / 'runs.db'}")
 

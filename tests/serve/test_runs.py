@@ -45,7 +45,7 @@ def make() -> Any:
     send = FakeTool(
         "send",
         "ok",
-        needs_approval=True,
+        approval="always",
         effects="effectful",
         input_schema={"type": "object", "properties": {"to": {}}},
     )

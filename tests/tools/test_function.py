@@ -51,13 +51,13 @@ async def test_a_bare_decorator_makes_a_tool_that_is_still_a_function() -> None:
 async def test_options_go_into_the_spec() -> None:
     """What the decorator is given stands in the spec; the rest is read from the function."""
 
-    @tool(name="find", effects="none", reads=["db"], timeout_s=3, max_attempts=5, needs_approval=True, max_parallel=2)
+    @tool(name="find", effects="none", reads=["db"], timeout_s=3, max_attempts=5, approval="always", max_parallel=2)
     async def lookup(key: str) -> str:
         return key
 
     spec = lookup.spec
     assert (spec.name, spec.effects, spec.reads, spec.timeout_s) == ("find", "none", ("db",), 3)
-    assert (spec.retry.max_attempts, spec.needs_approval, spec.max_parallel) == (5, True, 2)
+    assert (spec.retry.max_attempts, spec.asks, spec.max_parallel) == (5, True, 2)
 
 
 def test_a_wrong_option_is_a_config_error() -> None:

@@ -114,7 +114,7 @@ def spec_of(settings: AgentSettings, card: Card = Card()) -> ToolSpec:
         effects=settings.effects or "effectful",
         reads=settings.reads or (),
         writes=own if effectful and silent else settings.writes or (),
-        needs_approval=settings.needs_approval,
+        approval=settings.approval,
         timeout_s=settings.timeout_s,
         max_parallel=settings.max_parallel,
         retry=RetryPolicy() if settings.max_attempts is None else RetryPolicy(max_attempts=settings.max_attempts),

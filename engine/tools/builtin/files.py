@@ -167,7 +167,7 @@ def search_files(workspace: Workspace) -> FunctionTool[Any, Matches]:
 def write_file(workspace: Workspace) -> FunctionTool[Any, Written]:
     """Return the tool ``write_file`` on a workspace."""
 
-    @tool(effects="effectful", kind="builtin", writes=("file:{path}",), needs_approval=True, timeout_s=30.0)
+    @tool(effects="effectful", kind="builtin", writes=("file:{path}",), approval="always", timeout_s=30.0)
     def write_file(path: str, text: str, mode: Literal["create", "overwrite", "append"] = "create") -> Written:
         """Write text to a file in the workspace: save a report, a note or a result.
 

@@ -20,7 +20,7 @@ CALL_TIMEOUT_S = 60.0
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MOST_NAME = 64
 _MOST_DESCRIPTION = 4000
-_OF_ENTRY = ("effects", "reads", "writes", "needs_approval", "timeout_s", "max_parallel", "max_attempts")
+_OF_ENTRY = ("effects", "reads", "writes", "approval", "timeout_s", "max_parallel", "max_attempts")
 _OF_ENTRY_TOO = ("enabled", "hidden")
 
 

@@ -28,7 +28,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "broken": {"effects": "none"},
     "keep": {"effects": "idempotent", "writes": ("kept:{n}",)},
     "put": {"effects": "effectful", "writes": ("box",)},
-    "pay": {"effects": "effectful", "needs_approval": True},
+    "pay": {"effects": "effectful", "approval": "always"},
 }
 TASKS = ("fan", "hazard", "approve", "replan", "wide")
 

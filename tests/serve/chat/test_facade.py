@@ -45,7 +45,7 @@ def make() -> Engine:
         FakeTool("look", "seen"),
         FakeTool("slow", "ok", seconds=30.0),
         FakeTool("broken", ToolFailedError("the thing is broken")),
-        FakeTool("send", "sent", needs_approval=True, effects="effectful"),
+        FakeTool("send", "sent", approval="always", effects="effectful"),
     )
     clerk = {"name": "clerk", "description": "Looks things up.", "mode": "plan"}
     planned = {"name": "planned", "mode": "plan", "on_disconnect": "continue"}

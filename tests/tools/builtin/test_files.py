@@ -123,5 +123,5 @@ async def test_too_much_text_is_refused(folder: Path) -> None:
 def test_writing_asks_and_says_what_it_touches(tmp_path: Path) -> None:
     """B46: writing is effectful, needs a person's approval and declares the file; reading declares it too."""
     write, read = (tool.spec for tool in builtin_tools(["write_file", "read_file"], tmp_path))
-    assert (write.effects, write.needs_approval, write.writes) == ("effectful", True, ("file:{path}",))
+    assert (write.effects, write.asks, write.writes) == ("effectful", True, ("file:{path}",))
     assert (read.effects, read.reads) == ("none", ("file:{path}",))

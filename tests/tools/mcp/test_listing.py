@@ -68,11 +68,9 @@ def test_the_configuration_decides() -> None:
         "trust_annotations": True,
         "tools": {"log": {"name": "history", "effects": "none", "reads": ["repo:{path}"]}},
     }
-    found, left_out = specs(
-        listed(), listed("push", read_only=True), mcp=mcp, effects="idempotent", needs_approval=True
-    )
+    found, left_out = specs(listed(), listed("push", read_only=True), mcp=mcp, effects="idempotent", approval="always")
     assert (found["log"].name, found["log"].effects, found["log"].reads) == ("history", "none", ("repo:{path}",))
-    assert (found["push"].effects, found["push"].needs_approval, left_out) == ("idempotent", True, [])
+    assert (found["push"].effects, found["push"].asks, left_out) == ("idempotent", True, [])
 
 
 def test_a_call_has_a_deadline() -> None:
