@@ -1,0 +1,56 @@
+"""The least that a case can take when it is planned: the plan as it is written, the tools, the answer.
+
+No step can begin before its text is closed in the planner's stream, nor before its inputs are there; the answer is
+written after the last of them, and the plan's end. Nothing is added for what an engine does.
+"""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks.orchestration.case import Case
+from benchmarks.orchestration.outcome import Outcome
+from benchmarks.simulated.counting import pieces
+from benchmarks.simulated.oracle import Asked, Turn, plan
+from benchmarks.simulated.profile import Profile, Tier
+
+
+def bound_s(case: Case, outcome: Outcome, profile: Profile) -> float | None:
+    """Return it for a run that planned once and wrote its answer once; None for any other."""
+    parts = [call["part"] for call in outcome.calls if not call["fault"]]
+    if parts not in (["planner"], ["planner", "synthesizer"]):
+        return None
+    planning, *writing = outcome.calls
+    tier = profile.tiers[planning["tier"]]
+    text = plan(case, Asked("planner", (Turn("user", "<first_id>1</first_id>"),))).text
+    due = {number: _due(tier, planning, tokens) for number, tokens in enumerate(_closes(text), 1)}
+    ends: dict[str, float] = {}
+    for number, step in enumerate(case.steps, 1):
+        begin = max([due[number], *(ends[need] for need in step.needs)])
+        ends[step.id] = begin + case.seconds(step.tool, case.resolved(step))
+    over = max([*ends.values(), _due(tier, planning, planning["completion_tokens"])])
+    for call in writing:
+        over += _due(profile.tiers[call["tier"]], call, call["completion_tokens"])
+    return over
+
+
+def _due(tier: Tier, call: dict[str, int], tokens: int) -> float:
+    reading = (call["prompt_tokens"] - call["cached_tokens"]) / tier.prompt_tokens_per_s
+    return tier.first_token_s + reading + (tokens - 1) * tier.token_s
+
+
+def _closes(text: str) -> list[int]:
+    """Return after how many tokens each item of a plan is closed."""
+    decoder, closes = json.JSONDecoder(), list[int]()
+    ends, place = list[int](), text.index("[") + 1
+    while text[place] != "]":
+        _, place = decoder.raw_decode(text, place)
+        ends.append(place)
+        while text[place] in ", ":
+            place += 1
+    written, tokens = 0, 0
+    for piece in pieces(text):
+        written, tokens = written + len(piece), tokens + 1
+        while len(closes) < len(ends) and written >= ends[len(closes)]:
+            closes.append(tokens)
+    return closes

@@ -1,0 +1,144 @@
+"""Our own ways of working, as contenders: the real engine over the real wire, one engine a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.orchestration.case import Case, CaseTool
+from benchmarks.orchestration.outcome import Outcome
+from benchmarks.orchestration.world import CallFailedError, World
+from benchmarks.simulated.profile import Profile
+from engine.api import Engine
+from engine.comparison.systems import SYSTEMS, Capped, System, Whole
+from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
+from schemas.events import PlanAccepted
+from schemas.protocols import Planner, ToolContext
+from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
+from schemas.tool import RetryPolicy, ToolSpec
+
+NAMES = {
+    "react": "react-sequential",
+    "react-parallel": "react",
+    "plan": "plan",
+    "plan-no-stream": "plan-no-stream",
+    "sequential": "sequential",
+}
+"""Our systems by the harness's names, as ``engine.comparison`` calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """A tool of a case (implements ``schemas.protocols.Tool``)."""
+
+    spec: ToolSpec
+    world: World
+
+    async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
+        """Make the call. Raises ToolFailedError, ToolUnavailableError."""
+        del context
+        try:
+            return await self.world.call(self.spec.name, arguments)
+        except CallFailedError as exc:
+            raise (ToolUnavailableError if exc.passing else ToolFailedError)(str(exc)) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """One of our systems.
+
+    Attributes:
+        name: As the harness calls it.
+        planner, worker: Tiers of the models that plan (or take ReAct's turns), and that do the rest.
+        limits: Caps of a run.
+    """
+
+    name: str
+    planner: str = "big"
+    worker: str = "big"
+    limits: Limits = field(default_factory=lambda: Limits(max_parallel=None, max_steps=60, max_turns=60))
+
+    async def run(self, case: Case, world: World, base_url: str, profile: Profile) -> Outcome:
+        """Do a case.
+
+        Args:
+            case: The case.
+            world: Its tools.
+            base_url: Where its models are.
+            profile: How they behave: prices.
+        """
+        system = SYSTEMS[NAMES[self.name]]
+        settings = self._settings(system, base_url, profile)
+        tools = [_Called(_spec(tool, world.speed), world) for tool in case.tools]
+        async with Engine(settings, tools=tools, environ={}) as made:
+            engine = _variant(made, system)
+            limits = engine.limits()
+            if system.max_parallel is not None:
+                limits = limits.model_copy(update={"max_parallel": system.max_parallel})
+            world.begin()
+            try:
+                result = await engine.run(case.question, mode=system.mode, approve="all", limits=limits)
+            except EngineError as exc:
+                return Outcome.failed(self.name, case, world, f"{exc.code}: {exc.message}")
+            seconds = world.seconds
+            events = [record.event for record in await engine.store.load(result.run_id)]
+        plans = [
+            event.plan.model_dump(mode="json", exclude_defaults=True)
+            for event in events
+            if isinstance(event, PlanAccepted)
+        ]
+        return Outcome.of(
+            self.name,
+            case,
+            world,
+            seconds=seconds,
+            status=result.status,
+            answer=result.answer,
+            partial=result.partial,
+            reason="" if result.error is None else result.error.message,
+            replans=result.replans,
+            plans=plans,
+        )
+
+    def _settings(self, system: System, base_url: str, profile: Profile) -> Settings:
+        turns = system.mode == "react"
+        planner = f"{self.planner}-{'react' if turns else 'planner'}"
+        names = (planner, f"{self.worker}-executor", f"{self.worker}-synthesizer")
+        models = [
+            ModelSettings(
+                name=name,
+                input_usd_per_mtok=tier.price.input,
+                output_usd_per_mtok=tier.price.output,
+                cached_usd_per_mtok=tier.price.cached,
+                context_tokens=128_000,
+            )
+            for name in dict.fromkeys(names)
+            for tier in [profile.tiers[name.partition("-")[0]]]
+        ]
+        provider = ModelProvider(
+            name="simulated", kind="openai", base_url=f"{base_url}/v1", api_key="simulated", models=tuple(models)
+        )
+        roles = dict(zip(("planner", "executor", "synthesizer"), (f"simulated/{name}" for name in names), strict=True))
+        return Settings(model_providers=(provider,), roles=Roles(**roles), limits=self.limits, statistics=False)
+
+
+def _spec(tool: CaseTool, speed: float) -> ToolSpec:
+    return ToolSpec(
+        name=tool.name,
+        description=tool.description,
+        input_schema=dict(tool.parameters),
+        effects=tool.effects,
+        reads=tool.reads,
+        writes=tool.writes,
+        retry=RetryPolicy(base_delay_s=0.5 / speed),
+    )
+
+
+def _variant(engine: Engine, system: System) -> Engine:
+    most = system.max_calls
+
+    def capped(planner: Planner) -> Planner:
+        return planner if most is None else Capped(planner, most)
+
+    return engine.varied(planner=None if system.streams else Whole, react=None if most is None else capped)

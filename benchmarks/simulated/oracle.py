@@ -1,0 +1,291 @@
+"""What a model that knows the right plan says to each request, in each system's own format.
+
+It reads of a request only what a model would: the tools offered, what was asked, what came back. The same knowledge
+serves every system, so that nothing but orchestration differs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, canonical
+from schemas.fence import read_fences
+
+_FIRST = re.compile(r"<first_id[^>]*>\s*(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call that a model writes."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a request, whatever wire format it came in.
+
+    Attributes:
+        calls: Tool calls in it, by id.
+        result_of: The id of the call whose result it is.
+        failed: Whether that call failed.
+    """
+
+    role: str
+    text: str = ""
+    calls: tuple[tuple[str, Call], ...] = ()
+    result_of: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, whatever wire format it came in.
+
+    Attributes:
+        part: What the model plays: planner, executor, synthesizer, react, …: the end of its name.
+        tools: Names of the tools offered.
+        forced: The tool that must be called.
+        parallel: Whether it may call several at once.
+        structured: Whether its text must be JSON of a schema.
+    """
+
+    part: str
+    turns: tuple[Turn, ...]
+    tools: tuple[str, ...] = ()
+    forced: str | None = None
+    parallel: bool = True
+    structured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model says: a text, or calls."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+
+
+class Part(Protocol):
+    """Plays one part."""
+
+    def __call__(self, case: Case, asked: Asked) -> Said:
+        """Answer a request."""
+        ...
+
+
+def plan(case: Case, asked: Asked) -> Said:
+    """Write the steps that are still to be made, in the compact form; after a failure, what stands in for them."""
+    text = asked.turns[-1].text
+    done, failed = _finished(case, text)
+    first = int(found[1]) if (found := _FIRST.search(text)) else 1
+    written = list(_items(case, done, failed, first))
+    body = json.dumps({"steps": written}, ensure_ascii=False)
+    if asked.forced is not None:
+        return Said(calls=(Call(asked.forced, {"steps": written}),))
+    return Said(body)
+
+
+def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], first: int) -> Iterator[Any]:
+    """Yield the items of a plan.
+
+    Args:
+        case: The case.
+        done: By id of the case's step, the id it has in the run.
+        failed: By id of the case's step, the tools that failed at it.
+        first: The number of the first new step.
+    """
+    ids = dict(done)
+    for step in case.steps:
+        if step.id in ids:
+            continue
+        tool = _tool_for(case, step, failed.get(step.id, set()))
+        if tool is None or any(need not in ids for need in step.needs):
+            continue  # it cannot be had; the answer says so
+        ids[step.id] = str(first)
+        first += 1
+        yield _item(case, step, tool, ids)
+    if case.templated and all(step.id in ids for step in case.steps):
+        yield {"answer": _numbered(case.answer, ids)}
+
+
+def _item(case: Case, step: CaseStep, tool: str, ids: Mapping[str, str]) -> Any:
+    arguments = {name: _numbered(value, ids) for name, value in step.arguments.items()}
+    declared = case.tool(tool)
+    required, properties = declared.required, declared.parameters.get("properties", {})
+    bare = len(required) == 1 == len(arguments) and isinstance(next(iter(arguments.values())), str)
+    short = bare and properties.get(required[0], {}).get("type") == "string"
+    call: dict[str, Any] = {tool: next(iter(arguments.values())) if short else arguments}
+    if step.after:
+        return {"step": call, "depends_on": [int(ids[before]) for before in step.after]}
+    return call if set(arguments) <= set(required) else {"step": call}
+
+
+def _tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
+    choices = (step.tool, case.tool(step.tool).instead)
+    return next((tool for tool in choices if tool is not None and tool not in failed), None)
+
+
+def _numbered(value: Any, ids: Mapping[str, str]) -> Any:
+    """Return a value whose references are numbered as in the run."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(REFERENCE.sub(lambda match: "{{" + ids[match["step"]] + match["path"] + "}}", text))
+
+
+def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Return what a planner is told of earlier steps: those done (or running) by their ids, and what failed."""
+    done: dict[str, str] = {}
+    failed: dict[str, set[str]] = {}
+    for found in read_fences(text):
+        if found.label != "finished":
+            continue
+        step = case.step_of(found.attrs["tool"], _object(found.text).get("input") or {})
+        if step is None:
+            continue
+        if found.attrs["status"] in ("done", "running"):
+            done[step.id] = found.attrs["step"]
+        elif found.attrs["status"] != "skipped":
+            failed.setdefault(step.id, set()).add(found.attrs["tool"])
+    return {step.id: done[step.id] for step in case.steps if step.id in done}, failed
+
+
+def react(case: Case, asked: Asked) -> Said:
+    """Call what is next, or all that can be called now; answer when nothing is left."""
+    done, failed = _made(case, asked.turns)
+    ready: list[Call] = []
+    for step in case.steps:
+        if step.id in done or any(need not in done for need in step.needs):
+            continue
+        tool = _tool_for(case, step, failed.get(step.id, set()))
+        if tool is not None and tool in asked.tools:
+            ready.append(Call(tool, case.resolved(step)))
+    if ready:
+        return Said(calls=tuple(ready if asked.parallel else ready[:1]))
+    return Said(answer_of(case, done))
+
+
+def _made(case: Case, turns: Iterable[Turn]) -> tuple[set[str], dict[str, set[str]]]:
+    """Return the steps that were made in a conversation, and what failed at them."""
+    calls: dict[str, Call] = {}
+    done: set[str] = set()
+    failed: dict[str, set[str]] = {}
+    for turn in turns:
+        calls.update(turn.calls)
+        call = calls.get(turn.result_of or "")
+        step = None if call is None else case.step_of(call.name, call.arguments)
+        if call is None or step is None:
+            continue
+        if turn.failed or _is_failure(turn.text):
+            failed.setdefault(step.id, set()).add(call.name)
+        else:
+            done.add(step.id)
+    return done, failed
+
+
+def _is_failure(text: str) -> bool:
+    return text.lstrip().lower().startswith(("error", "failed", '{"error"', "<error"))
+
+
+def synthesize(case: Case, asked: Asked) -> Said:
+    """Write the answer from the results, with the ids of the steps it rests on as our synthesizer is asked for them."""
+    shown = [found for found in read_fences(asked.turns[-1].text) if found.label == "result"]
+    had = [found for found in shown if found.attrs["status"] == "done"]
+    done = {
+        step.id
+        for found in had
+        if (step := case.step_of(found.attrs["tool"], _object(found.attrs["input"]))) is not None
+    }
+    said = answer_of(
+        case, done if len(had) < len(case.steps) else {step.id for step in case.steps}
+    )  # inputs may be cut
+    wants_steps = "[steps:" in asked.turns[0].text
+    ids = ", ".join(found.attrs["step"] for found in had)
+    return Said(f"{said}\n[steps: {ids or 'none'}]" if wants_steps else said)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(text)
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def fill(case: Case, asked: Asked) -> Said:
+    """Complete the arguments of a step: those of the case's first step of that tool."""
+    name = asked.forced or (asked.tools[0] if asked.tools else "")
+    for step in case.steps:
+        if step.tool == name:
+            return Said(calls=(Call(name, case.resolved(step)),))
+    return Said("")
+
+
+def answer_of(case: Case, done: set[str]) -> str:
+    """Return the answer, or what can be said without the steps that were not made."""
+    if all(step.id in done for step in case.steps):
+        return REFERENCE.sub(lambda match: str(case.resolved(_whole(match.group(0)))["whole"]), case.answer)
+    missing = [step.tool for step in case.steps if step.id not in done]
+    return f"Not everything could be had: {', '.join(missing)} failed."
+
+
+def _whole(reference: str) -> CaseStep:
+    return CaseStep("answer", "", {"whole": reference})
+
+
+PARTS: dict[str, Part] = {
+    "planner": plan,
+    "executor": fill,
+    "synthesizer": synthesize,
+    "react": react,
+}
+
+
+def answer(case: Case, asked: Asked, parts: Mapping[str, Part] = PARTS) -> Said:
+    """Return what the model says.
+
+    Raises:
+        KeyError: No part is called so.
+    """
+    return parts[asked.part](case, asked)
+
+
+def text_of(said: Said) -> str:
+    """Return what is said as one text, for counting."""
+    return said.text + "".join(call.name + canonical(call.arguments) for call in said.calls)
+
+
+def spoiled(said: Said, fault: str, names: Sequence[str]) -> Said:
+    """Return what a model says that errs.
+
+    Args:
+        said: What it would have said.
+        fault: How it errs: ``malformed_plan``, ``wrong_argument`` or ``unknown_tool``.
+        names: Of the tools.
+    """
+    if fault == "malformed_plan":
+        return Said(said.text[: len(said.text) * 2 // 3]) if said.text else Said(said.text, said.calls[:0])
+    pattern = re.compile("|".join(f'"{re.escape(name)}"(?=:)' for name in names)) if names else None
+    if fault == "unknown_tool":
+        text = pattern.sub('"no_such_tool"', said.text, count=1) if pattern is not None else said.text
+        calls = tuple(Call("no_such_tool", call.arguments) if at == 0 else call for at, call in enumerate(said.calls))
+        return Said(text, calls)
+    calls = tuple(Call(call.name, {"no_such_argument": 1}) if at == 0 else call for at, call in enumerate(said.calls))
+    return Said(said.text if calls else _wrong_argument(said.text), calls)
+
+
+def _wrong_argument(text: str) -> str:
+    """Give the first call of a plan arguments that its tool does not have."""
+    try:
+        told = json.loads(text)
+        first = told["steps"][0]
+        holder = first.get("step", first)
+        name = next(iter(holder))
+    except (ValueError, KeyError, IndexError, StopIteration, AttributeError):
+        return text
+    holder[name] = {"no_such_argument": 1}
+    return json.dumps(told, ensure_ascii=False)
