@@ -116,6 +116,7 @@ class Listener(Record):
         host, port: Where it listens; port 0 takes a free one.
         models: Names clients may ask for, ``*`` for any text; empty: all.
         default_model: What is asked when a client names no model, or one that only its SDK knows.
+        always: What is asked whatever a client names: the port is that assistant's, or that model's, alone.
         filters: Names of ``filters``, in the order they see a request; answers pass them in the opposite order.
         keys: Whether a key is needed: ``auto`` needs one unless only this machine can reach the port and no key exists.
         limits: For all its calls together.
@@ -129,6 +130,7 @@ class Listener(Record):
     port: int = Field(default=8766, ge=0, le=65535)
     models: tuple[str, ...] = ()
     default_model: str | None = None
+    always: str | None = None
     filters: tuple[str, ...] = ()
     keys: Literal["auto", "required", "none"] = "auto"
     limits: RateLimits = RateLimits()

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import anyio
 
@@ -33,13 +34,15 @@ def loaded(config: str | None, models: Sequence[str] | None = None, *, quiet: bo
     found = load_settings(config, os.environ)
     settings = with_models(found.settings, models or ())
     say_notice(found, unless=quiet)
-    return LoadedSettings(settings, found.folder, found.source, found.notice, found.lines)
+    return replace(found, settings=settings)
 
 
 def say_notice(found: LoadedSettings, *, unless: bool = False) -> None:
     """Write on stderr what was chosen without being asked for."""
     if found.notice and not unless:
         print(error_line(found.notice).replace("error", "note", 1), file=sys.stderr)
+    for note in () if unless else found.notes:
+        print(error_line(note).replace("error", "note", 1), file=sys.stderr)
 
 
 @asynccontextmanager

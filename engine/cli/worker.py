@@ -11,6 +11,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import anyio
@@ -238,7 +239,7 @@ def _told(found: LoadedSettings, concurrency: int | None) -> LoadedSettings:
         changes["telemetry"] = settings.telemetry.model_copy(update={"log_level": "info"})
     if concurrency is not None:
         changes["workers"] = settings.workers.model_copy(update={"concurrency": concurrency})
-    return LoadedSettings(settings.model_copy(update=changes), found.folder, found.source, found.notice, found.lines)
+    return replace(found, settings=settings.model_copy(update=changes))
 
 
 def _shown(row: dict[str, Any]) -> Sequence[str]:

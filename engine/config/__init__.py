@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.config.environment import providers_from, role_models
+from engine.config.plano import is_plano, translated
 from engine.config.problems import name_problems, tool_problems, validation_problems
 from engine.config.reader import Reader, config_error
 from schemas.errors import ConfigError
@@ -36,6 +37,7 @@ class LoadedSettings:
         source: The file's path, or ``environment``.
         lines: Line of every key path (``tools[2].python``) of the file.
         notice: One line on what was chosen without being asked for; empty when a file said it all.
+        notes: What another program's file says and is not honoured here, a line each, with its place.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class LoadedSettings:
     source: str
     notice: str = ""
     lines: Mapping[str, int] = field(default_factory=dict[str, int])
+    notes: tuple[str, ...] = ()
 
     def located(self, error: ConfigError) -> ConfigError:
         """Return an error about one of the file's keys with file and line before it; any other as it is."""
@@ -70,10 +73,9 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSetting
     if named is None and not file.is_file():
         settings, notice = _complete(Settings(), frozenset(), environ)
         return LoadedSettings(settings, Path.cwd(), "environment", notice)
-    reader = Reader(str(file))
-    settings, given = _parse(reader, _read(file, from_variable=path is None and named is not None))
-    settings, notice = _complete(settings, given, environ)
-    return LoadedSettings(settings, file.resolve().parent, str(file), notice, reader.lines)
+    parsed = _parse(Reader(str(file)), _read(file, from_variable=path is None and named is not None), environ)
+    settings, notice = _complete(parsed.settings, parsed.given, environ)
+    return LoadedSettings(settings, file.resolve().parent, str(file), notice, parsed.lines, parsed.notes)
 
 
 def declared_settings(path: str | None, environ: Mapping[str, str]) -> tuple[Settings, Path]:
@@ -87,16 +89,16 @@ def declared_settings(path: str | None, environ: Mapping[str, str]) -> tuple[Set
     if named is None and not file.is_file():
         return Settings(), Path.cwd()
     text = _read(file, from_variable=path is None and named is not None)
-    return parse_settings(text, str(file)), file.resolve().parent
+    return parse_settings(text, str(file), environ), file.resolve().parent
 
 
-def parse_settings(text: str, source: str = FILE_NAME) -> Settings:
-    """Return the settings a YAML text holds, nothing filled in.
+def parse_settings(text: str, source: str = FILE_NAME, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings a YAML text holds, in our form or in Plano's, nothing filled in.
 
     Raises:
         ConfigError: It is no YAML, repeats a key, or does not fit ``schemas.settings``.
     """
-    return _parse(Reader(source), text)[0]
+    return _parse(Reader(source), text, environ or {}).settings
 
 
 def settings_from(config: Mapping[str, Any] | Settings, environ: Mapping[str, str]) -> LoadedSettings:
@@ -132,9 +134,23 @@ def resolve_secret(value: str | None, environ: Mapping[str, str]) -> str | None:
     return found
 
 
-def _parse(reader: Reader, text: str) -> tuple[Settings, frozenset[str]]:
-    """Return the settings of a text, and the top-level keys it gives. Raises as ``parse_settings``."""
-    return _validated(reader.read(text), reader)
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """The settings of a text, the top-level keys it gives, the lines of its keys, and what is not honoured of it."""
+
+    settings: Settings
+    given: frozenset[str]
+    lines: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def _parse(reader: Reader, text: str, environ: Mapping[str, str]) -> _Parsed:
+    """Return what a text says. Raises as ``parse_settings``."""
+    raw = reader.read(text)
+    if not is_plano(raw):
+        return _Parsed(*_validated(raw, reader), reader.lines)
+    plano = translated(raw, reader, environ)
+    return _Parsed(*_validated(plano.raw, Reader(reader.source)), {}, plano.notes)
 
 
 def _validated(raw: dict[str, Any], reader: Reader) -> tuple[Settings, frozenset[str]]:

@@ -48,6 +48,11 @@ class Reader:
         return cast("dict[str, Any]", raw)
 
     @property
+    def source(self) -> str:
+        """What the text is from."""
+        return self._source
+
+    @property
     def lines(self) -> dict[str, int]:
         """The line of every key path, as people write it."""
         return {dotted(path): line for path, line in self._lines.items() if path}

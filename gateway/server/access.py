@@ -115,7 +115,9 @@ class Names:
             ScopeError: The key may not ask for it.
         """
         default = self._listener.default_model
-        if default is not None and (not name or not self._knows(name)):
+        if self._listener.always is not None:
+            name = self._listener.always
+        elif default is not None and (not name or not self._knows(name)):
             name = default
         elif self._listener.models and not any(fnmatchcase(name, pattern) for pattern in self._listener.models):
             raise self._not_here(name)
@@ -127,7 +129,8 @@ class Names:
 
     def offered(self, key: ApiKey | None, names: Sequence[str]) -> list[str]:
         """Return those of the names that may be asked for with this key."""
-        patterns = [self._listener.models, key.models if key is not None else ()]
+        only = self._listener.models if self._listener.always is None else (self._listener.always,)
+        patterns = [only, key.models if key is not None else ()]
         return [name for name in names if all(not each or _among(each, name) for each in patterns)]
 
     def _knows(self, name: str) -> bool:

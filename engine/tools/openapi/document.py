@@ -139,15 +139,21 @@ class Document:
 
 
 def load_document(source: str, folder: Path) -> Document:
-    """Read a document from a path relative to a folder, or from an http or https address.
+    """Read a document from a path relative to a folder, from an http or https address, or from its own text as JSON.
 
     Raises:
         ConfigError: It cannot be read.
     """
+    if source.lstrip().startswith("{"):
+        return _document(source, "the document")
     try:
         text = _fetched(source) if _ADDRESS.match(source) else (folder / source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as exc:
         raise ConfigError(f"{source}: cannot be read: {_why(exc)}", hint="check the path or the address") from None
+    return _document(text, source)
+
+
+def _document(text: str, source: str) -> Document:
     try:
         return Document(_parsed(text), source)
     except (yaml.YAMLError, ValueError, RecursionError) as exc:

@@ -37,6 +37,7 @@ def secrets(keys: Keys) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def gateway(keys: Keys, secrets: dict[str, str]) -> Generator[Served]:
     listeners = [{"port": 0, "keys": "required"}, {"name": "few", "port": 0, "models": ["a/*"], "keys": "none"}]
+    listeners += [{"name": "one", "port": 0, "always": "a/m", "keys": "none"}]
     with (
         WireServer(lambda request, path: say(request, path, "hi")) as upstream,
         served(config(upstream.url, listeners=listeners), keys=keys) as found,
@@ -112,6 +113,14 @@ def test_a_listener_has_its_own_models(gateway: Served) -> None:
     assert "a/*" in refused.json()["error"]["message"]
     taken = gateway.client.post(f"{gateway.urls['few']}/v1/messages", json=message())
     assert taken.status_code == 200
+
+
+def test_a_listener_may_be_one_names_alone(gateway: Served) -> None:
+    """Whatever a client asks for there, known or not, is that name's; nothing else is listed."""
+    url = gateway.urls["one"]
+    asked = [gateway.client.post(f"{url}/v1/chat/completions", json=chat(model=name)) for name in ("p/m", "gpt-x")]
+    assert [response.headers["x-engine-model"] for response in asked] == ["a/m", "a/m"]
+    assert [each["id"] for each in gateway.client.get(f"{url}/v1/models").json()["data"]] == ["a/m"]
 
 
 def test_a_key_that_is_revoked_is_refused_soon() -> None:
