@@ -17,6 +17,8 @@ from engine.serve.chat.talk import Talk
 from engine.serve.desk import Desk
 from gateway.exchange import ClientCall
 from gateway.server.visit import Visit
+from gateway.wire import CLIENT_FORMATS
+from gateway.wire.chat.requests import chat_body
 from schemas.agents import AssistantSettings
 from schemas.errors import EngineError, ModelRequestError, NotFoundError, RequestFieldError
 
@@ -59,19 +61,16 @@ class Facade:
         Cancellation: a client that left cancels the run, or not, as it or its assistant chose; a server that leaves
         lets it be.
         """
-        if call.format != "chat":
-            hint = "POST /v1/chat/completions"
-            raise ModelRequestError(f"assistants answer chat completions only, and {name!r} is one", hint=hint)
         assistant = self._assistants[name]
         headers = _headers(visit)
         leaves = _choice(headers, assistant)
-        asked = ChatRequest(assistant, call.parsed, headers, caller_of(visit.key).user)
-        performance = Performance(self._desk, self._talk, visit, call, assistant)
+        asked = ChatRequest(assistant, _as_chat(call), headers, caller_of(visit.key).user)
+        performance = Performance(self._desk, self._talk, visit, call, asked)
         failure: list[EngineError] = []
 
         async def go() -> None:
             try:
-                await performance.perform(await self._talk.read(asked))
+                await performance.perform()
             except EngineError as exc:
                 failure.append(exc)
             group.cancel_scope.cancel()
@@ -115,3 +114,15 @@ def _choice(headers: Mapping[str, str], assistant: AssistantSettings) -> Literal
     if said not in ("continue", "cancel"):
         raise RequestFieldError(f"{ON_DISCONNECT}: {said[:40]!r} is not possible", hint="cancel or continue")
     return said
+
+
+def _as_chat(call: ClientCall) -> Mapping[str, Any]:
+    """Return a request as a chat completion. Raises ModelRequestError."""
+    if call.format == "chat":
+        return call.parsed
+    if call.format == "embeddings":
+        raise ModelRequestError(
+            f"{call.model!r} is an assistant and embeds nothing", hint="GET /v1/models lists models"
+        )
+    asked = CLIENT_FORMATS[call.format].request(call.parsed, ("*",))
+    return chat_body(call.model, asked, stream=call.streamed)

@@ -13,9 +13,20 @@ from typing import Any, assert_never, cast
 import anyio
 
 from engine.assistants import Assistants
-from engine.serve.callers import caller_of
-from engine.serve.chat.chunks import KEEP_ALIVE, Chunks, completion
-from engine.serve.chat.intent import Answer, Begin, Cancel, Direct, Follow, Intent, Say, Steer, Thread, ToolResults
+from engine.serve.chat.chunks import KEEP_ALIVE, Said, Writer, writer_for
+from engine.serve.chat.intent import (
+    Answer,
+    Begin,
+    Cancel,
+    ChatRequest,
+    Direct,
+    Follow,
+    Intent,
+    Say,
+    Steer,
+    Thread,
+    ToolResults,
+)
 from engine.serve.chat.replies import tool_calls, waiting_text
 from engine.serve.chat.talk import Talk
 from engine.serve.chat.turn import Delta, Turn
@@ -25,7 +36,6 @@ from gateway.gateway import CallContext
 from gateway.server.failures import Headers
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
-from schemas.agents import AssistantSettings
 from schemas.errors import ModelRequestError, StoreError
 from schemas.model import Done
 from schemas.result import Usage
@@ -46,22 +56,22 @@ class Performance:
         desk: The engine and what surrounds it.
         talk: Remembers what became of it.
         visit, call: The request.
-        assistant: Who is asked.
+        asked: What it says, as a chat completion.
 
     Attributes:
         run_id: The run; empty while there is none.
         over: Whether the run can be let alone: it is over, waits, or was not begun.
     """
 
-    def __init__(self, desk: Desk, talk: Talk, visit: Visit, call: ClientCall, assistant: AssistantSettings) -> None:
+    def __init__(self, desk: Desk, talk: Talk, visit: Visit, call: ClientCall, asked: ChatRequest) -> None:
         self.run_id = ""
         self.over = True
         self._desk = desk
         self._talk = talk
         self._visit = visit
         self._call = call
-        self._assistant = assistant
-        self._user = caller_of(visit.key).user
+        self._asked = asked
+        self._assistant = asked.assistant
         self._sent_at = 0.0
 
     async def say_still_here(self) -> None:
@@ -74,14 +84,15 @@ class Performance:
             elif anyio.current_time() >= self._sent_at + STILL_HERE_S:
                 await self._send(KEEP_ALIVE)
 
-    async def perform(self, intent: Intent) -> None:
-        """Do what is wanted, and answer.
+    async def perform(self) -> None:
+        """Read what is wanted, do it, and answer.
 
         Raises:
             EngineError: It cannot be done; within a stream, why it ends.
 
         Cancellation: the run goes on; ``over`` says whether that is for the caller to think about.
         """
+        intent: Intent = await self._talk.read(self._asked)
         match intent:
             case Begin():
                 await self._begin(intent)
@@ -96,18 +107,18 @@ class Performance:
 
     async def _begin(self, intent: Begin) -> None:
         """Begin a run and show it. Raises EngineError."""
-        _check(self._call.parsed)
+        _check(self._asked.body)
         options = Assistants(self._desk.engine).options(self._assistant.name)
         own = [text for text in (options["instructions"], intent.instructions) if text]
         options["instructions"] = "\n\n".join(own)
         with self._desk.drives.room():
             self.run_id = uuid.uuid4().hex[:12]
-            chunks = await self._head()
+            writer = await self._head()
             self.over = False
             with anyio.CancelScope(shield=True):  # half begun, it would go on with nobody to cancel it
                 await self._desk.engine.submit(
                     intent.task,
-                    user=self._user,
+                    user=self._asked.user,
                     run_id=self.run_id,
                     conversation=intent.thread.conversation,
                     **options,
@@ -115,7 +126,7 @@ class Performance:
         self._desk.drives.take(self.run_id)
         await self._talk.began(intent.thread, self.run_id)
         turn = Turn(self.run_id, intent.task, tells=self._assistant.progress == "steps")
-        await self._show(turn, intent.thread, chunks, intent.task)
+        await self._show(turn, intent.thread, writer, intent.task)
 
     async def _go_on(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
         """Say something to a run that is there, and show it from there on. Raises EngineError."""
@@ -127,11 +138,11 @@ class Performance:
         waits = row.status == "waiting"
         if not waits and not row.ended:
             self._desk.drives.take(row.id)
-        chunks = await self._head()
+        writer = await self._head()
         self.over = row.ended or waits
         await self._talk.began(intent.thread, row.id)
         turn = Turn(row.id, row.task, after=before.head, tells=self._assistant.progress == "steps")
-        await self._show(turn, intent.thread, chunks, row.task, waits=waits)
+        await self._show(turn, intent.thread, writer, row.task, waits=waits)
 
     async def _speak(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
         """Raises NotFoundError, ConflictError, ToolArgumentsError, StepRejectedError, StoreError."""
@@ -158,44 +169,33 @@ class Performance:
 
     # ------------------------------------------------------------------ what is shown
 
-    async def _show(self, turn: Turn, thread: Thread, chunks: Chunks | None, like: str, *, waits: bool = False) -> None:
+    async def _show(self, turn: Turn, thread: Thread, writer: Writer, like: str, *, waits: bool = False) -> None:
         """Show a run until it is over or waits for somebody. Raises EngineError."""
         reasoning: list[str] = []
         async with aclosing(self._deltas(turn, waits=waits)) as deltas:
             async for delta in deltas:
-                if chunks is not None:
-                    await self._send(chunks.delta(delta))
-                elif delta.reasoning:
+                if not self._call.streamed:
                     reasoning.append(delta.reasoning)
+                elif piece := writer.delta(delta):
+                    await self._send(piece)
         self.over = True
         failure = turn.failure()
         if failure is not None:
             raise failure
         calls, asks = _asked(turn, like)
-        content = turn.content + asks
+        said = Said(turn.content + asks, "".join(reasoning), calls, turn.finish(), turn.usage, turn.about())
         with suppress(StoreError):  # the reply is there; only the next request has to say more
-            await self._talk.replied(thread, turn.run_id, content, turn.waiting)
-        finish, usage, about = turn.finish(), turn.usage, turn.about()
-        if chunks is not None:
-            last = chunks.delta(Delta(content=asks)) if asks else b""
-            await self._visit.send(
-                {
-                    "type": "http.response.body",
-                    "body": last + chunks.calls(calls) + chunks.end(finish, usage, about),
-                }
-            )
-            return
-        body = completion(
-            self._assistant.name,
-            turn.run_id,
-            content=content,
-            reasoning="".join(reasoning),
-            calls=calls,
-            finish=finish,
-            usage=usage,
-            about=about,
-        )
-        await self._visit.answer_json(body, headers=[(RUN, turn.run_id.encode())])
+            await self._talk.replied(thread, turn.run_id, said.content, turn.waiting)
+        await self._finish(writer, said, asks)
+
+    async def _finish(self, writer: Writer, said: Said, rest: str) -> None:
+        """Send the end of a streamed reply, behind the words of it that were not sent; or all of one that is not."""
+        if self._call.streamed:
+            last = writer.delta(Delta(content=rest)) if rest else b""
+            await self._visit.send({"type": "http.response.body", "body": last + writer.end(said)})
+        else:
+            headers = [(RUN, self.run_id.encode())] if self.run_id else []
+            await self._visit.answer_json(writer.whole(said), headers=headers)
 
     async def _deltas(self, turn: Turn, *, waits: bool) -> AsyncGenerator[Delta]:
         """Yield what a run adds to a reply until it is over, or waits for somebody (``turn.waiting``)."""
@@ -211,17 +211,16 @@ class Performance:
         if waits and turn.ended is None:
             turn.waiting = await run.pending()
 
-    async def _head(self) -> Chunks | None:
-        """Send the head of a streamed reply, and its first chunk; None where the reply is not streamed."""
-        if not self._call.streamed:
-            return None
-        headers = list(_STREAM)
-        if self.run_id:
-            headers.append((RUN, self.run_id.encode()))
-        await self._visit.start(200, headers)
-        chunks = Chunks(self._call.parsed, self._assistant.name, self.run_id)
-        await self._send(chunks.begin())
-        return chunks
+    async def _head(self) -> Writer:
+        """Send the head of a streamed reply, and what comes first of it."""
+        writer = writer_for(self._call, self._assistant.name, self.run_id)
+        if self._call.streamed:
+            headers = list(_STREAM)
+            if self.run_id:
+                headers.append((RUN, self.run_id.encode()))
+            await self._visit.start(200, headers)
+            await self._send(writer.begin())
+        return writer
 
     async def _say(self, intent: Say) -> None:
         """Say something, with no run."""
@@ -229,22 +228,7 @@ class Performance:
         with suppress(StoreError):
             await self._talk.replied(intent.thread, intent.run_id, intent.text)
         about = {"run_id": intent.run_id} if intent.run_id else {}
-        chunks = await self._head()
-        if chunks is not None:
-            last = chunks.delta(Delta(content=intent.text)) + chunks.end("stop", Usage(), about)
-            await self._visit.send({"type": "http.response.body", "body": last})
-            return
-        body = completion(
-            self._assistant.name,
-            intent.run_id,
-            content=intent.text,
-            reasoning="",
-            calls=(),
-            finish="stop",
-            usage=Usage(),
-            about=about,
-        )
-        await self._visit.answer_json(body)
+        await self._finish(await self._head(), Said(intent.text, "", (), "stop", Usage(), about), intent.text)
 
     async def _direct(self, intent: Direct) -> None:
         """Ask a model, with no run. Raises EngineError."""

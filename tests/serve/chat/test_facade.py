@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator
 from typing import Any
 
+import anthropic
 import httpx2
 import openai
 import pytest
@@ -213,11 +214,27 @@ def test_a_long_history_is_read(here: Served) -> None:
     assert response.status_code == 200, response.text
 
 
-def test_assistants_answer_chat_completions_only(here: Served) -> None:
-    """A call in another format is told where assistants are."""
-    body = {"model": "clerk", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-    told = here.client.post("/v1/messages", json=body).json()
-    assert "/v1/chat/completions" in told["error"]["message"]
+def test_other_formats(here: Served) -> None:
+    """Clients of messages and of responses get an assistant's reply too, whole and streamed, in their own format."""
+    with anthropic.Anthropic(api_key="none", base_url=here.url, max_retries=0) as other:
+        asked_so: Any = {"model": "clerk", "max_tokens": 999, "messages": [{"role": "user", "content": "look it up"}]}
+        whole = other.messages.create(**asked_so)
+        with other.messages.stream(**asked_so) as stream:
+            streamed = stream.get_final_message()
+        for message in (whole, streamed):
+            assert [block.type for block in message.content] == ["thinking", "text"]
+            assert (message.content[-1].text.strip(), message.stop_reason) == (WORDS.strip(), "end_turn")  # type: ignore[union-attr]
+            assert message.usage.input_tokens > 0
+    with openai.OpenAI(api_key="none", base_url=f"{here.url}/v1", max_retries=0) as mine:
+        assert mine.responses.create(model="clerk", input="look it up").output_text == WORDS.strip()
+        told = list(mine.responses.create(model="clerk", input="look it up", stream=True))
+        assert told[-1].response.output_text.strip() == WORDS.strip()  # type: ignore[union-attr]
+
+
+def test_an_assistant_embeds_nothing(here: Served) -> None:
+    """A call for vectors is told that an assistant is no model of them."""
+    response = here.client.post("/v1/embeddings", json={"model": "clerk", "input": "x"})
+    assert (response.status_code, "embeds nothing" in response.text) == (400, True)
 
 
 def test_too_many_at_once_are_told_to_wait() -> None:
