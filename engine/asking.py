@@ -9,6 +9,7 @@ from typing import TypedDict
 from schemas.errors import ConfigError
 from schemas.events import ApproveMode, Mode, RunLimits
 from schemas.plan import Plan
+from schemas.tool import ToolSpec
 
 
 class StartOptions(TypedDict):
@@ -33,6 +34,7 @@ class Asked:
         user: Whose run it is.
         tools: Names and patterns of what it may use (``engine.offer``); None: everything.
         assistant, instructions, conversation: As ``RunStarted`` holds them.
+        client_tools: Tools that whoever asks calls itself.
 
     Raises:
         ConfigError: There is neither a task nor a plan, or the tools are one text instead of a list.
@@ -48,6 +50,7 @@ class Asked:
     assistant: str = ""
     instructions: str = ""
     conversation: str = ""
+    client_tools: Sequence[ToolSpec] = ()
 
     def __post_init__(self) -> None:
         if self.plan is None:

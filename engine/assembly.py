@@ -34,7 +34,7 @@ from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import OpenCalls, RunModel
-from engine.offer import Offer, offered
+from engine.offer import Offer, client_tools, offered
 from engine.parking import Parking
 from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
@@ -194,7 +194,8 @@ class Assembly:
 
     def offered(self, asked: Asked) -> dict[str, ToolSpec]:
         """Return the tools that a run of this knows, sorted by name."""
-        return dict(sorted(offered(self.tools.specs(), asked.tools, asked.user).items()))
+        declared = offered(self.tools.specs(), asked.tools, asked.user)
+        return dict(sorted({**declared, **client_tools(asked.client_tools, declared)}.items()))
 
     @property
     def planner(self) -> Planner:

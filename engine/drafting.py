@@ -94,7 +94,7 @@ class Drafting:
         elif state.started.approve == "plan" and ready.plan.steps and state.mode == "plan":
             self._journal.fact(
                 ApprovalRequested(
-                    approval_id=f"a{state.approvals_asked + 1}",
+                    approval_id=state.approvals.next_id,
                     subject="plan",
                     plan=ready.plan,
                     revision=state.revision,

@@ -28,6 +28,7 @@ from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
 from schemas.plan import Plan
 from schemas.runs import RunSummary
 from schemas.stores import RunLog
+from schemas.tool import ToolSpec
 
 _GRACE_S = 0.15
 
@@ -58,6 +59,7 @@ class Driving(Assembly):
         assistant: str = "",
         instructions: str = "",
         conversation: str = "",
+        client_tools: Sequence[ToolSpec] = (),
         run_id: str | None = None,
         park: bool = False,
     ) -> AsyncGenerator[DrivenRun]:
@@ -75,17 +77,19 @@ class Driving(Assembly):
             user: Whose run it is; nobody else may answer its approvals.
             tools: Names and patterns of the tools and agents it knows (``engine.offer``); everything by default.
             assistant, instructions: In whose name it runs (``engine.assistants``), and what models are told in it.
-            conversation: The conversation it belongs to.
+            conversation: The one it belongs to.
+            client_tools: Tools that you call yourself: each call is asked for, and answered with its result.
             run_id: A name of your own; must be new.
             park: Let the run go once only people or a time can move it on (``handle.parked``), instead of waiting here.
 
         Raises:
-            ConfigError: ``tools`` names what is not there.
+            ConfigError: ``tools`` names what is not there, or a client tool has a name that is taken.
             PlanError: The given plan cannot run as it is.
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be begun.
         """
-        asked = Asked(task, plan, mode, approve, limits, user, tools, assistant, instructions, conversation)
+        told = (assistant, instructions, conversation)
+        asked = Asked(task, plan, mode, approve, limits, user, tools, *told, client_tools)
         async with self._here(run_id) as run_id, self.presence.held() as driver:
             begun = await self._begin(run_id, asked, driver.id, park=park)
             async with self._driven(begun):
@@ -104,6 +108,7 @@ class Driving(Assembly):
         assistant: str = "",
         instructions: str = "",
         conversation: str = "",
+        client_tools: Sequence[ToolSpec] = (),
         run_id: str | None = None,
     ) -> str:
         """Write a run's first event and return its id; nobody drives it yet: ``resume``, ``drive`` or a worker does.
@@ -111,12 +116,13 @@ class Driving(Assembly):
         Takes the arguments of ``start``. The mode is chosen, and the tools are written down, here and now.
 
         Raises:
-            ConfigError: ``tools`` names what is not there.
+            ConfigError: ``tools`` names what is not there, or a client tool has a name that is taken.
             PlanError: The given plan cannot run as it is.
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be written.
         """
-        asked = Asked(task, plan, mode, approve, limits, user, tools, assistant, instructions, conversation)
+        told = (assistant, instructions, conversation)
+        asked = Asked(task, plan, mode, approve, limits, user, tools, *told, client_tools)
         async with self._here(run_id) as run_id:
             await self._begin(run_id, asked, "")
             return run_id

@@ -135,6 +135,7 @@ def asked_for(state: RunState, plan: Plan | None) -> Asked:
         assistant=was.assistant,
         instructions=was.instructions,
         conversation=was.conversation,
+        client_tools=tuple(tool for tool in was.tools if tool.kind == "client"),
     )
 
 
@@ -259,6 +260,5 @@ def _called(state: RunState, step_id: str) -> bool:
     if known is None:
         return False
     calls = (known, *(state.graph.steps[item] for item in known.instances))
-    return any(
-        call.phase in ("running", "waiting") or (call.result is not None and call.result.attempts > 0) for call in calls
-    )
+    begun = ("running", "outside", "waiting")
+    return any(call.phase in begun or (call.result is not None and call.result.attempts > 0) for call in calls)

@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 import anyio.lowlevel
 
-from engine.dag.build import check_plan, plan_error
 from engine.dag.state import RunState
-from engine.dag.validate import faults
+from engine.decisions import asked_for, check_answer
 from engine.durable.artifacts import Artifacts
 from engine.following import Following
-from engine.replanner.history import past_steps
 from engine.streams import Cursor
-from schemas.errors import ConflictError, NotFoundError, PlanSchemaError, StepRejectedError, ToolArgumentsError
+from schemas.errors import ConflictError
 from schemas.events import (
     ApprovalAnswered,
     ApprovalRequested,
@@ -96,8 +94,10 @@ class RunHandle:
         Args:
             approval_id: Which; None where only one waits.
             decision: approve, edit (with ``tool_input`` or ``plan``) or reject. Of a step in doubt: done (it happened,
-                and ``result`` is what it gave), approve (it did not: run it), reject (abort the run).
-            result: A JSON value that fits the tool's output schema, where it has one.
+                and ``result`` is what it gave), approve (it did not: run it), reject (abort the run). Of a question,
+                or a call of the client's own tool: done (``result`` is the answer, or what the call gave) or reject.
+            result: A JSON value that fits the tool's output schema, or the schema of the answer, where there is one;
+                else the answer to a question is a text.
             tool_input: The input to call the tool with instead.
             plan: The plan to run instead.
             reason: Why; the planner sees it.
@@ -106,20 +106,14 @@ class RunHandle:
         Raises:
             NotFoundError: No such approval, or several and none named: the message lists their ids.
             ConflictError: It was already answered, the run is over, or the decision is none for this question.
-            ToolArgumentsError: The edited input, or the result, breaks the tool's schema.
+            ToolArgumentsError: The edited input, or the result, breaks its schema.
             PlanError: The edited plan cannot run.
             StepRejectedError: The run belongs to another user.
         """
 
         def event(state: RunState) -> LoggedEvent:
-            asked = _asked(state, approval_id, by)
-            if tool_input is not None:
-                _check_edit(state, asked, tool_input)
-            if plan is not None:
-                _check_plan(state, asked, plan)
-            if decision == "done":
-                _check_done(state, asked, result)
-            return ApprovalAnswered(
+            asked = asked_for(state, approval_id, by)
+            answer = ApprovalAnswered(
                 approval_id=asked.approval_id,
                 decision=decision,
                 input=tool_input,
@@ -128,6 +122,8 @@ class RunHandle:
                 reason=reason,
                 by=by,
             )
+            check_answer(state, asked, answer)
+            return answer
 
         await self._signal(event)
 
@@ -199,58 +195,6 @@ class RunHandle:
         for record in records:
             state.apply(record.event)
         return state
-
-
-def _asked(state: RunState, approval_id: str | None, by: str) -> ApprovalRequested:
-    pending = state.pending_approvals()
-    listed = ", ".join(asked.approval_id for asked in pending) or "none"
-    if state.started.user and by and by != state.started.user:
-        raise StepRejectedError(f"run {state.run_id} belongs to another user", hint="only its user may answer")
-    if approval_id is None:
-        if not pending:
-            raise NotFoundError(f"run {state.run_id} asks nothing now", hint="engine runs show says where it stands")
-        if len(pending) != 1:
-            raise NotFoundError(f"which approval is meant? pending: {listed}", hint="name one by its id")
-        return pending[0]
-    for asked in pending:
-        if asked.approval_id == approval_id:
-            return asked
-    number = approval_id.removeprefix("a")
-    if number.isdigit() and 0 < int(number) <= state.approvals_asked:
-        raise ConflictError(f"approval {approval_id} was already answered; pending: {listed}")
-    raise NotFoundError(f"there is no approval {approval_id!r}; pending: {listed}")
-
-
-def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str, Any]) -> None:
-    if asked.step_id is None:
-        raise ToolArgumentsError(f"approval {asked.approval_id} is about a plan; edit the plan, not an input")
-    spec = state.graph.steps[asked.step_id].spec
-    found = [f"{path}: {message}" for path, message in faults(spec.input_schema, tool_input)]
-    if found:
-        raise ToolArgumentsError(f"the edited input does not fit {spec.name}: {'; '.join(found)}")
-
-
-def _check_done(state: RunState, asked: ApprovalRequested, result: Any) -> None:
-    if asked.subject != "in_doubt" or asked.step_id is None:
-        raise ConflictError(f"approval {asked.approval_id} is about no step in doubt: approve, edit or reject it")
-    spec = state.graph.steps[asked.step_id].spec
-    found = [f"{path}: {message}" for path, message in faults(spec.output_schema or {}, result)]
-    if found:
-        raise ToolArgumentsError(
-            f"the result given for step {asked.step_id} is none of {spec.name}: {'; '.join(found)}",
-            hint="say what the tool would have returned",
-        )
-
-
-def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
-    if asked.subject != "plan":
-        raise PlanSchemaError(f"approval {asked.approval_id} is about a step, not a plan")
-    if plan == asked.plan:
-        return  # nothing was edited: what it refers to may since have been replaced
-    known = {past.step.id: past for past in past_steps(state, None) if past.step.id not in {s.id for s in plan.steps}}
-    problems = check_plan(plan, state.graph.tools, known=known)
-    if problems:
-        raise plan_error(problems)
 
 
 def run_result(state: RunState) -> RunResult:

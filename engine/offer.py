@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from engine.dag.state import RunState
 from engine.tools.judge import ask_judge
+from engine.tools.registry import RESERVED
 from schemas.errors import ConfigError, ToolNotFoundError
 from schemas.protocols import Tool, ToolSource
 from schemas.tool import ToolSpec
@@ -47,6 +48,30 @@ def require_known(choice: Sequence[str] | None, specs: Mapping[str, ToolSpec], d
     for one in choice:
         if not any(_meant(one, spec) for spec in specs.values()) and not one.rpartition(":")[2] == "*":
             raise ConfigError(f"tools: there is no tool '{one}'", hint=_near(one, specs))
+
+
+def client_tools(given: Sequence[ToolSpec], declared: Collection[str]) -> dict[str, ToolSpec]:
+    """Return the tools that a client calls itself, by name, as its run declares them.
+
+    Args:
+        given: As the client describes them; of any kind, for only the client calls them.
+        declared: Names of the tools that its run knows beside them.
+
+    Raises:
+        ConfigError: A name is reserved, taken, or given twice.
+    """
+    found: dict[str, ToolSpec] = {}
+    for spec in given:
+        if spec.name in RESERVED:
+            raise ConfigError(
+                f"client tool '{spec.name}': the name is reserved",
+                hint=f"{', '.join(RESERVED)} mean something else in a plan; give it another name",
+            )
+        if spec.name in declared or spec.name in found:
+            who = "given twice" if spec.name in found else "already declared by the engine"
+            raise ConfigError(f"client tool '{spec.name}' is {who}", hint="give one of them another name")
+        found[spec.name] = spec.model_copy(update={"kind": "client", "simulate": None, "spending": None})
+    return found
 
 
 class Offer:

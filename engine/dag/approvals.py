@@ -1,38 +1,92 @@
-"""What people are asked and answer, folded into a run's state. Pure."""
+"""What somebody outside is asked and answers, folded into a run's state. Pure.
+
+One mechanism for everything that a run waits for from outside: a person agrees to a call or a plan, says whether a call
+happened, answers a question; the client that asked for the run makes a call of its own tool and gives its result.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.dag.steps import StepGraph
 from schemas.errors import StoreError
 from schemas.events import ApprovalAnswered, ApprovalRequested
+from schemas.result import StepResult
 from schemas.trigger import Trigger
 
 if TYPE_CHECKING:
     from engine.dag.state import RunState
 
 
+class Approvals:
+    """What was asked of somebody outside.
+
+    Args:
+        graph: The run's steps.
+
+    Attributes:
+        count: How often somebody was asked.
+    """
+
+    def __init__(self, graph: StepGraph) -> None:
+        self._graph = graph
+        self._open: dict[str, ApprovalRequested] = {}
+        self.count = 0
+
+    @property
+    def next_id(self) -> str:
+        """The id of the next request."""
+        return f"a{self.count + 1}"
+
+    @property
+    def about_run(self) -> bool:
+        """Whether something is asked that is about no step: a plan."""
+        return any(asked.step_id is None for asked in self._open.values())
+
+    def pending(self) -> list[ApprovalRequested]:
+        """Return what waits for an answer, oldest first; what is about a step waits no longer than the step."""
+        steps = self._graph.steps
+        return [a for a in self._open.values() if a.step_id is None or steps[a.step_id].phase != "ended"]
+
+    def ask(self, event: ApprovalRequested) -> None:
+        """Take a request in."""
+        self.count += 1
+        self._open[event.approval_id] = event
+
+    def answered(self, approval_id: str) -> ApprovalRequested:
+        """Close a request, and return it.
+
+        Raises:
+            StoreError: It was answered before, or never asked.
+        """
+        asked = self._open.pop(approval_id, None)
+        if asked is None:
+            raise StoreError(f"approval {approval_id} was answered twice, or never asked")
+        return asked
+
+    def drop_about_run(self) -> None:
+        """Forget what is asked about a plan that is made anew."""
+        self._open = {name: asked for name, asked in self._open.items() if asked.step_id is not None}
+
+
 def take_request(state: RunState, event: ApprovalRequested) -> None:
-    """Take in that a person is asked about a step, a plan, or a step in doubt."""
-    state.approvals_asked += 1
-    state.approvals[event.approval_id] = event
+    """Take in that somebody is asked about a step, a plan, or a step in doubt, or that a client is to make a call."""
+    state.approvals.ask(event)
     if event.step_id is not None:
         step = state.graph.get_open(event.step_id)
-        step.phase = "approving"
+        step.phase = "outside" if event.subject == "client_tool" else "approving"
         step.input = event.input
     if event.subject == "in_doubt":
         state.tenure.ask(event)
 
 
 def take_answer(state: RunState, event: ApprovalAnswered) -> None:
-    """Take in what a person decided.
+    """Take in what somebody decided, or gave.
 
     Raises:
         StoreError: It was decided before, or never asked.
     """
-    asked = state.approvals.pop(event.approval_id, None)
-    if asked is None:
-        raise StoreError(f"approval {event.approval_id} was answered twice, or never asked")
+    asked = state.approvals.answered(event.approval_id)
     if asked.step_id is None:
         _plan_answered(state, asked, event)
         return
@@ -41,6 +95,9 @@ def take_answer(state: RunState, event: ApprovalAnswered) -> None:
     if asked.subject == "in_doubt":
         if not state.tenure.answer(step, event):
             state.halt("cancelled", event.reason or f"aborted: nobody knows whether step {step.id} was done")
+        return
+    if event.decision == "done":
+        state.tenure.give(step, StepResult(status="done", value=event.result, attempts=1))
         return
     if event.decision == "reject":
         step.rejected = event.reason or "no reason given"

@@ -21,7 +21,14 @@ from engine.dag.step import StepState
 from engine.dag.steps import gathered
 from engine.dag.validate import as_declared, faults
 from schemas.driving import StepInterrupted
-from schemas.errors import CostBudgetError, StepInputError, StepOutputError, StepRejectedError, ToolUnavailableError
+from schemas.errors import (
+    CostBudgetError,
+    StepInputError,
+    StepOutputError,
+    StepRejectedError,
+    ToolArgumentsError,
+    ToolUnavailableError,
+)
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
 from schemas.result import ErrorInfo, StepResult
 
@@ -97,7 +104,7 @@ def _take_over(state: RunState, emit: Emit) -> None:
 def _ask_doubt(state: RunState, step: StepState, emit: Emit) -> None:
     emit(
         ApprovalRequested(
-            approval_id=f"a{state.approvals_asked + 1}",
+            approval_id=state.approvals.next_id,
             subject="in_doubt",
             step_id=step.id,
             tool=step.step.tool,
@@ -201,16 +208,35 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
     elif (asking := _asking(state, step)) is not None:
         _ask(state, step, asking, emit)
     else:
-        key = "" if step.spec.read_only else f"{state.run_id}:{step.id}"
-        emit(
-            StepStarted(
-                step_id=step.id,
-                tool=step.step.tool,
-                input=tool_input,
-                revision=step.revision,
-                idempotency_key=key,
-            )
-        )
+        emit(_begun(state, step, tool_input))
+
+
+def _begun(state: RunState, step: StepState, tool_input: dict[str, Any]) -> LoggedEvent:
+    """Call the step's tool, or let the client call it whose tool it is."""
+    if step.spec.kind == "client":
+        return _handed_out(state, step, tool_input)
+    key = "" if step.spec.read_only else f"{state.run_id}:{step.id}"
+    return StepStarted(
+        step_id=step.id, tool=step.step.tool, input=tool_input, revision=step.revision, idempotency_key=key
+    )
+
+
+def _handed_out(state: RunState, step: StepState, tool_input: dict[str, Any]) -> LoggedEvent:
+    """Ask the client that has the tool to make the call; arguments that do not fit end the step."""
+    broken = [f"{path}: {message}" for path, message in faults(step.spec.input_schema, tool_input)]
+    if broken:
+        error = ToolArgumentsError(f"{step.spec.name}: {'; '.join(broken[:5])}")
+        return _end(step, StepResult(status="failed", error=error.to_info()))
+    return ApprovalRequested(
+        approval_id=state.approvals.next_id,
+        subject="client_tool",
+        step_id=step.id,
+        tool=step.step.tool,
+        input=tool_input,
+        revision=step.revision,
+        answer_schema=step.spec.output_schema,
+        reason=step.step.description or step.step.rationale or "",
+    )
 
 
 def _no_slot(state: RunState, step: StepState) -> ToolUnavailableError:
@@ -274,7 +300,7 @@ def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit) -> None:
         return
     emit(
         ApprovalRequested(
-            approval_id=f"a{state.approvals_asked + 1}",
+            approval_id=state.approvals.next_id,
             subject="step",
             step_id=step.id,
             tool=step.step.tool,
@@ -347,8 +373,9 @@ def _wind_down(state: RunState, emit: Emit, decision: Decision) -> None:
 
 def _given_up(state: RunState, step: StepState) -> StepResult:
     """How a step ends that the run no longer waits for; of one in doubt it stays open whether it happened."""
-    status = "cancelled" if state.stop == "cancelled" or step.doubt else "skipped"
-    return StepResult(status=status, reason=state.stop_reason or "the answer came without it", in_doubt=step.doubt)
+    doubt = step.doubt or (step.phase == "outside" and step.spec.effects == "effectful")
+    status = "cancelled" if state.stop == "cancelled" or step.phase == "outside" or doubt else "skipped"
+    return StepResult(status=status, reason=state.stop_reason or "the answer came without it", in_doubt=doubt)
 
 
 def _why_blocked(state: RunState, step: StepState) -> str:

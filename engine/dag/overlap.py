@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from engine.dag.hazards import HazardIndex, access
 from engine.dag.step import StepState
 
+_BEGUN = ("running", "filling", "outside", "waiting")
+
 
 class Overlaps:
     """Keeps ``after`` and ``followers`` of the steps: hazards only order, they never carry a failure on.
@@ -54,8 +56,6 @@ class Overlaps:
         for step in whole:
             step.followers = []
             step.after = set()
-        for step in sorted(
-            whole, key=lambda step: step.phase not in ("running", "filling", "waiting") and not step.doubt
-        ):
+        for step in sorted(whole, key=lambda step: step.phase not in _BEGUN and not step.doubt):
             if not step.blocked and (not step.void or step.phase == "running"):
                 self.add(step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from engine.dag.approvals import take_answer, take_request
+from engine.dag.approvals import Approvals, take_answer, take_request
 from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
@@ -72,7 +72,7 @@ class RunState:
     ) -> None:
         self.run_id = run_id
         self.graph = StepGraph(tools)
-        self.tenure, self.waits = Tenure(self.graph), Waits(self.graph)
+        self.tenure, self.waits, self.approvals = Tenure(self.graph), Waits(self.graph), Approvals(self.graph)
         self._load = load
         self.seq = 0
         self.started = RunStarted(task="", mode="plan")
@@ -82,9 +82,8 @@ class RunState:
         self.asked: tuple[Trigger, ...] = ()
         self.plan_approved: set[int] = set()
         self.approved_plan: tuple[int, Plan] | None = None
-        self.approvals: dict[str, ApprovalRequested] = {}
         self.triggers: list[Trigger] = []
-        self.approvals_asked, self.replans, self.turns = 0, 0, 0
+        self.replans, self.turns = 0, 0
         self.outcomes: dict[int, tuple[int, int]] = {}
         self.failed_plans: list[Plan] = []
         self.plan_error: ErrorInfo | None = None
@@ -148,13 +147,8 @@ class RunState:
         self.seq += 1
 
     def pending_approvals(self) -> list[ApprovalRequested]:
-        """Return the approvals that wait for a person, oldest first."""
-        steps = self.graph.steps
-        return [
-            asked
-            for asked in self.approvals.values()
-            if asked.step_id is None or steps[asked.step_id].phase == "approving"
-        ]
+        """Return what waits for somebody outside, oldest first."""
+        return self.approvals.pending()
 
     def settled(self) -> bool:
         """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
@@ -178,7 +172,7 @@ class RunState:
     @property
     def _writing_plan(self) -> bool:
         """Whether a planner was asked and has not answered; a plan that a person looks at is written."""
-        shown = self.approved_plan is not None or any(asked.step_id is None for asked in self.approvals.values())
+        shown = self.approved_plan is not None or self.approvals.about_run
         return self.planning and not self.planning_lost and not shown and self.waits.call is None
 
     @property
@@ -208,7 +202,7 @@ class RunState:
         self.asked = tuple(trigger for trigger in event.triggers if trigger.kind != "resumed")
         self.replans += not again
         self.triggers = self.triggers if again and self.given_plan() else []
-        self.approvals = {name: asked for name, asked in self.approvals.items() if asked.step_id is not None}
+        self.approvals.drop_about_run()
         self.graph.void_drafts(self.accepted)
 
     def _plan_step(self, event: PlanStep) -> None:

@@ -9,7 +9,8 @@ from schemas.plan import Step
 from schemas.result import StepResult
 from schemas.tool import ToolSpec
 
-Phase = Literal["pending", "ready", "filling", "approving", "running", "waiting", "ended"]
+Phase = Literal["pending", "ready", "filling", "approving", "running", "outside", "waiting", "ended"]
+"""outside: the client that asked for the run makes the call; waiting: until a time."""
 UNKNOWN_TOOL = ToolSpec(name="unknown", enabled=False)
 
 
@@ -26,7 +27,7 @@ class StepState:
         input: The resolved input, once known.
         approved: A person (or the plan's approval) agreed to this call.
         doubt: It was running when the run's driver died, and a person must say whether it happened.
-        given: The result that a person gave it instead.
+        given: The result that came from outside: from a person, or from the client that made the call.
         postponed: How often it was put off to a later time.
         attempts_made: Calls of its tool before it was last put off.
     """

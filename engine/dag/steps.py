@@ -294,11 +294,11 @@ def _spec(tools: Mapping[str, ToolSpec], step: Step) -> ToolSpec:
 def _goes_on(step: StepState, revision: int) -> bool:
     """Whether a step that a new plan does not name keeps its course.
 
-    It has ended, runs under an accepted plan, or a person must say first whether it happened.
+    It has ended, runs (here or at a client) under an accepted plan, or a person must say first whether it happened.
     """
     if step.phase == "ended" or step.doubt:
         return True
-    return step.phase in ("running", "waiting") and not step.void and step.revision != revision
+    return step.phase in ("running", "outside", "waiting") and not step.void and step.revision != revision
 
 
 def _ranks(unended: list[StepState], durations: Durations) -> list[float]:

@@ -42,7 +42,7 @@ class Tenure:
         idle_claims: Claims in a row without any progress: how many drivers may have died of it.
         inherited: Steps that ran when the driver before died, of which nothing was said yet.
         unasked: Steps in doubt that no person was asked about yet.
-        given: Steps that a person declared done.
+        given: Steps whose results came from outside: a person declared them done, a client made the call.
     """
 
     def __init__(self, graph: StepGraph) -> None:
@@ -99,13 +99,17 @@ class Tenure:
         step.doubt = False
         if event.decision == "done":
             by = f" by {event.by}" if event.by else ""
-            step.given = StepResult(status="done", value=event.result, reason=event.reason or f"declared done{by}")
-            self.given.append(step.id)
+            self.give(step, StepResult(status="done", value=event.result, reason=event.reason or f"declared done{by}"))
             return True
         step.approved = step.filled = True
         step.input = event.input if event.decision == "edit" else step.input
         self._graph.wake(step)
         return True
+
+    def give(self, step: StepState, result: StepResult) -> None:
+        """Take in how a step came out whose tool was called elsewhere."""
+        step.given = result
+        self.given.append(step.id)
 
     def thread_stuck(self, step_id: str) -> None:
         """Take in that an abandoned call does not come back: the run's cap counts it no longer."""

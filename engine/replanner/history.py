@@ -68,7 +68,7 @@ def _worth_telling(step: StepState) -> bool:
 def _past(state: RunState, step: StepState, rules: Rules | None) -> PastStep:
     result = step.result
     if result is None:
-        running = step.phase in ("running", "filling", "waiting")
+        running = step.phase in ("running", "filling", "outside", "waiting")
         return PastStep(
             step=step.step, status="running" if running else "waiting", input=step.input, revision=step.revision
         )

@@ -189,19 +189,27 @@ def _thread_ended(event: events.ThreadEnded) -> str:
 
 def _approval_requested(event: events.ApprovalRequested) -> str:
     why = f" ({event.reason})" if event.reason else ""
-    return f"approval {event.approval_id} needed: {shortened(asked_text(event), WIDTH)}{why}"
+    what = {"question": "question", "elicitation": "question", "client_tool": "call"}.get(event.subject, "approval")
+    wanted = "needed" if what == "approval" else "to answer" if what == "question" else "to make"
+    return f"{what} {event.approval_id} {wanted}: {shortened(asked_text(event), WIDTH)}{why}"
 
 
 def asked_text(event: events.ApprovalRequested) -> str:
-    """Return what a person is asked about.
+    """Return what is asked.
 
     >>> asked_text(events.ApprovalRequested(approval_id="a1", subject="plan"))
     'the plan'
+    >>> asked_text(events.ApprovalRequested(approval_id="a2", subject="elicitation", step_id="3", question="Which?"))
+    'step 3 asks: Which?'
     """
-    if event.subject == "plan":
-        return "the plan"
     what = f"step {event.step_id}: {event.tool} {input_text(event.input)}".rstrip()
-    return f"{what} was broken off; did it happen?" if event.subject == "in_doubt" else what
+    return {
+        "plan": "the plan",
+        "in_doubt": f"{what} was broken off; did it happen?",
+        "question": event.question,
+        "elicitation": f"step {event.step_id} asks: {event.question}",
+        "client_tool": f"{what} is the client's to call",
+    }.get(event.subject, what)
 
 
 def _approval_answered(event: events.ApprovalAnswered) -> str:
@@ -209,7 +217,7 @@ def _approval_answered(event: events.ApprovalAnswered) -> str:
         "approve": "approved",
         "reject": "rejected",
         "edit": "approved with changes",
-        "done": "answered: it was done",
+        "done": "answered",
     }[event.decision]
     by = f" by {event.by}" if event.by else ""
     return f"approval {event.approval_id} {past}{by}{f': {event.reason}' if event.reason else ''}"
