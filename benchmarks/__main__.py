@@ -1,4 +1,4 @@
-"""``python -m benchmarks scheduler|durability|gateway|offline``: numbers, beside what they are compared with."""
+"""``python -m benchmarks run SUITE|list|scheduler|durability|gateway|offline``: numbers, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from benchmarks import data
 from benchmarks.baselines.environment import python_with
 from benchmarks.cases import bounds, durability, gateway, offline, overhead, parallelqa, planning, startup
 from benchmarks.graphs import Graph
+from benchmarks.orchestration import commands as orchestrated
 from benchmarks.plansets import own_sets, public_sets
 from benchmarks.report import Row, save, table
 from benchmarks.worker import Contender
@@ -75,7 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, keep it as JSON; return 0, or 1 for what ``--check`` finds."""
     options = _parser().parse_args(arguments)
     try:
-        return _plans(options) if options.command == "offline" else _measured(options)
+        given = sys.argv[1:] if arguments is None else arguments
+        others = {"offline": lambda: _plans(options), "run": lambda: orchestrated.run(options, given)}
+        others["list"] = orchestrated.listed
+        return others.get(options.command, lambda: _measured(options))()
     except EngineError as error:
         print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
         return error.exit_code
@@ -143,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
     command.add_argument("--only", nargs="+", metavar="NAME", help="only sets whose names hold one of these")
     command.add_argument("--misses", action="store_true", help="show each plan that is not exact, and what is wrong")
+    told = "do the cases of a suite by ReAct, by plan-and-execute and by peers, side by side"
+    orchestrated.add_run(commands.add_parser("run", help=told, description=told))
+    commands.add_parser("list", help="the suites, systems and profiles there are")
     return parser
 
 

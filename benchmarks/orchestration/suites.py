@@ -1,0 +1,68 @@
+"""The suites there are, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.orchestration import parallelqa
+from benchmarks.orchestration.case import Case
+from schemas.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Cases of one kind.
+
+    Attributes:
+        about: What they are, and from whom.
+        load: Returns the cases, given the folder of the public data sets where it ``needs_data``.
+    """
+
+    name: str
+    about: str
+    load: Callable[[Path], list[Case]]
+    needs_data: bool = False
+
+
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "parallelqa",
+            "questions over a search and a math tool, right plans known (LLMCompiler)",
+            parallelqa.cases,
+            needs_data=True,
+        ),
+    )
+}
+
+
+def suite_named(name: str) -> Suite:
+    """Return a suite. Raises ConfigError."""
+    if name not in SUITES:
+        near = difflib.get_close_matches(name, SUITES, 1)
+        raise ConfigError(
+            f"there is no suite {name!r}",
+            hint=f"did you mean {near[0]}?" if near else f"suites: {', '.join(SUITES)}",
+        )
+    return SUITES[name]
+
+
+def cases_of(suite: Suite, data: Path | None, most: int | None = None) -> list[Case]:
+    """Return a suite's cases, at most so many of them, evenly spread.
+
+    Raises:
+        ConfigError: It needs public data, and no folder is named or the folder lacks it.
+    """
+    if suite.needs_data and data is None:
+        raise ConfigError(f"suite {suite.name} needs public data", hint="--data FOLDER, or ENGINE_BENCH_DATA")
+    try:
+        cases = suite.load(data or Path())
+    except FileNotFoundError as exc:
+        raise ConfigError(f"suite {suite.name}: {exc.filename} is not there", hint="--data names its folder") from exc
+    if most is None or most >= len(cases):
+        return cases
+    return [cases[at * len(cases) // most] for at in range(most)]

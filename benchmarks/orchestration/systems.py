@@ -1,0 +1,36 @@
+"""The systems that can be compared, by name: our own ways of working, and peers'."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from benchmarks.orchestration.ours import NAMES, Ours
+from benchmarks.orchestration.runner import Contestant
+from schemas.errors import ConfigError
+
+DEFAULT = ("react", "react-parallel", "plan", "plan-no-stream")
+
+
+def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big") -> tuple[Contestant, ...]:
+    """Return systems.
+
+    Args:
+        names: As they are asked for; ``plan/small`` has its steps' arguments and its answer written by another tier.
+        planner: The tier of the model that plans or takes turns.
+        worker: The tier of the model that does the rest, where the name does not say.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    return tuple(_named(name.strip(), planner, worker) for name in names if name.strip())
+
+
+def _named(name: str, planner: str, worker: str) -> Contestant:
+    plain, _, tier = name.partition("/")
+    if plain in NAMES:
+        return Ours(plain, planner=planner, worker=tier or worker)
+    near = difflib.get_close_matches(plain, NAMES, 1)
+    raise ConfigError(
+        f"there is no system {plain!r}", hint=f"did you mean {near[0]}?" if near else f"systems: {', '.join(NAMES)}"
+    )
