@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import anyio
 
-from engine.tools.agents.a2a.messages import ASKING, Update
+from engine.tools.agents.a2a.messages import ASKING, ArtifactUpdate, Update
 from engine.tools.agents.a2a.rpc import Rpc
 from engine.tools.agents.a2a.view import TaskView
 from engine.tools.agents.a2a.wording import GONE, Act, Said, message_params
@@ -27,6 +27,21 @@ _CANCEL_S = 3.0
 AskPerson = Callable[[str], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who hears of a query while it is worked at.
+
+    Attributes:
+        progress: Takes what the agent says about its work.
+        text: Takes its result's text, piece by piece.
+        ask: Puts a question to a person and returns the answer.
+    """
+
+    progress: Callable[[str], None]
+    text: Callable[[str], None]
+    ask: AskPerson
+
+
 @dataclass(slots=True)
 class Dialogue:
     """One query, its task and whatever the agent asks meanwhile.
@@ -34,15 +49,13 @@ class Dialogue:
     Attributes:
         agent: Its name, for messages.
         rpc: The line to it.
-        progress: Takes what it says about its work.
-        ask: Puts a question to a person and returns the answer.
+        told: Who hears of it.
         key: The call's own, from which message ids are made: one that is sent again is the same one.
     """
 
     agent: str
     rpc: Rpc
-    progress: Callable[[str], None]
-    ask: AskPerson
+    told: Told
     key: str
 
     async def run(self, content: Any, context_id: str = "") -> TaskView:
@@ -73,7 +86,7 @@ class Dialogue:
 
     async def _answer(self, view: TaskView, turn: int) -> None:
         waited_for = view.state
-        answer = await self.ask(view.question)
+        answer = await self.told.ask(view.question)
         if waited_for == "auth-required":
             await self._look(view)
             if view.state != waited_for:
@@ -146,7 +159,11 @@ class Dialogue:
     def _take(self, view: TaskView, update: Update) -> None:
         news = view.take(update)
         if news:
-            self.progress(news)
+            self.told.progress(news)
+        if isinstance(update, ArtifactUpdate):
+            for part in update.artifact.parts:
+                if part.text:
+                    self.told.text(part.text)
 
     def _id(self, turn: int) -> str:
         return str(uuid5(NAMESPACE_URL, f"engine:{self.key}:{turn}"))
