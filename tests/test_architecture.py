@@ -70,7 +70,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "platformdirs": ("engine.cli",),
     "duckdb": ("engine.tools.builtin",),
     "pydantic_monty": ("engine.tools.builtin.python",),
-    "mcp": ("engine.tools.mcp",),
+    "mcp": ("engine.tools.mcp", "engine.serve.mcp"),
     "psycopg": ("engine.durable", "benchmarks.server"),
     "psycopg_pool": ("engine.durable",),
     "procrastinate": ("engine.durable",),

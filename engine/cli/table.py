@@ -73,6 +73,7 @@ COMMANDS: dict[str, Entry] = {
         "Show who drives runs: workers, servers and command lines, how long ago each was heard of, and what it drives.",
     ),
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
+    "mcp": Entry("mcp", "mcp", "Serve assistants and runs to an MCP client over stdin and stdout."),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
     "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),

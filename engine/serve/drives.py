@@ -39,6 +39,7 @@ class Drives:
         self._running: set[str] = set()
         self._coming = 0
         self._paused: dict[str, float] = {}
+        self._again: set[str] = set()
         self._nudged = anyio.Event()
         self._group: anyio.abc.TaskGroup | None = None
         self.leaving = False
@@ -83,6 +84,8 @@ class Drives:
             self._running.add(run_id)
             self._group.start_soon(self._drive, run_id)
         else:
+            if run_id in self._running:
+                self._again.add(run_id)  # it may be parking right now, and have been answered meanwhile
             self._nudged.set()
 
     @asynccontextmanager
@@ -137,6 +140,9 @@ class Drives:
             self._paused[run_id] = anyio.current_time() + _PAUSE_S
         finally:
             self._running.discard(run_id)
+            if run_id in self._again:
+                self._again.discard(run_id)
+                self._paused.pop(run_id, None)
             self._nudged.set()
 
     async def _search(self) -> None:

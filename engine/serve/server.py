@@ -13,6 +13,7 @@ from engine.serve.app import RunsApplication
 from engine.serve.chat.facade import Facade
 from engine.serve.desk import Desk
 from engine.serve.drives import Drives
+from engine.serve.mcp.door import McpDoor
 from engine.serve.streaming import Leaving
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
@@ -70,7 +71,9 @@ class EngineServer:
         self.drives = Drives(engine, most=how.most, drives=how.drives)
         self.leaving = Leaving(anyio.Event())
         desk = Desk(engine, self.drives, self.leaving, how.body_bytes)
-        self._guests = Guests(Facade(desk), RunsApplication(desk, more), self.leaving.event.set, self._ready)
+        self._mcp = McpDoor(engine, self.drives, self.leaving.event)
+        application = RunsApplication(desk, (*more, self._mcp.route()))
+        self._guests = Guests(Facade(desk), application, self.leaving.event.set, self._ready)
         keyring, usage = Keyring(engine.store.key_store), engine.store.usage_book
         backing = Backing(
             self._settings,
@@ -92,7 +95,7 @@ class EngineServer:
             ConfigError: A port cannot be had, or others can reach it and no key or token is asked for.
             StoreError: The store cannot be read.
         """
-        async with self.drives.going(self._how.grace_s):
+        async with self.drives.going(self._how.grace_s), self._mcp.going():
             await self._server.run_until_stopped()
 
     def stop(self) -> None:
