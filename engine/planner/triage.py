@@ -91,6 +91,16 @@ class Triage:
     sure: bool = True
 
 
+def small_talk(text: str) -> bool:
+    """Return whether a text is a greeting, thanks and the like, and nothing else.
+
+    >>> small_talk("Hi there!"), small_talk("Hi, what is 2 + 2?")
+    (True, False)
+    """
+    said = text.strip()
+    return len(said) <= _LONGEST_SMALL_TALK and _SMALL_TALK.fullmatch(said) is not None
+
+
 def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
     """Return the mode for a task, and why in a few words.
 
@@ -105,7 +115,7 @@ def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
     text = task.strip()
     if not usable:
         return Triage("direct", "there are no tools")
-    if not text or (len(text) <= _LONGEST_SMALL_TALK and _SMALL_TALK.fullmatch(text)):
+    if not text or small_talk(text):
         return Triage("direct", "small talk")
     if _EXPLORATORY.search(text):
         return Triage("react", "the task asks to explore; what to do next depends on what is found")

@@ -16,6 +16,7 @@ from engine.serve.chat.performance import Performance
 from engine.serve.chat.talk import Talk
 from engine.serve.desk import Desk
 from gateway.exchange import ClientCall
+from gateway.gateway import CallContext
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
 from gateway.wire.chat.requests import chat_body
@@ -64,7 +65,7 @@ class Facade:
         assistant = self._assistants[name]
         headers = _headers(visit)
         leaves = _choice(headers, assistant)
-        asked = ChatRequest(assistant, _as_chat(call), headers, caller_of(visit.key).user)
+        asked = ChatRequest(assistant, _as_chat(call), headers, caller_of(visit.key).user, _calling(visit))
         performance = Performance(self._desk, self._talk, visit, call, asked)
         failure: list[EngineError] = []
 
@@ -98,6 +99,18 @@ class Facade:
                     self._desk.drives.take(run_id)
             except EngineError as exc:
                 structlog.get_logger().warning("a run was not cancelled", run_id=run_id, error=exc.message)
+
+
+def _calling(visit: Visit) -> CallContext:
+    """Return who a model call for a request itself is counted to."""
+    key = visit.key
+    return CallContext(
+        role="chat",
+        key="" if key is None else key.id,
+        api_key=key,
+        listener=visit.desk.listener.name,
+        request_id=visit.head.request_id,
+    )
 
 
 def _headers(visit: Visit) -> dict[str, str]:

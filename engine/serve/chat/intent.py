@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.gateway import CallContext
 from schemas.agents import AssistantSettings
 from schemas.model import ModelRequest
+from schemas.result import Usage
 from schemas.tool import ToolSpec
 
 
@@ -20,12 +22,14 @@ class ChatRequest:
         body: The body of the chat completion, parsed JSON.
         headers: The request's headers, names in lower case.
         user: Whose key it came with; empty where there are none.
+        calling: Who a model call that this takes is counted to.
     """
 
     assistant: AssistantSettings
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     user: str = ""
+    calling: CallContext = field(default_factory=CallContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Thread:
         conversation: Its id; empty where the client sends none.
         parent: The conversation it branches off; empty for none.
         said: The turns so far, the newest message last.
-        here: A digest of them: what a client that sends no id is found again by.
+        anew: What was remembered of the conversation is not what its client says was said: the client is believed.
+        whole: The client sends all that was said.
     """
 
     assistant: str
@@ -45,7 +50,8 @@ class Thread:
     conversation: str = ""
     parent: str = ""
     said: tuple[tuple[str, str], ...] = ()
-    here: str = ""
+    anew: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,14 @@ class Begin:
         task: What is wanted, whole without the history; the message byte for byte where there is none.
         instructions: The client's system messages, to stand after those of the assistant.
         client_tools: Tools that the client runs itself (kind ``client``).
-        choice: How they are to be used: auto, required, or the name of one. (none: they are left out.)
+        usage: What it took to understand the message; belongs to the run's.
     """
 
     thread: Thread
     task: str
     instructions: str = ""
     client_tools: tuple[ToolSpec, ...] = ()
-    choice: str = "auto"
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +103,18 @@ class ToolResults:
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """Give a run that still goes on another goal, and follow it."""
+    """Give a run that is not over another goal, and follow it.
+
+    Attributes:
+        decided: Answers to give it first.
+        usage: What it took to understand the message.
+    """
 
     thread: Thread
     run_id: str
     task: str
+    decided: tuple[Decided, ...] = ()
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import anyio
 
 from engine.assistants import Assistants
+from engine.handle import RunHandle
 from engine.serve.chat.chunks import KEEP_ALIVE, Said, Writer, writer_for
 from engine.serve.chat.intent import (
     Answer,
@@ -27,12 +29,11 @@ from engine.serve.chat.intent import (
     Thread,
     ToolResults,
 )
-from engine.serve.chat.replies import tool_calls, waiting_text
+from engine.serve.chat.replies import tool_calls
 from engine.serve.chat.talk import Talk
 from engine.serve.chat.turn import Delta, Turn
 from engine.serve.desk import Desk
 from gateway.exchange import ClientCall
-from gateway.gateway import CallContext
 from gateway.server.failures import Headers
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
@@ -73,6 +74,7 @@ class Performance:
         self._asked = asked
         self._assistant = asked.assistant
         self._sent_at = 0.0
+        self._understood = Usage()
 
     async def say_still_here(self) -> None:
         """Send a comment into every long silence, so that proxies keep the line."""
@@ -93,6 +95,8 @@ class Performance:
         Cancellation: the run goes on; ``over`` says whether that is for the caller to think about.
         """
         intent: Intent = await self._talk.read(self._asked)
+        if isinstance(intent, Begin | Steer):
+            self._understood = intent.usage
         match intent:
             case Begin():
                 await self._begin(intent)
@@ -121,6 +125,7 @@ class Performance:
                     user=self._asked.user,
                     run_id=self.run_id,
                     conversation=intent.thread.conversation,
+                    client_tools=intent.client_tools,
                     **options,
                 )
         self._desk.drives.take(self.run_id)
@@ -149,16 +154,9 @@ class Performance:
         run = self._desk.engine.attach(intent.run_id)
         match intent:
             case Answer() | ToolResults():
-                for one in intent.decided:
-                    await run.answer(
-                        one.approval_id,
-                        one.decision,
-                        result=one.result,
-                        tool_input=one.tool_input,
-                        reason=one.reason,
-                        by=intent.thread.user,
-                    )
+                await self._answer(run, intent)
             case Steer():
+                await self._answer(run, intent)
                 await run.steer(intent.task, by=intent.thread.user)
             case Cancel():
                 await run.cancel(intent.reason, by=intent.thread.user)
@@ -166,6 +164,17 @@ class Performance:
                 pass
             case _:
                 assert_never(intent)
+
+    async def _answer(self, run: RunHandle, intent: Answer | ToolResults | Steer) -> None:
+        for one in intent.decided:
+            await run.answer(
+                one.approval_id,
+                one.decision,
+                result=one.result,
+                tool_input=one.tool_input,
+                reason=one.reason,
+                by=intent.thread.user,
+            )
 
     # ------------------------------------------------------------------ what is shown
 
@@ -182,8 +191,9 @@ class Performance:
         failure = turn.failure()
         if failure is not None:
             raise failure
-        calls, asks = _asked(turn, like)
-        said = Said(turn.content + asks, "".join(reasoning), calls, turn.finish(), turn.usage, turn.about())
+        calls, asks = self._asks(turn, like)
+        used = turn.usage + self._understood
+        said = Said(turn.content + asks, "".join(reasoning), calls, turn.finish(), used, turn.about())
         with suppress(StoreError):  # the reply is there; only the next request has to say more
             await self._talk.replied(thread, turn.run_id, said.content, turn.waiting)
         await self._finish(writer, said, asks)
@@ -233,15 +243,7 @@ class Performance:
     async def _direct(self, intent: Direct) -> None:
         """Ask a model, with no run. Raises EngineError."""
         visit, form = self._visit, CLIENT_FORMATS[self._call.format]
-        key = visit.key
-        context = CallContext(
-            role=intent.why,
-            key="" if key is None else key.id,
-            api_key=key,
-            listener=visit.desk.listener.name,
-            request_id=visit.head.request_id,
-            may_restart=False,
-        )
+        context = replace(self._asked.calling, role=intent.why, may_restart=False)
         writer = form.stream(self._call.parsed) if self._call.streamed else None
         async with aclosing(self._desk.engine.gateway.stream(intent.request, context)) as chunks:
             async for chunk in chunks:
@@ -258,17 +260,14 @@ class Performance:
         if writer is not None:
             await visit.send({"type": "http.response.body", "body": b""})
 
+    def _asks(self, turn: Turn, like: str) -> tuple[list[dict[str, Any]], str]:
+        """Return the calls that a client is to make, and what a person is asked, as text behind the answer so far."""
+        text = self._talk.asks(turn.run_id, turn.waiting, like)
+        return tool_calls(turn.run_id, turn.waiting), f"\n\n{text}" if text and turn.content else text
+
     async def _send(self, piece: bytes) -> None:
         await self._visit.send({"type": "http.response.body", "body": piece, "more_body": True})
         self._sent_at = anyio.current_time()
-
-
-def _asked(turn: Turn, like: str) -> tuple[list[dict[str, Any]], str]:
-    """Return the calls that a client is to make, and what a person is asked, as text behind the answer so far."""
-    calls = tool_calls(turn.run_id, turn.waiting)
-    people = [asked for asked in turn.waiting if asked.subject != "client_tool"]
-    text = waiting_text(turn.run_id, people, like) if people else ""
-    return calls, f"\n\n{text}" if text and turn.content else text
 
 
 def _check(body: Mapping[str, Any]) -> None:
