@@ -1,4 +1,4 @@
-"""``python -m benchmarks run SUITE|list|scheduler|durability|gateway|offline``: numbers, and what stands beside them."""
+"""``python -m benchmarks run SUITE|list|scheduler|durability|gateway|offline``: numbers, beside others."""
 
 from __future__ import annotations
 
