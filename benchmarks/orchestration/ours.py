@@ -9,11 +9,13 @@ from typing import Any
 from benchmarks.orchestration.case import Case, CaseTool
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.world import CallFailedError, World
+from benchmarks.simulated.oracle import WARM
 from benchmarks.simulated.profile import Profile
 from engine.api import Engine
 from engine.comparison.systems import SYSTEMS, Capped, System, Whole
 from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
 from schemas.events import PlanAccepted
+from schemas.model import Message, ModelRequest
 from schemas.protocols import Planner, ToolContext
 from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
 from schemas.tool import RetryPolicy, ToolSpec
@@ -76,6 +78,7 @@ class Ours:
             limits = engine.limits()
             if system.max_parallel is not None:
                 limits = limits.model_copy(update={"max_parallel": system.max_parallel})
+            await _connect(engine, f"simulated/{self.planner}-{WARM}")
             world.begin()
             try:
                 result = await engine.run(case.question, mode=system.mode, approve="all", limits=limits)
@@ -105,6 +108,7 @@ class Ours:
         turns = system.mode == "react"
         planner = f"{self.planner}-{'react' if turns else 'planner'}"
         names = (planner, f"{self.worker}-executor", f"{self.worker}-synthesizer")
+        known = (*names, f"{self.planner}-{WARM}")
         models = [
             ModelSettings(
                 name=name,
@@ -113,7 +117,7 @@ class Ours:
                 cached_usd_per_mtok=tier.price.cached,
                 context_tokens=128_000,
             )
-            for name in dict.fromkeys(names)
+            for name in dict.fromkeys(known)
             for tier in [profile.tiers[name.partition("-")[0]]]
         ]
         provider = ModelProvider(
@@ -121,6 +125,11 @@ class Ours:
         )
         roles = dict(zip(("planner", "executor", "synthesizer"), (f"simulated/{name}" for name in names), strict=True))
         return Settings(model_providers=(provider,), roles=Roles(**roles), limits=self.limits, statistics=False)
+
+
+async def _connect(engine: Engine, model: str) -> None:
+    """Make the provider's client and its connection, as a process that lives longer than a run has them."""
+    await engine.gateway.complete(ModelRequest(model=model, messages=(Message.user("ping"),)))
 
 
 def _spec(tool: CaseTool, speed: float) -> ToolSpec:

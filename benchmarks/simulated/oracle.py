@@ -237,6 +237,8 @@ def _whole(reference: str) -> CaseStep:
     return CaseStep("answer", "", {"whole": reference})
 
 
+WARM = "warm"
+"""The part that every system asks once before its clock starts, so that none measures a connection being made."""
 PARTS: dict[str, Part] = {
     "planner": plan,
     "executor": fill,

@@ -25,7 +25,7 @@ from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.stored import case_from
 from benchmarks.simulated import wires
 from benchmarks.simulated.counting import count
-from benchmarks.simulated.oracle import PARTS, answer, spoiled
+from benchmarks.simulated.oracle import PARTS, WARM, Said, answer, spoiled
 from benchmarks.simulated.peers import PEERS
 from benchmarks.simulated.profile import PROFILES, Fault, Profile, Tier
 from benchmarks.simulated.promptcache import PromptCache
@@ -108,6 +108,9 @@ class Provider:
             await _json(send, [] if guest is None else [asdict(call) for call in guest.calls])
 
     async def _answer(self, guest: Guest, wire: wires.Wire, body: Any, receive: Receive, send: Send) -> None:
+        if wires.part_of(str(body["model"])) == WARM:  # no call of the run
+            await _json(send, wires.whole(wire, str(body["model"]), Said("pong"), wires.Counts(1, 0, 1), 0))
+            return
         arrived = monotonic()
         guest.began = arrived if guest.began is None else guest.began
         profile, model = guest.profile, str(body["model"])
