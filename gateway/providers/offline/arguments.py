@@ -24,6 +24,7 @@ _STRAINED = 0.8  # what is left to a tool that takes apart what is written as on
 _ARTICLE = re.compile(r"^(?:the|a|an|my|our|der|die|das|le|la|les|el|los|las)\s+", re.IGNORECASE)
 _ASIDE = re.compile(r"\s+(?:in|with|for|at|on|from|using|by|via|to)\s.*$", re.IGNORECASE)
 _INSTRUCTION = stemmed("prompt instruction instructions")
+_WHOLE_REQUEST = re.compile(r"\b(?:whole|full|entire|complete) (?:request|question|task|query)\b", re.IGNORECASE)
 _MATERIAL = stemmed("data text context input content")
 
 
@@ -124,7 +125,7 @@ def _put(work: Work, argument: Argument, text: str) -> None:
 
 def _instructions(work: Work) -> None:
     """Give the whole clause to an argument that takes an instruction, and the result it speaks of to the next one."""
-    wanted = next((a for a in work.tool.required if a.textual and _INSTRUCTION & {*a.name_stems}), None)
+    wanted = next((a for a in work.tool.required if a.textual and _takes_all(a)), None)
     if wanted is None:
         return
     quote = next((mention for mention in work.free if mention.kind == "quote"), None)
@@ -136,6 +137,11 @@ def _instructions(work: Work) -> None:
     said = next((mention for mention in work.free if mention.kind == "ref"), None)
     if material is not None and said is not None:
         work.take(material, said)
+
+
+def _takes_all(argument: Argument) -> bool:
+    """Whether an argument takes a request in words, by its name or by what is said of it."""
+    return bool(_INSTRUCTION & {*argument.name_stems} or _WHOLE_REQUEST.search(argument.description))
 
 
 def _several(text: str) -> list[str]:

@@ -22,6 +22,9 @@ SPAN = Offered(
     "Mark a span.",
     {"range": {"type": "object", "properties": {"start": text("Start YYYY-MM-DD"), "end": text("End YYYY-MM-DD")}}},
 )
+ASK = Offered(
+    "weather", "Knows the weather.", {"query": text("The whole request in words, with all it needs to know.")}
+)
 FLAG = Offered("make", "Make a key.", {"include_digits": {"type": "boolean"}, "include_signs": {"type": "boolean"}}, [])
 
 
@@ -35,6 +38,7 @@ FLAG = Offered("make", "Make a key.", {"include_digits": {"type": "boolean"}, "i
         ),
         (TRIP, "plan a trip from Oslo to Rome", {"origin": "Oslo", "destination": "Rome"}),
         (TRIP, "plan a trip to Rome from Oslo", {"origin": "Oslo", "destination": "Rome"}),
+        (ASK, "how is the weather in Oslo on Friday", {"query": "how is the weather in Oslo on Friday"}),
         (PICK, "pick the item android", {"item": "android"}),
         (PICK, "pick item assets", {"item": "assets"}),
         (PICK, "pick the item called toast", {"item": "toast"}),
