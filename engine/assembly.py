@@ -265,6 +265,7 @@ class Assembly:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
 
         def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
+            ask = partial(loop.parking.questions.ask, loop.report)
             around = Surroundings(
                 tools=offer,
                 keep=artifacts.keep,
@@ -285,7 +286,7 @@ class Assembly:
                 TellingFiller(self._filler, summaries),
                 loop.report,
                 loop.settle,
-                lambda call: CallContext(call, model.for_step, on_progress),
+                lambda call: CallContext(call, model.for_step, on_progress, ask=ask),
                 model.for_step,
             )
 

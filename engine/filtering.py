@@ -17,7 +17,7 @@ from engine.tools.mcp.entry import server_entries, settings_of
 from engine.tools.mcp.server import Server
 from gateway.filters import Filters, Outside
 from gateway.filters.base import Post
-from schemas.errors import ConfigError, ToolUnavailableError
+from schemas.errors import ConfigError, ElicitationDeclinedError, ToolUnavailableError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
 from schemas.result import Usage
@@ -143,3 +143,8 @@ class _Alone:
     def postpone(self, **_: Any) -> NoReturn:
         """Refuse: there is nobody to come back. Raises ToolUnavailableError."""
         raise ToolUnavailableError("a filter cannot be called later")
+
+    async def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> Any:
+        """Refuse: there is nobody to ask. Raises ElicitationDeclinedError."""
+        del answer_schema
+        raise ElicitationDeclinedError(f"a filter has nobody to ask: {question}")

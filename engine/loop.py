@@ -32,6 +32,7 @@ from engine.watching import watch_clock, watch_log
 from engine.writing import Writer, Wrote
 from schemas.errors import ConflictError
 from schemas.events import (
+    ApprovalRequested,
     LoggedEvent,
     LoggedRecord,
     ModeChanged,
@@ -338,6 +339,8 @@ class Loop:
             case StepFilled() | StepPostponed():
                 self._executor.filling.discard(happening.step_id)
                 self._journal.fact(happening)
+            case ApprovalRequested():
+                self._journal.fact(happening.model_copy(update={"approval_id": self.state.approvals.next_id}))
             case _:
                 self._journal.fact(happening)
 

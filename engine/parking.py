@@ -12,8 +12,10 @@ from typing import Literal
 
 import anyio
 
+from engine.dag.approvals import leaving_work
 from engine.executor.step import Patience
 from engine.journal import Journal
+from engine.questioning import Questions
 from schemas.driving import PlanningPostponed, RunParked, TimeCame
 from schemas.errors import EngineError
 from schemas.events import LoggedEvent
@@ -43,6 +45,7 @@ class Parking:
         self._park = park
         self._offset = 0.0
         self._changed = anyio.Event()
+        self.questions = Questions(journal)
 
     async def begin(self) -> None:
         """Read the clock."""
@@ -65,7 +68,8 @@ class Parking:
         return Patience(self.now, postponed, attempts, limits.park_after_s, limits.max_postponements)
 
     def see(self, event: LoggedEvent) -> None:
-        """Take in what was written: it may be due before anything else."""
+        """Take in what was written: it may be due before anything else, or be what a tool asked for."""
+        self.questions.see(event)
         if event.kind in ("step_postponed", "planning_postponed", "time_came", "run_claimed"):
             self._changed.set()
 
@@ -101,7 +105,7 @@ class Parking:
         """
         state = self._journal.state
         until, asked = state.waits.until, state.pending_approvals()
-        if state.busy:
+        if leaving_work(state) if leaving else state.busy:
             return
         if leaving:
             self._journal.emit(RunParked(reason="handover"))

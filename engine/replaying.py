@@ -407,6 +407,8 @@ class _RecordedOrder(Inbox[Happening]):
             return event.role not in OWN_CALLS or event.step_id is not None or place in self._late
         if event.kind in ("plan_step", "plan_repair"):
             return place in self._lost
+        if event.kind == "approval_requested":
+            return event.subject == "elicitation"
         if event.kind == "step_ended":
             return event.step_id in self.begun and event.result.status != "skipped"
         return event.kind in _FROM_RECORD or (isinstance(event, Warned) and event.code in _OF_HELPERS)

@@ -42,7 +42,8 @@
     │   ├── ToolArgumentsError
     │   ├── ToolFailedError
     │   ├── ToolUnavailableError     may work again later
-    │   └── ToolPostponedError       it asks to be called later; no failure
+    │   ├── ToolPostponedError       it asks to be called later; no failure
+    │   └── ElicitationDeclinedError a question that it asked of a person has no answer
     ├── ReplanLimitError         a cap on replanning ended the repair
     ├── BudgetError
     │   ├── TokenBudgetError
@@ -386,6 +387,12 @@ class ToolPostponedError(ToolError):
     """The tool asks to be called later (``ToolContext.postpone``): no failure; the step waits without a slot."""
 
     code = "tool.postponed"
+
+
+class ElicitationDeclinedError(ToolError):
+    """A tool asked a person (``ToolContext.ask``), and there will be no answer: declined, too late, or nobody there."""
+
+    code = "tool.declined"
 
 
 class ReplanLimitError(EngineError):

@@ -138,6 +138,18 @@ class ToolContext(Protocol):
         """
         ...
 
+    async def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> Any:
+        """Ask a person, and return the answer: a text, or what fits ``answer_schema`` (JSON Schema).
+
+        The call goes on waiting, its time limit stands still, its slot stays taken. Should its process die, the call
+        is made again where that is safe, and the same question has the answer that was given meanwhile. A blocking
+        function has the answer returned as it is, with nothing to await.
+
+        Raises:
+            ElicitationDeclinedError: There will be no answer; let it through, or do without.
+        """
+        ...
+
 
 class Tool(Protocol):
     """A callable tool."""

@@ -26,11 +26,14 @@ class Approvals:
 
     Attributes:
         count: How often somebody was asked.
+        replies: What running tools were answered, by the request's id.
     """
 
     def __init__(self, graph: StepGraph) -> None:
         self._graph = graph
         self._open: dict[str, ApprovalRequested] = {}
+        self._elicited: dict[tuple[str, str], list[str]] = {}
+        self.replies: dict[str, ApprovalAnswered] = {}
         self.count = 0
 
     @property
@@ -52,6 +55,8 @@ class Approvals:
         """Take a request in."""
         self.count += 1
         self._open[event.approval_id] = event
+        if event.subject == "elicitation" and event.step_id is not None:
+            self._elicited.setdefault((event.step_id, event.question), []).append(event.approval_id)
 
     def answered(self, approval_id: str) -> ApprovalRequested:
         """Close a request, and return it.
@@ -64,6 +69,14 @@ class Approvals:
             raise StoreError(f"approval {approval_id} was answered twice, or never asked")
         return asked
 
+    def elicited(self, step_id: str, question: str) -> list[str]:
+        """Return the requests by which a step asked a question, oldest first."""
+        return self._elicited.get((step_id, question), [])
+
+    def asking(self) -> set[str]:
+        """Return the steps that wait for an answer in the middle of a call."""
+        return {a.step_id for a in self._open.values() if a.subject == "elicitation" and a.step_id is not None}
+
     def drop_about_run(self) -> None:
         """Forget what is asked about a plan that is made anew."""
         self._open = {name: asked for name, asked in self._open.items() if asked.step_id is not None}
@@ -71,9 +84,11 @@ class Approvals:
 
 def take_request(state: RunState, event: ApprovalRequested) -> None:
     """Take in that somebody is asked about a step, a plan, or a step in doubt, or that a client is to make a call."""
+    step = state.graph.get_open(event.step_id) if event.step_id is not None else None
     state.approvals.ask(event)
-    if event.step_id is not None:
-        step = state.graph.get_open(event.step_id)
+    if step is not None:
+        if event.subject == "elicitation":
+            return  # its call goes on
         step.phase = "outside" if event.subject == "client_tool" else "approving"
         step.input = event.input
     if event.subject == "in_doubt":
@@ -91,6 +106,9 @@ def take_answer(state: RunState, event: ApprovalAnswered) -> None:
         _plan_answered(state, asked, event)
         return
     step = state.graph.get_open(asked.step_id)
+    if asked.subject == "elicitation":
+        state.approvals.replies[event.approval_id] = event
+        return
     step.phase = "pending"
     if asked.subject == "in_doubt":
         if not state.tenure.answer(step, event):
@@ -121,3 +139,15 @@ def _plan_answered(state: RunState, asked: ApprovalRequested, event: ApprovalAns
     else:
         state.plan_approved.add(asked.revision)
         state.approved_plan = (asked.revision, plan)
+
+
+def leaving_work(state: RunState) -> bool:
+    """Whether a driver that leaves still has to see something through: the next one could not do it again.
+
+    A call that waits for an answer, and may be repeated, is made again by the next driver, who finds the answer.
+    """
+    steps, asking = state.graph.steps, state.approvals.asking()
+    mine = state.graph.active - set(state.tenure.inherited)
+    return state.writing_plan or any(
+        step_id not in asking or steps[step_id].spec.effects == "effectful" for step_id in mine
+    )

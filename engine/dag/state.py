@@ -165,12 +165,12 @@ class RunState:
     def _run_claimed(self, event: RunClaimed) -> None:
         """A planning call that was under way is lost, and asked anew; of a plan that a person looks at nothing is."""
         self.tenure.claim(event)
-        if self._writing_plan:
+        if self.writing_plan:
             self.planning_lost = True
             self.turns -= self.mode == "react"
 
     @property
-    def _writing_plan(self) -> bool:
+    def writing_plan(self) -> bool:
         """Whether a planner was asked and has not answered; a plan that a person looks at is written."""
         shown = self.approved_plan is not None or self.approvals.about_run
         return self.planning and not self.planning_lost and not shown and self.waits.call is None
@@ -178,7 +178,7 @@ class RunState:
     @property
     def busy(self) -> bool:
         """Whether a step runs or a plan is being written, by this driver: the next one would have to do it again."""
-        return self._writing_plan or bool(self.graph.active - set(self.tenure.inherited))
+        return self.writing_plan or bool(self.graph.active - set(self.tenure.inherited))
 
     def given_plan(self) -> Plan | None:
         """Return the plan that the run was given, while nothing came of it yet."""

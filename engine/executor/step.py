@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import anyio
 
 from engine.dag.validate import faults
+from engine.executor.asked import Ask, Asked
 from engine.executor.footing import Footing
 from engine.executor.outcome import Keep, Stored, store_value
 from engine.executor.spending import Spending
@@ -23,6 +24,7 @@ from engine.tools.failures import interrupted
 from gateway.budget import MemoryLedger
 from schemas.driving import StepPostponed
 from schemas.errors import (
+    ElicitationDeclinedError,
     EngineError,
     StepOutputError,
     StepTimeoutError,
@@ -51,8 +53,8 @@ class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
     __slots__ = (
-        *("_model", "_model_for", "_on_progress", "_on_text", "_written"),
-        *("attempts", "call", "footing", "left_usd", "replan", "thread_done", "usage"),
+        *("_ask", "_asked", "_model", "_model_for", "_on_progress", "_on_text", "_written"),
+        *("attempts", "call", "deadline", "footing", "left_usd", "replan", "thread_done", "usage"),
     )
 
     def __init__(
@@ -61,8 +63,12 @@ class CallContext:
         model_for: Callable[[str], ModelClient | None],
         on_progress: Callable[[StepCall, str, float | None], None],
         on_text: OnText | None = None,
+        ask: Ask | None = None,
     ) -> None:
         self.call = call
+        self.deadline: anyio.CancelScope | None = None
+        self._ask = ask
+        self._asked: Asked | None = None
         self.usage = Usage()
         self.left_usd: float | None = None
         self._on_text = on_text
@@ -119,6 +125,27 @@ class CallContext:
             f"{self.call.tool} is to be called later{f': {reason}' if reason else ''}",
             details={"seconds": seconds, "until": until, "reason": reason},
         )
+
+    def begin(self) -> None:
+        """Another attempt begins: what it asks is counted anew."""
+        self.deadline = self._asked = None
+
+    async def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> Any:
+        """Ask a person and return the answer; the attempt's deadline stands still meanwhile.
+
+        Raises:
+            ElicitationDeclinedError: There will be no answer.
+        """
+        if self._ask is None:
+            raise ElicitationDeclinedError(f"{self.call.tool} asks, but it was called outside a run")
+        if self._asked is None:
+            self._asked = Asked(self.call, self._ask, self.deadline)
+        return await self._asked.ask(question, answer_schema)
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds that this attempt waited for people."""
+        return self._asked.waited_s if self._asked is not None else 0.0
 
     def abandoned(self, thread_done: anyio.Event) -> None:
         """A blocking call was given up on; the event is set when its thread ends."""
@@ -260,7 +287,7 @@ class ToolRunner:
             try:
                 value = await _call_once(tool, call.input, context)
                 stored = await store_value(value, around.keep, around.result_bytes, around.max_result_bytes)
-                duration_s = around.clock() - started
+                duration_s = around.clock() - started - context.waited_s
                 expected = around.expected(call.step_id)
                 if expected is not None:
                     await self._check_output(expected, call, stored)
@@ -272,7 +299,7 @@ class ToolRunner:
                 raise error
             doubtful = _ambiguous(error) and spec.effects == "effectful"
             if doubtful or not error.retryable or attempt >= spec.retry.max_attempts or context.thread_done is not None:
-                duration = around.clock() - started
+                duration = around.clock() - started - context.waited_s
                 abandoned = context.thread_done is not None
                 return _failed(error.to_info(), attempt, duration, in_doubt=doubtful, abandoned=abandoned)
             delay_s = backoff_s(spec.retry, attempt, error.details.get(_RETRY_AFTER), around.jitter)
@@ -326,13 +353,14 @@ def _call_once(tool: Tool, arguments: Mapping[str, Any], context: CallContext) -
         EngineError: Whatever went wrong, in our terms; a real cancellation passes through.
     """
     timeout_s = tool.spec.timeout_s
+    context.begin()
     if timeout_s is None:
         return _guarded(tool, arguments, context, context.footing or Footing())
     return _limited(tool, arguments, context, timeout_s)
 
 
 async def _limited(tool: Tool, arguments: Mapping[str, Any], context: CallContext, timeout_s: float) -> Any:
-    with anyio.move_on_after(timeout_s):
+    with anyio.move_on_after(timeout_s) as context.deadline:
         return await _guarded(tool, arguments, context, Footing())
     raise StepTimeoutError(f"{tool.spec.name} took longer than {timeout_s:g} s", details={"timeout_s": timeout_s})
 

@@ -179,6 +179,9 @@ class _ThreadContext:
     def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
         self._context.postpone(seconds=seconds, until=until, reason=reason)
 
+    def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> Any:
+        return from_thread.run(self._context.ask, question, answer_schema, token=self._token)
+
     def _hand_over(self, function: Callable[..., None], *args: Any) -> None:
         with suppress(anyio.RunFinishedError):  # abandoned, and nobody watches any more
             from_thread.run_sync(function, *args, token=self._token)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import anyio
 
-from schemas.errors import ToolPostponedError
+from schemas.errors import ElicitationDeclinedError, ToolPostponedError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
 from schemas.result import Usage
@@ -24,6 +24,8 @@ class Context:
     usage: list[Usage] = field(default_factory=list[Usage])
     left_usd: float | None = None
     replans: list[str] = field(default_factory=list[str])
+    questions: list[tuple[str, dict[str, Any] | None]] = field(default_factory=list[tuple[str, dict[str, Any] | None]])
+    answers: list[Any] = field(default_factory=list[Any])
     threads: list[anyio.Event] = field(default_factory=list[anyio.Event])
 
     def progress(self, message: str = "", fraction: float | None = None) -> None:
@@ -46,6 +48,13 @@ class Context:
         """Let the test see it."""
         details = {"seconds": seconds, "until": until, "reason": reason}
         raise ToolPostponedError("later", details=details)
+
+    async def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> Any:
+        """Answer from the list, else decline."""
+        self.questions.append((question, answer_schema))
+        if not self.answers:
+            raise ElicitationDeclinedError("nobody answers")
+        return self.answers.pop(0)
 
     def abandoned(self, thread_done: anyio.Event) -> None:
         """Remember it."""
