@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import anyio
 
 from engine.asking import Asked
 from engine.assembly import new_state_of
+from engine.beginning import first_event
 from engine.driving import Driving, require
 from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
@@ -75,9 +76,11 @@ class Engine(Driving):
     """
 
     async def __aenter__(self) -> Engine:
-        """Let the engine own its MCP servers: started when first needed, kept for all its runs."""
-        self._owning = self.servers.hosting()
-        await self._owning.__aenter__()
+        """Let the engine own its MCP servers and agents: started when first needed, kept for all its runs."""
+        owning = AsyncExitStack()
+        await owning.enter_async_context(self.servers.hosting())
+        await owning.enter_async_context(self.agents.hosting())
+        self._owning = owning
         return self
 
     async def __aexit__(self, *failure: Any) -> None:
@@ -99,9 +102,7 @@ class Engine(Driving):
         Every run does so by itself. An engine that was not entered has no servers outside its runs: each is then
         started, asked and ended again.
         """
-        async with self.servers.hosting(_ASKED):
-            await self.servers.ready(_ASKED)
-            await self.refresh()
+        async with self.hosting(_ASKED):
             return self.servers.states()
 
     def on(self, kind: str = "*") -> Callable[[H], H]:
@@ -186,7 +187,7 @@ class Engine(Driving):
             asked = asked_for(state, chosen)
             if chosen is not None:
                 require(self.check(chosen, asked), self.servers.down())
-            started = started_again(state, self.started(asked, Triage("plan", "")))
+            started = started_again(state, first_event(self, asked, Triage("plan", "")))
             events = await forked(state, chosen, from_step, started, artifacts, self.settings.limits)
             await self.store.append(run_id, 0, events)
             return run_id
@@ -212,12 +213,10 @@ class Engine(Driving):
         """
         asked = Asked(task, None, "plan", None, limits, user, tools, assistant, instructions)
         run_id = f"plan-{uuid.uuid4().hex[:12]}"
-        async with self.servers.hosting(run_id):
-            await self.servers.ready(run_id)
-            await self.refresh()
+        async with self.hosting(run_id):
             if not assistant:
                 require_known(tools, self.tools.specs(), self.servers.down())
-            return await self._planned(run_id, self.started(asked, Triage("plan", "asked for")))
+            return await self._planned(run_id, first_event(self, asked, Triage("plan", "asked for")))
 
     async def _planned(self, run_id: str, started: RunStarted) -> PlanPreview:
         await self.open_budget(run_id, started.limits)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
 import anyio
 
-from engine.asking import Asked
 from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
 from engine.driven import DrivenRun
@@ -21,6 +21,7 @@ from engine.durable.memory import MemoryLog
 from engine.durable.opening import open_store
 from engine.durable.patience import PatientLedger, PatientLog
 from engine.durable.statistics import ToolStatistics
+from engine.executor.agents import AgentAccounts
 from engine.executor.executor import Executor
 from engine.executor.fill import LLMFiller
 from engine.executor.judge import LLMJudge
@@ -34,11 +35,12 @@ from engine.journal import Inbox
 from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts
 from engine.metering import OpenCalls, RunModel
-from engine.offer import Offer, client_tools, offered
+from engine.offer import Offer
 from engine.parking import Parking
+from engine.passing import Passing
+from engine.pausing import Pauses
 from engine.planner.cache import CachingPlanner, PlanCache
 from engine.planner.llm import LLMPlanner
-from engine.planner.triage import Triage
 from engine.planning import Planning
 from engine.presence import DriverKind, Presence, is_local
 from engine.react.llm import ReactPlanner
@@ -47,21 +49,23 @@ from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer, stopped_note
 from engine.telemetry import quiet_by_default, tracer
 from engine.telling import Summaries, TellingFiller, TellingPlanner, TellingSynthesizer
+from engine.tools.agents.base import Place
+from engine.tools.agents.records import Records
+from engine.tools.agents.roster import Roster
 from engine.tools.mcp.servers import mcp_servers
 from engine.tools.registry import Registry, from_settings
-from engine.triaging import Chosen, choose
 from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
+from gateway.budgets import Budgets
 from gateway.gateway import Gateway
 from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
-from schemas.events import ModelCalled, RunLimits, RunStarted, Warned
+from schemas.events import ModelCalled, RunLimits, Warned
 from schemas.live import LiveProgress
 from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, Synthesizer, Tool
 from schemas.result import Usage
 from schemas.settings import Settings
 from schemas.stores import RunLog, RunStore
-from schemas.tool import ToolSpec
 
 Config = Settings | LoadedSettings | str | Path | Mapping[str, Any] | None
 
@@ -113,6 +117,7 @@ class Assembly:
         self.presence = Presence(self.store, kind, self.settings.durability.driver_timeout_s)
         self.ledger: Ledger = ledger or _ledger(self.store, self.presence, self.settings.durability.store_retry_s)
         self.accounting = Accounting(self.store.usage_book)
+        self.budgets = Budgets(self.settings.gateway.budgets, self.ledger)
         self.gateway = gateway or _gateway(self.loaded, self.ledger, environ, self.accounting, self.store)
         self.statistics = statistics or ToolStatistics(self.store.notes)
         self.plan_cache = plan_cache or _plan_cache(self.settings, self.store)
@@ -130,6 +135,7 @@ class Assembly:
         self._summarizer = LLMSummarizer(max_tokens=results.summary_tokens)
         self._filler: Filler = filler or LLMFiller()
         self.hooks: dict[str, list[Hook]] = {}
+        self.agents = _roster(self, known)
         quiet_by_default(self.settings.telemetry)
 
     def varied(
@@ -168,59 +174,20 @@ class Assembly:
         )
         return base.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
-    def started(self, asked: Asked, chosen: Triage) -> RunStarted:
-        """Return a run's first event: the mode chosen, the caps, the models and tools as they are now."""
-        plan = asked.plan
-        dialect, tier = ("", "") if plan is not None else self.gateway.planner_dialect("planner")
-        return RunStarted(
-            task=asked.task or (plan.goal if plan is not None else ""),
-            mode=chosen.mode,
-            mode_reason=chosen.reason,
-            limits=asked.limits or self.limits(max_replans=0 if plan is not None else None),
-            approve=asked.approve or self.settings.approvals.mode,
-            on_failure=self.settings.limits.on_failure,
-            models=self._models(),
-            dialect=dialect,
-            tier=tier,
-            tools=tuple(self.statistics.expecting(self.offered(asked)).values()),
-            **self.settings.approvals.asking,
-            plan=plan,
-            user=asked.user,
-            assistant=asked.assistant,
-            conversation=asked.conversation,
-            instructions=asked.instructions,
-            chosen=None if asked.tools is None else tuple(asked.tools),
-        )
-
-    def offered(self, asked: Asked) -> dict[str, ToolSpec]:
-        """Return the tools that a run of this knows, sorted by name."""
-        declared = offered(self.tools.specs(), asked.tools, asked.user)
-        return dict(sorted({**declared, **client_tools(asked.client_tools, declared)}.items()))
-
     @property
     def planner(self) -> Planner:
         """Writes plans; looks a first one up where plans are kept."""
         return self._planner if self.plan_cache is None else CachingPlanner(self._planner, self.plan_cache)
 
-    async def refresh(self) -> None:
-        """Read what other processes learned of the tools since the last time."""
-        if self.settings.statistics:
-            await self.statistics.refresh()
-
-    def _models(self) -> dict[str, str]:
-        """The first model of each role."""
-        return {role: self.gateway.resolve(role)[0].model.ref for role in ("planner", "executor", "synthesizer")}
-
-    async def chosen(self, run_id: str, asked: Asked) -> Chosen:
-        """Return the mode a run will have: the one asked for, or what its task calls for."""
-        if asked.plan is not None:
-            return Chosen(Triage("plan", "the plan was given"))
-        if asked.mode != "auto":
-            return Chosen(Triage(asked.mode, "asked for"))
-        down = self.tools.unavailable()
-        visible = [s for n, s in self.offered(asked).items() if s.enabled and not s.hidden and n not in down]
-        limits = asked.limits or self.limits()
-        return await choose(asked.task, visible, self.gateway, self.ledger, run_id, limits)
+    @asynccontextmanager
+    async def hosting(self, owner: str) -> AsyncGenerator[None]:
+        """Hold what tools and agents need to be called, started and looked at, for a run or until it is left."""
+        async with self.servers.hosting(owner), self.agents.hosting(owner):
+            await self.servers.ready(owner)
+            await self.agents.ready()
+            if self.settings.statistics:
+                await self.statistics.refresh()
+            yield
 
     async def open_budget(self, run_id: str, limits: RunLimits, used: Usage | None = None) -> None:
         """Open a run's budget in the ledger, if it has any, with what its log says was ``used`` so far.
@@ -255,7 +222,14 @@ class Assembly:
 
         handle = DrivenRun(run_id, self.following, new_state, artifacts, lambda: inbox.put(Moved()))
         calls = OpenCalls(lambda: inbox.put(Moved()), patience_s=self.settings.limits.park_after_s)
-        model = RunModel(self.gateway, run_id, inbox.put, open_calls=calls, streams=lambda: loop.streams)
+        model = RunModel(
+            self.gateway,
+            run_id,
+            inbox.put,
+            open_calls=calls,
+            streams=lambda: loop.streams,
+            agent_of=lambda step_id: _agent(loop.state, step_id),
+        )
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)
         offer = Offer(self.tools, lambda: loop.state)
         planning = self._planning(model, summaries, offer)
@@ -264,29 +238,18 @@ class Assembly:
         def on_progress(call: StepCall, message: str, fraction: float | None) -> None:
             handle.publish(LiveProgress(step_id=call.step_id, message=message, fraction=fraction))
 
+        passing = Passing(lambda: loop.state, lambda: loop.streams)
+
         def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
             ask = partial(loop.parking.questions.ask, loop.report)
-            around = Surroundings(
-                tools=offer,
-                keep=artifacts.keep,
-                model_for=model.for_step,
-                on_progress=on_progress,
-                on_retry=loop.report,
-                expected=lambda step_id: _expected(loop.state, step_id),
-                contradiction=judging.contradiction if self.settings.judge.expected_output == "ask" else None,
-                result_bytes=self.settings.limits.result_bytes,
-                max_result_bytes=self.settings.limits.max_result_bytes,
-                clock=anyio.current_time,
-                spending=Spending(self.ledger, loop.state.started.user),
-                patience=loop.parking.patience(),
-            )
+            around = self._surroundings(loop, offer, artifacts, model, judging, on_progress)
             return Executor(
                 group,
                 ToolRunner(around),
                 TellingFiller(self._filler, summaries),
                 loop.report,
                 loop.settle,
-                lambda call: CallContext(call, model.for_step, on_progress, ask=ask),
+                lambda call: CallContext(call, model.for_step, on_progress, passing.text, ask=ask),
                 model.for_step,
             )
 
@@ -305,6 +268,32 @@ class Assembly:
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop
+
+    def _surroundings(
+        self,
+        loop: Loop,
+        offer: Offer,
+        artifacts: Artifacts,
+        model: RunModel,
+        judging: Judging,
+        on_progress: Callable[[StepCall, str, float | None], None],
+    ) -> Surroundings:
+        """Return what every step of a run shares."""
+        return Surroundings(
+            tools=offer,
+            keep=artifacts.keep,
+            agents=AgentAccounts(self.ledger, self.budgets, loop.report, self.accounting),
+            model_for=model.for_step,
+            on_progress=on_progress,
+            on_retry=loop.report,
+            expected=lambda step_id: _expected(loop.state, step_id),
+            contradiction=judging.contradiction if self.settings.judge.expected_output == "ask" else None,
+            result_bytes=self.settings.limits.result_bytes,
+            max_result_bytes=self.settings.limits.max_result_bytes,
+            clock=anyio.current_time,
+            spending=Spending(self.ledger, loop.state.started.user),
+            patience=loop.parking.patience(),
+        )
 
     def _planning(self, model: RunModel, summaries: Summaries, offer: Offer) -> Planning:
         """Return the planners of one run, told its summaries."""
@@ -333,6 +322,21 @@ def _store(store: RunStore | str | None, loaded: LoadedSettings) -> RunStore:
     if not isinstance(store, str):
         return store
     return opened_later(partial(open_store, store, loaded.folder, keep=loaded.settings.retention))
+
+
+def _agent(state: RunState, step_id: str) -> str:
+    """The agent that a step asks, if it asks one."""
+    step = state.graph.steps.get(step_id)
+    return step.spec.name if step is not None and step.spec.kind == "agent" else ""
+
+
+def _roster(engine: Assembly, environ: Mapping[str, str]) -> Roster:
+    """Return the agents of an engine's configuration and store."""
+    configured = {one.name: one for one in engine.settings.agents}
+    records = Records(engine.store.notes, configured, shared=not is_local(engine.store))
+    pauses = Pauses(engine.settings.gateway.budgets, engine.ledger)
+    place = Place(engine.loaded.folder, environ)
+    return Roster(engine.settings.agents, engine.tools, place, records, pauses)
 
 
 def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:

@@ -12,6 +12,7 @@ import anyio
 
 from engine.asking import Asked
 from engine.assembly import Assembly, new_state_of
+from engine.beginning import chosen_mode, first_event, offered_to
 from engine.claiming import SET_ASIDE, Claiming
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.driven import DrivenRun, Feed
@@ -194,9 +195,7 @@ class Driving(Assembly):
         """
         run_id = run_id or uuid.uuid4().hex[:12]
         with self.presence.taking(run_id):
-            async with self.servers.hosting(run_id):
-                await self.servers.ready(run_id)
-                await self.refresh()
+            async with self.hosting(run_id):
                 yield run_id
 
     async def _begin(self, run_id: str, asked: Asked, driver: str, *, park: bool = False) -> _Begun:
@@ -205,8 +204,8 @@ class Driving(Assembly):
             require_known(asked.tools, self.tools.specs(), self.servers.down())
         if asked.plan is not None:
             require(self.check(asked.plan, asked), self.servers.down())
-        chosen = await self.chosen(run_id, asked)
-        started = self.started(asked, chosen.triage)
+        chosen = await chosen_mode(self, run_id, asked)
+        started = first_event(self, asked, chosen.triage)
         log = self.driving_log()
         begun = self._assembled(run_id, log, Artifacts(log), chosen.calls, park=park)
         await begun.loop.begin(started.model_copy(update={"driver": driver}))
@@ -289,7 +288,7 @@ class Driving(Assembly):
         asks = any(step.tool == ask_judge.spec.name for step in plan.steps)
         if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
             self.tools.add(ask_judge, origin="the plan")
-        return check_plan(plan, self.tools.specs() if asked is None else self.offered(asked))
+        return check_plan(plan, self.tools.specs() if asked is None else offered_to(self, asked))
 
 
 def require(problems: Sequence[Problem], down: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from engine.answering import (
 from engine.dag.decide import close
 from engine.dag.state import RunState
 from engine.journal import Journal
+from engine.passing import passed_on
 from engine.replanner.policy import next_move, situation
 from engine.replanner.view import Rules
 from schemas.errors import BudgetError, EngineError
@@ -68,6 +69,9 @@ class Ending:
             if text is None:
                 return answer_request(state, found, self._rules)
             emit(Answer(text=text, source="template", steps_used=found.used))
+        elif not found.missing and (passed := passed_on(state)) is not None:
+            text, step_id = passed
+            emit(Answer(text=text, source="agent", steps_used=(step_id,)))
         elif not found.has_results and found.missing:
             emit(without_model(state, found))
         else:

@@ -113,6 +113,7 @@ class RunModel:
         report: Takes each event: a call made, a budget nearly or wholly used.
         step_id: Whose calls they are; empty: the run's own.
         open_calls: Counts the calls under way.
+        agent_of: Gives the agent that a step asks, to whose budgets its calls count; empty for a step of a tool.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class RunModel:
         step_id: str | None = None,
         open_calls: OpenCalls | None = None,
         streams: Callable[[], Streams] | None = None,
+        agent_of: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._gateway = gateway
         self._run_id = run_id
@@ -130,10 +132,11 @@ class RunModel:
         self._step_id = step_id
         self._open = open_calls or OpenCalls()
         self._streams = streams
+        self._agent_of = agent_of
 
     def for_step(self, step_id: str) -> RunModel:
         """Return the same client, counting to a step unless the call names another."""
-        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open, self._streams)
+        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open, self._streams, self._agent_of)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to."""
@@ -222,6 +225,7 @@ class RunModel:
             observe=call.observe,
             warn=self._report,
             patience_s=self._open.patience_s,
+            agent=self._agent_of(call.step_id) if call.step_id is not None else "",
         )
 
     def _made(self, call: _Call, response: ModelResponse) -> None:

@@ -39,7 +39,10 @@ class AgentSettings(Record):
         passthrough: A task that only this agent is for goes to it as it is, with no planner call.
         default: Takes what no other agent is for.
         hidden: Callable by name, never shown to the planner.
-        expected_usd: Typical cost of a call in USD.
+        usage: Where what it uses is counted: by what its replies say, or by what it asks of our gateway, which it then
+            tells whose calls they are (``gateway``: what its replies say is left out, or it would count twice).
+        expected_usd: Typical cost of a call in USD; held of the budget while it runs, and what a call is taken to have
+            cost whose reply names tokens and no cost.
     """
 
     name: str = Field(pattern=NAME)
@@ -66,6 +69,7 @@ class AgentSettings(Record):
     passthrough: bool = False
     default: bool = False
     view: ResultView | None = None
+    usage: Literal["reply", "gateway"] = "reply"
     expected_usd: float | None = Field(default=None, ge=0)
 
     @property

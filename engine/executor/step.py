@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import anyio
 
 from engine.dag.validate import faults
+from engine.executor.agents import AgentAccounts
 from engine.executor.asked import Ask, Asked
 from engine.executor.footing import Footing
 from engine.executor.outcome import Keep, Stored, store_value
@@ -189,6 +190,7 @@ class Surroundings:
         jitter: Draws from [0, 1).
         spending: Holds calls to the spending limits of their tools.
         patience: When steps are postponed.
+        agents: Counts what agents use; None counts nothing.
     """
 
     tools: ToolSource
@@ -204,6 +206,7 @@ class Surroundings:
     jitter: Callable[[], float] = random.random
     spending: Spending = field(default_factory=lambda: Spending(MemoryLedger()))
     patience: Patience = field(default_factory=lambda: Patience())
+    agents: AgentAccounts | None = None
 
 
 class ToolRunner:
@@ -230,11 +233,28 @@ class ToolRunner:
                 await self._simulate(tool.spec, tool.spec.simulate, call, context)
             if tool.spec.spending is not None:
                 async with around.spending.held(tool.spec, call) as outcome:
-                    outcome.result = await self._attempts(tool, call, context, started)
+                    outcome.result = await self._counted(tool, call, context, started)
                 return outcome.result
         except EngineError as exc:
             return _failed(exc.to_info(), 0, around.clock() - started)
-        return await self._attempts(tool, call, context, started)
+        return await self._counted(tool, call, context, started)
+
+    async def _counted(self, tool: Tool, call: StepCall, context: CallContext, started: float) -> StepResult:
+        """Make the attempts; what an agent uses in them is held against, and counted to, its budgets."""
+        around = self._around
+        if tool.spec.kind != "agent" or around.agents is None:
+            return await self._attempts(tool, call, context, started)
+        try:
+            held = await around.agents.reserve(tool.spec, call)
+        except EngineError as exc:
+            if self.put_off(call.step_id, exc) is not None:
+                raise
+            return _failed(exc.to_info(), 0, around.clock() - started)
+        context.left_usd = held.left_usd
+        try:
+            return await self._attempts(tool, call, context, started)
+        finally:
+            await around.agents.settle(held, context.usage, around.clock() - started)
 
     def postponed(self, step_id: str) -> int:
         """How often a step was postponed."""

@@ -75,7 +75,9 @@ class Registry:
         self._publish()
         return made
 
-    def replace(self, origin: str, tools: Iterable[Tool], *, unavailable: str = "") -> None:
+    def replace(
+        self, origin: str, tools: Iterable[Tool], *, unavailable: str = "", enabled: bool | None = None
+    ) -> None:
         """Declare the tools of one origin in place of those it had; one that was disabled stays so.
 
         A tool whose name is reserved, or another origin's, is left out and logged.
@@ -84,6 +86,7 @@ class Registry:
             origin: Where they come from.
             tools: All of them.
             unavailable: Why none of them can be called right now; empty when they can.
+            enabled: Whether they are enabled, where that is decided elsewhere.
         """
         before = {name: entry for name, entry in self._entries.items() if entry.origin == origin}
         for name in before:
@@ -98,8 +101,9 @@ class Registry:
                     )
                 self._left_out.setdefault(origin, set()).add(name)
                 continue
-            enabled = tool.spec.enabled and (name not in before or before[name].spec.enabled)
-            self._entries[name] = _Entry(tool, tool.spec.model_copy(update={"enabled": enabled}), origin)
+            as_before = tool.spec.enabled and (name not in before or before[name].spec.enabled)
+            spec = tool.spec.model_copy(update={"enabled": as_before if enabled is None else enabled})
+            self._entries[name] = _Entry(tool, spec, origin)
         self._down.pop(origin, None)
         if unavailable:
             self._down[origin] = unavailable

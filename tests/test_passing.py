@@ -1,0 +1,124 @@
+"""Agents in runs: passed through, several in one question, failing, counted and paused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from engine.api import Engine
+from engine.testing import Script, ScriptedProvider, scripted_engine
+from schemas.events import ModelCalled
+from schemas.live import LiveText
+from tests.runs import no_model, plan_of, ran, step
+from tests.tools.agents.speaking import asked, streamed, whole
+from tests.tools.webserver import Answer, Sent, Server, serving
+
+pytestmark = pytest.mark.anyio
+Says = Callable[[Sent], Answer]
+
+
+@contextmanager
+def team(script: Script, settings: dict[str, Any], **agents: Says) -> Generator[tuple[Engine, dict[str, Server]]]:
+    """An engine over agents that are real servers; each answers its health check by itself."""
+
+    def heeding(says: Says) -> Says:
+        return lambda sent: says(sent) if sent.method == "POST" else Answer(b'{"data": []}')
+
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(serving(heeding(says))) for name, says in agents.items()}
+        given = settings.pop("agents", {})
+        listed = [
+            {"name": name, "url": server.url, "description": f"Knows {name}.", **given.get(name, {})}
+            for name, server in servers.items()
+        ]
+        yield scripted_engine(ScriptedProvider(script), agents=listed, **settings), servers
+
+
+def posted(server: Server) -> list[Sent]:
+    """What an agent was asked, without looks at its health."""
+    return [sent for sent in server.requests if sent.method == "POST"]
+
+
+def query(text: str, step_id: str = "1", tool: str = "helper", *needs: str) -> Any:
+    """A step that asks an agent."""
+    return step(step_id, tool, *needs, tool_input={"query": text})
+
+
+async def test_b54_the_stream_of_the_only_step_is_the_answer() -> None:
+    """B54: one step that asks an agent is answered by its text as it comes, and no synthesizer is called."""
+    with team(no_model, {}, helper=lambda _: streamed("It ", "rains.")) as (engine, _):
+        live: list[str] = []
+        async with engine.start(plan=plan_of(query("weather?"), answer=None)) as run:
+            async for item in run.events():
+                if isinstance(item, LiveText) and item.stream == "answer":
+                    live.append(item.text)
+            result = await run.result()
+        answer = next(r.event for r in await engine.store.load(run.run_id) if r.event.kind == "answer")
+    assert (result.answer, result.status) == ("It rains.", "completed")
+    assert (answer.source, answer.steps_used, live) == ("agent", ("1",), ["It ", "rains."])
+
+
+async def test_b55_independent_agents_run_in_parallel_and_one_answer_is_written() -> None:
+    """B55: two agents that need nothing of each other are asked at the same time; the answer is made of both."""
+    both = threading.Barrier(2, timeout=20)
+
+    def meets(sent: Sent) -> Answer:
+        both.wait()
+        return whole(f"about {asked(sent.body)}")
+
+    replies = ['{"steps": [{"weather": "Oslo"}, {"flights": "to Oslo"}]}', "Sun, and a flight.\n[steps: 1, 2]"]
+    with team(replies, {}, weather=meets, flights=meets) as (engine, _):
+        run = await ran(engine, "Weather in Oslo, and flights there?")
+        seen = engine.gateway._providers["scripted"].requests[1].messages[1].text  # type: ignore
+    assert run.result.answer == "Sun, and a flight."
+    assert "about Oslo" in seen
+    assert "about to Oslo" in seen
+    assert len(run.events("answer")) == 1
+
+
+async def test_b55_a_dependent_agent_is_asked_after_the_one_it_needs() -> None:
+    """B55: an agent whose query refers to another's answer is asked once that is there, and is given it."""
+    plan = plan_of(query("Where?", "1", "places"), query("Go to {{1}}", "2", "flights"), answer="{{2}}")
+    with team(no_model, {}, places=lambda _: whole("Oslo"), flights=lambda s: whole(asked(s.body))) as (engine, _):
+        run = await ran(engine, plan)
+    assert run.result.answer == "Go to Oslo"
+
+
+async def test_b55_an_agents_503_is_a_failed_step_and_never_an_answer() -> None:
+    """B55: an agent that answers 503 fails its step for good after its attempts; its words are in no answer."""
+    down = Answer(b'{"error": {"message": "SORRY CLOSED"}}', 503)
+    given = {"flights": {"max_attempts": 1}}
+    with team(no_model, {"agents": given}, weather=lambda _: whole("sun"), flights=lambda _: down) as (engine, _):
+        run = await ran(engine, plan_of(query("a", "1", "weather"), query("b", "2", "flights"), answer=None))
+    ended = run.ends()
+    assert (ended["1"].status, ended["2"].status) == ("done", "failed")
+    assert ended["2"].error is not None
+    assert ended["2"].error.details["status"] == 503
+    assert run.result.partial
+    assert "sun" in run.result.answer
+
+
+async def test_an_agent_that_is_busy_is_asked_again_under_the_same_key() -> None:
+    """A 503 is tried again by the executor, with the same idempotency key, and what had been written is void."""
+    answers = [Answer(b"", 503, {"retry-after": "0"}), whole("ok")]
+    with team(no_model, {}, helper=lambda _: answers.pop(0)) as (engine, servers):
+        run = await ran(engine, plan_of(query("hi"), answer=None))
+        keys = {sent.headers["idempotency-key"] for sent in posted(servers["helper"])}
+    assert run.result.answer == "ok"
+    assert len(posted(servers["helper"])) == 2
+    assert len(keys) == 1
+
+
+async def test_what_agents_use_counts_to_the_run() -> None:
+    """Tokens and cost that an agent names are the run's, in an event of its step."""
+    with team(no_model, {}, helper=lambda _: streamed("ok")) as (engine, _):
+        run = await ran(engine, plan_of(query("hi"), answer=None))
+    called = next(r.event for r in run.records if isinstance(r.event, ModelCalled))
+    assert (called.role, called.model, called.step_id) == ("agent", "helper", "1")
+    assert run.result.usage.cost_usd == pytest.approx(0.002)
+    async for _ in engine.replay(run.records):
+        pass
