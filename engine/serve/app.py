@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from engine.serve.acts import Acts
 from engine.serve.callers import caller
+from engine.serve.chat.routes import ConversationRoutes
 from engine.serve.desk import Desk, run_of
 from engine.serve.failures import engine_failed, failure, http_failed, unexpected
 from engine.serve.pictures import Pictures
@@ -40,7 +41,7 @@ class RunsApplication:
     def __init__(self, desk: Desk, more: Sequence[BaseRoute] = ()) -> None:
         self._desk = desk
         self._app = Starlette(
-            routes=list(self._guarded([*Runs(desk).routes(), *Acts(desk).routes(), *Pictures(desk).routes(), *more])),
+            routes=list(self._guarded([*_routes(desk), *more])),
             exception_handlers={EngineError: engine_failed, HTTPException: http_failed, Exception: unexpected},
         )
 
@@ -73,3 +74,8 @@ class RunsApplication:
             return await endpoint(request)
 
         return checked
+
+
+def _routes(desk: Desk) -> list[Route]:
+    parts = (Runs(desk), Acts(desk), Pictures(desk), ConversationRoutes(desk))
+    return [route for part in parts for route in part.routes()]
