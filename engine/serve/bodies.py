@@ -36,6 +36,7 @@ class NewRun(Record):
     Attributes:
         task: What to do; may be left out where there is a plan.
         plan: Run this plan, in any format that ``engine apply`` reads, as JSON or as its text.
+        assistant: In whose name it runs: with its tools, mode, approvals and limits, where the request says no other.
         mode, approve, user: As in ``Engine.start``.
         run_id: A name of the client's own; must be new, so that a request sent twice starts one run.
         limits: Caps.
@@ -46,6 +47,7 @@ class NewRun(Record):
 
     task: str = Field(default="", max_length=LONGEST_TASK)
     plan: dict[str, Any] | list[Any] | str | None = None
+    assistant: str = Field(default="", max_length=200)
     mode: Mode = "auto"
     approve: ApproveMode | None = None
     user: str = Field(default="", max_length=200)

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.assistants import DEFAULT
+from engine.asking import StartOptions
+from engine.assistants import DEFAULT, Assistants
 from engine.serve import bodies
 from engine.serve.callers import caller, check_name
 from engine.serve.desk import Desk, Json, run_of
@@ -20,6 +21,7 @@ from engine.serve.streaming import RunStream
 from engine.serve.view import outcome, run_view
 from engine.streams import Cursor
 from schemas.errors import ConflictError, RequestFieldError
+from schemas.events import RunLimits
 
 MOST_LISTED = 500
 _LEFT = "its client went away"
@@ -58,7 +60,7 @@ class Runs:
             raise RequestFieldError("task: missing", hint='say what is wanted: {"task": "…"}, or give a plan')
         if asked.stream and asked.wait:
             raise RequestFieldError("stream and wait: only one of them")
-        check_name(request, DEFAULT)
+        check_name(request, asked.assistant or DEFAULT)
         user = caller(request).owner(asked.user)
         limits = bodies.limits_within(asked.limits, self.desk.engine.limits())
         self.desk.drives.admit()
@@ -68,11 +70,9 @@ class Runs:
         run_id = await self.desk.engine.submit(
             asked.task.strip(),
             plan=plan,
-            mode=asked.mode,
-            approve=asked.approve,
-            limits=self.desk.engine.limits(**limits),
             user=user,
             run_id=asked.run_id,
+            **self._options(asked, self.desk.engine.limits(**limits)),
         )
         self.desk.drives.take(run_id)
         where = {"location": f"/runs/{run_id}", "x-run-id": run_id}
@@ -84,6 +84,22 @@ class Runs:
             return await self._wait(request, run_id, where, cancels=leaves)
         row = await self.desk.engine.store.summary(run_id)
         return Json(row.model_dump(mode="json"), status_code=201, headers=where)
+
+    def _options(self, asked: bodies.NewRun, limits: RunLimits) -> StartOptions:
+        """Return how a run is to go: as its assistant says, where the request does not. Raises NotFoundError."""
+        if asked.assistant:
+            found = Assistants(self.desk.engine).options(asked.assistant, limits)
+            mode = found["mode"] if asked.mode == "auto" else asked.mode
+            return {**found, "mode": mode, "approve": asked.approve or found["approve"]}
+        told: StartOptions = {
+            "mode": asked.mode,
+            "approve": asked.approve,
+            "limits": limits,
+            "tools": None,
+            "assistant": "",
+            "instructions": "",
+        }
+        return told
 
     async def _wait(self, request: Request, run_id: str, where: dict[str, str], *, cancels: bool) -> Response:
         """Answer when a run has ended (200) or waits for somebody (202); 503 when the server leaves before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
@@ -60,6 +61,20 @@ def here() -> Generator[Served]:
 
 
 # ------------------------------------------------------------------ accepting and looking
+
+
+def test_a_run_in_an_assistants_name() -> None:
+    """A run may be asked of an assistant: it has its tools and limits, which a request only lowers."""
+    team = {"name": "looker", "tools": ["look"], "max_steps": 3, "instructions": "Look twice."}
+    with served(
+        lambda: engine_of(FakeTool("look", 1), FakeTool("other", 1), provider=Slow(scripted), assistants=[team])
+    ) as own:
+        asked = {"task": "look", "assistant": "looker", "limits": {"max_steps": 8}, "run_id": "a", "wait": True}
+        own.post("", asked, 200)
+        started = json.loads(own.client.get("/runs/a/export").text.splitlines()[0])
+        assert (started["assistant"], [tool["name"] for tool in started["tools"]]) == ("looker", ["look"])
+        assert (started["limits"]["max_steps"], started["instructions"]) == (3, "Look twice.")
+        assert "looker" in own.post("", {**asked, "assistant": "loker", "run_id": "b"}, 404)["error"]["hint"]
 
 
 def test_a_run_is_accepted_and_can_be_fetched(here: Served) -> None:

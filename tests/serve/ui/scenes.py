@@ -1,4 +1,4 @@
-"""Engines and runs as a person would look at them: quick and slow tools, one to approve, one that fails, hostile text."""
+"""Engines and runs as people look at them: quick and slow tools, one to approve, one that fails, hostile text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from schemas.result import Usage
 
 HOSTILE = (
     '<img src=x onerror="window.__hit=1"><script>window.__hit=1</script> [a](javascript:window.__hit=1) '
-    '</textarea><svg onload="window.__hit=1"> {{1}} \u202egnp.exe **bold** `x` "\'><iframe srcdoc="<script>parent.__hit=1</script>">'
+    '</textarea><svg onload="window.__hit=1"> {{1}} \u202egnp.exe **bold** `x` "\'>'
+    '<iframe srcdoc="<script>parent.__hit=1</script>">'
 )
 ANSWER = """Services revenue grew **14 %** a year, from $53.8 bn to $96.2 bn.
 

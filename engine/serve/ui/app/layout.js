@@ -112,8 +112,8 @@ export function laidOut(shape, down) {
   if (!shape.ids.length) return { places: new Map(), lines: [], width: 0, height: 0, down, ms: 0 };
   const graph = new Graph();
   graph.setGraph({
-    rankdir: down ? "TB" : "LR", nodesep: ACROSS, ranksep: ALONG, edgesep: 12, marginx: MARGIN, marginy: MARGIN,
-    ranker: shape.ids.length > 60 ? "longest-path" : "network-simplex",
+    rankdir: down ? "TB" : "LR", nodesep: ACROSS, ranksep: ALONG, edgesep: shape.ids.length > 60 ? 2 : 12, marginx: MARGIN, marginy: MARGIN,
+    ranker: shape.ids.length > 60 ? "tight-tree" : "network-simplex",
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const id of shape.ids) graph.setNode(id, { width: WIDTH, height: HEIGHT });
