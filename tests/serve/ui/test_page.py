@@ -58,7 +58,7 @@ def test_nothing_but_the_page_itself_runs_in_it(here: Served) -> None:
 
 
 def test_a_file_is_sent_once_and_no_other_file_ever(here: Served) -> None:
-    """A file that did not change is not sent again; a path out of the folder, or to code of the server, is not found."""
+    """A file that did not change is not sent again; a path out of the folder, or to server code, is not found."""
     first = here.client.get("/ui/app/main.js")
     again = here.client.get("/ui/app/main.js", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
