@@ -29,6 +29,7 @@ from engine.replaying import replay
 from engine.script import to_python
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
+from schemas.approvals import Through
 from schemas.errors import EngineError, PlanParseError
 from schemas.events import LoggedEvent, LoggedRecord, PlanStarted, RunLimits, RunStarted
 from schemas.live import LiveEvent
@@ -139,13 +140,16 @@ class Engine(Driving):
         async with self.start(plan=plan, **options) as run:
             return await run.result()
 
-    def attach(self, run_id: str) -> RunHandle:
+    def attach(self, run_id: str, *, through: Through = "library") -> RunHandle:
         """Return a run that anybody drives: watch it, answer it, cancel it, steer it, wait for its result.
 
+        ``through``: how what is said by it is said, for the account of who did what (``engine.audit``).
         Whether there is such a run shows when it is first asked for something (NotFoundError).
         """
         artifacts = Artifacts(self.store)
-        return RunHandle(run_id, self.following, lambda: new_state_of(run_id, artifacts), artifacts)
+        handle = RunHandle(run_id, self.following, lambda: new_state_of(run_id, artifacts), artifacts)
+        handle.through = through
+        return handle
 
     async def fork(
         self,

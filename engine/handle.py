@@ -13,6 +13,7 @@ from engine.decisions import asked_for, check_answer
 from engine.durable.artifacts import Artifacts
 from engine.following import Following
 from engine.streams import Cursor
+from schemas.approvals import Through
 from schemas.errors import ConflictError
 from schemas.events import (
     ApprovalAnswered,
@@ -40,12 +41,17 @@ class RunHandle:
         following: Watches the runs of the store where it lives.
         new_state: Makes an empty state.
         artifacts: Its large results.
+
+    ``through`` is how what is said by it is said; ``for_all`` lets somebody other than the run's own user answer: an
+    operator, of whom whoever holds the handle has made sure.
     """
 
     def __init__(
         self, run_id: str, following: Following, new_state: Callable[[], RunState], artifacts: Artifacts
     ) -> None:
         self.run_id = run_id
+        self.through: Through = "library"
+        self.for_all = False
         self._following = following
         self._log = following.store
         self._new_state = new_state
@@ -112,7 +118,7 @@ class RunHandle:
         """
 
         def event(state: RunState) -> LoggedEvent:
-            asked = asked_for(state, approval_id, by)
+            asked = asked_for(state, approval_id, "" if self.for_all else by)
             answer = ApprovalAnswered(
                 approval_id=asked.approval_id,
                 decision=decision,
@@ -167,7 +173,8 @@ class RunHandle:
                 status = state.ended.status
                 raise ConflictError(f"run {self.run_id} is over ({status})", details={"status": status})
             try:
-                await self._log.append(self.run_id, state.seq, [event(state)])
+                said = event(state).model_copy(update={"through": self.through})
+                await self._log.append(self.run_id, state.seq, [said])
             except ConflictError as exc:
                 if "head" not in exc.details:
                     raise

@@ -8,6 +8,9 @@ from schemas.plan import Plan
 from schemas.policies import ApprovalDefault
 from schemas.result import Record
 
+Through = Literal["", "terminal", "http", "chat", "mcp", "library", "timeout"]
+"""How somebody speaks to a run."""
+
 ApprovalSubject = Literal["step", "plan", "in_doubt", "question", "elicitation", "client_tool"]
 
 
@@ -55,6 +58,8 @@ class ApprovalAnswered(Record):
         decision: approve, reject or edit; of a step in doubt: done (it happened: ``result`` is what it gave), approve
             (it did not: run it), or reject (abort: the run is cancelled). A question, an elicitation, a client's
             tool: done (``result`` is the answer) or reject (there will be none).
+        by: Who decided.
+        through: How they said it; timeout: nobody did in time, and ``by_default`` was taken.
         result: The value of a step in doubt that is declared done; the answer, or the result of a client's tool.
     """
 
@@ -66,3 +71,4 @@ class ApprovalAnswered(Record):
     plan: Plan | None = None
     reason: str = ""
     by: str = ""
+    through: Through = ""

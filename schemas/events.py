@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.approvals import ApprovalAnswered, ApprovalRequested
+from schemas.approvals import ApprovalAnswered, ApprovalRequested, Through
 from schemas.driving import (
     PlanningPostponed,
     RunClaimed,
@@ -329,6 +329,7 @@ class GoalChanged(Record):
     kind: Literal["goal_changed"] = "goal_changed"
     task: str
     by: str = ""
+    through: Through = ""
 
 
 class CancelRequested(Record):
@@ -337,6 +338,7 @@ class CancelRequested(Record):
     kind: Literal["cancel_requested"] = "cancel_requested"
     reason: str = ""
     by: str = ""
+    through: Through = ""
 
 
 class ModeChanged(Record):

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from engine.cli.failure import error_line
-from engine.cli.terminal import edit_text, has_editor, read_line
+from engine.cli.terminal import edit_text, has_editor, me, read_line
 from engine.handle import RunHandle
 from engine.planner.formats.loading import load_plan
 from engine.sinks import Sink
@@ -21,7 +21,6 @@ from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
 
 NOBODY = "nobody is here to answer"
-BY = "terminal"
 _PROMPT = "  [y]es, [n]o (a reason may follow), [e]dit > "
 _IN_DOUBT = "  [d]one: it happened, [r]un it: it did not, [a]bort the run > "
 
@@ -49,6 +48,8 @@ class Approver:
         parks: bool = False,
     ) -> None:
         self._run = run
+        run.through = "terminal"
+        self._by = me()
         self._sink = sink
         self._console = console
         self._preview = preview
@@ -88,7 +89,7 @@ class Approver:
         if not self._here and self._parks:
             return
         if not self._here:
-            await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
+            await self._quietly(self._run.reject(request.approval_id, NOBODY))
             return
         self._sink.pause()
         try:
@@ -138,7 +139,7 @@ class Approver:
             self._say(f"approval {request.approval_id} was answered elsewhere", "dim")
             return True
         if line is None:
-            await self._quietly(self._run.reject(request.approval_id, NOBODY, by=BY))
+            await self._quietly(self._run.reject(request.approval_id, NOBODY))
             return True
         word, _, rest = line.strip().partition(" ")
         try:
@@ -156,9 +157,9 @@ class Approver:
         """Answer about a step or a plan; return whether the word is an answer."""
         match word:
             case "y" | "yes":
-                await self._run.approve(request.approval_id, by=BY)
+                await self._run.approve(request.approval_id, by=self._by)
             case "n" | "no":
-                await self._run.reject(request.approval_id, await _reason(rest), by=BY)
+                await self._run.reject(request.approval_id, await _reason(rest), by=self._by)
             case "e" | "edit":
                 await self._edited(request)
             case _:
@@ -170,11 +171,11 @@ class Approver:
         match word:
             case "d" | "done":
                 result = await read_line("  what it gave, as JSON (Enter for nothing) > ")
-                await self._run.answer(request.approval_id, "done", result=json_value(result), by=BY)
+                await self._run.answer(request.approval_id, "done", result=json_value(result), by=self._by)
             case "r" | "run":
-                await self._run.answer(request.approval_id, "approve", by=BY)
+                await self._run.answer(request.approval_id, "approve", by=self._by)
             case "a" | "abort":
-                await self._run.answer(request.approval_id, "reject", reason=rest.strip(), by=BY)
+                await self._run.answer(request.approval_id, "reject", reason=rest.strip(), by=self._by)
             case _:
                 return False
         return True
@@ -183,7 +184,7 @@ class Approver:
         """Let the person change what is asked for, then approve it. Raises PlanError for what is no JSON."""
         if request.plan is not None:
             text = await _changed(plan_json(request.plan))
-            await self._run.approve(request.approval_id, plan=load_plan(text, "engine")[0], by=BY)
+            await self._run.approve(request.approval_id, plan=load_plan(text, "engine")[0], by=self._by)
             return
         text = await _changed(json.dumps(request.input or {}, indent=2, ensure_ascii=False) + "\n")
         try:
@@ -192,7 +193,7 @@ class Approver:
             raise PlanError(f"that is no JSON: {exc}", hint="nothing was approved") from None
         if not isinstance(arguments, dict):
             raise PlanError("the arguments must be a JSON object", hint="nothing was approved")
-        await self._run.approve(request.approval_id, tool_input=cast("dict[str, Any]", arguments), by=BY)
+        await self._run.approve(request.approval_id, tool_input=cast("dict[str, Any]", arguments), by=self._by)
 
     def _say(self, text: str, style: str) -> None:
         self._console.print(escape(one_line(text)), style=style, highlight=False, soft_wrap=True)

@@ -78,6 +78,7 @@ COMMANDS: dict[str, Entry] = {
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
     "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),
     "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),
+    "audit": Entry("audit", "listed", "Say who was asked, who decided, and what was done, from the runs' own logs."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import select
 import shlex
@@ -91,3 +92,11 @@ def _edit(command: list[str], text: str, suffix: str) -> str:
         raise ConfigError(f"the editor {command[0]} cannot be started: {exc.strerror}") from None
     finally:
         path.unlink(missing_ok=True)
+
+
+def me() -> str:
+    """Return who sits here, as the system calls them; ``terminal`` where it does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such user: a container with a number only
+        return "terminal"

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from engine.handle import RunHandle
 from engine.serve import bodies
 from engine.serve.callers import caller
 from engine.serve.desk import Desk, Json, run_of
@@ -38,7 +39,7 @@ class Acts:
     async def cancel(self, request: Request) -> Response:
         """POST …/cancel: end the run; one that is over stays as it is."""
         asked = await self.desk.body(request, bodies.Cancelling)
-        await self.desk.engine.attach(run_of(request)).cancel(asked.reason, by=caller(request).by(asked.by))
+        await self._run(request).cancel(asked.reason, by=caller(request).by(asked.by))
         return await self._went_on(request)
 
     async def approve(self, request: Request) -> Response:
@@ -63,7 +64,7 @@ class Acts:
             raise RequestFieldError("decision: missing", hint="possible here: approve, edit, reject, done")
         if decision == "approve" and (plan is not None or asked.tool_input is not None):
             decision = "edit"
-        await self.desk.engine.attach(run_of(request)).answer(
+        await self._run(request).answer(
             asked.approval_id,
             decision,
             result=asked.result,
@@ -77,7 +78,7 @@ class Acts:
     async def steer(self, request: Request) -> Response:
         """POST …/steer: change what the run is for."""
         asked = await self.desk.body(request, bodies.Steering)
-        await self.desk.engine.attach(run_of(request)).steer(asked.task, by=caller(request).by(asked.by))
+        await self._run(request).steer(asked.task, by=caller(request).by(asked.by))
         return await self._went_on(request)
 
     async def resume(self, request: Request) -> Response:
@@ -101,6 +102,11 @@ class Acts:
         self.desk.drives.take(run_id)
         row = await self.desk.engine.store.summary(run_id)
         return Json(row.model_dump(mode="json"), status_code=201, headers={"location": f"/runs/{run_id}"})
+
+    def _run(self, request: Request) -> RunHandle:
+        handle = self.desk.engine.attach(run_of(request), through="http")
+        handle.for_all = caller(request).sees_all
+        return handle
 
     async def _went_on(self, request: Request) -> Response:
         """Let a run that somebody spoke to go on, and say where it stands."""

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from engine.serve.accounts import Accounts
 from engine.serve.acts import Acts
 from engine.serve.callers import caller
 from engine.serve.chat.routes import ConversationRoutes
@@ -78,5 +79,5 @@ class RunsApplication:
 
 
 def _routes(desk: Desk) -> list[Route]:
-    parts = (Runs(desk), Acts(desk), Pictures(desk), ConversationRoutes(desk))
+    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), ConversationRoutes(desk))
     return [route for part in parts for route in part.routes()]

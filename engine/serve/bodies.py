@@ -113,6 +113,15 @@ def read_body(raw: bytes, model: type[B]) -> B:
         raise RequestError(f"the body is no JSON ({where}{exc.msg if where else exc})") from None  # type: ignore[union-attr]
     if not isinstance(found, dict):
         raise RequestError("the body is no JSON object", hint=f"fields: {', '.join(model.model_fields)}")
+    return checked(found, model)
+
+
+def checked(found: Any, model: type[B]) -> B:
+    """Return what a client said as a model.
+
+    Raises:
+        RequestFieldError: A field is wrong: which, what would be right, the nearest word.
+    """
     try:
         return model.model_validate(found)
     except ValidationError as exc:

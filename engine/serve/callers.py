@@ -39,8 +39,10 @@ class Caller:
         return self.user
 
     def by(self, asked: str) -> str:
-        """Return who speaks to a run: who the key says, where it does."""
-        return asked or self.user if self.sees_all else self.user
+        """Return who speaks to a run: the key's name; an administrator may name for whom."""
+        if not self.sees_all or not asked or asked == self.user:
+            return self.user
+        return f"{asked} (by {self.user})" if self.user else asked
 
     async def check(self, store: RunStore, run_id: str) -> None:
         """Return if a run is theirs to see.

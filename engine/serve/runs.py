@@ -121,7 +121,7 @@ class Runs:
             over = True
             group.cancel_scope.cancel()
         if not over and cancels and not self.desk.leaving.now:
-            await self.desk.engine.attach(run_id).cancel(_LEFT)
+            await self.desk.engine.attach(run_id, through="http").cancel(_LEFT)
         row = await self.desk.engine.store.summary(run_id)
         status = 200 if row.ended else 202 if over else 503
         return Json(outcome(row, await self.desk.engine.store.load(run_id)), status_code=status, headers=where)
@@ -186,7 +186,7 @@ class Runs:
 
     def _canceller(self, run_id: str) -> Callable[[], Awaitable[None]]:
         async def cancel() -> None:
-            await self.desk.engine.attach(run_id).cancel(_LEFT)
+            await self.desk.engine.attach(run_id, through="http").cancel(_LEFT)
 
         return cancel
 

@@ -141,7 +141,7 @@ def test_json_tells_the_answer(tmp_path: Path) -> None:
     """The record holds who answered what."""
     done = engine("apply", "plan.json", "--json", "--no-store", cwd=notes(tmp_path))
     answered = [line for line in map(json.loads, done.stdout.splitlines()) if line["kind"] == "approval_answered"]
-    assert [(line["decision"], line["by"]) for line in answered] == [("reject", "terminal")]
+    assert [(line["decision"], line["by"], line["through"]) for line in answered] == [("reject", "", "terminal")]
 
 
 def test_answered_elsewhere(tmp_path: Path) -> None:

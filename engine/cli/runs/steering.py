@@ -11,17 +11,19 @@ import typer
 
 from engine.cli import options as given
 from engine.cli import source
-from engine.cli.approve import BY
 from engine.cli.runs.driving import go_on
 from engine.cli.runs.finding import Standing, standing
 from engine.cli.session import loaded, run_async, session
 from engine.cli.storage import opened, place_of
+from engine.cli.terminal import me
 from engine.handle import Decision, RunHandle
 from schemas.errors import ConflictError
 from schemas.plan import Plan
 
 ENDS_S = 10.0
 WORDS: dict[str, Decision] = {"done": "done", "run": "approve", "abort": "reject"}
+
+ME = me()
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -39,7 +41,7 @@ def approve(
         str | None, typer.Option("--input", metavar="JSON", help="Call the tool with this input instead.")
     ] = None,
     plan: Annotated[str | None, typer.Option("--plan", metavar="FILE", help="Run this plan instead.")] = None,
-    by: ByOption = BY,
+    by: ByOption = ME,
     detach: given.DetachOption = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
@@ -66,7 +68,7 @@ def reject(
     run: given.RunArgument,
     approval: ApprovalArgument = None,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; the planner reads it.")] = "",
-    by: ByOption = BY,
+    by: ByOption = ME,
     detach: given.DetachOption = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
@@ -94,7 +96,7 @@ def answer(
     result: Annotated[
         str | None, typer.Option("--result", metavar="JSON", help="With done: what the tool would have returned.")
     ] = None,
-    by: ByOption = BY,
+    by: ByOption = ME,
     detach: given.DetachOption = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
@@ -123,7 +125,7 @@ def steer(
     goal: Annotated[
         str, typer.Argument(metavar="TASK", help="What the run is for from now on; - reads it from stdin.")
     ],
-    by: ByOption = BY,
+    by: ByOption = ME,
     detach: given.DetachOption = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
@@ -147,7 +149,7 @@ def steer(
 def cancel(
     run: given.RunArgument,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why; stands in the record.")] = "cancelled",
-    by: ByOption = BY,
+    by: ByOption = ME,
     detach: given.DetachOption = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
@@ -159,7 +161,7 @@ def cancel(
         async with opened(place) as runs:
             found = _going_on(await standing(runs, run))
             async with session(loaded(config, quiet=True), runs) as engine:
-                handle = engine.attach(found.run.id)
+                handle = engine.attach(found.run.id, through="terminal")
                 await handle.cancel(reason, by=by)
                 now = await standing(runs, found.run.id)
                 if not now.alive and not now.run.ended and not detach and not place.shared:
@@ -200,7 +202,7 @@ def _say(run: str, act: Callable[[RunHandle, Callable[[str, str], Plan]], Awaita
                     given.say_warnings(warnings)
                     return plan
 
-                said = await act(engine.attach(found.run.id), read)
+                said = await act(engine.attach(found.run.id, through="terminal"), read)
                 now = await standing(runs, found.run.id)
                 if now.alive:
                     print(f"{said}; run {now.run.id} goes on in {now.place}", file=sys.stderr)

@@ -151,7 +151,7 @@ class Performance:
 
     async def _speak(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
         """Raises NotFoundError, ConflictError, ToolArgumentsError, StepRejectedError, StoreError."""
-        run = self._desk.engine.attach(intent.run_id)
+        run = self._desk.engine.attach(intent.run_id, through="chat")
         match intent:
             case Answer() | ToolResults():
                 await self._answer(run, intent)
