@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,6 @@ from tests.tools.context import Context
 
 HERE = Path(__file__).parent
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
-
-
-@dataclass
-class Asked(Context):
-    """Answers what the agent asks."""
-
-    question: str = ""
-
-    async def ask(self, question: str, answer_schema: dict[str, Any] | None = None) -> str:
-        """Answer with a city."""
-        self.question = question
-        return "Paris"
 
 
 @pytest.fixture(scope="module", params=["stream 1.0", "poll 1.0", "stream 0.3", "poll 0.3"])
@@ -82,16 +69,16 @@ async def test_what_it_gives_is_the_result(
     peer: tuple[A2AAgent, subprocess.Popen[str]], query: str, value: Any
 ) -> None:
     """Messages, artifacts with data and files, and what comes after a question."""
-    context = Asked()
+    context = Context(answers=["Paris"])
     assert await peer[0].call({"query": query}, context) == value
-    assert (query in context.question) is (query in ("ask", "auth"))
+    assert len(context.questions) == (query in ("ask", "auth"))
 
 
 async def test_pieces_are_one_text(
     peer: tuple[A2AAgent, subprocess.Popen[str]], request: pytest.FixtureRequest
 ) -> None:
     """An artifact that is streamed in pieces is one text."""
-    text = await peer[0].call({"query": "pieces"}, Asked())
+    text = await peer[0].call({"query": "pieces"}, Context())
     assert text.replace("\n", "") == "Rain in Paris."
     assert "poll" in request.node.name or "\n" not in text
 
@@ -100,19 +87,19 @@ async def test_pieces_are_one_text(
 async def test_what_fails_is_a_failure(peer: tuple[A2AAgent, subprocess.Popen[str]], query: str, says: str) -> None:
     """Failed and rejected tasks are failures with the agent's words."""
     with pytest.raises(ToolFailedError, match=says):
-        await peer[0].call({"query": query}, Asked())
+        await peer[0].call({"query": query}, Context())
 
 
 async def test_a_conversation_goes_on(peer: tuple[A2AAgent, subprocess.Popen[str]]) -> None:
     """It takes the context that it began for a run's next call."""
     call = StepCall(run_id="one", step_id="1", tool="weather", idempotency_key="one:1")
-    assert await peer[0].call({"query": "Oslo"}, Asked(call)) == await peer[0].call({"query": "Oslo"}, Asked(call))
+    assert await peer[0].call({"query": "Oslo"}, Context(call)) == await peer[0].call({"query": "Oslo"}, Context(call))
 
 
 async def test_it_is_told_to_cancel(peer: tuple[A2AAgent, subprocess.Popen[str]]) -> None:
     """A call that is given up ends the agent's task."""
     agent, process = peer
-    context = Asked()
+    context = Context()
     async with anyio.create_task_group() as group:
         group.start_soon(agent.call, {"query": "long"}, context)
         while not context.messages:

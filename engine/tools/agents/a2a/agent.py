@@ -57,7 +57,7 @@ class A2AAgent:
         try:
             card = self._card or await self._read_card(credentials)
             rpc = Rpc(self._settings.name, card, credentials, self._told(context))
-            told = Told(context.progress, context.text, lambda question: _asked(context, question))
+            told = Told(context.progress, context.text, context.ask)
             key = context.call.idempotency_key or f"{context.call.run_id}:{context.call.step_id}"
             known = self._contexts.get(context.call.run_id, "")
             view = await Dialogue(self._settings.name, rpc, told, key).run(arguments[base.QUERY], known)
@@ -122,11 +122,3 @@ def made(settings: AgentSettings, place: base.Place) -> A2AAgent:
         hint = "its address, or that of its card, such as https://agents.example.com/weather"
         raise ConfigError(f"agents: {settings.a2a!r} is no address", hint=hint)
     return A2AAgent(settings, place)
-
-
-async def _asked(context: ToolContext, question: str) -> Any:
-    """Put a question to whoever can answer it. Raises ToolFailedError where nobody can."""
-    ask: Any = getattr(context, "ask", None)
-    if ask is None:
-        raise ToolFailedError(f"it asks, and nobody is there to answer: {question}")
-    return await ask(question)

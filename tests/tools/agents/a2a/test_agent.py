@@ -11,7 +11,7 @@ from engine.tools.agents.a2a import made
 from engine.tools.agents.a2a.agent import A2AAgent
 from engine.tools.agents.base import Place, spec_of
 from schemas.agents import AgentSettings
-from schemas.errors import ConfigError, ToolFailedError, ToolUnavailableError
+from schemas.errors import ConfigError, ElicitationDeclinedError, ToolFailedError, ToolUnavailableError
 from schemas.planning import StepCall
 from tests.tools.agents.a2a.sky import Sky, sky
 from tests.tools.context import Context
@@ -78,10 +78,11 @@ async def test_secrets_are_in_no_error() -> None:
 
 
 async def test_a_question_that_nobody_can_answer_fails() -> None:
-    """Where nobody is there to be asked, the step fails with the question, and the task is cancelled."""
-    agent = Sky(states=["input-required: Which Paris?"])
-    with sky(agent) as server, pytest.raises(ToolFailedError, match="nobody is there to answer: Which Paris"):
-        await _agent(server.url).call({"query": "x"}, Context())
+    """Where there will be no answer, the step fails and the agent's task is cancelled."""
+    agent, context = Sky(states=["input-required: Which Paris?"]), Context()
+    with sky(agent) as server, pytest.raises(ElicitationDeclinedError):
+        await _agent(server.url).call({"query": "x"}, context)
+    assert context.questions == [("Which Paris?", None)]
     assert agent.acts()[-1] == "CancelTask"
 
 
