@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, assert_never, cast
 
 import anyio
+import structlog
 from mcp import ClientSession, MCPError, types
 from mcp.client.session import ClientRequestContext
 
-from schemas.errors import EngineError, StepRejectedError
+from schemas.errors import ElicitationDeclinedError, EngineError
 from schemas.model import AudioPart, ImagePart, Message, ModelRequest, Part, TextPart
 from schemas.protocols import ToolContext
 
@@ -47,6 +48,7 @@ class Asking:
         self.sampling = sampling
         self._server = server
         self._calls: list[ToolContext] = []
+        self._waiting: dict[int, list[anyio.CancelScope]] = {}
 
     @contextmanager
     def for_call(self, context: ToolContext) -> Generator[None]:
@@ -58,6 +60,8 @@ class Asking:
         finally:
             _caller.reset(token)
             self._calls.remove(context)
+            for scope in self._waiting.pop(id(context), ()):
+                scope.cancel()  # a call that is over asks nobody any more
 
     @property
     def _context(self) -> ToolContext | None:
@@ -104,18 +108,19 @@ class Asking:
         if caller is None:
             return types.ElicitResult(action="cancel")
         schema = params.requested_schema if isinstance(params, types.ElicitRequestFormParams) else None
-        ask: Any = getattr(caller, "ask", None)
-        if ask is None:
-            return types.ElicitResult(action="cancel")
-        try:
-            answer = await ask(self._question(params), schema)
-        except StepRejectedError:
-            return types.ElicitResult(action="decline")
-        except EngineError:
-            return types.ElicitResult(action="cancel")
-        if schema is None:
-            return types.ElicitResult(action="accept")
-        return types.ElicitResult(action="accept", content=content_of(schema, answer))
+        filled = types.ElicitResult(action="cancel")  # the call ended before somebody answered
+        with anyio.CancelScope() as scope:
+            waiting = self._waiting.setdefault(id(caller), [])
+            waiting.append(scope)
+            try:
+                filled = _filled(schema, await caller.ask(self._question(params), schema))
+            except ElicitationDeclinedError:
+                filled = types.ElicitResult(action="decline")
+            except EngineError as exc:
+                structlog.get_logger("engine.mcp").info("nobody could be asked", server=self._server, error=exc.message)
+            finally:
+                waiting.remove(scope)
+        return filled
 
     def _question(self, params: types.ElicitRequestParams) -> str:
         said = params.message[:_MOST_QUESTION]
@@ -150,6 +155,12 @@ class Asking:
         return types.ListRootsResult.model_validate(
             {"roots": [{"uri": root.as_uri(), "name": root.name} for root in self.roots]}
         )
+
+
+def _filled(schema: dict[str, Any] | None, answer: Any) -> types.ElicitResult:
+    if schema is None:
+        return types.ElicitResult(action="accept")
+    return types.ElicitResult(action="accept", content=content_of(schema, answer))
 
 
 def content_of(schema: dict[str, Any], answer: Any) -> dict[str, Any]:

@@ -26,7 +26,11 @@ TOOLS: list[dict[str, Any]] = [
     {"name": "sum", "inputSchema": {"type": "object"}, "outputSchema": SUM},
     *(
         {"name": name, "inputSchema": OBJECT}
-        for name in ("fail", "die", "hang", "slow", "picture", "big", "environment", "wrong", "refuse", "ask", "many")
+        for name in ("fail", "die", "hang", "slow", "picture", "big", "environment", "wrong", "refuse", "many")
+    ),
+    *(
+        {"name": name, "inputSchema": OBJECT}
+        for name in ("ask", "ask_page", "sample", "roots")  # each asks its client, and gives back what it is told
     ),
 ]
 
@@ -63,6 +67,21 @@ def tools(cursor: str | None) -> dict[str, Any]:
     return {"tools": TOOLS}
 
 
+FORM = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "ask": ("elicitation/create", {"message": "How old?", "requestedSchema": FORM}),
+    "ask_page": (
+        "elicitation/create",
+        {"mode": "url", "message": "Sign in.", "url": "https://example.com/in", "elicitationId": "e1"},
+    ),
+    "sample": (
+        "sampling/createMessage",
+        {"messages": [{"role": "user", "content": {"type": "text", "text": "Say hi."}}], "maxTokens": 9},
+    ),
+    "roots": ("roots/list", {}),
+}
+
+
 def call(request: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """Do what a tool does; None for no answer."""
     if name in ("echo", "set"):
@@ -74,6 +93,10 @@ def call(request: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any] |
     if name == "die":
         print("out of memory", file=sys.stderr, flush=True)
         os._exit(3)
+    if name in ASKED:
+        method, params = ASKED[name]
+        send({"id": f"for {request['id']}", "method": method, "params": params})
+        return None
     if name == "slow":
         token = request["params"]["_meta"]["progressToken"]
         for done in (1, 2):
@@ -142,6 +165,9 @@ def main() -> None:
             print("\x1b[1mgot\x1b[0m one", message.get("method"), flush=True)
         if KIND != "silent" and "id" in message and "method" in message:
             answer(message)
+        elif str(message.get("id")).startswith("for "):
+            told = {key: message[key] for key in ("result", "error") if key in message}
+            send({"id": int(message["id"][4:]), "result": text(json.dumps(told))})
     while KIND == "stubborn":
         time.sleep(60)
 
