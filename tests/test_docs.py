@@ -115,6 +115,12 @@ def test_the_gateways_shown_are_configured_like_that() -> None:
         parse_settings(block, "docs/gateway.md")
 
 
+def test_the_assistants_shown_are_configured_like_that() -> None:
+    """Every YAML block of docs/assistants.md is a configuration."""
+    for block in blocks("assistants.md", "yaml"):
+        parse_settings(block, "docs/assistants.md")
+
+
 def test_the_plan_shown_is_valid() -> None:
     """Every JSON block of docs/plans.md is a plan without a cycle."""
     for block in blocks("plans.md", "json"):

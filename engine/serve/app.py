@@ -19,7 +19,6 @@ from engine.serve.desk import Desk, run_of
 from engine.serve.failures import engine_failed, failure, http_failed, unexpected
 from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
-from engine.serve.ui.page import Page
 from gateway.server.failures import Headers
 from gateway.server.visit import Message, Receive, Send
 from schemas.errors import EngineError

@@ -71,7 +71,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("offline")
 @pytest.mark.anyio
 async def test_a_question_that_needs_both_asks_both_at_once(agents: ModuleType, tmp_path: Path) -> None:
-    """Both agents are asked in parallel (each waits for the other), and one answer is made of what both say."""
+    """B55: both agents are asked in parallel (each waits for the other), and one answer is made of what both say."""
     together = threading.Barrier(2, timeout=60)
 
     def met(answer: Any) -> Any:

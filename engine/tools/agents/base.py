@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from opentelemetry.propagate import inject
 from pydantic import Field
 
 from schemas.agents import AgentSettings
@@ -79,6 +80,24 @@ class Place:
 
     folder: Path
     environ: Mapping[str, str]
+
+
+def whose(name: str, context: ToolContext) -> dict[str, str]:
+    """Return the headers that say whose a call is, for an agent that calls models through our gateway in its turn.
+
+    ``x-engine-run``, ``x-engine-step``, ``x-engine-agent``, ``x-engine-budget-usd`` (what is left of the run's budget),
+    ``Idempotency-Key`` (the same for every attempt of the step) and ``traceparent``: passed on, they have the agent's
+    own calls counted to the run.
+    """
+    call = context.call
+    told = {"User-Agent": "plan-execute-engine", "x-engine-run": call.run_id, "x-engine-step": call.step_id}
+    told["x-engine-agent"] = name
+    if call.idempotency_key:
+        told["Idempotency-Key"] = call.idempotency_key
+    if context.left_usd is not None:
+        told["x-engine-budget-usd"] = f"{max(0.0, context.left_usd):.6f}"
+    inject(told)
+    return told
 
 
 @asynccontextmanager

@@ -15,10 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
-from opentelemetry.propagate import inject
 
 from engine.config import resolve_secret
-from engine.tools.agents.base import LOOK_S, QUERY, Card, Place, held_by_nobody
+from engine.tools.agents.base import LOOK_S, QUERY, Card, Place, held_by_nobody, whose
 from engine.tools.agents.chat import ChatReply, agent_failure, shown
 from engine.tools.http import Incoming, Order, exchange, opened
 from gateway.sse import SseDecoder
@@ -110,20 +109,8 @@ class UrlAgent:
         return said, tuple(secret for secret in (key, *given.values()) if len(secret) > 3)
 
     def _order(self, arguments: Mapping[str, Any], context: ToolContext, headers: Mapping[str, str]) -> Order:
-        call = context.call
-        told = {
-            "User-Agent": "plan-execute-engine",
-            "Accept": "text/event-stream, application/json",
-            "Content-Type": "application/json",
-            "x-engine-run": call.run_id,
-            "x-engine-step": call.step_id,
-            "x-engine-agent": self.settings.name,
-        }
-        if call.idempotency_key:
-            told["Idempotency-Key"] = call.idempotency_key
-        if context.left_usd is not None:
-            told["x-engine-budget-usd"] = f"{max(0.0, context.left_usd):.6f}"
-        inject(told)
+        accepted = {"Accept": "text/event-stream, application/json", "Content-Type": "application/json"}
+        told = {**accepted, **whose(self.settings.name, context)}
         body = {
             "model": self.settings.model or self.settings.name,
             "messages": [{"role": "user", "content": arguments[QUERY]}],

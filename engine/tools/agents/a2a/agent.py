@@ -8,8 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from opentelemetry.propagate import inject
-
 from engine.config import resolve_secret
 from engine.tools.agents import base
 from engine.tools.agents.a2a.card import Card
@@ -56,7 +54,7 @@ class A2AAgent:
         credentials = self._credentials()
         try:
             card = self._card or await self._read_card(credentials)
-            rpc = Rpc(self._settings.name, card, credentials, self._told(context))
+            rpc = Rpc(self._settings.name, card, credentials, base.whose(self._settings.name, context))
             told = Told(context.progress, context.text, context.ask)
             key = context.call.idempotency_key or f"{context.call.run_id}:{context.call.step_id}"
             known = self._contexts.get(context.call.run_id, "")
@@ -87,21 +85,6 @@ class A2AAgent:
             if not all(character.isprintable() and character.isascii() for character in value):
                 raise ToolFailedError(f"{where}: {name} holds what no header can", hint="look at its secret")
         return Credentials(settings.a2a or "", headers, key)
-
-    def _told(self, context: ToolContext) -> dict[str, str]:
-        call = context.call
-        told = {
-            "User-Agent": "plan-execute-engine",
-            "x-engine-run": call.run_id,
-            "x-engine-step": call.step_id,
-            "x-engine-agent": self._settings.name,
-        }
-        if call.idempotency_key:
-            told["Idempotency-Key"] = call.idempotency_key
-        if context.left_usd is not None:
-            told["x-engine-budget-usd"] = f"{max(0.0, context.left_usd):.6f}"
-        inject(told)
-        return told
 
     def _remember(self, run_id: str, context_id: str) -> None:
         if context_id:
