@@ -19,6 +19,7 @@ from engine.serve.desk import Desk, run_of
 from engine.serve.failures import engine_failed, failure, http_failed, unexpected
 from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
+from engine.serve.ui.page import Page
 from gateway.server.failures import Headers
 from gateway.server.visit import Message, Receive, Send
 from schemas.errors import EngineError
@@ -78,5 +79,5 @@ class RunsApplication:
 
 
 def _routes(desk: Desk) -> list[Route]:
-    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), ConversationRoutes(desk))
+    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), ConversationRoutes(desk), Page())
     return [route for part in parts for route in part.routes()]
