@@ -171,6 +171,7 @@ class Assembly:
             max_replans=limits.max_replans,
             max_steps=limits.max_steps,
             max_parallel=limits.max_parallel,
+            max_questions=limits.max_questions,
         )
         return base.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
@@ -241,7 +242,6 @@ class Assembly:
         passing = Passing(lambda: loop.state, lambda: loop.streams)
 
         def new_executor(group: anyio.abc.TaskGroup, loop: Loop) -> Executor:
-            ask = partial(loop.parking.questions.ask, loop.report)
             around = self._surroundings(loop, offer, artifacts, model, judging, on_progress)
             return Executor(
                 group,
@@ -249,7 +249,7 @@ class Assembly:
                 TellingFiller(self._filler, summaries),
                 loop.report,
                 loop.settle,
-                lambda call: CallContext(call, model.for_step, on_progress, passing.text, ask=ask),
+                lambda call: CallContext(call, model.for_step, on_progress, passing.text, loop.parking.questions.ask),
                 model.for_step,
             )
 

@@ -120,6 +120,7 @@ class Loop:
         self._planning_scope = anyio.CancelScope()
         self._ending = Ending(self._journal, parts.limits, parts.rules)
         self.parking = parts.new_parking(self._journal)
+        self.parking.questions.report = self.report
 
     @property
     def _done(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import anyio
 import structlog
 
+from engine.dag.approvals import may_ask
 from engine.dag.build import dependencies
 from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
@@ -112,6 +113,7 @@ class Planning:
             first_id=state.graph.highest_id + 1,
             history=history,
             max_steps=state.started.limits.max_steps,
+            may_ask=may_ask(state),
             approve_plan=state.started.approve == "plan",
             revision=event.revision,
             turn=state.turns + 1,

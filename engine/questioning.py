@@ -26,10 +26,14 @@ class Questions:
 
     Args:
         journal: The run.
+
+    Attributes:
+        report: Takes what is asked; never waits.
     """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self.report: Callable[[LoggedEvent], None] = journal.emit
         self._news = anyio.Event()
 
     def see(self, event: LoggedEvent) -> None:
@@ -38,14 +42,7 @@ class Questions:
             self._news.set()
             self._news = anyio.Event()
 
-    async def ask(
-        self,
-        report: Callable[[LoggedEvent], None],
-        call: StepCall,
-        question: str,
-        nth: int,
-        answer_schema: dict[str, Any] | None,
-    ) -> Any:
+    async def ask(self, call: StepCall, question: str, nth: int, answer_schema: dict[str, Any] | None) -> Any:
         """Ask for a step, wait, and return the answer.
 
         Raises:
@@ -58,7 +55,7 @@ class Questions:
         if state.started.approve == "none":
             raise ElicitationDeclinedError(f"{call.tool} asks, and nobody is there: approvals are set to none")
         if len(state.approvals.elicited(call.step_id, question)) <= nth:
-            report(
+            self.report(
                 ApprovalRequested(
                     approval_id="",
                     subject="elicitation",

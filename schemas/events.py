@@ -43,6 +43,7 @@ class RunLimits(Record):
         max_replans: Replans before the run gives up.
         max_steps: Steps the planner may write in one plan.
         max_parallel: Steps that may run at once.
+        max_questions: Questions that the planner may ask the person; 0: nobody is there, a question is the answer.
     """
 
     budget_usd: float | None = None
@@ -51,6 +52,7 @@ class RunLimits(Record):
     max_replans: int = 3
     max_steps: int = 12
     max_parallel: int | None = None
+    max_questions: int = 3
 
     @property
     def amounts(self) -> dict[str, float]:

@@ -37,6 +37,20 @@ class PastStep(Record):
     revision: int = 1
 
 
+class PastQuestion(Record):
+    """What the planner asked the person, and what came of it.
+
+    Attributes:
+        answer: None: there is none, and ``reason`` may say why.
+        revision: Which plan (or ReAct turn) asked.
+    """
+
+    question: str
+    answer: str | None = None
+    reason: str = ""
+    revision: int = 1
+
+
 class PlanHistory(Record):
     """What happened so far, for a replan or the next ReAct turn.
 
@@ -45,12 +59,14 @@ class PlanHistory(Record):
         steps: Every step that was started or failed, by order of its id.
         tried: Earlier plans that did not work.
         feedback: The person's reason for rejecting a plan, or a changed goal.
+        questions: What the person was asked, in order.
     """
 
     triggers: tuple[Trigger, ...] = ()
     steps: tuple[PastStep, ...] = ()
     tried: tuple[Plan, ...] = ()
     feedback: str = ""
+    questions: tuple[PastQuestion, ...] = ()
 
 
 class PlanRequest(Record):
@@ -66,6 +82,7 @@ class PlanRequest(Record):
         max_steps: Most new steps.
         approve_plan: Whether a person sees the plan first (then nothing starts early).
         given: The plan that is applied instead of asking for one.
+        may_ask: Whether somebody is there to answer one more question.
         turn: Which ReAct turn this is; plans made before a run fell back to ReAct do not count.
     """
 
@@ -79,6 +96,7 @@ class PlanRequest(Record):
     approve_plan: bool = False
     revision: int = 1
     given: Plan | None = None
+    may_ask: bool = False
     turn: int = 1
     mode: Mode = "plan"
 

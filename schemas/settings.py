@@ -308,6 +308,8 @@ class Limits(Record):
         catalogue_tokens: Tokens of the planner's prompt that describe tools; of more tools than fit, the likely ones
             stand there in full.
         max_turns: ReAct turns.
+        max_questions: Questions the planner may ask in one run, each answered before it plans on; 0: a question is the
+            run's answer.
         error_rate: Share of ended steps (at least four) that failed, from which a replan is due.
         similarity: From this likeness (0–1) to a failed plan on, a new plan is not tried.
         result_bytes: Results beyond this many bytes of JSON become artifacts.
@@ -323,6 +325,7 @@ class Limits(Record):
     max_repairs: int = Field(default=2, ge=0)
     catalogue_tokens: int = Field(default=6_000, ge=300)
     max_turns: int = Field(default=12, ge=1)
+    max_questions: int = Field(default=3, ge=0)
     error_rate: float = Field(default=0.5, gt=0, le=1)
     similarity: float = Field(default=0.9, gt=0, le=1)
     result_bytes: int = Field(default=65_536, ge=1)

@@ -9,7 +9,8 @@ from schemas.result import Record
 _Trouble = Literal[
     "step_failed", "lacks_information", "error_rate", "contradicts_expected", "goal_changed", "requested", "rejected"
 ]
-TriggerKind = Literal[_Trouble, "resumed"]  # resumed: the driver died while the planner was asked
+_Reply = Literal["answered", "unanswered"]  # what came of the planner's question
+TriggerKind = Literal[_Trouble, _Reply, "resumed"]  # resumed: the driver died while the planner was asked
 
 
 class Trigger(Record):
@@ -18,3 +19,8 @@ class Trigger(Record):
     kind: TriggerKind
     step_id: str | None = None
     message: str = ""
+
+    @property
+    def reply(self) -> bool:
+        """Whether somebody replied to the planner: it is asked again, which is no repair."""
+        return self.kind in ("answered", "unanswered")

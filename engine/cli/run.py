@@ -16,6 +16,7 @@ from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import say_interrupted
 from engine.cli.session import connected, loaded, run_async, say_notice, session
 from engine.cli.storage import kept, place_of
+from engine.cli.terminal import somebody_is_here
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -58,6 +59,7 @@ def run(
                 max_replans=max_replans,
                 max_steps=max_steps,
                 max_parallel=max_parallel,
+                max_questions=None if detach or somebody_is_here() else 0,
             )
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
             options = StartOptions(mode=mode, limits=limits, approve=approve, tools=None, assistant="", instructions="")

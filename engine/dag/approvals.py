@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.dag.steps import StepGraph
 from schemas.errors import StoreError
 from schemas.events import ApprovalAnswered, ApprovalRequested
+from schemas.planning import PastQuestion
 from schemas.result import StepResult
 from schemas.trigger import Trigger
 
@@ -27,6 +28,7 @@ class Approvals:
     Attributes:
         count: How often somebody was asked.
         replies: What running tools were answered, by the request's id.
+        questions: What the planner asked, by the request's id.
     """
 
     def __init__(self, graph: StepGraph) -> None:
@@ -34,6 +36,7 @@ class Approvals:
         self._open: dict[str, ApprovalRequested] = {}
         self._elicited: dict[tuple[str, str], list[str]] = {}
         self.replies: dict[str, ApprovalAnswered] = {}
+        self.questions: dict[str, PastQuestion] = {}
         self.count = 0
 
     @property
@@ -55,6 +58,8 @@ class Approvals:
         """Take a request in."""
         self.count += 1
         self._open[event.approval_id] = event
+        if event.subject == "question":
+            self.questions[event.approval_id] = PastQuestion(question=event.question, revision=event.revision)
         if event.subject == "elicitation" and event.step_id is not None:
             self._elicited.setdefault((event.step_id, event.question), []).append(event.approval_id)
 
@@ -77,9 +82,22 @@ class Approvals:
         """Return the steps that wait for an answer in the middle of a call."""
         return {a.step_id for a in self._open.values() if a.subject == "elicitation" and a.step_id is not None}
 
+    def reply(self, event: ApprovalAnswered) -> Trigger:
+        """Take in what the planner is answered, and return why it is asked again."""
+        done = event.decision == "done"
+        update = {"answer": str(event.result) if done else None, "reason": event.reason}
+        self.questions[event.approval_id] = self.questions[event.approval_id].model_copy(update=update)
+        if done:
+            return Trigger(kind="answered", message=str(event.result))
+        return Trigger(kind="unanswered", message=event.reason or "there will be no answer")
+
     def drop_about_run(self) -> None:
         """Forget what is asked about a plan that is made anew."""
         self._open = {name: asked for name, asked in self._open.items() if asked.step_id is not None}
+
+    def drop_questions(self) -> None:
+        """Forget what the planner asked about a task that is another one now."""
+        self._open = {name: asked for name, asked in self._open.items() if asked.subject != "question"}
 
 
 def take_request(state: RunState, event: ApprovalRequested) -> None:
@@ -102,6 +120,9 @@ def take_answer(state: RunState, event: ApprovalAnswered) -> None:
         StoreError: It was decided before, or never asked.
     """
     asked = state.approvals.answered(event.approval_id)
+    if asked.subject == "question":
+        state.triggers.append(state.approvals.reply(event))
+        return
     if asked.step_id is None:
         _plan_answered(state, asked, event)
         return
@@ -139,6 +160,22 @@ def _plan_answered(state: RunState, asked: ApprovalRequested, event: ApprovalAns
     else:
         state.plan_approved.add(asked.revision)
         state.approved_plan = (asked.revision, plan)
+
+
+def may_ask(state: RunState) -> bool:
+    """Whether somebody is there to answer a question of the planner, and the run has questions left."""
+    return state.started.approve != "none" and len(state.approvals.questions) < state.started.limits.max_questions
+
+
+def question(state: RunState) -> str:
+    """Return what the current plan asks and nobody was asked yet; empty: nothing, or nobody is to be asked."""
+    plan = state.accepted.get(state.revision)
+    over = state.planning or state.stop is not None or state.answer is not None
+    if plan is None or not plan.question or over or not may_ask(state):
+        return ""
+    given = state.started.given and state.revision == 1
+    asked = any(past.revision == state.revision for past in state.approvals.questions.values())
+    return "" if given or asked else plan.question
 
 
 def leaving_work(state: RunState) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.dag.approvals import question
 from engine.dag.conditions import describe, first_unmet
 from engine.dag.policy import Asking, asked_of_call
 from engine.dag.reduce import NAME as REDUCE
@@ -62,6 +63,7 @@ def decide(state: RunState, emit: Emit) -> Decision:
     if state.ended is not None:
         return decision
     _take_over(state, emit)
+    _put_question(state, emit)
     while True:
         if state.graph.gathering:
             _gather(state, emit)
@@ -99,6 +101,14 @@ def _take_over(state: RunState, emit: Emit) -> None:
         step = steps[step_id]
         if step.phase != "ended" and step.given is not None:
             emit(_end(step, _contradiction(step, step.given.value) or step.given))
+
+
+def _put_question(state: RunState, emit: Emit) -> None:
+    """Ask the person what the plan asks."""
+    asked = question(state)
+    if asked:
+        name = state.approvals.next_id
+        emit(ApprovalRequested(approval_id=name, subject="question", question=asked, revision=state.revision))
 
 
 def _ask_doubt(state: RunState, step: StepState, emit: Emit) -> None:

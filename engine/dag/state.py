@@ -46,7 +46,7 @@ from schemas.tool import ToolSpec
 from schemas.trigger import Trigger
 
 Stop = Literal["cancelled", "budget", "fail_fast"]
-_NO_FAILURE = ("goal_changed", "requested", "resumed")
+_NO_FAILURE = ("goal_changed", "requested", "resumed", "answered", "unanswered")
 
 
 def _no_artifacts(ref: ArtifactRef) -> Any:
@@ -200,7 +200,7 @@ class RunState:
         self.planning, self.planning_lost, self.waits.call = True, False, None
         know_tools(self.graph, event)
         self.asked = tuple(trigger for trigger in event.triggers if trigger.kind != "resumed")
-        self.replans += not again
+        self.replans += not (again or any(trigger.reply for trigger in event.triggers))
         self.triggers = self.triggers if again and self.given_plan() else []
         self.approvals.drop_about_run()
         self.graph.void_drafts(self.accepted)
@@ -232,6 +232,7 @@ class RunState:
 
     def _goal_changed(self, event: GoalChanged) -> None:
         self.task = event.task
+        self.approvals.drop_questions()
         self.triggers.append(Trigger(kind="goal_changed", message=event.task))
 
     def _mode_changed(self, event: ModeChanged) -> None:

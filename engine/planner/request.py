@@ -15,7 +15,7 @@ from schemas.errors import PlanParseError
 from schemas.fence import fence
 from schemas.instructions import instructed
 from schemas.model import Message, ModelRequest, OutputSchema, ToolDefinition
-from schemas.planning import PastStep, PlanHistory, PlanRequest
+from schemas.planning import PastQuestion, PastStep, PlanHistory, PlanRequest
 from schemas.tool import ToolSpec
 
 EMIT = "emit_plan"
@@ -48,6 +48,8 @@ def tail(request: PlanRequest) -> str:
     parts.append(fence("first_id", str(request.first_id)))
     if request.unavailable:
         parts.append(f"Not available right now, do not use: {', '.join(sorted(request.unavailable))}.")
+    if request.history is not None and request.history.questions and not request.may_ask:
+        parts.append("Nobody answers a further question: plan with what there is, on a sensible assumption.")
     parts.append(f"At most {request.max_steps} {'call' if request.max_steps == 1 else 'calls'}.")
     return "\n\n".join(parts)
 
@@ -73,6 +75,7 @@ def _history(history: PlanHistory | None, tools: Sequence[ToolSpec]) -> list[str
         return []
     parts = [fence("finished", _past(past), **_attributes(past)) for past in history.steps]
     tried = history.tried[-_TRIED_PLANS:]
+    parts += [fence("asked", asked_text(past)) for past in history.questions]
     parts += [fence("tried", json.dumps(compact(plan, tools), ensure_ascii=False)) for plan in tried]
     why = [f"{trigger.kind}{_of(trigger.step_id)}: {trigger.message}" for trigger in history.triggers]
     if why:
@@ -80,6 +83,14 @@ def _history(history: PlanHistory | None, tools: Sequence[ToolSpec]) -> list[str
     if history.feedback:
         parts.append(fence("feedback", history.feedback))
     return parts
+
+
+def asked_text(past: PastQuestion) -> str:
+    """Return a question to the person with what came of it, as JSON."""
+    told = {"question": past.question, "answer": past.answer}
+    if past.answer is None:
+        told["no_answer_because"] = past.reason or "the person gave none"
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _attributes(past: PastStep) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from engine.react.turns import ASK
 from schemas.fence import fence
 from schemas.model import Message, TextPart, ToolCallPart, ToolResultPart
-from schemas.planning import PastStep, PlanRequest
+from schemas.planning import PastQuestion, PastStep, PlanRequest
 
 _CALL_CHARS = 4_000
 
@@ -21,10 +22,13 @@ def conversation(request: PlanRequest, system: str) -> list[Message]:
     history = request.history
     if history is None:
         return messages
-    for revision in sorted({step.revision for step in history.steps}):
+    for revision in sorted({past.revision for past in (*history.steps, *history.questions)}):
         steps = [step for step in history.steps if step.revision == revision]
-        messages.append(Message(role="assistant", parts=tuple(_call(step) for step in steps)))
-        messages.append(Message(role="user", parts=tuple(_result(step) for step in steps)))
+        asked = [past for past in history.questions if past.revision == revision]
+        calls = (*(_call(step) for step in steps), *(_question(past) for past in asked))
+        results = (*(_result(step) for step in steps), *(_answer(past) for past in asked))
+        messages.append(Message(role="assistant", parts=calls))
+        messages.append(Message(role="user", parts=results))
     if history.feedback:
         messages[-1] = with_text(messages[-1], fence("feedback", history.feedback))
     return messages
@@ -58,6 +62,18 @@ def _call(past: PastStep) -> ToolCallPart:
         arguments = past.step.tool_input
         raw = json.dumps(arguments, ensure_ascii=False, default=str)
     return ToolCallPart(call_id=past.step.id, name=past.step.tool, arguments=arguments, raw=raw)
+
+
+def _question(past: PastQuestion) -> ToolCallPart:
+    arguments = {"question": past.question}
+    raw = json.dumps(arguments, ensure_ascii=False)
+    return ToolCallPart(call_id=f"ask{past.revision}", name=ASK, arguments=arguments, raw=raw)
+
+
+def _answer(past: PastQuestion) -> ToolResultPart:
+    because = f" ({past.reason})" if past.reason else ""
+    told = f"There will be no answer{because}. Go on without it." if past.answer is None else past.answer
+    return ToolResultPart(call_id=f"ask{past.revision}", content=told)
 
 
 def _result(past: PastStep) -> ToolResultPart:

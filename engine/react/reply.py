@@ -54,10 +54,10 @@ class Reply:
 
     def end(self, warnings: list[str]) -> PlanReady | TurnAnswer | None:
         """Return how the turn ends with this reply; None when it holds neither calls nor text."""
-        if self.turn.steps:
+        if self.turn.steps or self.turn.question:
             if self.turn.left_out:
                 warnings = [*warnings, f"{self.turn.left_out} calls beyond max_steps were left out"]
-            plan = Plan(goal=self.turn.request.task, steps=tuple(self.turn.steps))
+            plan = Plan(goal=self.turn.request.task, steps=tuple(self.turn.steps), question=self.turn.question or None)
             return PlanReady(plan=plan, warnings=tuple(warnings))
         text = self.text.strip()
         if not text or self.problems:
@@ -101,6 +101,8 @@ class Reply:
             return
         if problem := self.turn.problem(call):
             self.problems[call.call_id] = problem
+        elif self.turn.asks(call):
+            self.turn.question = str(call.arguments["question"])
         elif self.turn.repeats(call):
             self.repeated = True
         elif (step := self.turn.accept(call)) is not None:
@@ -113,7 +115,7 @@ class Reply:
             yield Repairing(attempt=1, errors=(reason,))
             for step in self.turn.void(self._kept):
                 yield StepDraft(step=step)
-        self.text = ""
+        self.text = self.turn.question = ""
         self.problems = {}
         self.repeated = False
         self._judged = 0

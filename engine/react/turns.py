@@ -17,6 +17,18 @@ from schemas.tool import ToolSpec
 
 MAX_REPEATS = 3
 REPEATED = "the same call three times"
+ASK = "ask"
+_ASK = ToolDefinition(
+    name=ASK,
+    description="Ask the person one question, in the language of the task, and wait for the answer. Only where the"
+    " task cannot be done without it, and no sensible assumption will do.",
+    input_schema={
+        "type": "object",
+        "properties": {"question": {"type": "string", "minLength": 1}},
+        "required": ["question"],
+        "additionalProperties": False,
+    },
+)
 
 
 def offered(request: PlanRequest) -> dict[str, ToolSpec]:
@@ -26,10 +38,11 @@ def offered(request: PlanRequest) -> dict[str, ToolSpec]:
 
 def definitions(request: PlanRequest) -> tuple[ToolDefinition, ...]:
     """Return the tools of a turn as the model is offered them."""
-    return tuple(
+    tools = tuple(
         ToolDefinition(name=spec.name, description=spec.description, input_schema=spec.input_schema)
         for spec in offered(request).values()
     )
+    return (*tools, _ASK) if tools and request.may_ask else tools
 
 
 def literal(value: Any) -> Any:
@@ -66,11 +79,13 @@ class Turn:
         request: What the loop asked.
         steps: The steps accepted so far.
         left_out: How many calls beyond ``max_steps`` were not accepted.
+        question: What the person is asked beside them.
     """
 
     request: PlanRequest
     steps: list[Step] = field(default_factory=list[Step])
     left_out: int = 0
+    question: str = ""
     _next_id: int = 0
     _made: Counter[str] = field(default_factory=Counter[str])
     _tools: dict[str, ToolSpec] = field(default_factory=dict[str, ToolSpec])
@@ -88,11 +103,17 @@ class Turn:
     def problem(self, call: ToolCallPart) -> str:
         """Return why a call cannot be made, with what would be right; empty when it can."""
         spec = self._tools.get(call.name)
+        if self.asks(call):
+            return "; ".join(f"{path}: {message}" for path, message in faults(_ASK.input_schema, call.arguments))
         if spec is None:
             return f"there is no tool {call.name!r}; the tools are: {', '.join(self._tools) or '(none)'}"
         if not call.valid:
             return "the arguments are no JSON object"
         return "; ".join(f"{path}: {message}" for path, message in faults(spec.input_schema, call.arguments))
+
+    def asks(self, call: ToolCallPart) -> bool:
+        """Whether a call is a question to the person."""
+        return call.name == ASK and self.request.may_ask
 
     def repeats(self, call: ToolCallPart) -> bool:
         """Whether this call would be the third of its kind with the same arguments."""

@@ -29,6 +29,7 @@ def plan_history(state: RunState, triggers: Sequence[Trigger] | None = None, rul
         steps=past_steps(state, rules),
         tried=tuple(tried(state, why)),
         feedback=state.feedback,
+        questions=tuple(state.approvals.questions.values()),
     )
 
 

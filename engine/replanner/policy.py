@@ -119,7 +119,7 @@ def next_move(now: Situation) -> Move:
     triggers = _due(now)
     if not triggers:
         return _finish(now, "")
-    if now.plan_error is None and now.replans < now.max_replans:
+    if now.plan_error is None and (now.replans < now.max_replans or any(trigger.reply for trigger in triggers)):
         return Move("replan", triggers)
     reason = _cap(now)
     if now.react_fallback and now.settled:
