@@ -228,7 +228,7 @@ class Assembly:
             run_id,
             inbox.put,
             open_calls=calls,
-            streams=lambda: loop.streams,
+            run=lambda: loop,
             agent_of=lambda step_id: _agent(loop.state, step_id),
         )
         summaries = Summaries(lambda: loop.state, model, inbox.put, self._summarizer)

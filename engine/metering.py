@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from engine.dag.state import RunState
 from engine.streams import Streams
 from gateway.gateway import CallContext, Gateway
 from schemas.errors import BudgetError, BudgetPausedError, EngineError, ModelOutputError, RunCancelledError
@@ -102,6 +103,20 @@ def used_by(events: Iterable[LoggedEvent]) -> Usage:
     return sum((event.usage for event in events if isinstance(event, ModelCalled)), Usage())
 
 
+class _Run(Protocol):
+    """What a run's driver knows of it."""
+
+    @property
+    def streams(self) -> Streams:
+        """Its live text."""
+        ...
+
+    @property
+    def state(self) -> RunState:
+        """Where it stands."""
+        ...
+
+
 class RunModel:
     """Calls models for one run (implements ``schemas.protocols.ModelClient``).
 
@@ -113,6 +128,7 @@ class RunModel:
         report: Takes each event: a call made, a budget nearly or wholly used.
         step_id: Whose calls they are; empty: the run's own.
         open_calls: Counts the calls under way.
+        run: The run as its driver sees it, once it does; None: what replies write is shown to nobody.
         agent_of: Gives the agent that a step asks, to whose budgets its calls count; empty for a step of a tool.
     """
 
@@ -123,7 +139,7 @@ class RunModel:
         report: Callable[[LoggedEvent], None],
         step_id: str | None = None,
         open_calls: OpenCalls | None = None,
-        streams: Callable[[], Streams] | None = None,
+        run: Callable[[], _Run] | None = None,
         agent_of: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._gateway = gateway
@@ -131,12 +147,12 @@ class RunModel:
         self._report = report
         self._step_id = step_id
         self._open = open_calls or OpenCalls()
-        self._streams = streams
+        self._run = run
         self._agent_of = agent_of
 
     def for_step(self, step_id: str) -> RunModel:
         """Return the same client, counting to a step unless the call names another."""
-        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open, self._streams, self._agent_of)
+        return RunModel(self._gateway, self._run_id, self._report, step_id, self._open, self._run, self._agent_of)
 
     def planner_dialect(self, role: str) -> tuple[str, str]:
         """Return (dialect, tier) of the first model the role resolves to."""
@@ -176,7 +192,7 @@ class RunModel:
         Raises:
             ModelOutputError: The reply has no end.
         """
-        if self._streams is not None and role == _STEP_ROLE and not request.tools:
+        if self._run is not None and role == _STEP_ROLE and not request.tools:
             return await self._watched(request, role, step_id, revision)
         call = _Call(request, role, step_id or self._step_id, revision)
         self._open.number += 1
@@ -203,18 +219,20 @@ class RunModel:
 
     def _show(self, call: _Call, chunk: ModelChunk) -> None:
         """Publish what people may watch: what planner and synthesizer think, what a step's model writes."""
-        if self._streams is None:
+        if self._run is None:
             return
         thinks = call.role in _THINKERS and call.step_id is None
         stream = "reasoning" if thinks else call.step_id if call.role == _STEP_ROLE else None
         if stream is None:
             return
         if isinstance(chunk, Restart):
-            self._streams().reset(stream, chunk.reason)
+            self._run().streams.reset(stream, chunk.reason)
         elif isinstance(chunk, ReasoningDelta if thinks else TextDelta):
-            self._streams().text(stream, chunk.text)
+            self._run().streams.text(stream, chunk.text)
 
     def _context(self, call: _Call) -> CallContext:
+        key = None if self._run is None else self._gateway.payer(self._run().state.started.user)
+        agent = self._agent_of(call.step_id) if call.step_id is not None else ""
         return CallContext(
             run_id=self._run_id,
             role=call.role,
@@ -225,7 +243,9 @@ class RunModel:
             observe=call.observe,
             warn=self._report,
             patience_s=self._open.patience_s,
-            agent=self._agent_of(call.step_id) if call.step_id is not None else "",
+            key="" if key is None else key.id,
+            agent=agent or ("" if key is None else key.agent or ""),
+            api_key=key,
         )
 
     def _made(self, call: _Call, response: ModelResponse) -> None:

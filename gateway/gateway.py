@@ -38,7 +38,7 @@ from gateway.trace import Trace, default_tracer
 from gateway.trail import check_aliases, check_fallbacks
 from gateway.warnings import Tell, log
 from gateway.wire import client_format
-from schemas.bookkeeping import AnswerCache
+from schemas.bookkeeping import AnswerCache, ApiKey
 from schemas.errors import EngineError, ModelError, NoRouteError
 from schemas.model import ModelChunk, ModelRequest, ModelResponse
 from schemas.protocols import Ledger
@@ -49,6 +49,10 @@ from schemas.tool import RetryPolicy
 __all__ = ["CallContext", "Gateway"]
 
 _CLOSE_S = 5.0
+
+
+def _nobody(_user: str) -> None:
+    """Nobody pays."""
 
 
 class Gateway:
@@ -72,6 +76,7 @@ class Gateway:
         directory: What names stand for.
         gates: Limits of rate and of calls at once.
         ledger: Budgets.
+        payer: Gives the key that calls of a user's runs count to; None: no key.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class Gateway:
         tell: Tell = log,
     ) -> None:
         self.ledger: Ledger = ledger or MemoryLedger()
+        self.payer: Callable[[str], ApiKey | None] = _nobody
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})

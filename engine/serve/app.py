@@ -21,6 +21,7 @@ from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
 from engine.serve.ui.page import Page
 from gateway.server.failures import Headers
+from gateway.server.guests import VISIT
 from gateway.server.visit import Message, Receive, Send
 from schemas.errors import EngineError
 
@@ -49,6 +50,7 @@ class RunsApplication:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send, /) -> None:
         """Answer one request."""
+        self._desk.payers.see(scope[VISIT].key)
         await self._app(scope, receive, send)
 
     def is_open(self, path: str) -> bool:

@@ -14,6 +14,7 @@ from engine.api import Engine
 from engine.serve.bodies import read_body
 from engine.serve.drives import Drives
 from engine.serve.frames import dumps
+from engine.serve.payers import Payers
 from engine.serve.streaming import Leaving
 from schemas.errors import RequestError, RequestTooLargeError
 from schemas.plan import Plan
@@ -40,12 +41,14 @@ class Desk:
         drives: Drives accepted runs, where this process does.
         leaving: Ends what takes long when the server stops.
         body_bytes: The largest body.
+        payers: The keys that runs count to.
     """
 
     engine: Engine
     drives: Drives
     leaving: Leaving
     body_bytes: int
+    payers: Payers
 
     def plan(self, given: Any, *, checked: bool = True) -> Plan | None:
         """Return a plan that a client gave, in any format. Raises PlanError for one that cannot be read or run."""

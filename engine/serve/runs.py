@@ -63,17 +63,17 @@ class Runs:
         check_name(request, asked.assistant or DEFAULT)
         user = caller(request).owner(asked.user)
         limits = bodies.limits_within(asked.limits, self.desk.engine.limits())
-        self.desk.drives.admit()
         plan = self.desk.plan(asked.plan)
         if plan is not None:
             limits.setdefault("max_replans", 0)
-        run_id = await self.desk.engine.submit(
-            asked.task.strip(),
-            plan=plan,
-            user=user,
-            run_id=asked.run_id,
-            **self._options(asked, self.desk.engine.limits(**limits)),
-        )
+        with self.desk.drives.room():
+            run_id = await self.desk.engine.submit(
+                asked.task.strip(),
+                plan=plan,
+                user=user,
+                run_id=asked.run_id,
+                **self._options(asked, self.desk.engine.limits(**limits)),
+            )
         self.desk.drives.take(run_id)
         where = {"location": f"/runs/{run_id}", "x-run-id": run_id}
         leaves = asked.on_disconnect == "cancel"

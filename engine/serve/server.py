@@ -14,6 +14,7 @@ from engine.serve.chat.facade import Facade
 from engine.serve.desk import Desk
 from engine.serve.drives import Drives
 from engine.serve.mcp.door import McpDoor
+from engine.serve.payers import Payers
 from engine.serve.streaming import Leaving
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
@@ -70,7 +71,9 @@ class EngineServer:
         self._how = how
         self.drives = Drives(engine, most=how.most, drives=how.drives)
         self.leaving = Leaving(anyio.Event())
-        desk = Desk(engine, self.drives, self.leaving, how.body_bytes)
+        self._payers = Payers(engine.store.key_store)
+        engine.gateway.payer = self._payers
+        desk = Desk(engine, self.drives, self.leaving, how.body_bytes, self._payers)
         self._mcp = McpDoor(engine, self.drives, self.leaving.event)
         application = RunsApplication(desk, (*more, self._mcp.route()))
         self._guests = Guests(Facade(desk), application, self.leaving.event.set, self._ready)
@@ -95,6 +98,7 @@ class EngineServer:
             ConfigError: A port cannot be had, or others can reach it and no key or token is asked for.
             StoreError: The store cannot be read.
         """
+        await self._payers.read()
         async with self.drives.going(self._how.grace_s), self._mcp.going():
             await self._server.run_until_stopped()
 

@@ -62,6 +62,7 @@ class Facade:
         Cancellation: a client that left cancels the run, or not, as it or its assistant chose; a server that leaves
         lets it be.
         """
+        self._desk.payers.see(visit.key)
         assistant = self._assistants[name]
         headers = _headers(visit)
         leaves = _choice(headers, assistant)
