@@ -76,7 +76,9 @@ def _is_form(schema: Mapping[str, Any] | None) -> bool:
     if not isinstance(fields, dict) or (schema or {}).get("type") != "object":
         return False
     found = cast("dict[str, Any]", fields).values()
-    return all(isinstance(one, dict) and cast("dict[str, Any]", one).get("type") in _SIMPLE for one in found)
+    return all(
+        isinstance(one, dict) and cast("dict[str, Any]", one).get("type") in (*_SIMPLE, "array") for one in found
+    )
 
 
 def _field(schema: Mapping[str, Any] | None) -> dict[str, Any]:

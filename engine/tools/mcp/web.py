@@ -133,9 +133,13 @@ class Web:
         body = await _whole(response)
         if body is None:
             return _refusal(request, f"{self._place} sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB")
-        if kind == "application/json" and (response.is_success or _is_error(body)):
-            self._look_for_end(request, response.status_code)
+        if kind == "application/json" and response.is_success:
             return httpx2.Response(response.status_code, headers=_kept(response), content=body, request=request)
+        error = _error_in(body)
+        if self._look_for_end(request, response.status_code, str((error or {}).get("message"))):
+            return _refusal(request, "its session is over", ambiguous=False)
+        if error is not None:
+            return _told(request, response.status_code, error)
         return self._refused(request, response.status_code, kind)
 
     def unreached(self, request: httpx2.Request, exc: httpx2.TransportError) -> httpx2.Response:
@@ -153,15 +157,16 @@ class Web:
                 request, f"{self._place} does not speak MCP at this path: it answers with {kind or 'nothing'}"
             )
         said = _WORDS.get(status) or f"it answers {status} {_phrase(status)}".rstrip()
-        if self._look_for_end(request, status):
-            return _refusal(request, "its session is over", ambiguous=False)
         if status == 401:
             self._lose(said)
         return _refusal(request, said, ambiguous=status >= 500 and status != 503)
 
-    def _look_for_end(self, request: httpx2.Request, status: int) -> bool:
-        """Note that the server no longer knows the session; tell whether that is so."""
-        over = status == 404 and _SESSION in request.headers
+    def _look_for_end(self, request: httpx2.Request, status: int, said: str) -> bool:
+        """Note that the server no longer knows the session; tell whether that is so.
+
+        Many servers answer 400 with words about it, where the specification asks for 404.
+        """
+        over = _SESSION in request.headers and (status == 404 or (status == 400 and "session" in said.lower()))
         if over:
             self._lose("its session is over")
         return over
@@ -207,17 +212,25 @@ async def _whole(response: httpx2.Response) -> bytes | None:
 def _refusal(request: httpx2.Request, reason: str, *, ambiguous: bool = True) -> httpx2.Response:
     """Return an answer that the SDK takes for the server's own error."""
     error = {"code": NO_ANSWER, "message": reason, "data": {"ambiguous": ambiguous}}
-    body = {"jsonrpc": "2.0", "id": None, "error": error}
-    return httpx2.Response(HTTPStatus.SERVICE_UNAVAILABLE, json=body, request=request)
+    return _told(request, HTTPStatus.SERVICE_UNAVAILABLE, error)
 
 
-def _is_error(body: bytes) -> bool:
-    """Whether a body is an MCP server's own error."""
+def _told(request: httpx2.Request, status: int, error: dict[str, Any]) -> httpx2.Response:
+    """Return an error as the SDK reads it: servers leave the id out, or put what is no id there."""
+    return httpx2.Response(status, json={"jsonrpc": "2.0", "id": None, "error": error}, request=request)
+
+
+def _error_in(body: bytes) -> dict[str, Any] | None:
+    """Return an MCP server's own error, as far as it is one; None for any other body."""
     try:
-        found = json.loads(body)
+        found: Any = json.loads(body)
     except ValueError:
-        return False
-    return isinstance(found, dict) and isinstance(cast("dict[str, Any]", found).get("error"), dict)
+        return None
+    error: Any = cast("dict[str, Any]", found).get("error") if isinstance(found, dict) else None
+    if not isinstance(error, dict):
+        return None
+    given = cast("dict[str, Any]", error)
+    return given if isinstance(given.get("code"), int) and isinstance(given.get("message"), str) else None
 
 
 def _kept(response: httpx2.Response) -> dict[str, str]:

@@ -115,6 +115,23 @@ async def test_a_session_that_is_over_is_begun_anew() -> None:
     assert len(server.calls("initialize")) == 2
 
 
+async def test_a_session_that_is_over_is_told_in_other_words() -> None:
+    """Many servers answer 400 and a word about the session, with no id: a new session is begun all the same."""
+    gone: list[bool] = []
+    body = {"jsonrpc": "2.0", "error": {"code": -32000, "message": "Bad Request: No valid session ID provided"}}
+    refusal = Answer(json.dumps(body).encode(), 400, {"content-type": "application/json"})
+
+    def restarted(_: Sent, message: dict[str, Any]) -> Answer | None:
+        return refusal if message.get("method") == "tools/call" and gone and gone.pop() else None
+
+    with remote(restarted) as server:
+        async with engine_of(at(server, effects="effectful")) as engine:
+            await engine.ready()
+            gone.append(True)
+            run = await engine.apply(ECHO, approve="all")
+    assert (run.steps["1"].value, len(server.calls("initialize"))) == ("hi", 2)
+
+
 async def test_a_call_that_broke_off_is_in_doubt() -> None:
     """B31: an answer that ends before its time leaves an effectful step in doubt, and the server is there."""
     result = await outcome(on("tools/call", Answer(b"{", length=99)), effects="effectful", max_attempts=3)
