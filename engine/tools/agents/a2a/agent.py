@@ -13,6 +13,7 @@ from engine.tools.agents import base
 from engine.tools.agents.a2a.card import Card
 from engine.tools.agents.a2a.dialogue import Dialogue, Told
 from engine.tools.agents.a2a.rpc import Credentials, Rpc, fetch_card
+from engine.tools.values import to_json
 from schemas.agents import AgentSettings
 from schemas.errors import ConfigError, EngineError, ToolFailedError
 from schemas.protocols import ToolContext
@@ -63,7 +64,7 @@ class A2AAgent:
             message, hint = credentials.hides(exc.message), credentials.hides(exc.hint)
             raise type(exc)(message, hint=hint, details=exc.details) from None  # what it came from may quote a header
         self._remember(context.call.run_id, view.context_id)
-        return view.result()
+        return to_json(view.result())
 
     async def _read_card(self, credentials: Credentials) -> Card:
         found = await fetch_card(self._settings.a2a or "", credentials, tag=self._tag if self._card else "")

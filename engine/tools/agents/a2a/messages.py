@@ -210,8 +210,10 @@ def entries(value: Any) -> list[Any]:
 
 
 def text(value: Any) -> str:
-    """Return a value that should be text; an empty one where it is something else."""
-    return value if isinstance(value, str) else ""
+    """Return a value that should be text; an empty one where it is something else. Half a surrogate pair is ``?``."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _task(raw: Mapping[str, Any]) -> Task:

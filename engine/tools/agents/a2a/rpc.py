@@ -19,6 +19,7 @@ from gateway.sse import SseDecoder
 from schemas.errors import ModelOutputError, ToolFailedError, ToolUnavailableError
 
 LARGEST_ANSWER = 20_000_000
+LARGEST_STREAM = 100_000_000
 LARGEST_CARD = 2_000_000
 _SHOWN = 300
 _NOT_FOUND = 404
@@ -150,10 +151,13 @@ class Rpc:
         if not answer.headers.get("content-type", "").lower().startswith("text/event-stream"):
             yield self._result(await self._whole(answer))
             return
-        decoder = SseDecoder(self._name)
+        decoder, size = SseDecoder(self._name), 0
         try:
             async with aclosing(answer.chunks) as chunks:
                 async for chunk in chunks:
+                    size += len(chunk)
+                    if size > LARGEST_STREAM:
+                        raise ToolFailedError(f"{self._name} sent more than {LARGEST_STREAM // 1_000_000} MB")
                     for event in decoder.feed(chunk):
                         if event.data:
                             yield self._result(event.data)

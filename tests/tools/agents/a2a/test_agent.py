@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,25 @@ async def test_a_question_that_nobody_can_answer_fails() -> None:
         await _agent(server.url).call({"query": "x"}, context)
     assert context.questions == [("Which Paris?", None)]
     assert agent.acts()[-1] == "CancelTask"
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"data": json.loads("[" * 700 + "]" * 700)}, "nested too deeply"),
+        ({"data": float("nan")}, "the number at its top is nan"),
+    ],
+)
+async def test_a_value_that_is_no_json_fails(part: dict[str, Any], says: str) -> None:
+    """What no plan could hold is a failed step."""
+    with sky(Sky(parts=[part])) as server, pytest.raises(ToolFailedError, match=says):
+        await _agent(server.url).call({"query": "x"}, Context())
+
+
+async def test_half_a_character_is_replaced() -> None:
+    """Text that is no valid Unicode is made valid."""
+    with sky(Sky(parts=[{"text": "rain \ud800"}])) as server:
+        assert await _agent(server.url).call({"query": "x"}, Context()) == "rain ?"
 
 
 def test_an_address_is_an_address() -> None:
