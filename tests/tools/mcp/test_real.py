@@ -1,30 +1,37 @@
-"""Servers as people use them, doing real work in real plans: git, time and the file system."""
+"""Servers as people use them, doing real work in real plans: git, time, files, memory, and one that does everything."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from engine.api import Engine
+from engine.handle import RunHandle
+from engine.testing import ScriptedProvider
 from schemas.events import LoggedRecord, StepEnded, StepStarted
+from schemas.live import LiveProgress
 from tests.conftest import NO_SERVERS
 from tests.tools.mcp.wild import engine_of, plan_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.mcp]
 
 PYTHON = ("mcp-server-git==2026.10.19", "mcp-server-time==2026.10.19")
-NODE = "@modelcontextprotocol/server-filesystem@2026.8.31"
+NODE = tuple(f"@modelcontextprotocol/server-{name}@2026.8.31" for name in ("filesystem", "memory", "everything"))
 ONE_LOOP = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the servers take a second of CPU to start
-VERSION = "1"  # of what is installed; another one is installed anew
+VERSION = "2"  # of what is installed; another one is installed anew
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,11 @@ class Installed:
     """Where the servers are."""
 
     python: Path
-    filesystem: Path
+    node: Path
+
+    def script(self, name: str) -> str:
+        """Where a server for Node.js is."""
+        return str(self.node / f"server-{name}/dist/index.js")
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +62,7 @@ def servers() -> Installed:
                 raise
         finally:
             shutil.rmtree(made, ignore_errors=True)
-    package = home / "node/node_modules/@modelcontextprotocol/server-filesystem"
-    return Installed(home / "venv/bin/python", package / "dist/index.js")
+    return Installed(home / "venv/bin/python", home / "node/node_modules/@modelcontextprotocol")
 
 
 def _install(folder: Path) -> None:
@@ -63,7 +73,7 @@ def _install(folder: Path) -> None:
     for command in (
         ["uv", "venv", "-q", "--python", sys.executable, str(folder / "venv")],
         ["uv", "pip", "install", "-q", "--python", python, *PYTHON],
-        ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(folder / "node"), NODE],
+        ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(folder / "node"), *NODE],
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=folder)
         if done.returncode:
@@ -105,7 +115,7 @@ def entries(servers: Installed, repo: Path) -> tuple[dict[str, Any], ...]:
             "name": "files",
             "mcp": {
                 "command": "node",
-                "args": [str(servers.filesystem), str(repo)],
+                "args": [servers.script("filesystem"), str(repo)],
                 "tools": {"write_file": writing, "read_text_file": reading},
             },
         },
@@ -156,7 +166,7 @@ async def test_a_server_refuses_in_its_own_words(servers: Installed, repo: Path)
 @ONE_LOOP
 async def test_the_file_of_another_client(servers: Installed, repo: Path, tmp_path: Path) -> None:
     """An ``mcpServers`` file as other clients keep it is enough; its hints count where the configuration says so."""
-    files = {"command": "node", "args": [str(servers.filesystem), "${FOLDER}"]}
+    files = {"command": "node", "args": [servers.script("filesystem"), "${FOLDER}"]}
     clock = {"command": str(servers.python), "args": ["-m", "mcp_server_time"], "disabled": False}
     body = {"mcpServers": {"files": files, "clock": clock, "web": {"url": "http://127.0.0.1:1/mcp"}}}
     (tmp_path / "mcp.json").write_text(json.dumps(body))
@@ -181,3 +191,95 @@ async def test_the_offline_model_plans_over_a_server(servers: Installed, repo: P
     assert [step.status for step in result.steps.values()] == ["done", "done"]
     assert "[FILE] notes.txt" in result.answer
     assert "ten past nine" in result.answer
+
+
+@ONE_LOOP
+async def test_a_memory_that_outlives_its_server(servers: Installed, tmp_path: Path) -> None:
+    """What one run has the memory server note, another one's finds, in another process of it."""
+    env = {"MEMORY_FILE_PATH": str(tmp_path / "memory.jsonl")}
+    memory = {"name": "memory", "mcp": {"command": "node", "args": [servers.script("memory")], "env": env}}
+    noted = {"name": "Ada", "entityType": "person", "observations": ["prefers tea"]}
+    writes = plan_of(("memory_create_entities", {"entities": [noted]}))
+    reads = plan_of(("memory_search_nodes", {"query": "tea"}), answer="{{1.entities[0].name}}")
+    for plan, answer in ((writes, "done"), (reads, "Ada")):
+        result = await engine_of(memory).apply(plan, approve="all")
+        assert (result.status, result.answer) == ("completed", answer)
+
+
+EVERYTHING = (
+    ("all_echo", {"message": "hi"}),
+    ("all_get-structured-content", {"location": "New York"}),
+    ("all_trigger-long-running-operation", {"duration": 1, "steps": 4}),
+    ("all_get-tiny-image", {}),
+    ("all_trigger-sampling-request", {"prompt": "write", "maxTokens": 20}),
+    ("all_trigger-elicitation-request", {}),
+    ("all_get-resource-links", {"count": 2}),
+    ("all_get-roots-list", {}),
+)
+
+
+@contextmanager
+def reached(servers: Installed, how: str, folder: Path) -> Generator[dict[str, Any]]:
+    """How the server that does everything is reached: started here, or running by itself."""
+    script, more = servers.script("everything"), {"sampling": True, "roots": [str(folder)]}
+    if how == "stdio":
+        yield {"command": "node", "args": [script, "stdio"], **more}
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kind, path = ("streamableHttp", "mcp") if how == "http" else ("sse", "sse")
+    process = subprocess.Popen(["node", script, kind], env={**os.environ, "PORT": str(port)}, stderr=subprocess.DEVNULL)
+    try:
+        yield {"url": f"http://127.0.0.1:{port}/{path}", "transport": how, **more}
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@ONE_LOOP
+@pytest.mark.parametrize("how", ["stdio", "http", "sse"])
+async def test_everything_at_once(servers: Installed, tmp_path: Path, how: str) -> None:
+    """Structured content, images, links, progress, sampling, roots and a form filled by a person, in one plan."""
+    with reached(servers, how, tmp_path) as mcp:
+        entry = {"name": "all", "mcp": mcp, "effects": "none"}
+        async with engine_of(entry, script=ScriptedProvider(["a haiku"])) as engine:
+            while not (await engine.ready())[0].up:
+                await anyio.sleep(0.1)
+            async with engine.start(plan=plan_of(*EVERYTHING)) as run, anyio.create_task_group() as group:
+                group.start_soon(_filling, run)
+                told = [item.fraction async for item in run.events() if isinstance(item, LiveProgress)]
+                steps = (await run.result()).steps
+    values = [steps[str(n)].value for n in range(1, len(EVERYTHING) + 1)]
+    assert [step.status for step in steps.values()] == ["done"] * len(EVERYTHING)
+    assert 0.5 in told
+    assert (values[0], values[1]["temperature"]) == ("Echo: hi", 33)
+    assert values[3][1]["mime_type"] == "image/png"
+    assert "a haiku" in values[4]
+    assert "Name: Ada" in values[5]
+    assert [part["type"] for part in values[6][1:]] == ["resource_link", "resource_link"]
+    assert tmp_path.as_uri() in values[7]
+
+
+async def _filling(run: RunHandle) -> None:
+    """Fill the form that the run asks for."""
+    while not (pending := await run.pending()):
+        await anyio.sleep(0.05)
+    await run.answer(pending[0].approval_id, "done", result={"name": "Ada", "check": True})
+
+
+@pytest.mark.slow
+@ONE_LOOP
+async def test_a_long_call_is_cancelled(servers: Installed, tmp_path: Path) -> None:
+    """A run that is cancelled in the middle of a long call leaves a server over HTTP that works on."""
+    with reached(servers, "http", tmp_path) as mcp:
+        entry = {"name": "all", "mcp": mcp, "effects": "none"}
+        async with engine_of(entry) as engine:
+            while not (await engine.ready())[0].up:
+                await anyio.sleep(0.1)
+            plan = plan_of(("all_trigger-long-running-operation", {"duration": 60, "steps": 2}))
+            async with engine.start(plan=plan) as run:
+                await anyio.sleep(1)
+                await run.cancel()
+                assert (await run.result()).status == "cancelled"
+            assert (await engine.apply(plan_of(("all_echo", {"message": "hi"})))).steps["1"].value == "Echo: hi"
