@@ -262,7 +262,7 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
-            new_parking=lambda journal: Parking(journal, self.settings.limits, self.store.now, park=park),
+            new_parking=lambda own: Parking(own, self.settings.limits, self.store.now, handle.expire, park=park),
             calling=lambda: calls.number > 0 or inbox.holds(ModelCalled),
             prelude=(*made, *self._warnings()),
         )

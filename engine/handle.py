@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, Literal
 
 import anyio.lowlevel
@@ -14,7 +14,7 @@ from engine.durable.artifacts import Artifacts
 from engine.following import Following
 from engine.streams import Cursor
 from schemas.approvals import Through
-from schemas.errors import ConflictError
+from schemas.errors import ConflictError, NotFoundError
 from schemas.events import (
     ApprovalAnswered,
     ApprovalRequested,
@@ -28,6 +28,8 @@ from schemas.plan import Plan
 from schemas.result import RunResult, StepResult
 
 Decision = Literal["approve", "reject", "edit", "done"]
+TIMEOUT = "timeout"
+"""Who answers where nobody did in time."""
 _TRIES = 50
 
 
@@ -164,6 +166,22 @@ class RunHandle:
             ConflictError: The run is over.
         """
         await self._signal(lambda _: GoalChanged(task=task, by=by))
+
+    async def expire(self, asked: ApprovalRequested) -> None:
+        """Take the declared default for a request that nobody answered in time; does nothing if somebody just did.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+
+        def event(state: RunState) -> LoggedEvent:
+            asked_for(state, asked.approval_id, "")
+            decision = asked.by_default if asked.subject in ("step", "plan") else "reject"
+            why = f"nobody answered in {asked.timeout_s or 0.0:g} s"
+            return ApprovalAnswered(approval_id=asked.approval_id, decision=decision, reason=why, by=TIMEOUT)
+
+        with suppress(ConflictError, NotFoundError):
+            await self._signal(event)
 
     async def _signal(self, event: Callable[[RunState], LoggedEvent]) -> None:
         state = self._new_state()

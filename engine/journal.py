@@ -12,7 +12,7 @@ from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.replanner.policy import goal_changed
 from schemas.errors import ConflictError, FencedError, StoreError
-from schemas.events import Answer, LoggedEvent, LoggedRecord
+from schemas.events import Answer, ApprovalRequested, LoggedEvent, LoggedRecord
 from schemas.stores import RunLog
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ class Journal:
     Compare-and-append is not ownership: two live drivers that reload on a conflict would alternate for ever. So each
     claims the run first (``run_claimed``), and one that finds another's claim after its own is fenced: it writes
     nothing more.
+
+    ``dated``: gives a request that does not wait for ever the time at which it runs out.
 
     ``closed``: nothing may be written any more: the run was let go, taken over, or its store is gone.
 
@@ -48,6 +50,7 @@ class Journal:
         self.state = new_state()
         self.head = 0
         self.closed = False
+        self.dated: Callable[[ApprovalRequested], ApprovalRequested] = lambda event: event
 
     def adopt(self, state: RunState) -> None:
         """Go on from a state that was folded from the log, its last claim our own."""
@@ -55,17 +58,25 @@ class Journal:
 
     def emit(self, event: LoggedEvent) -> None:
         """Fold a decision in and keep it for the log."""
+        event = self._dated(event)
         self.state.apply(event)
         self._batch.append((event, False))
 
     def fact(self, event: LoggedEvent) -> bool:
         """Fold in what happened outside (a result, a reply); False when the run has moved past it."""
+        event = self._dated(event)
         try:
             self.state.apply(event)
         except StoreError:
             return False
         self._batch.append((event, True))
         return True
+
+    def _dated(self, event: LoggedEvent) -> LoggedEvent:
+        """Say when a request runs out; what decides is how long it waits, which is told without a clock."""
+        if isinstance(event, ApprovalRequested) and event.timeout_s is not None and event.expires_at is None:
+            return self.dated(event)
+        return event
 
     async def flush(self) -> list[LoggedRecord] | None:
         """Append the batch and return it numbered; None when the log had moved on: then ``reload``.

@@ -7,7 +7,7 @@ refused, the answer is read and the run goes on) or after it, where whoever look
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 import anyio
@@ -18,10 +18,20 @@ from engine.journal import Journal
 from engine.questioning import Questions
 from schemas.driving import PlanningPostponed, RunParked, TimeCame
 from schemas.errors import EngineError
-from schemas.events import LoggedEvent
+from schemas.events import ApprovalRequested, LoggedEvent
 from schemas.settings import Limits
 
 SHORTEST_S = 1.0
+_CHANGES = frozenset(
+    {
+        "step_postponed",
+        "planning_postponed",
+        "time_came",
+        "run_claimed",
+        "approval_requested",
+        "approval_answered",
+    }
+)
 _SYNC_S = 60.0
 """So often a long wait looks at the clock: that of the event loop stands still while a machine sleeps."""
 
@@ -33,11 +43,18 @@ class Parking:
         journal: The run.
         limits: From which wait on no process waits, and how often.
         clock: Gives the store's time (Unix, seconds).
+        expire: Takes the declared default for a request that nobody answered in time, unless somebody just did.
         park: Whether the run is let go when only people or a time can move it on; else this process waits.
     """
 
     def __init__(
-        self, journal: Journal, limits: Limits, clock: Callable[[], Awaitable[float]], *, park: bool = False
+        self,
+        journal: Journal,
+        limits: Limits,
+        clock: Callable[[], Awaitable[float]],
+        expire: Callable[[ApprovalRequested], Awaitable[None]] | None = None,
+        *,
+        park: bool = False,
     ) -> None:
         self._journal = journal
         self._limits = limits
@@ -45,6 +62,8 @@ class Parking:
         self._park = park
         self._offset = 0.0
         self._changed = anyio.Event()
+        self._expire = expire
+        journal.dated = self.dated
         self.questions = Questions(journal)
 
     async def begin(self) -> None:
@@ -54,6 +73,10 @@ class Parking:
     def now(self) -> float:
         """Return the store's time."""
         return anyio.current_time() + self._offset
+
+    def dated(self, event: ApprovalRequested) -> ApprovalRequested:
+        """Return a request with the time at which it runs out."""
+        return event.model_copy(update={"expires_at": self.now() + (event.timeout_s or 0.0)})
 
     def patience(self) -> Patience:
         """Return when steps of the run are postponed."""
@@ -70,22 +93,31 @@ class Parking:
     def see(self, event: LoggedEvent) -> None:
         """Take in what was written: it may be due before anything else, or be what a tool asked for."""
         self.questions.see(event)
-        if event.kind in ("step_postponed", "planning_postponed", "time_came", "run_claimed"):
+        if event.kind in _CHANGES:
             self._changed.set()
 
     async def watch(self, report: Callable[[TimeCame], None]) -> None:
         """Report each time that something is due at, once. Cost: no thread; a timer."""
         while True:
             self._changed = anyio.Event()
-            until = self._journal.state.waits.until
+            state = self._journal.state
+            until, answers = state.waits.until, state.approvals.until
             if until is not None and until <= self.now():
                 report(TimeCame(until=until))
                 until = None  # until it is written
+            if answers is not None and answers <= self.now():
+                await self._take_defaults(state.approvals.expired(self.now()))
+                answers = None  # the same
+            until = _first(until, answers)
             wait_s = float("inf") if until is None else min(until - self.now(), _SYNC_S)
             with anyio.move_on_after(wait_s):
                 await self._changed.wait()
             if wait_s == _SYNC_S:
                 await self.begin()
+
+    async def _take_defaults(self, expired: Sequence[ApprovalRequested]) -> None:
+        for asked in expired if self._expire is not None else ():
+            await self._expire(asked)  # pyright: ignore[reportOptionalCall]
 
     def postpones(self, role: Literal["planner", "synthesizer"], item: object) -> bool:
         """Put a call of the run's own models off whose model asks for too much patience; False: it is what it is."""
@@ -104,7 +136,7 @@ class Parking:
         A time that is about to come is waited for. Called while no model call is under way and all is taken in.
         """
         state = self._journal.state
-        until, asked = state.waits.until, state.pending_approvals()
+        until, asked = _first(state.waits.until, state.approvals.until), state.pending_approvals()
         if leaving_work(state) if leaving else state.busy:
             return
         if leaving:
@@ -114,3 +146,7 @@ class Parking:
         elif until is None or until - self.now() >= SHORTEST_S:
             reason = "approval" if asked else "rate_limit" if state.waits.limited else "timer"
             self._journal.emit(RunParked(reason=reason, until=until))
+
+
+def _first(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)

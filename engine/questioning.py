@@ -64,6 +64,7 @@ class Questions:
                     input=call.input,
                     question=question,
                     answer_schema=answer_schema,
+                    timeout_s=state.started.ask_timeout_s,
                 )
             )
         while True:

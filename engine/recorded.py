@@ -24,6 +24,7 @@ from schemas.errors import (
     from_info,
 )
 from schemas.events import (
+    ApprovalRequested,
     BudgetExhausted,
     LoggedRecord,
     ModelCalled,
@@ -261,6 +262,12 @@ class RecordedParking(Parking):
 
     def look(self, *, leaving: bool) -> None:
         """Let nothing go."""
+
+    def dated(self, event: ApprovalRequested) -> ApprovalRequested:
+        """Return a request with the time that the record says."""
+        place = self._state().seq
+        said = self._records[place].event if place < len(self._records) else None
+        return event.model_copy(update={"expires_at": getattr(said, "expires_at", None)})
 
     def postpones(self, role: str, item: object) -> bool:
         """Whether the record says so."""

@@ -95,7 +95,7 @@ async def drive(seat: Seat, opening: AbstractAsyncContextManager[DrivenRun], *, 
                 asked = await _watch(seat, run, sink, known)
                 parked = run.parked
                 result = await run.result() if parked is None else None
-            if parked is None or parked.until is None:
+            if parked is None or parked.until is None or parked.reason == "approval":
                 break
             known = await _waited(seat, run, sink, parked.until)
             opening = seat.engine.resume(run.run_id, park=seat.parks)

@@ -54,6 +54,15 @@ class Approvals:
         steps = self._graph.steps
         return [a for a in self._open.values() if a.step_id is None or steps[a.step_id].phase != "ended"]
 
+    @property
+    def until(self) -> float | None:
+        """When the first request runs out (Unix time); None: all wait for ever."""
+        return min((asked.expires_at for asked in self.pending() if asked.expires_at is not None), default=None)
+
+    def expired(self, now: float) -> list[ApprovalRequested]:
+        """Return the requests that nobody answered in time."""
+        return [asked for asked in self.pending() if asked.expires_at is not None and asked.expires_at <= now]
+
     def ask(self, event: ApprovalRequested) -> None:
         """Take a request in."""
         self.count += 1

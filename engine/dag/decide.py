@@ -108,7 +108,12 @@ def _put_question(state: RunState, emit: Emit) -> None:
     asked = question(state)
     if asked:
         name = state.approvals.next_id
-        emit(ApprovalRequested(approval_id=name, subject="question", question=asked, revision=state.revision))
+        timeout_s, revision = state.started.ask_timeout_s, state.revision
+        emit(
+            ApprovalRequested(
+                approval_id=name, subject="question", question=asked, revision=revision, timeout_s=timeout_s
+            )
+        )
 
 
 def _ask_doubt(state: RunState, step: StepState, emit: Emit) -> None:
@@ -245,6 +250,7 @@ def _handed_out(state: RunState, step: StepState, tool_input: dict[str, Any]) ->
         input=tool_input,
         revision=step.revision,
         answer_schema=step.spec.output_schema,
+        timeout_s=state.started.ask_timeout_s,
         reason=step.step.description or step.step.rationale or "",
     )
 
