@@ -83,7 +83,8 @@ class Assistants(Mapping[str, AssistantSettings]):
         """Return the caps of an assistant's runs, none above the engine's. Raises NotFoundError as ``options``."""
         found = self[name]
         asked = RunLimits.model_validate({cap: getattr(found, key) for cap, key in _CAPS.items()} | self._unset(found))
-        return _within(asked, self.engine.limits())
+        limits = _within(asked, self.engine.limits())
+        return limits if found.passthrough is None else limits.model_copy(update={"max_replans": 0})
 
     def _unset(self, found: AssistantSettings) -> dict[str, float | None]:
         """The engine's own caps, where an assistant has none."""

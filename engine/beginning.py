@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.asking import Asked
 from engine.assembly import Assembly
+from engine.dag.refs import literal
 from engine.offer import client_tools, offered
 from engine.planner.triage import Triage
+from engine.tools.agents.base import QUERY
 from engine.triaging import Chosen, choose
+from schemas.agents import AssistantSettings
 from schemas.events import RunStarted
+from schemas.plan import Plan, Step
 from schemas.tool import ToolSpec
 
 
@@ -44,12 +50,33 @@ def offered_to(engine: Assembly, asked: Asked) -> dict[str, ToolSpec]:
 
 
 async def chosen_mode(engine: Assembly, run_id: str, asked: Asked) -> Chosen:
-    """Return the mode a run will have: the one asked for, or what its task calls for."""
+    """Return the mode a run will have, and the agent its task goes to as it is: as asked for, or by its task."""
+    assistant = next((one for one in engine.settings.assistants if one.name == asked.assistant), None)
     if asked.plan is not None:
         return Chosen(Triage("plan", "the plan was given"))
+    if assistant is not None and assistant.passthrough is not None:
+        return Chosen(Triage("plan", f"{assistant.passthrough} takes every task", agent=assistant.passthrough))
     if asked.mode != "auto":
         return Chosen(Triage(asked.mode, "asked for"))
     down = engine.tools.unavailable()
     visible = [s for n, s in offered_to(engine, asked).items() if s.enabled and not s.hidden and n not in down]
     limits = asked.limits or engine.limits()
-    return await choose(asked.task, visible, engine.gateway, engine.ledger, run_id, limits)
+    chosen = await choose(asked.task, visible, engine.gateway, engine.ledger, run_id, limits)
+    default = _default_agent(visible, assistant)
+    if chosen.triage.mode != "direct" or not default:
+        return chosen
+    return Chosen(Triage("plan", f"no other agent is for it ({chosen.triage.reason})", agent=default), chosen.calls)
+
+
+def passed_to(agent: str, task: str) -> Plan:
+    """Return the plan that puts a task, to the byte as it is, to one agent."""
+    step = Step(id="1", tool=agent, tool_input={QUERY: literal(task)})
+    return Plan(goal=task, steps=(step,))
+
+
+def _default_agent(visible: Sequence[ToolSpec], assistant: AssistantSettings | None) -> str:
+    """Return the agent that takes what no other is for: the assistant's, else one that says so; empty: none."""
+    names = [tool.name for tool in visible if tool.kind == "agent"]
+    if assistant is not None and assistant.default in names:
+        return assistant.default or ""
+    return next((tool.name for tool in visible if tool.agent is not None and tool.agent.default), "")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import anyio
 
 from engine.asking import Asked
 from engine.assembly import Assembly, new_state_of
-from engine.beginning import chosen_mode, first_event, offered_to
+from engine.beginning import chosen_mode, first_event, offered_to, passed_to
 from engine.claiming import SET_ASIDE, Claiming
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.driven import DrivenRun, Feed
@@ -205,6 +205,10 @@ class Driving(Assembly):
         if asked.plan is not None:
             require(self.check(asked.plan, asked), self.servers.down())
         chosen = await chosen_mode(self, run_id, asked)
+        if chosen.triage.agent:
+            plan = passed_to(chosen.triage.agent, asked.task)
+            asked = replace(asked, plan=plan, limits=asked.limits or self.limits())
+            require(self.check(plan, asked), self.servers.down())
         started = first_event(self, asked, chosen.triage)
         log = self.driving_log()
         begun = self._assembled(run_id, log, Artifacts(log), chosen.calls, park=park)

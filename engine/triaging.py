@@ -46,7 +46,7 @@ async def choose(
         run_id: The run to be.
         limits: Its caps.
     """
-    found = triage(task, tools)
+    rules = found = triage(task, tools)
     if found.sure or not gateway.reasons("executor"):
         return Chosen(found)
     scope = f"{run_id}.triage"
@@ -56,9 +56,9 @@ async def choose(
         with anyio.fail_after(DEADLINE_S + _GRACE_S):
             found = await second_opinion(task, tools, RunModel(gateway, scope, events.append))
     except TimeoutError:
-        found = _planned(ModelTimeoutError("no answer in time"))
+        found = rules if rules.agent else _planned(ModelTimeoutError("no answer in time"))
     except EngineError as exc:
-        found = _planned(exc)
+        found = rules if rules.agent else _planned(exc)
     await ledger.close(f"run:{scope}")
     return Chosen(found, tuple(event for event in events if isinstance(event, ModelCalled)))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.api import Engine
+from engine.assistants import Assistants
 from engine.testing import Script, ScriptedProvider, scripted_engine
 from schemas.events import ModelCalled
 from schemas.live import LiveText
@@ -122,3 +123,59 @@ async def test_what_agents_use_counts_to_the_run() -> None:
     assert run.result.usage.cost_usd == pytest.approx(0.002)
     async for _ in engine.replay(run.records):
         pass
+
+
+ODD = "  Grüße 你好 \n{{1}} {{{x}}} \\{{y}} {{item}}\t\n\n "
+
+
+async def test_b52_a_passthrough_agent_is_given_the_query_byte_for_byte() -> None:
+    """B52: an assistant's passthrough agent gets every task as it is: no planner is called, and there is one step."""
+    assistants = [{"name": "front", "passthrough": "helper"}]
+    with team(no_model, {"assistants": assistants}, helper=lambda s: whole("=" + asked(s.body))) as (engine, servers):
+        options = Assistants(engine).options("front")
+        run = await ran(engine, ODD, **options)
+    assert asked(posted(servers["helper"])[0].body) == ODD
+    assert run.result.answer == f"={ODD}"
+    assert len(run.starts()) == 1
+    assert run.events("model_called") == []
+
+
+async def test_b52_a_task_that_one_passthrough_agent_is_for_goes_to_it() -> None:
+    """B52: triage hands a task to the passthrough agent that alone has to do with it, unplanned and unchanged."""
+    given = {"weather": {"passthrough": True, "description": "Weather forecasts."}}
+    says: dict[str, Says] = {"weather": lambda _: whole("sun"), "flights": lambda _: whole("no")}
+    with team(no_model, {"agents": given, "tools": ()}, **says) as (engine, servers):
+        run = await ran(engine, "Weather forecast for Oslo {{1}} ", mode="auto", tools=["agent:*"])
+    assert run.result.answer == "sun"
+    assert asked(posted(servers["weather"])[0].body) == "Weather forecast for Oslo {{1}} "
+    assert "only weather" in run.events("run_started")[0].mode_reason
+
+
+async def test_the_default_agent_takes_what_no_other_is_for() -> None:
+    """What would be answered by a model alone goes to the default agent, where there is one."""
+    given = {"chat": {"default": True}}
+    says: dict[str, Says] = {"weather": lambda _: whole("sun"), "chat": lambda _: whole("Hello!")}
+    with team(no_model, {"agents": given}, **says) as (engine, _):
+        run = await ran(engine, "Hi there", mode="auto", tools=["agent:*"])
+    assert run.result.answer == "Hello!"
+
+
+async def test_b80_an_agent_over_its_budget_is_paused_said_and_resumed_by_hand() -> None:
+    """B80: an agent whose budget is used up is left out of the next plan, which says so, until it is granted again."""
+    rules = {"budgets": [{"of": "agent:helper", "usd": 0.0015, "per": "day"}]}
+    with team(no_model, {"gateway": rules}, helper=lambda _: streamed("ok")) as (engine, servers):
+        await ran(engine, plan_of(query("one"), answer=None))
+        await engine.agents.refresh()
+        paused = engine.agents.state("helper")
+        async with engine.start(plan=plan_of(query("two"), answer=None), park=True) as run:
+            await run.done()
+        parked = run.parked
+        await engine.ledger.resume("agent:helper@day")
+        await engine.agents.refresh()
+        again = await ran(engine, plan_of(query("three"), answer=None))
+    assert (paused.status, engine.agents.state("helper").status) == ("paused", "up")
+    assert "resume agent:helper" in paused.reason
+    assert again.result.answer == "ok"
+    assert [asked(sent.body) for sent in posted(servers["helper"])] == ["one", "three"]
+    assert parked is not None
+    assert parked.until is not None

@@ -87,6 +87,15 @@ def locate(value: Any, where: str = "") -> Iterator[Located]:
             yield from locate(item, f"{where}[{index}]")
 
 
+def literal(text: str) -> str:
+    """Return what stands for a text in an input: it is given on to the byte as it is, references and all.
+
+    >>> literal("{{1}}")
+    '\\\\{{1}}'
+    """
+    return text.replace("{{", "\\{{")
+
+
 def locate_keys(value: Any, where: str = "") -> Iterator[str]:
     """Yield the JSON path of every key that holds a reference; keys are never resolved."""
     if isinstance(value, dict):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.planner.triage import Triage
 from schemas.errors import ModelOutputError
+from schemas.events import Mode
 from schemas.fence import fence
 from schemas.model import Message, ModelRequest, ToolDefinition
 from schemas.protocols import ModelClient
@@ -32,17 +33,13 @@ class _Choice(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    mode: Literal["direct", "plan", "react"]
+    mode: Mode | str
     reason: str = ""
 
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"mode": {"type": "string", "enum": ["direct", "plan", "react"]}, "reason": {"type": "string"}},
-    "required": ["mode", "reason"],
-    "additionalProperties": False,
-}
-_CHOOSE = ToolDefinition(name="choose_mode", description="Say how the task is best done.", input_schema=_SCHEMA)
+_MODES: tuple[Mode, ...] = ("direct", "plan", "react")
+_CHOOSE = "choose_mode"
+_WHOLE = "\n\nOr it is the name of one agent, where the whole task, as it stands, is for that agent alone: {names}."
 
 
 async def second_opinion(task: str, tools: Sequence[ToolSpec], model: ModelClient) -> Triage:
@@ -54,13 +51,17 @@ async def second_opinion(task: str, tools: Sequence[ToolSpec], model: ModelClien
         ModelError: The model could not be reached in time, or its reply names no mode.
         BudgetError: The budget does not cover it.
     """
+    agents = [tool.name for tool in tools if tool.agent is not None and tool.agent.passthrough]
     shown = "\n".join(_line(tool) for tool in tools[:_MOST_SHOWN])
     told = "\n\n".join((fence("task", task[:_TASK_CHARS]), fence("tools", shown)))
     request = ModelRequest(
         model=_MODEL,
-        messages=(Message.system(_PROMPT), Message.user(told)),
-        tools=(_CHOOSE,),
-        tool_choice=_CHOOSE.name,
+        messages=(
+            Message.system(_PROMPT + (_WHOLE.format(names=", ".join(agents)) if agents else "")),
+            Message.user(told),
+        ),
+        tools=(_choosing(agents),),
+        tool_choice=_CHOOSE,
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         cache_prefix=1,
         deadline_s=DEADLINE_S,
@@ -72,8 +73,23 @@ async def second_opinion(task: str, tools: Sequence[ToolSpec], model: ModelClien
         except ValidationError:
             continue
         reason = " ".join(choice.reason.split())[:_REASON_CHARS] or "no reason given"
-        return Triage(choice.mode, f"{reason} (says {response.model})")
+        said = f"{reason} (says {response.model})"
+        if choice.mode in agents:
+            return Triage("plan", said, agent=choice.mode)
+        if choice.mode in ("direct", "plan", "react"):
+            return Triage(choice.mode, said)
     raise ModelOutputError("the reply names no mode")
+
+
+def _choosing(agents: Sequence[str]) -> ToolDefinition:
+    mode = {"type": "string", "enum": [*_MODES, *(name for name in agents if name not in _MODES)]}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {"mode": mode, "reason": {"type": "string"}},
+        "required": ["mode", "reason"],
+        "additionalProperties": False,
+    }
+    return ToolDefinition(name=_CHOOSE, description="Say how the task is best done.", input_schema=schema)
 
 
 def _line(tool: ToolSpec) -> str:

@@ -84,11 +84,13 @@ class Triage:
         mode: direct, react or plan.
         reason: Why, in a few words.
         sure: Whether a second opinion is not worth its call.
+        agent: The agent that the task goes to as it is; empty: none.
     """
 
     mode: Mode
     reason: str
     sure: bool = True
+    agent: str = ""
 
 
 def small_talk(text: str) -> bool:
@@ -109,18 +111,20 @@ def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
         tools: The declared tools; disabled and hidden ones do not count.
 
     >>> triage("Hello!", [ToolSpec(name="search")])
-    Triage(mode='direct', reason='small talk', sure=True)
+    Triage(mode='direct', reason='small talk', sure=True, agent='')
     """
-    usable = [tool for tool in tools if tool.enabled and not tool.hidden]
+    usable = [tool for tool in tools if _counts(tool)]
     text = task.strip()
     if not usable:
         return Triage("direct", "there are no tools")
     if not text or small_talk(text):
         return Triage("direct", "small talk")
-    if _EXPLORATORY.search(text):
-        return Triage("react", "the task asks to explore; what to do next depends on what is found")
-    if _OPEN_ENDED.search(text):
-        return Triage("react", "nobody can say beforehand how many steps it takes")
+    sole = _sole_agent(text, usable)
+    if sole:
+        return Triage("plan", f"only {sole} is for it", sure=False, agent=sole)
+    for pattern, reason in _TURN_BY_TURN.items():
+        if pattern.search(text):
+            return Triage("react", reason)
     if _WRITING.search(text):
         if not _words_shared(text, usable):
             return Triage("direct", "writing that no tool has to do with")
@@ -128,6 +132,26 @@ def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
     if _untouched(text, usable):
         return Triage("direct", "no tool has to do with the task", sure=False)
     return Triage("plan", "tools may help")
+
+
+_TURN_BY_TURN = {
+    _EXPLORATORY: "the task asks to explore; what to do next depends on what is found",
+    _OPEN_ENDED: "nobody can say beforehand how many steps it takes",
+}
+
+
+def _counts(tool: ToolSpec) -> bool:
+    """Whether a task may be for a tool; a default agent takes what none is for."""
+    return tool.enabled and not tool.hidden and (tool.agent is None or not tool.agent.default)
+
+
+def _sole_agent(task: str, tools: Sequence[ToolSpec]) -> str:
+    """Return the passthrough agent that alone shares words with a task; empty: there is none, or others do too."""
+    if not any(tool.agent is not None and tool.agent.passthrough for tool in tools):
+        return ""
+    near = [tool for tool in tools if _words_shared(task, [tool])]
+    agent = near[0].agent if len(near) == 1 else None
+    return near[0].name if agent is not None and agent.passthrough else ""
 
 
 def _words_shared(task: str, tools: Sequence[ToolSpec]) -> bool:
