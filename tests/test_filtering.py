@@ -16,6 +16,7 @@ import pytest
 from engine.api import Engine
 from engine.filtering import FilterTools
 from schemas.errors import ToolFailedError, ToolUnavailableError
+from tests.tools.mcp.remote import remote
 from tests.tools.mcp.wild import SCRIPT
 
 TASK = "What is 2 + 3?"
@@ -78,6 +79,16 @@ def test_filters_over_http_see_the_engines_own_calls(
 def test_an_mcp_tool_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """B73: a tool of a real MCP server is asked, and one that fails stops the call."""
     assert run(tmp_path, monkeypatch, kind="mcp", mcp=SERVER, tool="fail") == ("failed", "model.blocked")
+
+
+def test_an_mcp_server_by_its_address_filters(tmp_path: Path) -> None:
+    """B73: a filter may name an MCP server by its address, too."""
+
+    async def main(url: str) -> Any:
+        return await FilterTools(tmp_path, {})(url, "echo", {"text": "x"}, timeout_s=30)
+
+    with remote() as server:
+        assert anyio.run(main, f"{server.server.url}/mcp") == "x"
 
 
 @pytest.mark.parametrize("hosted", [True, False])
