@@ -129,7 +129,9 @@ class Conversations:
 
     async def recall(self, user: str, conversation: str) -> Remembered:
         """Return what is known of a conversation; nothing of one that is unknown, another user's, or forgotten."""
-        return _read(await self._notes.load(self._kind, _key(user, conversation)))
+        key = _key(user, conversation)
+        await self._notes.drop(self._kind, key, older_s=self._ttl_s)
+        return _read(await self._notes.load(self._kind, key))
 
     async def sweep(self, now: float) -> None:
         """Forget what is too old, at most every ten minutes.

@@ -50,7 +50,8 @@ def _named(part: Part) -> str:
 def _place(part: ImagePart | FilePart) -> str:
     name = part.name if isinstance(part, FilePart) else ""
     if part.url.startswith("data:"):
-        kind, _, data = part.url.removeprefix("data:").partition(";")
+        head, _, data = part.url.removeprefix("data:").partition(",")
+        kind = head.partition(";")[0]
         return ", ".join([*([name] if name else []), kind or "data", f"{len(data) * 3 // 4:,} bytes, not shown here"])
     return name or part.url or part.file_id or "no address"
 

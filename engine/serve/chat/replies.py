@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.serve.chat.answers import Unclear
+from engine.serve.chat.clienttools import own_name
 from engine.serve.chat.phrases import Phrases, phrases_for
 from engine.serve.chat.values import choices_of
 from engine.sinks.words import input_text, one_line, printable, shortened
@@ -67,7 +68,7 @@ def tool_calls(run_id: str, waiting: Sequence[ApprovalRequested]) -> list[dict[s
         {
             "id": call_id(run_id, one.approval_id),
             "type": "function",
-            "function": {"name": one.tool, "arguments": json.dumps(one.input or {}, ensure_ascii=False)},
+            "function": {"name": own_name(one.tool), "arguments": json.dumps(one.input or {}, ensure_ascii=False)},
         }
         for one in waiting
         if one.subject == "client_tool"

@@ -29,13 +29,14 @@ _TALK = r"(?:conversation|chat(?: history)?|thread|discussion|dialog(?:ue)?|topi
 _NAME = r"(?:titles?|names?|headlines?|tags?|emojis?)"
 _MAKE = (
     r"(?:generate|create|write|provide|give|suggest|propose|produce|make|come up with|summari[sz]e|analy[sz]e"
-    r"|reply with|return|output|turn)"
+    r"|return|output|turn)"
 )
 _NAMING = re.compile(
     rf"\b{_MAKE}\b[^.\n]{{0,160}}\b{_NAME}\b[^.\n]{{0,80}}\b{_TALK}\b"
     rf"|\b{_MAKE}\b[^.\n]{{0,80}}\b{_TALK}\b[^.\n]{{0,80}}\b{_NAME}\b"
     rf"|\banaly[sz]e this {_TALK} and provide:\s*\n1\. The detected language"
     r"|\byou are an? (?:[\w-]+ )?(?:title|headline|thread|topic) (?:generator|namer|writer)"
+    r"|\bsummari[sz]ation ai\b"
     r"|\byou are an? (?:[\w-]+ )?conversation summari[sz]er"
     r"|\b(?:g[eé]n[eè]re|donne|r[eé]sume)\b[^.\n]{0,80}\btitre\b[^.\n]{0,60}\b(?:conversation|discussion)"
     r"|\b(?:genera|crea|resume)\b[^.\n]{0,80}\bt[ií]tulo\b[^.\n]{0,60}\b(?:conversaci[oó]n|chat)"
@@ -65,14 +66,18 @@ _WORK = re.compile(
     r"|https?://|发送|保存|上传|発送|送信|保存して|보내|저장",
     re.IGNORECASE,
 )
+_HABIT = re.compile(r"\b(?:always|each|every|when(?:ever)?|before|after|begin|start|then)\b", re.IGNORECASE)
+_NAMER = re.compile(r"title|summar|headline|naming|conversation|会话|对话|會話|会話|대화", re.IGNORECASE)
 _TASK_HEAD = re.compile(r"\s*#{2,4}\s*\S[^\n]{0,20}:?\s*\n")
 _JSON_KEY = re.compile(r"\{\s*\\?\"(?:title|tags|follow_ups|queries|prompt|text|emoji)\\?\"\s*:")
 _HISTORY = re.compile(r"<chat_history>.*</chat_history>", re.DOTALL)
 _COMPLETION = re.compile(r"<type>[^<]{0,40}</type>\s*<text>.*</text>", re.DOTALL)
 _CHOOSING = re.compile(r"\s*Available Tools:.*\"tool_calls\"\s*:\s*\[\s*\]", re.DOTALL)
+_MERGING = re.compile(r"\s*You have been provided with .*^Responses from models:", re.DOTALL | re.MULTILINE)
 _EMOJI = re.compile(r"\bemoji\b.*\bMessage:\s*\"\"\"", re.DOTALL | re.IGNORECASE)
 _MEMORY = re.compile(
     r"^\s*summari[sz]e (?:the|our|this) (?:discussion|conversation)[^\n]{0,120}(?:future context|context for)"
+    r"|^使用四到五个字.{0,30}主题"
     r"|^简要总结一下对话内容.{0,20}上下文提示|^簡要總結.{0,30}上下文提示",
     re.IGNORECASE,
 )
@@ -83,16 +88,23 @@ def is_side_call(request: ModelRequest, body: Mapping[str, Any]) -> bool:
     """Return whether a request is one that a chat program makes for its own sake."""
     if _told(body):
         return True
-    spoken = [message for message in request.messages if message.role != "system"]
-    if not spoken or not _is_a_message(spoken[-1]) or (request.tools and not _only_a_title(request)):
+    if request.tools and not _only_a_title(request):
         return False
-    last = spoken[-1].text
+    spoken = [message for message in request.messages if message.role != "system"]
     system = "\n".join(message.text for message in request.messages if message.role == "system")
+    if not spoken:
+        return _names(system, "", list(request.messages))
+    return _is_a_message(spoken[-1]) and _is_made(spoken, system)
+
+
+def _is_made(spoken: list[Message], system: str) -> bool:
+    """Whether a program made these messages."""
+    last = spoken[-1].text
     if _CHOOSING.match(system) and last.lstrip().startswith("Query:"):
         return True
     if any(message.role == "assistant" for message in spoken):
         return _asks_at_the_end(last)
-    return _of_open_webui(last) or _names(last, system, spoken)
+    return _of_open_webui(last) or _MERGING.match(last) is not None or _names(last, system, spoken)
 
 
 def _is_a_message(turn: Message) -> bool:
@@ -149,4 +161,8 @@ def _names(last: str, system: str, spoken: list[Message]) -> bool:
 def _purely(system: str, head: int) -> bool:
     """Whether a system message is about the name alone: it begins with it, and says how short it is to be."""
     naming = _NAMING.search(system)
-    return naming is not None and naming.start() < head // 2 and _terse(system) >= 1
+    if naming is None or naming.start() >= head // 2 or not _terse(system):
+        return False
+    before = system[: naming.start()]
+    before = before.strip(" \t\r\n-*#")
+    return not _HABIT.search(system[:head]) and (not re.search(r"[.!\n。]", before) or bool(_NAMER.search(before)))

@@ -26,7 +26,8 @@ _STOP = re.compile(
     re.IGNORECASE,
 )
 _STATUS = re.compile(
-    r"\bhow far\b|\b(?:what(?:['’]s| is) (?:the|your) )?(?:status|progress)\b\W*$|\bare you (?:done"
+    r"\bhow far (?:are you|along|is it\W*$|have you|did you|is the (?:run|work|task))\b"
+    r"|\b(?:what(?:['’]s| is) (?:the|your) )?(?:status|progress)\b\W*$|\bare you (?:done"
     r"|ready|finished|still (?:there|working|on it)"
     r"|there)\b|\bis it (?:done|ready|finished)\b|\bhow (?:much )?longer\b|\bhow long (?:will|does"
     r"|until)\b|\bany (?:news|update|progress)s?\b"

@@ -18,7 +18,7 @@ PAY = {
     "properties": {"amount": {"type": "integer"}, "to": {"type": "string"}},
     "required": ["amount"],
 }
-PLANS = {
+PLANS: dict[str, Any] = {
     "pay twice": [{"pay": {"amount": 500, "to": "Bob"}}, {"pay2": {"amount": 7, "to": "Al"}}],
     "pay": [{"pay": {"amount": 500, "to": "Bob"}}],
     "slow": [{"slow": {}}],
@@ -79,9 +79,12 @@ def make(models: Models, **settings: Any) -> Engine:
 class Chat:
     """One person's chat: by default a client that sends all that was said, and no id."""
 
-    def __init__(self, here: Served, model: str = "clerk", *, remembers: bool = True, **headers: str) -> None:
+    def __init__(
+        self, here: Served, model: str = "clerk", *, remembers: bool = True, conversation: str = "", secret: str = ""
+    ) -> None:
         self.here, self.model, self.remembers = here, model, remembers
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {"x-engine-conversation": conversation} if conversation else {}
+        self.headers = {**named, **({"authorization": f"Bearer {secret}"} if secret else {})}
         self.said: list[dict[str, Any]] = []
         self.run_id = ""
         self.finish = ""

@@ -40,10 +40,6 @@ def keyed(models: Models) -> Generator[Served]:
         yield found
 
 
-def key(secret: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {secret}"}
-
-
 # ------------------------------------------------------------------ what is asked
 
 
@@ -105,19 +101,19 @@ def test_what_a_chat_program_asks_for_itself_starts_no_run(here: Served, models:
 
 def test_the_store_knows_what_was_said(here: Served, models: Models) -> None:
     """Of a client that sends an id and the new message only the store has the history; a branch sees its parent's."""
-    chat = Chat(here, remembers=False, x_engine_conversation="c7")
+    chat = Chat(here, remembers=False, conversation="c7")
     chat.ask("What was revenue in 2022?")
     chat.ask("and for 2023?")
     assert chat.view()["task"] == "What was revenue in 2023?"
-    Chat(here, remembers=False, x_engine_conversation="c7/notes").ask("why so much?")
+    Chat(here, remembers=False, conversation="c7/notes").ask("why so much?")
     assert "What was revenue in 2022?" in models.rewrites[-1]
     assert "and for 2023?" in models.rewrites[-1]
 
 
 def test_a_conversation_is_its_users(keyed: Served, models: Models) -> None:
     """Another key's conversation of the same id is another conversation."""
-    Chat(keyed, remembers=False, x_engine_conversation="c7", **key(ANN)).ask("What was revenue in 2022?")
-    other = Chat(keyed, remembers=False, x_engine_conversation="c7", **key(BEN))
+    Chat(keyed, remembers=False, conversation="c7", secret=ANN).ask("What was revenue in 2022?")
+    other = Chat(keyed, remembers=False, conversation="c7", secret=BEN)
     other.ask("and for 2023?")
     assert (other.view()["task"], models.rewrites) == ("and for 2023?", [])
 
@@ -125,17 +121,17 @@ def test_a_conversation_is_its_users(keyed: Served, models: Models) -> None:
 def test_a_conversation_is_forgotten(here: Served, models: Models) -> None:
     """DELETE forgets a conversation and its branches; what is not there is not found."""
     for name in ("c7", "c7/notes"):
-        Chat(here, remembers=False, x_engine_conversation=name).ask("look at it")
+        Chat(here, remembers=False, conversation=name).ask("look at it")
     assert here.client.delete("/conversations/c7").status_code == 204
     assert here.client.delete("/conversations/c7").status_code == 404
     before = len(models.rewrites)
-    Chat(here, remembers=False, x_engine_conversation="c7/notes").ask("and for 2023?")
+    Chat(here, remembers=False, conversation="c7/notes").ask("and for 2023?")
     assert len(models.rewrites) == before
 
 
 def test_a_client_that_sends_everything_is_believed(here: Served, models: Models) -> None:
     """What a client says was said counts, also where the store remembers otherwise."""
-    chat = Chat(here, x_engine_conversation="c7")
+    chat = Chat(here, conversation="c7")
     chat.ask("one thing")
     chat.said = [{"role": "user", "content": "another thing"}, {"role": "assistant", "content": "well"}]
     chat.ask("why that?")
@@ -178,12 +174,12 @@ def test_a_bare_answer_to_two_requests(here: Served) -> None:
 
 def test_another_users_answer_is_refused(keyed: Served) -> None:
     """B47: somebody else's answer, even with all that was said, leaves the request as it is."""
-    chat = Chat(keyed, **key(ANN))
+    chat = Chat(keyed, secret=ANN)
     chat.ask("pay the bill")
-    other = Chat(keyed, **key(BEN))
+    other = Chat(keyed, secret=BEN)
     other.said = list(chat.said)
     other.ask("approve a1")
-    view = keyed.client.get(f"/runs/{chat.run_id}", headers=key(ANN)).json()
+    view = keyed.client.get(f"/runs/{chat.run_id}", headers={"authorization": f"Bearer {ANN}"}).json()
     assert (view["status"], [one["approval_id"] for one in view["approvals"]]) == ("waiting", ["a1"])
 
 
@@ -203,10 +199,10 @@ def test_an_input_is_edited_in_the_chat(here: Served) -> None:
 
 def test_a_run_is_asked_how_far_it_is_steered_and_stopped(here: Served) -> None:
     """During a run a question about it is answered, a new goal replans it, and "stop" ends it."""
-    first = Chat(here, remembers=False, x_engine_conversation="c7")
+    first = Chat(here, remembers=False, conversation="c7")
     first.behind("do the slow thing")
     run_id = _running(here)
-    chat = Chat(here, remembers=False, x_engine_conversation="c7")
+    chat = Chat(here, remembers=False, conversation="c7")
     assert "0" in chat.ask("how far are you?")
     first.behind("use euros instead")
     _until(here, run_id, "Do the slow thing in euros")
