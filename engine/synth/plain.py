@@ -9,20 +9,23 @@ from engine.synth.language import Phrases
 _ABSENT = "—"
 _DEPTH = 4
 _LINE = 80
+_DEEPEST = 40  # what lies deeper is no reading for people
 
 
-def inline(value: Any, phrases: Phrases) -> str:
+def inline(value: Any, phrases: Phrases, depth: int = 0) -> str:
     """Return a value as it stands inside a sentence.
 
     >>> from engine.synth.language import PHRASES
     >>> inline([0.1 + 0.2, True, {"a": 1, "b": None}], PHRASES["en"])
     '0.3, yes, (a: 1, b: —)'
     """
+    if depth > _DEEPEST and _has_parts(value):
+        return "…"
     if isinstance(value, dict):
         pairs = cast("dict[str, Any]", value).items()
-        return phrases.comma.join(f"{key}: {_nested(item, phrases)}" for key, item in pairs) or _ABSENT
+        return phrases.comma.join(f"{key}: {_nested(item, phrases, depth)}" for key, item in pairs) or _ABSENT
     if isinstance(value, (list, tuple)):
-        return phrases.comma.join(_nested(item, phrases) for item in cast("list[Any]", value)) or _ABSENT
+        return phrases.comma.join(_nested(item, phrases, depth) for item in cast("list[Any]", value)) or _ABSENT
     return _scalar(value, phrases)
 
 
@@ -52,8 +55,8 @@ def _below(value: Any, phrases: Phrases, depth: int, *, flat: bool = False) -> s
     return " " + inline(value, phrases)
 
 
-def _nested(value: Any, phrases: Phrases) -> str:
-    text = inline(value, phrases)
+def _nested(value: Any, phrases: Phrases, depth: int) -> str:
+    text = inline(value, phrases, depth + 1)
     return f"({text})" if _has_parts(value) else text
 
 

@@ -33,3 +33,11 @@ def test_long_lists_and_objects_become_bullets() -> None:
         "  - a: 1, 2",
         "  - b: 2",
     ]
+
+
+def test_what_is_nested_beyond_reading_is_left_out() -> None:
+    """A value nested hundreds of levels deep is written as far as anybody reads."""
+    deep: Any = "x"
+    for _ in range(600):
+        deep = [deep]
+    assert "…" in block(deep, EN)

@@ -35,8 +35,13 @@ class Team:
 def read_team(top: Section, models: Models) -> Team:
     """Return the agents, filters and listeners of a file."""
     team = Team()
-    places = {each: (entry, url) for entry in top.sections("agents") for each, url in [_place(entry)] if each}
+    places: dict[str, tuple[Section, str]] = {}
+    for entry in top.sections("agents"):
+        name, url = _place(entry)
+        _unique(entry, name, places)
+        places[name] = entry, url
     for entry in top.sections("filters"):
+        _unique(entry, entry.text("id"), {**team.filters, **places})
         _filter(entry, team)
     for listener in _listed(top):
         _listener(listener, team, models, {name: url for name, (_, url) in places.items()})
@@ -50,6 +55,11 @@ def read_team(top: Section, models: Models) -> Team:
     for listener in team.listeners:
         listener.pop("type", None)
     return team
+
+
+def _unique(entry: Section, name: str, known: Mapping[str, Any]) -> None:
+    if name and name in known:
+        entry.found.problem(entry.at("id"), f"{name!r} is taken", "ids are unique among agents and filters")
 
 
 def _place(entry: Section) -> tuple[str, str]:
@@ -94,7 +104,7 @@ def _listener(entry: Section, team: Team, models: Models, places: Mapping[str, s
         if kind and name:
             entry.found.problem(entry.at("type"), f"expected agent, model or prompt, not {kind!r}")
         return
-    host, port = _address(entry), int(entry.number("port") or _PORTS[kind])
+    host, port = _address(entry), _port(entry, _PORTS[kind])
     timeout_s = entry.seconds("timeout")
     entry.cannot("max_retries", "how often a provider is tried again is not set a listener: not honoured")
     chain = [*_chain(entry, "input_filters", "input", team), *_chain(entry, "filter_chain", "input", team)]
@@ -113,6 +123,14 @@ def _listener(entry: Section, team: Team, models: Models, places: Mapping[str, s
         team.listeners.append(said | {"filters": chain})
     entry.text("router")
     entry.close()
+
+
+def _port(entry: Section, usual: int) -> int:
+    port = entry.number("port")
+    if port is not None and port not in range(65_536):
+        entry.found.problem(entry.at("port"), f"expected a port, not {port:g}", "0 takes a free one, 65535 is the last")
+        return usual
+    return usual if port is None else int(port)
 
 
 def _address(entry: Section) -> str:

@@ -140,6 +140,8 @@ def test_what_an_address_means_is_named() -> None:
         ("{type: model}", "listeners[0].name: missing"),
         ("{type: model, name: a, timeout: soon}", "listeners[0].timeout: expected a duration such as 30s"),
         ("{type: model, name: a, input_filters: [b]}", "listeners[0].input_filters: there is no filter 'b'"),
+        ("{type: model, name: a, port: 70000}", "listeners[0].port: expected a port, not 70000"),
+        ("{type: model, name: a, port: .nan}", "listeners[0].port: expected a port, not nan"),
         ("{type: model, name: a, port: many}", "listeners[0].port: expected a number, not text"),
     ],
 )
@@ -148,3 +150,10 @@ def test_wrong_listeners_are_told_with_their_line(listener: str, says: str) -> N
     with pytest.raises(ConfigError) as error:
         read(f"version: v0.3.0\nlisteners: [{listener}]")
     assert f"plano.yaml:2: {says}" in error.value.message
+
+
+def test_ids_are_unique() -> None:
+    """An agent and a filter cannot share an id."""
+    text = "version: v0.3.0\nagents: [{id: a, url: http://a}]\nfilters: [{id: a, url: http://b}]\nlisteners: []"
+    with pytest.raises(ConfigError, match=r"plano.yaml:3: filters\[0\].id: 'a' is taken"):
+        read(text)
