@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import anyio
+import anyio.lowlevel
 
 from engine.assistants import Assistants
 from engine.handle import RunHandle
@@ -118,6 +119,7 @@ class Performance:
         with self._desk.drives.room():
             self.run_id = uuid.uuid4().hex[:12]
             writer = await self._head()
+            await anyio.lowlevel.checkpoint()  # whoever came at the same time is heard before anything is begun
             self.over = False
             with anyio.CancelScope(shield=True):  # half begun, it would go on with nobody to cancel it
                 await self._desk.engine.submit(

@@ -14,7 +14,7 @@ def ask(*more: str, model: str = MODEL, key: str = KEY) -> str:
     command += ["--no-show-model-warnings", "--no-show-release-notes", "--chat-mode", "ask", "--map-tokens", "0"]
     command += ["--message", QUESTION, *more]
     done = subprocess.run(command, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, timeout=100)
-    if done.returncode or "Error" in done.stdout:
+    if done.returncode or "litellm." in done.stdout:  # it tells errors of models in its chat
         raise RuntimeError(done.stdout + done.stderr)
     return done.stdout
 
