@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ _ABOUT: Mapping[ApprovalSubject, tuple[str, tuple[str, ...]]] = {
     "elicitation": ("a question", ("done", "reject")),
     "client_tool": ("a call of the client's own tool", ("done", "reject")),
 }
+REPLIED = ("question", "elicitation", "client_tool")
+"""What is answered by a value, not by yes or no."""
 _TEXT = {"type": "string", "minLength": 1}
 
 
@@ -52,6 +55,23 @@ def asked_for(state: RunState, approval_id: str | None, by: str) -> ApprovalRequ
     raise NotFoundError(f"there is no approval {approval_id!r}; pending: {listed}")
 
 
+def given_in(asked: ApprovalRequested, text: str) -> Any:
+    """Return what a person means who answers in words: a text where one is asked for, else JSON where it is JSON.
+
+    >>> given_in(ApprovalRequested(approval_id="a1", subject="question"), "7")
+    '7'
+    >>> given_in(ApprovalRequested(approval_id="a1", subject="client_tool"), '{"lat": 7}')
+    {'lat': 7}
+    """
+    schema = asked.answer_schema
+    if schema.get("type") == "string" if schema is not None else asked.subject != "client_tool":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def check_answer(state: RunState, asked: ApprovalRequested, answer: ApprovalAnswered) -> None:
     """Hold an answer to what was asked.
 
@@ -68,7 +88,7 @@ def check_answer(state: RunState, asked: ApprovalRequested, answer: ApprovalAnsw
     if answer.decision not in allowed:
         raise ConflictError(
             f"approval {asked.approval_id} is {what}: {', '.join(allowed[:-1])} or {allowed[-1]} it",
-            hint="done takes the answer as its result" if asked.subject not in ("step", "plan", "in_doubt") else "",
+            hint="done takes the answer as its result" if asked.subject in REPLIED else "",
         )
     if answer.decision == "edit" and answer.input is None and answer.plan is None:
         raise ConflictError(f"approval {asked.approval_id}: nothing is edited", hint="give the input or the plan")

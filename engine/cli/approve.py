@@ -12,9 +12,11 @@ from rich.markup import escape
 
 from engine.cli.failure import error_line
 from engine.cli.terminal import edit_text, has_editor, me, read_line
+from engine.decisions import REPLIED, given_in
 from engine.handle import RunHandle
 from engine.planner.formats.loading import load_plan
 from engine.sinks import Sink
+from engine.sinks.sentences import asked_text
 from engine.sinks.words import one_line, printable
 from schemas.errors import EngineError, NotFoundError, PlanError
 from schemas.events import ApprovalRequested, LoggedRecord
@@ -22,6 +24,7 @@ from schemas.plan import Plan
 
 NOBODY = "nobody is here to answer"
 _PROMPT = "  [y]es, [n]o (a reason may follow), [e]dit > "
+_REPLY = "  your answer (/no and a reason: there is none) > "
 _IN_DOUBT = "  [d]one: it happened, [r]un it: it did not, [a]bort the run > "
 
 
@@ -113,6 +116,10 @@ class Approver:
         if request.plan is not None:
             self._say(f"approval {request.approval_id}: run this plan?", "bold magenta")
             self._console.print(escape(printable(self._preview(request.plan))), highlight=False)
+        elif request.subject in REPLIED:
+            self._say(f"approval {request.approval_id}: {asked_text(request)}", "bold magenta")
+            if request.answer_schema is not None:
+                self._say(f"the answer fits {json.dumps(request.answer_schema, ensure_ascii=False)}", "dim")
         else:
             call = f"step {request.step_id} wants to call {request.tool} with"
             if request.subject == "in_doubt":
@@ -130,6 +137,8 @@ class Approver:
         settle, prompt, words = self._decided, _PROMPT, "yes, no or edit"
         if request.subject == "in_doubt":
             settle, prompt, words = self._cleared_up, _IN_DOUBT, "done, run or abort"
+        elif request.subject in REPLIED:
+            settle, prompt, words = self._replied, _REPLY, "with the answer, or /no"
         line: str | None = None
         self._reading = anyio.CancelScope()
         with self._reading:
@@ -141,7 +150,7 @@ class Approver:
         if line is None:
             await self._quietly(self._run.reject(request.approval_id, NOBODY))
             return True
-        word, _, rest = line.strip().partition(" ")
+        word, _, rest = ("", "", line) if request.subject in REPLIED else line.strip().partition(" ")
         try:
             if not await settle(request, word.lower().rstrip(",:"), rest):
                 self._say(f"please answer {words} for approval {request.approval_id}", "yellow")
@@ -180,6 +189,15 @@ class Approver:
                 return False
         return True
 
+    async def _replied(self, request: ApprovalRequested, _: str, line: str) -> bool:
+        """Answer a question, or give the result of a call; return whether the line is an answer."""
+        text = line.strip()
+        if text == "/no" or text.startswith("/no "):
+            await self._run.reject(request.approval_id, text.removeprefix("/no").strip(), by=self._by)
+        elif text:
+            await self._run.answer(request.approval_id, "done", result=given_in(request, text), by=self._by)
+        return bool(text)
+
     async def _edited(self, request: ApprovalRequested) -> None:
         """Let the person change what is asked for, then approve it. Raises PlanError for what is no JSON."""
         if request.plan is not None:
@@ -208,6 +226,9 @@ def commands_for(request: ApprovalRequested, run_id: str, flags: str = "") -> li
     given = f"{run_id} {request.approval_id}"
     if request.subject == "in_doubt":
         return [f"engine runs answer {given} {word}{flags}" for word in ("done", "run", "abort")]
+    if request.subject in REPLIED:
+        what = "--result JSON done" if request.subject == "client_tool" else '"…"'
+        return [f"engine runs answer {given} {what}{flags}", f'engine runs reject {given} --reason "…"{flags}']
     return [f"engine runs approve {given}{flags}", f'engine runs reject {given} --reason "…"{flags}']
 
 

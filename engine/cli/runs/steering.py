@@ -16,6 +16,7 @@ from engine.cli.runs.finding import Standing, standing
 from engine.cli.session import loaded, run_async, session
 from engine.cli.storage import opened, place_of
 from engine.cli.terminal import me
+from engine.decisions import REPLIED, given_in
 from engine.handle import Decision, RunHandle
 from schemas.errors import ConflictError
 from schemas.plan import Plan
@@ -91,10 +92,14 @@ def reject(
 def answer(
     run: given.RunArgument,
     words: Annotated[
-        list[str], typer.Argument(metavar="[APPROVAL] done|run|abort", help="It happened; run it; end the run.")
+        list[str],
+        typer.Argument(
+            metavar="[APPROVAL] TEXT|done|run|abort",
+            help="The answer to a question; of a step that was broken off: it happened, run it, end the run.",
+        ),
     ],
     result: Annotated[
-        str | None, typer.Option("--result", metavar="JSON", help="With done: what the tool would have returned.")
+        str | None, typer.Option("--result", metavar="JSON", help="With done: what the call gave, or the answer.")
     ] = None,
     by: ByOption = ME,
     detach: given.DetachOption = False,
@@ -103,7 +108,7 @@ def answer(
     json: given.JsonOption = False,
     quiet: given.QuietOption = False,
 ) -> int:
-    """Say whether a step that was broken off had happened.
+    """Answer a question, give the result of a call, or say whether a step that was broken off had happened.
 
     The run goes on: where it is driven, or else here.
     """
@@ -113,6 +118,13 @@ def answer(
         raise typer.BadParameter(f"--result belongs to done, not to {word}")
 
     async def act(handle: RunHandle, _: object) -> str:
+        pending = [asked for asked in await handle.pending() if approval in (None, asked.approval_id)]
+        if len(pending) == 1 and pending[0].subject in REPLIED:
+            reply = given_in(pending[0], word) if result is None else value
+            await handle.answer(pending[0].approval_id, "done", result=reply, by=by)
+            return "answered"
+        if word not in WORDS:
+            raise typer.BadParameter(f"{word!r}: done (it happened), run (it did not) or abort (end the run)")
         await handle.answer(approval, WORDS[word], result=value, by=by)
         return f"answered: {word}"
 
@@ -226,8 +238,6 @@ def _going_on(found: Standing) -> Standing:
 def _answer(words: list[str]) -> tuple[str | None, str]:
     """Return (approval, word) from what stands after the run."""
     *before, word = words
-    if word not in WORDS:
-        raise typer.BadParameter(f"{word!r} is no answer: done (it happened), run (it did not) or abort (end the run)")
     if len(before) > 1:
         raise typer.BadParameter(f"one approval at a time, not {' '.join(before)}")
     return (before[0] if before else None), word
