@@ -89,7 +89,7 @@ class Approver:
             await self._news.wait()
 
     async def _settle(self, request: ApprovalRequested) -> None:
-        if not self._here and self._parks:
+        if not self._here and self._parks and request.subject != "elicitation":  # while its call runs nothing is parked
             return
         if not self._here:
             await self._quietly(self._run.reject(request.approval_id, NOBODY))

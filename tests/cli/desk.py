@@ -13,6 +13,8 @@ from pathlib import Path
 
 import anyio
 
+from engine import ToolContext
+
 
 def note(text: str) -> str:
     """Write a note."""
@@ -63,6 +65,11 @@ def repeat(text: str, times: int) -> str:
     return text * times
 
 
+async def choose(context: ToolContext) -> str:
+    """Ask which."""
+    return await context.ask("Which one?")
+
+
 def broken(text: str) -> str:
     """Fail."""
     raise ValueError(f"cannot {text}")
@@ -80,6 +87,7 @@ tools:
   - {python: "my_tools:hog", effects: none}
   - {python: "my_tools:repeat", effects: none}
   - {python: "my_tools:broken", effects: none}
+  - {python: "my_tools:choose", effects: none}
 """
 
 

@@ -74,6 +74,33 @@ def test_unclear_answer_is_asked_again(tmp_path: Path) -> None:
     assert not (tmp_path / "note.txt").exists()
 
 
+def test_a_question_of_a_tool_is_answered_in_words(tmp_path: Path) -> None:
+    """B51: what a tool asks stands there in its words; an empty line asks again, a text is the answer."""
+    terminal = Terminal("apply", "plan.json", cwd=desk(tmp_path, call("choose"), answer="it is {{1}}"))
+    terminal.expect("Which one?")
+    terminal.expect("there is none) >")
+    terminal.type("")
+    terminal.expect("please answer with the answer")
+    terminal.type("the blue one")
+    assert terminal.end() == 0
+    assert "it is the blue one" in terminal.text
+
+
+def test_a_question_may_be_refused(tmp_path: Path) -> None:
+    """B51: /no with a reason declines a question, and the step fails with it."""
+    terminal = Terminal("apply", "plan.json", cwd=desk(tmp_path, call("choose"), answer="it is {{1}}"))
+    terminal.expect("there is none) >")
+    terminal.type("/no I cannot tell")
+    assert terminal.end() == 7
+    assert "declined: I cannot tell" in terminal.text
+
+
+def test_a_tool_that_asks_where_nobody_is_does_not_wait(tmp_path: Path) -> None:
+    """B51: in a script its question is declined at once."""
+    done = engine("apply", "plan.json", "-q", cwd=desk(tmp_path, call("choose"), answer="it is {{1}}"))
+    assert (done.returncode, "nobody is here to answer" in done.stderr) == (7, True)
+
+
 def test_several_are_asked_one_by_one(tmp_path: Path) -> None:
     """Two approvals are asked one after the other, each by its own id."""
     folder = desk(tmp_path, call("note", text="one"), {**call("note", text="two"), "depends_on": [1]}, answer="{{2}}")
