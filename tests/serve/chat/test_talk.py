@@ -254,3 +254,12 @@ def test_results_that_do_not_fit_the_calls(here: Served) -> None:
         got = chat.raw({"model": "clerk", "messages": [*chat.said, *results]})
         assert (got.status_code, told in got.json()["error"]["message"]) == (400, True), got.text
     assert len(chat.view()["approvals"]) == 2
+
+
+def test_a_question_is_the_assistants_message(here: Served) -> None:
+    """B51: the planner's question is the assistant's message, and the next message is its answer, word for word."""
+    chat = Chat(here)
+    assert chat.ask("ask me first").startswith("Which city?")
+    assert (chat.finish, chat.view()["status"]) == ("stop", "waiting")
+    assert chat.ask("Berlin, please") == "all done"
+    assert [(one["decision"], one["result"]) for one in chat.answered()] == [("done", "Berlin, please")]
