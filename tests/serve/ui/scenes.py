@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine.api import Engine
 from engine.testing import FakeTool, ScriptedProvider, scripted_engine
 from schemas.errors import ToolError
 from schemas.model import ModelRequest
+from schemas.protocols import ToolContext
 from schemas.result import Usage
 
 HOSTILE = (
@@ -39,6 +41,16 @@ MAIL = {
     },
     "required": ["to", "subject"],
     "additionalProperties": False,
+}
+FORM = {
+    "type": "object",
+    "properties": {
+        "currency": {"type": "string", "title": "Currency", "enum": ["usd", "eur"], "enumNames": ["US dollar", "Euro"]},
+        "digits": {"type": "integer", "title": "Digits", "minimum": 0, "maximum": 4, "default": 2},
+        "note": {"type": "string", "title": "Note", "description": "Printed below the table"},
+        "rounded": {"type": "boolean", "title": "Rounded"},
+    },
+    "required": ["currency"],
 }
 _REPORT = [
     ("search_filings", {"company": "AAPL", "years": [2022, 2023, 2024]}, []),
@@ -112,6 +124,14 @@ def failing() -> dict[str, Any]:
     )
 
 
+class _Asking(FakeTool):
+    """A tool that asks a person in the middle of its call, by a form."""
+
+    async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
+        """Ask, and give what was answered."""
+        return {"chosen": await context.ask("In which currency, and how exactly?", FORM)}
+
+
 def _replies(request: ModelRequest) -> Any:
     said = "\n".join(message.text for message in request.messages)
     if request.output is None:
@@ -131,6 +151,7 @@ def make(store: Any = None, *, pace: float = 0.0, **settings: Any) -> Engine:
     ]
     tools = [
         *quick,
+        _Asking("convert"),
         FakeTool("hostile", {HOSTILE: HOSTILE, "text": HOSTILE}),
         FakeTool("long_text", "All work and no play. " * 6_000),
         FakeTool("slow", "ok", seconds=30.0),

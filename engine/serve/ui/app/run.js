@@ -21,7 +21,7 @@ function useRun(id) {
   const held = useMemo(() => ({ run: new Run(id), signal: new Signal(), line: "opening", error: /** @type {any} */ (null) }), [id]);
   useEffect(() => {
     const { run, signal } = held;
-    /** @type {any} */ (window).__run = run; // for who looks at it from the console
+    /** @type {any} */ (window).__engine = held; // for who looks at it from the console
     return follow(id, {
       items: (items) => {
         for (const item of items) run.take(item);
