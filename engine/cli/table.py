@@ -56,6 +56,15 @@ BUDGETS: dict[str, Entry] = {
     "resume": Entry("budgets", "resume", "Grant a budget its whole amount once more, for the period that runs."),
     "set": Entry("budgets", "change", "Set a budget's limit at once; what is spent stays spent."),
 }
+AGENTS: dict[str, Entry] = {
+    "list": Entry("agents", "listed", "List agents: where each is, what it is good at, whether it can be asked now."),
+    "show": Entry("agents", "show", "Show one agent."),
+    "check": Entry("agents", "check", "Ask agents how they are; exit code 1 where one cannot be asked now."),
+    "add": Entry("agents", "add", "Add an agent; engines on the same store know it from their next plan on."),
+    "enable": Entry("agents", "enable", "Let plans use an agent again."),
+    "disable": Entry("agents", "disable", "Keep an agent out of plans from the next one on."),
+    "remove": Entry("agents", "remove", "Remove an agent that was added."),
+}
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
@@ -75,6 +84,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
     "mcp": Entry("mcp", "mcp", "Serve assistants and runs to an MCP client over stdin and stdout."),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
+    "agents": Entry("", "", "Look at agents, and add, disable or remove them while engines run.", AGENTS),
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
     "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),
     "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),

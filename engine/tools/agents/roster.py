@@ -78,6 +78,8 @@ class Roster:
         """
         await self.refresh()
         await self._look()
+        if fresh := [name for name, one in self._members.items() if not one.looked and one.settings.enabled]:
+            await self.check(fresh)  # whoever looks at them already has not come back
 
     async def refresh(self) -> None:
         """Take in what the store says of agents, and whose budget is used up. A store that is away changes nothing."""
