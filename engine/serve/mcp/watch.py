@@ -104,7 +104,10 @@ class Watch:
         except anyio.get_cancelled_exc_class():
             if owns:
                 with anyio.move_on_after(_LEAVE_S, shield=True):
-                    await self._runs.engine.attach(self._run_id).cancel(_LEFT)
+                    handle = self._runs.engine.attach(self._run_id)
+                    await handle.cancel(_LEFT)
+                    await self._runs.go_on(self._run_id)  # one that is parked has nobody to end it
+                    await handle.done()
             raise
 
     async def _follow(self, group: TaskGroup) -> None:

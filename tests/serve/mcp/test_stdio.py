@@ -12,28 +12,24 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import clean_environ
+from tests.cli.command import clean_environ, engine
 
 pytestmark = pytest.mark.slow
-CONFIG = "tools:\n  - builtin: calculate\n  - python: noisy:shout\n    effects: none\n"
+CONFIG = "tools:\n  - builtin: calculate\n  - builtin: wait\n  - python: noisy:shout\n    effects: none\n"
 NOISY = (
     'import os\n\n\ndef shout() -> str:\n    """Shout."""\n    print("loud")\n    os.write(1, b"raw")\n    return "x"\n'
 )
 
 
-def talk(folder: Path, *messages: dict[str, Any], ends: int | None = None) -> tuple[list[dict[str, Any]], int, str]:
+def talk(
+    folder: Path, *messages: dict[str, Any], ends: int | None = None, store: str = "memory:", until: str = ""
+) -> tuple[list[dict[str, Any]], int, str]:
     """Send messages, read an answer to each that wants one, end the server; return the answers, exit code, stderr."""
     (folder / "engine.yaml").write_text(CONFIG)
     (folder / "noisy.py").write_text(NOISY)
     environ = clean_environ(XDG_STATE_HOME=str(folder))
-    command = [
-        sys.executable,
-        "-c",
-        "from engine.cli import main; raise SystemExit(main())",
-        "mcp",
-        "--store",
-        "memory:",
-    ]
+    program = "from engine.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, "mcp", "--store", store]
     streams: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, cwd=folder, env=environ, text=True, **streams)
     assert process.stdin is not None
@@ -43,14 +39,15 @@ def talk(folder: Path, *messages: dict[str, Any], ends: int | None = None) -> tu
         process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
         process.stdin.flush()
         if "id" in message:
-            while "id" not in (answer := json.loads(process.stdout.readline())):
-                pass
+            while "id" not in (answer := json.loads(line := process.stdout.readline())):
+                if until and until in line:
+                    break
             answers.append(answer)
     if ends is not None:
         os.kill(process.pid, ends)
         process.wait(30)
     out, err = process.communicate(timeout=30)
-    assert out == ""
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in out.splitlines())
     return answers, process.returncode, err
 
 
@@ -67,6 +64,15 @@ def test_a_task_over_stdio(tmp_path: Path) -> None:
     assert answers[1]["result"]["structuredContent"]["status"] == "completed"
     assert code == 0
     assert "Traceback" not in err
+
+
+def test_a_client_that_goes_away_ends_its_run(tmp_path: Path) -> None:
+    """A run whose client closes the pipe in the middle of its call is cancelled, also one that waits for a time."""
+    task = {"name": "run_task", "arguments": {"task": "wait 60 seconds"}}
+    call = {"method": "tools/call", "params": {**task, "_meta": {"progressToken": "p"}}, "id": 1}
+    _, code, _ = talk(tmp_path, *hello(), call, store="runs.db", until="started")
+    (run,) = json.loads(engine("runs", "list", "--store", "runs.db", "--json", cwd=tmp_path).stdout)
+    assert (code, run["status"]) == (0, "cancelled")
 
 
 @pytest.mark.parametrize("ends", [signal.SIGTERM, signal.SIGINT])
