@@ -135,12 +135,7 @@ class Web:
             return _refusal(request, f"{self._place} sent a message of more than {MAX_MESSAGE_BYTES // 1024**2} MB")
         if kind == "application/json" and response.is_success:
             return httpx2.Response(response.status_code, headers=_kept(response), content=body, request=request)
-        error = _error_in(body)
-        if self._look_for_end(request, response.status_code, str((error or {}).get("message"))):
-            return _refusal(request, "its session is over", ambiguous=False)
-        if error is not None:
-            return _told(request, response.status_code, error)
-        return self._refused(request, response.status_code, kind)
+        return self._refused(request, response.status_code, kind, _error_in(body))
 
     def unreached(self, request: httpx2.Request, exc: httpx2.TransportError) -> httpx2.Response:
         """Return an answer that says why there is none."""
@@ -150,8 +145,14 @@ class Web:
             return _refusal(request, reason, ambiguous=False)
         return _refusal(request, f"the connection to {self._place} broke off: {_cause(exc)}")
 
-    def _refused(self, request: httpx2.Request, status: int, kind: str) -> httpx2.Response:
-        """Return an answer that says what another one means, which is none of MCP."""
+    def _refused(
+        self, request: httpx2.Request, status: int, kind: str, error: dict[str, Any] | None
+    ) -> httpx2.Response:
+        """Return an answer that says what another one means, which is an error of the server's or nothing of MCP."""
+        if self._look_for_end(request, status, str((error or {}).get("message"))):
+            return _refusal(request, "its session is over", ambiguous=False)
+        if error is not None and status != HTTPStatus.UNAUTHORIZED:
+            return _told(request, status, error)
         if status < 400:
             return _refusal(
                 request, f"{self._place} does not speak MCP at this path: it answers with {kind or 'nothing'}"

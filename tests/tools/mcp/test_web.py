@@ -18,6 +18,7 @@ from tests.tools.webserver import Answer, Sent
 pytestmark = pytest.mark.anyio
 ECHO = plan_of(("far_echo", {"text": "hi"}))
 ONE_LOOP = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # on trio the SDK leaves its stream to the collector
+JSON = {"content-type": "application/json"}
 READING: dict[str, Any] = {"effects": "none", "max_attempts": 1}
 
 
@@ -55,6 +56,7 @@ async def test_a_call_over_http() -> None:
     ("answer", "said"),
     [
         (Answer(b"who are you?", 401), "it wants to know who asks (401 Unauthorized): set api_key or headers"),
+        (Answer(b'{"error": {"code": -32001, "message": "no"}}', 401, JSON), "wants to know who asks"),
         (Answer(b"no", 403), "it refuses what it is sent as api_key or headers"),
         (Answer(b"busy", 503), "it answers 503 Service Unavailable"),
         (Answer(b"no", 405), "does it need transport: sse?"),
