@@ -115,12 +115,16 @@ def test_reject_with_a_reason(here: Served, page: Page) -> None:
 
 @slow
 def test_approve_a_plan_first(here: Served, page: Page) -> None:
-    """A plan that waits is shown as a table and a graph before anything runs."""
+    """A plan that waits is shown as a table and a graph before anything runs, and runs as it was edited."""
     page.goto(begin(here, "planned", scenes.three(), approve="plan"))
     expect(page.locator(".request tbody tr")).to_have_count(3)
     expect(page.locator(".node.s-planned")).to_have_count(3)
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Edit…").click()
+    editor = page.get_by_label("The plan", exact=True)
+    editor.fill(editor.input_value().replace("AAPL", "MSFT"))
+    page.get_by_role("button", name="Approve as edited").click()
     status(page, "Completed")
+    expect(page.locator(".node[data-step='1']")).to_contain_text("MSFT")
 
 
 @slow

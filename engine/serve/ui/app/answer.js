@@ -35,7 +35,7 @@ function Meanwhile({ run }) {
   const done = [...run.rows.values()].filter((row) => row.state === "done").length;
   const said = run.ended ? "There is no answer." : run.approvals.size ? "The run waits for you." : run.parked ? `The run waits (${run.parked.reason.replaceAll("_", " ")}).`
     : run.planning ? "Planning…" : running.length ? `${done} of ${run.rows.size} steps done` : run.started ? "Writing the answer…" : "Waiting for somebody to drive it…";
-  return html`<div class="meanwhile"><p>${!run.ended && !run.parked && html`<span class="spinner" aria-hidden="true"></span>`}${said}</p>
+  return html`<div class="meanwhile"><p>${!run.ended && !run.parked && !run.approvals.size && html`<span class="spinner" aria-hidden="true"></span>`}${said}</p>
     ${running.length > 0 && html`<ul class="rows">${running.slice(0, 6).map((row) => html`<li><span><${Icon} name=${row.state} /><em>${row.id}</em><b>${row.tool}</b><span>${row.progress?.message || ""}</span></span></li>`)}</ul>`}
     ${run.planning && thought && html`<pre class="live" tabIndex=${0}>${plain(thought.slice(-1500))}</pre>`}</div>`;
 }

@@ -66,7 +66,7 @@ export class Run {
     this.seq = item.seq;
     this.lastAt = item.at;
     this.events.push(item);
-    HANDLERS[item.kind]?.(this, item);
+    if (Object.hasOwn(HANDLERS, item.kind)) HANDLERS[item.kind](this, item);
   }
 
   /** @param {any} item */

@@ -36,8 +36,14 @@ const SENTENCES = {
   run_ended: (e) => `${e.status} after ${seconds(e.duration_s)}, ${usd(e.usage.cost_usd)}`,
 };
 
-/** @param {any} event */
-export const sentence = (event) => brief(SENTENCES[event.kind]?.(event) ?? "", 300);
+/** @param {any} event @returns {string} empty for a kind that is not known here, or one of another release */
+export function sentence(event) {
+  try {
+    return brief(Object.hasOwn(SENTENCES, event.kind) ? SENTENCES[event.kind](event) : "", 300);
+  } catch {
+    return "";
+  }
+}
 
 /** @param {any} event @returns {string} the step it is about, empty when none */
 export const stepOf = (event) => event.step_id || event.step?.id || "";

@@ -10,7 +10,7 @@ import { Value } from "./value.js";
 import { brief, plain, plural, seconds } from "./words.js";
 
 /** @type {Record<string, string>} */
-const TITLES = { step: "wants to call", in_doubt: "broke off while it called", elicitation: "asks while it runs", client_tool: "is to be called by the client:" };
+const TITLES = { step: "wants to call", in_doubt: "broke off while it called", client_tool: "is to be called by the client:" };
 
 /** @param {{run: import("./fold.js").Run, choose: (id: string) => void}} props */
 export function Waiting({ run, choose }) {
@@ -43,7 +43,7 @@ function Request({ run, asked, choose }) {
   const parts = { run, asked, mode, setMode, given, onValue, reason, setReason, decide, busy: answer.busy, spec };
   return html`<section class=${`request r-${subject}`} aria-labelledby=${`asked-${asked.approval_id}`}>
     <header><${Icon} name="waiting" size=${20} /><h3 id=${`asked-${asked.approval_id}`} tabIndex=${-1}>${subject === "plan" ? html`Approve plan ${asked.revision}?` : subject === "question" ? "A question for you"
-      : html`${asked.step_id && html`<button type="button" class="ref" onClick=${() => choose(asked.step_id)}>Step ${asked.step_id}</button>`} ${TITLES[subject] || "waits"} <code>${asked.tool}</code>`}</h3>
+      : html`${asked.step_id && html`<button type="button" class="ref" onClick=${() => choose(asked.step_id)}>Step ${asked.step_id}</button>`} ${subject === "elicitation" ? html`<code>${asked.tool}</code> asks` : html`${TITLES[subject] || "waits"} <code>${asked.tool}</code>`}`}</h3>
       <${Expiry} asked=${asked} /></header>
     ${asked.question && html`<p class="question">${plain(asked.question)}</p>`}
     ${asked.reason && asked.reason !== asked.question && html`<p class="reason">${plain(asked.reason)}</p>`}
