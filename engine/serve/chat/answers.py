@@ -77,19 +77,23 @@ def _mixed(
     return _replied(text, asked[0]) if len(asked) == 1 else Unclear("which")
 
 
-def is_decision(text: str) -> bool:
+def is_decision(text: str, *, bare: bool = False) -> bool:
     """Return whether a message is nothing but a decision about something by its id ("approve a1").
 
-    >>> is_decision("approve a2"), is_decision("approve the loan applications of today")
-    (True, False)
+    Args:
+        text: The message.
+        bare: Whether a yes or no without an id counts, too.
+
+    >>> is_decision("approve a2"), is_decision("approve the loan applications of today"), is_decision("yes", bare=True)
+    (True, False, True)
     """
     found = START.match(text)
     if found is None:
         return False
     rest = IDS.match(text[found.end() :])
-    return rest is not None and (
-        found["no"] is not None or POLITELY.match(text[found.end() + rest.end() :]) is not None
-    )
+    after = text[found.end() + (rest.end() if rest else 0) :]
+    plain = POLITELY.match(after) is not None
+    return plain if bare and rest is None else rest is not None and (found["no"] is not None or plain)
 
 
 # ---------------------------------------------------------------------- approvals

@@ -224,7 +224,8 @@ class Talk:
         if asked.assistant.passthrough is not None:
             return Begin(thread, message, told, specs)
         before = thread.said[:-1]
-        if is_decision(message) and not (before and before[-1][0] == "assistant" and "?" in before[-1][1][-400:]):
+        late = bool(before) and bool(run_named(before[-1][1]))
+        if is_decision(message, bare=late) and (late or not _is_asked(before)):
             return Say(thread, phrases_for(message).nothing)
         if small_talk(message) and not _is_asked(before) and asked.assistant.mode in ("auto", "direct"):
             return Direct(thread, _spoken(request, asked.assistant), "small_talk")

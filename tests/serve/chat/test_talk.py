@@ -152,6 +152,19 @@ def test_a_call_is_approved_in_the_chat(here: Served) -> None:
     assert (chat.run_id, chat.view()["status"]) == (run_id, "completed")
 
 
+def test_an_answer_that_comes_too_late(here: Served) -> None:
+    """B47: an answer to what was answered before, or to nothing, begins nothing and says so."""
+    chat = Chat(here)
+    chat.ask("pay the bill")
+    asked = list(chat.said)
+    chat.ask("approve")
+    for late in ("yes", "approve a1"):
+        chat.said = list(asked)
+        assert "Nothing is waiting" in chat.ask(late)
+    assert "Nothing is waiting" in Chat(here).ask("approve a7")
+    assert len(here.get("")["runs"]) == 1
+
+
 def test_a_refusal_has_a_reason(here: Served, models: Models) -> None:
     """A no with a reason refuses the call, and the planner is told why."""
     chat = Chat(here)
