@@ -15,6 +15,7 @@ from engine.config import settings_from
 from engine.durable.keys import MemoryKeys
 from gateway.gateway import Gateway
 from gateway.keys import Keyring, hash_of, new_secret
+from gateway.server.guests import Guests
 from gateway.server.metrics import Metrics
 from gateway.server.server import Backing, Server
 from schemas.bookkeeping import ApiKey, UsageBook
@@ -102,6 +103,7 @@ def served(
     ready: Callable[[], Awaitable[object]] | None = None,
     headers: Mapping[str, str] | None = None,
     usage: UsageBook | None = None,
+    guests: Guests | None = None,
 ) -> Generator[Served]:
     """Serve a configuration; changing ``Served.config`` and reloading serves another one."""
     held = dict(given)
@@ -127,7 +129,14 @@ def served(
         up.set()
 
     keyring = Keyring(keys.store) if keys is not None else None
-    server = Server(Backing(settings, make or gateway, stamp, keyring, ready, usage), on_up=on_up)
+
+    async def beside(_settings: Settings, _gateway: Gateway) -> Guests:
+        assert guests is not None
+        return guests
+
+    aside = beside if guests is not None else None
+    backing = Backing(settings, make or gateway, stamp, keyring, ready, usage, guests=aside)
+    server = Server(backing, on_up=on_up)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert up.wait(30)

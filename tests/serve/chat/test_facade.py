@@ -11,6 +11,8 @@ import anthropic
 import httpx2
 import openai
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.api import Engine
 from engine.serve.chat import performance
@@ -285,11 +287,11 @@ def test_a_listener_offers_what_it_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "settings", "cancelled"),
+    ("header", "chosen", "cancelled"),
     [(None, "cancel", True), (None, "continue", False), ("continue", "cancel", False), ("cancel", "continue", True)],
 )
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_leaves(header: str | None, settings: str, cancelled: bool, stream: bool) -> None:
+def test_a_client_that_leaves(header: str | None, chosen: str, cancelled: bool, stream: bool) -> None:
     """B61: a run whose client left is cancelled and its model's connection closed, or goes on and can be fetched."""
     finish, begun = threading.Event(), threading.Event()
 
@@ -300,7 +302,7 @@ def test_a_client_that_leaves(header: str | None, settings: str, cancelled: bool
         finish.wait(PATIENCE_S)
         return say(request, path, "all of it")
 
-    assistant = {"name": "a", "mode": "direct", "on_disconnect": settings}
+    assistant = {"name": "a", "mode": "direct", "on_disconnect": chosen}
     headers = {"x-engine-on-disconnect": header} if header else {}
     with WireServer(reply) as wire, served(lambda: wired(wire.url, assistants=[assistant])) as here:
         if stream:
@@ -333,3 +335,23 @@ def test_a_long_silence_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
         here.client.stream("POST", "/v1/chat/completions", json=asked("use slow", stream=True)) as response,
     ):
         assert next(line for line in response.iter_lines() if line.startswith(":")) == ": still here"
+
+
+_WORDS = st.text(max_size=20)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+_FIELDS = ["messages", "stream", "stream_options", "tools", "tool_choice", "n", "metadata", "user", "max_tokens"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(field=st.sampled_from(_FIELDS), value=_JSON)
+def test_whatever_is_sent_is_answered_or_refused(here: Served, field: str, value: Any) -> None:
+    """Any value of any field gives a reply or a clear refusal: never a fault, a traceback or a closed line."""
+    response = here.client.post("/v1/chat/completions", json=asked("hi", "plain") | {field: value})
+    assert response.status_code in (200, 400, 413, 422), response.text
+    assert "Traceback" not in response.text
+    if response.status_code != 200:
+        assert response.json()["error"]["message"]
