@@ -43,6 +43,7 @@ from schemas.events import (
     StepEnded,
     StepFilled,
     StepPostponed,
+    StepRehearsed,
     StepStarted,
     Warned,
 )
@@ -255,8 +256,7 @@ class Loop:
                 self._executor.start(self.run_id, record.event)
         for step_id, given in decision.fills:
             self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
-        for step_id in decision.cancels:
-            self._executor.cancel(step_id)
+        _rehearse_and_cancel(self._executor, decision)
 
     def _publish(self, records: list[LoggedRecord]) -> None:
         for record in records:
@@ -337,7 +337,7 @@ class Loop:
                     self._ending.wrote(written)
             case StepEnded():
                 self._journal.fact(as_ended(self.state, happening))
-            case StepFilled() | StepPostponed():
+            case StepFilled() | StepPostponed() | StepRehearsed():
                 self._executor.filling.discard(happening.step_id)
                 self._journal.fact(happening)
             case ApprovalRequested():
@@ -350,6 +350,13 @@ class Loop:
             self._let_go()
         else:
             self._then = lambda: self._writer.start(self._group, request)
+
+
+def _rehearse_and_cancel(executor: Executor, decision: Decision) -> None:
+    for call in decision.rehearsals:
+        executor.rehearse(call)
+    for step_id in decision.cancels:
+        executor.cancel(step_id)
 
 
 def _nothing() -> None:

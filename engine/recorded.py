@@ -46,7 +46,7 @@ from schemas.model import (
     TextDelta,
     ToolCallDelta,
 )
-from schemas.planning import CacheLookup, FillRequest, PlanDelta, PlanReady, PlanRequest
+from schemas.planning import CacheLookup, FillRequest, PlanDelta, PlanReady, PlanRequest, StepCall
 from schemas.protocols import ModelClient, Planner, Tool
 from schemas.settings import Limits
 from schemas.tool import ToolSpec
@@ -297,6 +297,11 @@ class IdleExecutor:
         """Ask nothing."""
         self._begun.add(request.step.id)
         self.filling.add(request.step.id)
+
+    def rehearse(self, call: StepCall) -> None:
+        """Call nothing."""
+        self._begun.add(call.step_id)
+        self.filling.add(call.step_id)
 
     def cancel(self, step_id: str) -> None:
         """Cancel nothing."""

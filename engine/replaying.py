@@ -68,6 +68,7 @@ from schemas.stores import RunLog
 _FROM_RECORD = frozenset(
     {
         "step_filled",
+        "step_rehearsed",
         "step_retried",
         "step_postponed",
         "time_came",
@@ -328,7 +329,7 @@ class _RecordedOrder(Inbox[Happening]):
             event = self._records[place].event
             if self._recorded(event, place):
                 batch.append(event)
-                if event.kind == "step_filled":
+                if event.kind == "step_filled" or event.kind == "step_rehearsed":
                     self.begun.discard(event.step_id)
             else:
                 happening = await self._reply(event, place)
@@ -361,7 +362,7 @@ class _RecordedOrder(Inbox[Happening]):
             if refused.kind != "step_ended" or refused.result.error is None:
                 return False
             return refused.result.error.code.startswith("budget.") and refused.step_id not in self.begun
-        if event.kind == "model_called" or event.kind == "step_filled":
+        if event.kind == "model_called" or event.kind == "step_filled" or event.kind == "step_rehearsed":
             return event.step_id is not None and event.step_id not in self.begun
         return False
 

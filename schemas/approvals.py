@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from schemas.plan import Plan
 from schemas.policies import ApprovalDefault
-from schemas.result import Record
+from schemas.result import Record, StepResult
 
 Through = Literal["", "terminal", "http", "chat", "mcp", "library", "timeout"]
 """How somebody speaks to a run."""
@@ -72,3 +72,12 @@ class ApprovalAnswered(Record):
     reason: str = ""
     by: str = ""
     through: Through = ""
+
+
+class StepRehearsed(Record):
+    """The dry run of a step's call ended; somebody is asked about the call, or it failed and the call is not made."""
+
+    kind: Literal["step_rehearsed"] = "step_rehearsed"
+    step_id: str
+    tool: str
+    result: StepResult

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.approvals import ApprovalAnswered, ApprovalRequested, Through
+from schemas.approvals import ApprovalAnswered, ApprovalRequested, StepRehearsed, Through
 from schemas.driving import (
     PlanningPostponed,
     RunClaimed,
@@ -429,6 +429,7 @@ LoggedEvent = Annotated[
     | PlanRejected
     | ModelCalled
     | StepFilled
+    | StepRehearsed
     | StepExpanded
     | StepStarted
     | StepRetried

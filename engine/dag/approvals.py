@@ -6,11 +6,12 @@ happened, answers a question; the client that asked for the run makes a call of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from engine.dag.steps import StepGraph
 from schemas.errors import StoreError
-from schemas.events import ApprovalAnswered, ApprovalRequested
+from schemas.events import ApprovalAnswered, ApprovalRequested, StepRehearsed
 from schemas.planning import PastQuestion
 from schemas.result import StepResult
 from schemas.trigger import Trigger
@@ -107,6 +108,30 @@ class Approvals:
     def drop_questions(self) -> None:
         """Forget what the planner asked about a task that is another one now."""
         self._open = {name: asked for name, asked in self._open.items() if asked.subject != "question"}
+
+
+def taking_approvals(state: RunState) -> dict[str, Callable[[Any], None]]:
+    """Return how a run takes in what is asked and answered, by kind of event."""
+    return {
+        "approval_requested": lambda event: take_request(state, event),
+        "approval_answered": lambda event: take_answer(state, event),
+        "step_rehearsed": lambda event: take_rehearsal(state, event),
+    }
+
+
+def take_rehearsal(state: RunState, event: StepRehearsed) -> None:
+    """Take in what a dry run showed: now somebody can be asked.
+
+    Raises:
+        StoreError: It was shown before.
+    """
+    step = state.graph.get_open(event.step_id)
+    if step.rehearsal is not None:
+        raise StoreError(f"step {step.id} was rehearsed twice")
+    state.graph.deactivate(step)
+    step.phase = "pending"
+    step.rehearsal = event.result
+    state.graph.wake(step)
 
 
 def take_request(state: RunState, event: ApprovalRequested) -> None:

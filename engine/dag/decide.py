@@ -31,6 +31,7 @@ from schemas.errors import (
     ToolUnavailableError,
 )
 from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
+from schemas.planning import StepCall
 from schemas.result import ErrorInfo, StepResult
 
 _ENDED_AS = {"failed": "failed", "cancelled": "was cancelled", "discarded": "was replaced"}
@@ -43,10 +44,12 @@ class Decision:
 
     Attributes:
         fills: Steps whose arguments the executor model must complete, with the arguments already known.
+        rehearsals: Calls whose dry run is to be made.
         cancels: Steps to cancel.
     """
 
     fills: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
+    rehearsals: list[StepCall] = field(default_factory=list[StepCall])
     cancels: list[str] = field(default_factory=list[str])
 
 
@@ -221,7 +224,7 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         state.graph.activate(step, "filling")
         decision.fills.append((step.id, tool_input))
     elif (asking := _asking(state, step)) is not None:
-        _ask(state, step, asking, emit)
+        _ask(state, step, asking, emit, decision)
     else:
         emit(_begun(state, step, tool_input))
 
@@ -306,13 +309,23 @@ def _covered(state: RunState, step: StepState) -> bool:
     return mode == "plan" and step.revision in state.plan_approved and literal
 
 
-def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit) -> None:
+def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit, decision: Decision) -> None:
+    """Ask about a call, once its dry run has shown what it would do; one whose dry run fails is not asked about."""
+    rehearsal = step.rehearsal
     if state.started.approve == "none":
         error = StepRejectedError(
             "rejected: it needs approval, and approvals are set to none",
             hint="run with --approve ask, or --approve all",
         )
         emit(_end(step, StepResult(status="failed", error=error.to_info())))
+        return
+    if step.spec.simulate is not None and rehearsal is None:
+        state.graph.activate(step, "filling")
+        call = StepCall(run_id=state.run_id, step_id=step.id, tool=step.step.tool, input=step.input or {})
+        decision.rehearsals.append(call)
+        return
+    if rehearsal is not None and rehearsal.status == "failed":
+        emit(_end(step, rehearsal))
         return
     emit(
         ApprovalRequested(
@@ -325,6 +338,7 @@ def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit) -> None:
             reason=asking.reason,
             rationale=step.step.rationale or step.step.description or "",
             expected_usd=step.spec.expected_usd,
+            dry_run=None if rehearsal is None else rehearsal.value,
             timeout_s=asking.timeout_s,
             by_default=asking.by_default,
         )

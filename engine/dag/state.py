@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from engine.dag.approvals import Approvals, take_answer, take_request
+from engine.dag.approvals import Approvals, taking_approvals
 from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
@@ -120,8 +120,7 @@ class RunState:
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
             "thread_stuck": lambda event: self.tenure.thread_stuck(event.step_id),
             "thread_ended": lambda event: self.tenure.thread_ended(event.step_id),
-            "approval_requested": lambda event: take_request(self, event),
-            "approval_answered": lambda event: take_answer(self, event),
+            **taking_approvals(self),
             "goal_changed": self._goal_changed,
             "cancel_requested": self._cancel_requested,
             "mode_changed": self._mode_changed,

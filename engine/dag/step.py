@@ -26,6 +26,7 @@ class StepState:
         void: A draft of a reply that turned out to be no plan, not named again so far.
         input: The resolved input, once known.
         approved: A person (or the plan's approval) agreed to this call.
+        rehearsal: How the dry run of its call ended, where there was one.
         doubt: It was running when the run's driver died, and a person must say whether it happened.
         given: The result that came from outside: from a person, or from the client that made the call.
         postponed: How often it was put off to a later time.
@@ -49,6 +50,7 @@ class StepState:
     input: dict[str, Any] | None = None
     filled: bool = False
     approved: bool = False
+    rehearsal: StepResult | None = None
     rejected: str | None = None
     cancelling: bool = False
     doubt: bool = False

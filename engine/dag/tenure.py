@@ -19,6 +19,7 @@ FURTHER = frozenset(
     {
         "plan_accepted",
         "step_filled",
+        "step_rehearsed",
         "step_ended",
         "answer",
         "approval_requested",

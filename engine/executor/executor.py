@@ -14,7 +14,7 @@ from engine.executor.step import CallContext, ToolRunner
 from engine.telemetry import Span, log_step, span
 from schemas.driving import StepPostponed
 from schemas.errors import EngineError, StepError, StepInputError, described
-from schemas.events import LoggedEvent, StepEnded, StepFilled, StepStarted, ThreadEnded, ThreadStuck
+from schemas.events import LoggedEvent, StepEnded, StepFilled, StepRehearsed, StepStarted, ThreadEnded, ThreadStuck
 from schemas.planning import FillRequest, StepCall
 from schemas.protocols import Filler, ModelClient
 from schemas.result import StepResult
@@ -64,6 +64,11 @@ class Executor:
         """Let the executor model complete a step's arguments."""
         self.filling.add(request.step.id)
         self._group.start_soon(self._fill, request, self._scope(request.step.id))
+
+    def rehearse(self, call: StepCall) -> None:
+        """Make the dry run of a call that somebody is to be asked about."""
+        self.filling.add(call.step_id)
+        self._group.start_soon(self._rehearse, call, self._scope(call.step_id))
 
     def cancel(self, step_id: str) -> None:
         """Cancel a step; its end is reported as any other."""
@@ -196,6 +201,19 @@ class Executor:
                 _tell(current, event.result)
             finally:
                 self._scopes.pop(step_id, None)
+                self._report(event)
+
+    async def _rehearse(self, call: StepCall, scope: anyio.CancelScope) -> None:
+        cancelled = StepResult(status="cancelled", reason="cancelled")
+        event: LoggedEvent = StepEnded(step_id=call.step_id, tool=call.tool, result=cancelled)
+        log_step(call.step_id)
+        with scope, span("rehearsal", **_attributes(call.step_id, call.tool)) as current:
+            try:
+                result = await self._runner.rehearse(call, self._new_context(call))
+                event = StepRehearsed(step_id=call.step_id, tool=call.tool, result=result)
+                _tell(current, result)
+            finally:
+                self._scopes.pop(call.step_id, None)
                 self._report(event)
 
 

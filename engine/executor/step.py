@@ -285,14 +285,35 @@ class ToolRunner:
         limit_s = spec.timeout_s if spec is not None else None
         return _LONGEST_GRACE_S if limit_s is None else min(max(limit_s, _SHORTEST_GRACE_S), _LONGEST_GRACE_S)
 
-    async def _simulate(self, spec: ToolSpec, simulate: str, call: StepCall, context: CallContext) -> None:
-        """Call the declared dry run first; its failure keeps the real call from being made."""
+    async def rehearse(self, call: StepCall, context: CallContext) -> StepResult:
+        """Make the declared dry run of a call, and return what it shows; a large value as its beginning.
+
+        Cancellation: raises it through; a blocking call is abandoned.
+        """
+        around = self._around
+        started = around.clock()
+        try:
+            spec = around.tools.get(call.tool).spec
+            _check_arguments(spec, call.input)
+            value = await self._simulate(spec, spec.simulate or "", call, context)
+            stored = await store_value(value, around.keep, around.result_bytes, around.max_result_bytes)
+        except EngineError as exc:
+            return _failed(exc.to_info(), 0, around.clock() - started)
+        shown = stored.value if stored.artifact is None else stored.preview
+        return StepResult(status="done", value=shown, duration_s=around.clock() - started)
+
+    async def _simulate(self, spec: ToolSpec, simulate: str, call: StepCall, context: CallContext) -> Any:
+        """Call the declared dry run first; its failure keeps the real call from being made.
+
+        Raises:
+            ToolFailedError: It failed.
+        """
         dry = self._around.tools.get(simulate)
         accepted = dry.spec.input_schema.get("properties", {})
         arguments = {name: value for name, value in call.input.items() if name in accepted}
         try:
             _check_arguments(dry.spec, arguments)
-            await _call_once(dry, arguments, context)
+            return await _call_once(dry, arguments, context)
         except EngineError as exc:
             raise ToolFailedError(
                 f"{spec.name} was not called: its dry run {simulate} failed: {exc.message}", hint=exc.hint

@@ -143,6 +143,12 @@ def _step_filled(event: events.StepFilled) -> str:
     return f"step {event.step_id} arguments: {shortened(input_text(event.input), WIDTH)}"
 
 
+def _step_rehearsed(event: events.StepRehearsed) -> str:
+    error = event.result.error
+    shown = error.message if error is not None else f"the dry run gives {value_text(event.result.value)}"
+    return f"step {event.step_id} {event.tool}: {shortened(shown, WIDTH)}"
+
+
 def _step_expanded(event: events.StepExpanded) -> str:
     return f"step {event.step_id} becomes {count(event.count, 'instance')}"
 
@@ -277,6 +283,7 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "plan_rejected": _plan_rejected,
     "model_called": _model_called,
     "step_filled": _step_filled,
+    "step_rehearsed": _step_rehearsed,
     "step_expanded": _step_expanded,
     "step_started": _step_started,
     "step_retried": _step_retried,

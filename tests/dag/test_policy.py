@@ -27,7 +27,7 @@ def test_a_rule_asks_with_its_reason() -> None:
 
 
 def test_a_rule_that_cannot_be_told_asks() -> None:
-    """An input that a rule says nothing of is not let through."""
+    """B46: an input that a rule says nothing of is not let through: a person is asked."""
     asking = asked_of_call(pay({"rule": "amount_usd > 500"}), {"amount_usd": "900"}, STARTED)
     assert asking is not None
     assert "is not clear" in asking.reason

@@ -64,6 +64,7 @@ EXAMPLES: list[LoggedEvent] = [
     events.PlanRejected(revision=1, error=ERROR, attempts=({"raw": "x", "errors": ["e"]},)),
     events.ModelCalled(role="planner", model="m", parts=PARTS, usage=Usage(calls=1, cost_usd=0.1), error=ERROR),
     events.StepFilled(step_id="1", input={"a": [1]}),
+    events.StepRehearsed(step_id="1", tool="pay", result=StepResult(status="done", value=3)),
     events.StepExpanded(step_id="1", count=3),
     events.StepStarted(step_id="1[0]", tool="look", input={"a": None}, idempotency_key="r:1"),
     events.StepRetried(step_id="1", attempt=1, delay_s=0.5, error=ERROR),
