@@ -17,6 +17,7 @@ from engine.serve.callers import caller
 from engine.serve.chat.routes import ConversationRoutes
 from engine.serve.desk import Desk, run_of
 from engine.serve.failures import engine_failed, failure, http_failed, unexpected
+from engine.serve.openapi import document
 from engine.serve.pictures import Pictures
 from engine.serve.runs import Runs
 from engine.serve.ui.page import Page
@@ -43,8 +44,9 @@ class RunsApplication:
 
     def __init__(self, desk: Desk, more: Sequence[BaseRoute] = ()) -> None:
         self._desk = desk
+        self._routes = [*_routes(desk), *more]
         self._app = Starlette(
-            routes=list(self._guarded([*_routes(desk), *more])),
+            routes=list(self._guarded(self._routes)),
             exception_handlers={EngineError: engine_failed, HTTPException: http_failed, Exception: unexpected},
         )
 
@@ -62,8 +64,8 @@ class RunsApplication:
         return failure(error)
 
     def document(self) -> Mapping[str, Any]:
-        """Return nothing yet."""
-        return {}
+        """Return the routes of the runs API and of what is beside it."""
+        return document(route for route in self._routes if isinstance(route, Route) and route.include_in_schema)
 
     def _guarded(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
         for route in routes:

@@ -60,7 +60,13 @@ async def _usage(visit: Visit) -> None:
 
 
 async def _openapi(visit: Visit) -> None:
-    await visit.answer_json(document())
+    told, application = document(), visit.desk.guests.application
+    if application is not None:
+        more = application.document()
+        schemas = {**told["components"]["schemas"], **more.get("components", {}).get("schemas", {})}
+        components = {**told["components"], "schemas": schemas}
+        told = {**told, "paths": {**told["paths"], **more.get("paths", {})}, "components": components}
+    await visit.answer_json(told)
 
 
 def _posts(answer: Callable[[Visit], Awaitable[None]], form: WireFormat | None) -> Place:
