@@ -17,6 +17,7 @@ from schemas.result import StepResult
 from tests.tools.mcp.wild import engine_of, plan_of, wild
 
 pytestmark = pytest.mark.anyio
+ONE_LOOP = pytest.mark.parametrize("anyio_backend", ["asyncio"])  # each starts a server: both loops in two tests
 READING: dict[str, Any] = {"effects": "none", "max_attempts": 1}
 
 
@@ -44,12 +45,14 @@ async def test_a_form_is_filled_by_a_person() -> None:
     assert step.value == {"result": {"action": "accept", "content": {"age": 40}}}
 
 
+@ONE_LOOP
 async def test_a_refusal_declines() -> None:
     """Whoever refuses to answer declines, in the server's terms; the call goes on."""
     _, step = await answered("wild_ask", "reject")
     assert step.value == {"result": {"action": "decline"}}
 
 
+@ONE_LOOP
 async def test_a_page_is_shown_as_a_link() -> None:
     """A server that wants a page visited has its link shown; the answer says that it was."""
     question, step = await answered("wild_ask_page", "done", "done")
@@ -57,6 +60,7 @@ async def test_a_page_is_shown_as_a_link() -> None:
     assert step.value == {"result": {"action": "accept"}}
 
 
+@ONE_LOOP
 async def test_nobody_is_there() -> None:
     """A run that asks nobody declines at once."""
     engine = engine_of(wild(**READING))
@@ -64,7 +68,7 @@ async def test_nobody_is_there() -> None:
     assert result.steps["1"].value == {"result": {"action": "decline"}}
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it takes its time
+@ONE_LOOP
 async def test_the_deadline_stands_still_while_a_person_thinks() -> None:
     """A call with a limit of a second waits for its person for longer, and does not time out."""
     entry = wild(timeout_s=1, **READING)
@@ -75,6 +79,7 @@ async def test_the_deadline_stands_still_while_a_person_thinks() -> None:
         assert (await run.result()).steps["1"].status == "done"
 
 
+@ONE_LOOP
 async def test_a_model_is_asked_on_the_runs_account() -> None:
     """With ``sampling: true`` a server may ask a model; the call counts to the run and its step."""
     engine = engine_of(wild(mcp={"sampling": True}, **READING), script=ScriptedProvider(["hi"]))
@@ -83,6 +88,7 @@ async def test_a_model_is_asked_on_the_runs_account() -> None:
     assert result.usage.calls == 1
 
 
+@ONE_LOOP
 async def test_without_leave_no_model_is_asked() -> None:
     """A server is told that it cannot sample, unless the configuration allows it."""
     result = await engine_of(wild(**READING)).apply(plan_of(("wild_sample", {})))
@@ -90,6 +96,7 @@ async def test_without_leave_no_model_is_asked() -> None:
     assert result.usage.calls == 0
 
 
+@ONE_LOOP
 async def test_roots_are_what_the_configuration_says(tmp_path: Path) -> None:
     """A server is told the folders of ``roots``, and that there are none to be told where it names none."""
     with_roots = await engine_of(wild(mcp={"roots": [str(tmp_path)]}, **READING)).apply(plan_of(("wild_roots", {})))
