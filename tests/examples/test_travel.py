@@ -53,8 +53,14 @@ async def _asked(agents: ModuleType, folder: Path, answers: dict[str, Any], *, d
         text = text.replace(f":{port}", f":{server.server_address[1]}")
     (folder / "plano.yaml").write_text(text)
     try:
-        async with Engine(folder / "plano.yaml") as engine:
-            return await engine.run(BOTH, **Assistants(engine).options("travel"))
+        async with (
+            Engine(folder / "plano.yaml") as engine,
+            engine.start(BOTH, **Assistants(engine).options("travel")) as run,
+        ):
+            async for item in run.events():
+                if getattr(getattr(item, "event", None), "kind", "") == "approval_requested":
+                    await run.reject()  # the offline planner asks how to go on
+            return await run.result()
     finally:
         for server in servers:
             server.shutdown()
@@ -156,7 +162,14 @@ def _running(line: str, folder: Path, environ: dict[str, str]) -> Any:
 
 def _done(line: str, folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _command(line), cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        _command(line),
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 

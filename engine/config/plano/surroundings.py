@@ -100,6 +100,11 @@ def _guards(top: Section, team: Team) -> None:
         refusal.close()
     jailbreak.close()
     team.filters[GUARD] = {"name": GUARD, "kind": "injection", "on": ["input"]}
+    if team.assistants:
+        guards_key = top.at("prompt_guards")
+        top.found.note(
+            guards_key, "guards see calls of models, not what an assistant is asked: honoured for those only"
+        )
     for listener in team.listeners:
         listener["filters"] = [GUARD, *listener.get("filters", [])]
 

@@ -55,7 +55,7 @@ def test_the_gateway_that_plano_adds_is_there() -> None:
 
 def test_one_agent_alone_is_asked_directly() -> None:
     """A listener of one agent needs no plan; its filters are the listener's."""
-    settings, _ = read(
+    settings, notes = read(
         """
         version: v0.3.0
         agents: [{id: rag, url: http://localhost:1}]
@@ -67,6 +67,7 @@ def test_one_agent_alone_is_asked_directly() -> None:
     )
     assert settings.assistants[0].passthrough == "rag"
     assert settings.listeners[0].filters == ("guard", "rewrite")
+    assert "not what an assistant is asked: guard, rewrite not honoured" in notes
     guard, rewrite = settings.filters
     assert (guard.kind, guard.mcp, guard.tool, guard.on) == ("mcp", "http://localhost:2/mcp", "guard", ("input",))
     assert (rewrite.kind, rewrite.url) == ("http", "http://localhost:3")
