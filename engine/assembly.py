@@ -306,6 +306,10 @@ class Assembly:
             yield Warned(code="roles", message=text)
         for text in self.servers.down():
             yield Warned(code=ToolUnavailableError.code, message=text)
+        for one in self.agents.states():
+            if one.status in ("down", "paused"):
+                message = f"the agent '{one.name}' is not available: {one.reason}"
+                yield Warned(code=ToolUnavailableError.code, message=message)
 
 
 def new_state_of(run_id: str, artifacts: Artifacts) -> RunState:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from engine.serve.accounts import Accounts
 from engine.serve.acts import Acts
+from engine.serve.agents import Agents
 from engine.serve.callers import caller
 from engine.serve.chat.routes import ConversationRoutes
 from engine.serve.desk import Desk, run_of
@@ -83,5 +84,5 @@ class RunsApplication:
 
 
 def _routes(desk: Desk) -> list[Route]:
-    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), ConversationRoutes(desk), Page())
+    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), Agents(desk), ConversationRoutes(desk), Page())
     return [route for part in parts for route in part.routes()]
