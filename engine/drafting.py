@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.dag.policy import Asking, asked_of_cost, asked_of_plan, cost_of
 from engine.dag.similarity import similarity
 from engine.journal import Journal
 from engine.planning import keeps, todo_calls
@@ -9,6 +10,7 @@ from engine.replanner.renumber import Renumbering
 from engine.streams import Streams
 from schemas.errors import EngineError, PlanError, ReplanLimitError
 from schemas.events import Answer, ApprovalRequested, PlanAccepted, PlanLookedUp, PlanRejected, PlanRepair, PlanStep
+from schemas.plan import Plan
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 
 _STREAM = "plan"
@@ -91,17 +93,32 @@ class Drafting:
                 details={"similarity": round(alike, 4)},
             )
             self._journal.fact(PlanRejected(revision=state.revision, error=error.to_info()))
-        elif state.started.approve == "plan" and ready.plan.steps and state.mode == "plan":
+        elif (asking := self._asking(ready.plan)) is not None:
             self._journal.fact(
                 ApprovalRequested(
                     approval_id=state.approvals.next_id,
                     subject="plan",
                     plan=ready.plan,
                     revision=state.revision,
+                    reason=asking.reason,
+                    expected_usd=cost_of(ready.plan, state.graph.tools) or None,
+                    timeout_s=asking.timeout_s,
+                    by_default=asking.by_default,
                 )
             )
         else:
             self.accept(state.revision, ready, alike)
+
+    def _asking(self, plan: Plan) -> Asking | None:
+        """Why somebody is asked about a plan before it is run; None: nobody is."""
+        state = self._journal.state
+        if not plan.steps or state.mode != "plan":
+            return None
+        if state.started.approve == "plan":
+            return asked_of_plan(state.started)
+        if state.started.approve != "ask":
+            return None
+        return asked_of_cost(cost_of(plan, state.graph.tools), state.started)
 
     def accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
         """Make a whole plan the run's."""

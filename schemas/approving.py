@@ -17,8 +17,7 @@ class Approvals(Record):
     Attributes:
         mode: ask (a person, each), all (approve all), none (deny all), plan (the whole plan first).
         effectful: Whether every effectful tool needs approval, not only those that say so.
-        over_usd: A plan whose calls and model calls are expected to cost more (USD) is asked about first; so is a call,
-            or a foreach, that is expected to.
+        over_usd: A plan whose calls are expected to cost more (USD) is asked about first; so is a call by itself.
         timeout_s: After so many seconds without an answer ``by_default`` is taken; None: a run waits for ever.
         by_default: reject or approve.
     """

@@ -73,3 +73,20 @@ async def test_a_rehearsed_run_replays() -> None:
     replayed = [item async for item in engine.replay(before)]
     assert [item.event.kind for item in replayed if hasattr(item, "event")] == [r.event.kind for r in before]
     assert len(quote.calls) == 2
+
+
+async def test_a_dear_plan_is_asked_about_first() -> None:
+    """A plan that is expected to cost more than approvals.over_usd waits for a person, who is told what it costs."""
+    dear = FakeTool("dear", 1, effects="effectful", expected_usd=0.75, input_schema={"type": "object"})
+    engine = engine_of(dear)
+    started = {"over_usd": 1.0}
+    approvals = engine.settings.approvals.model_copy(update=started)
+    engine.settings = engine.settings.model_copy(update={"approvals": approvals})
+    async with engine.start(plan=plan_of(step("1", "dear"), step("2", "dear")), run_id="r", park=True) as run:
+        await run.done()
+    (asked,) = await engine.attach("r").pending()
+    assert (asked.subject, asked.expected_usd, len(dear.calls)) == ("plan", 1.5, 0)
+    assert asked.reason == "the plan costs about $1.5, above approvals.over_usd 1"
+    await engine.attach("r").approve()
+    await engine.drive("r")
+    assert len(dear.calls) == 2

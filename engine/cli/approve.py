@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import anyio
@@ -17,12 +18,13 @@ from engine.handle import RunHandle
 from engine.planner.formats.loading import load_plan
 from engine.sinks import Sink
 from engine.sinks.sentences import asked_text
-from engine.sinks.words import one_line, printable
+from engine.sinks.words import one_line, printable, shortened, usd, value_text
 from schemas.errors import EngineError, NotFoundError, PlanError
 from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.plan import Plan
 
 NOBODY = "nobody is here to answer"
+_WIDTH = 400
 _PROMPT = "  [y]es, [n]o (a reason may follow), [e]dit > "
 _REPLY = "  your answer (/no and a reason: there is none) > "
 _IN_DOUBT = "  [d]one: it happened, [r]un it: it did not, [a]bort the run > "
@@ -127,8 +129,8 @@ class Approver:
             self._say(f"approval {request.approval_id}: {call}", "bold magenta")
             shown = json.dumps(request.input or {}, indent=2, ensure_ascii=False)
             self._console.print(escape(printable(shown)), highlight=False, soft_wrap=True)
-        if request.reason:
-            self._say(request.reason, "dim")
+        for line in _about(request):
+            self._say(line, "dim")
         if len(self._open) > 1:
             self._say(f"({len(self._open) - 1} more to answer: {', '.join(list(self._open)[1:])})", "dim")
 
@@ -215,6 +217,21 @@ class Approver:
 
     def _say(self, text: str, style: str) -> None:
         self._console.print(escape(one_line(text)), style=style, highlight=False, soft_wrap=True)
+
+
+def _about(request: ApprovalRequested) -> Iterator[str]:
+    """Yield what a person should know before they decide, a line each."""
+    if request.reason:
+        yield f"asked because: {request.reason}"
+    if request.rationale:
+        yield f"what for: {request.rationale}"
+    if request.dry_run is not None:
+        yield f"its dry run gives: {shortened(value_text(request.dry_run), _WIDTH)}"
+    if request.expected_usd:
+        yield f"expected cost: {usd(request.expected_usd)}"
+    if request.expires_at is not None:
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(request.expires_at))
+        yield f"without an answer by {until}: {request.by_default}"
 
 
 def commands_for(request: ApprovalRequested, run_id: str, flags: str = "") -> list[str]:
