@@ -73,7 +73,7 @@ function KeyBox({ done }) {
     done();
   };
   useEffect(() => field.current.focus(), []);
-  return html`<main class="page narrow"><form class="card key-box" onSubmit=${enter}><h1 tabIndex=${-1}>A key is needed</h1><p class="faint">The server's token, or one of <code>engine keys</code>. It stays in this tab.</p>
+  return html`<main id="main" class="page narrow"><form class="card key-box" onSubmit=${enter}><h1 tabIndex=${-1}>A key is needed</h1><p class="faint">The server's token, or one of <code>engine keys</code>. It stays in this tab.</p>
     <div class="field"><label for="key">Key</label><input id="key" type="password" autocomplete="off" required ref=${field} aria-invalid=${gate.wrong ? "true" : "false"} aria-describedby="key-wrong" />
       <div id="key-wrong" class="said">${gate.wrong && html`<p class="wrong" role="alert">${gate.wrong}</p>`}</div></div>
     <p class="buttons"><button type="submit" class="primary">Enter</button></p></form></main>`;

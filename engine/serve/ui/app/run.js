@@ -63,12 +63,12 @@ export function RunView({ id, step, go }) {
   }, [step, run.started !== null]);
   const critical = useMemo(() => criticalPath(run), [run.ended ? run.version : run.seq]);
   const row = step === null ? undefined : run.row(step);
-  if (error && !run.started) return html`<main class="page"><h1 tabIndex=${-1}>Run ${id}</h1><${Problem} error=${error} /><p><a href="#/">All runs</a></p></main>`;
-  if (!run.started) return html`<main class="page"><p class="loading" role="status"><span class="spinner"></span> ${line === "lost" ? "No line to the server; trying again…" : "Loading the run…"}</p></main>`;
+  if (error && !run.started) return html`<main id="main" class="page"><h1 tabIndex=${-1}>Run ${id}</h1><${Problem} error=${error} /><p><a href="#/">All runs</a></p></main>`;
+  if (!run.started) return html`<main id="main" class="page"><p class="loading" role="status"><span class="spinner"></span> ${line === "lost" ? "No line to the server; trying again…" : "Loading the run…"}</p></main>`;
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && step !== null && !dialog && !event.defaultPrevented && !/TEXTAREA|INPUT|SELECT/.test(/** @type {any} */ (event.target).tagName)) choose(null);
   };
-  return html`<main class="page run" onKeyDown=${onKeyDown}>
+  return html`<main id="main" class="page run" onKeyDown=${onKeyDown}>
     <${Head} run=${run} line=${line} open=${setDialog} />
     <${Waiting} run=${run} choose=${choose} />
     <div class="split">

@@ -56,7 +56,7 @@ export function RunsView({ go }) {
   }, [text]);
   const query = new URLSearchParams({ limit: String(PAGE), ...(offset ? { offset: String(offset) } : {}), ...(status ? { status } : {}), ...(asked ? { text: asked } : {}) });
   const { data, error } = useListed(`/runs?${query}`);
-  return html`<main class="page"><h1 class="unseen" tabIndex=${-1}>Runs</h1>
+  return html`<main id="main" class="page"><h1 class="unseen" tabIndex=${-1}>Runs</h1>
     <${Start} go=${go} />
     <section class="card list" aria-label="Runs">
       <div class="toolbar"><div class="chips" role="group" aria-label="Status">${STATUSES.map(([id, label]) => html`<button type="button" aria-pressed=${status === id ? "true" : "false"} onClick=${() => { setStatus(id); setOffset(0); }}>${label}</button>`)}</div>

@@ -20,7 +20,7 @@ export function UsageView() {
     document.title = "Usage";
     get(`/v1/usage?by=day,model&since=${day(days - 1)}`).then(setFound, setError);
   }, [days]);
-  return html`<main class="page"><h1 tabIndex=${-1}>Usage</h1>
+  return html`<main id="main" class="page"><h1 tabIndex=${-1}>Usage</h1>
     <div class="toolbar"><div class="chips" role="group" aria-label="Span">${SPANS.map(([each, label]) => html`<button type="button" aria-pressed=${days === each ? "true" : "false"} onClick=${() => setDays(/** @type {number} */ (each))}>${label}</button>`)}</div>
       <div class="chips" role="group" aria-label="Measure">${[["cost", "Cost"], ["tokens", "Tokens"], ["calls", "Calls"]].map(([id, label]) => html`<button type="button" aria-pressed=${measure === id ? "true" : "false"} onClick=${() => setMeasure(id)}>${label}</button>`)}</div></div>
     <${Problem} error=${error} />

@@ -19,7 +19,7 @@ export function Waiting({ run, choose }) {
   const before = useRef(asked.length);
   useEffect(() => {
     // an answer takes its card away: the focus goes on to the next one, or to the heading of the run
-    if (asked.length < before.current && document.activeElement === document.body) (box.current?.querySelector("h3") || document.querySelector("h1"))?.focus();
+    if (asked.length < before.current && document.activeElement === document.body) (box.current?.querySelector("h2") || document.querySelector("h1"))?.focus();
     before.current = asked.length;
   });
   return html`<div class="waiting" ref=${box}><p class="unseen" role="status">${asked.length ? `The run waits for you: ${plural(asked.length, "request")}` : ""}</p>
@@ -42,13 +42,13 @@ function Request({ run, asked, choose }) {
   const spec = run.started?.tools.find((/** @type {any} */ tool) => tool.name === asked.tool);
   const parts = { run, asked, mode, setMode, given, onValue, reason, setReason, decide, busy: answer.busy, spec };
   return html`<section class=${`request r-${subject}`} aria-labelledby=${`asked-${asked.approval_id}`}>
-    <header><${Icon} name="waiting" size=${20} /><h3 id=${`asked-${asked.approval_id}`} tabIndex=${-1}>${subject === "plan" ? html`Approve plan ${asked.revision}?` : subject === "question" ? "A question for you"
-      : html`${asked.step_id && html`<button type="button" class="ref" onClick=${() => choose(asked.step_id)}>Step ${asked.step_id}</button>`} ${subject === "elicitation" ? html`<code>${asked.tool}</code> asks` : html`${TITLES[subject] || "waits"} <code>${asked.tool}</code>`}`}</h3>
+    <header><${Icon} name="waiting" size=${20} /><h2 id=${`asked-${asked.approval_id}`} tabIndex=${-1}>${subject === "plan" ? html`Approve plan ${asked.revision}?` : subject === "question" ? "A question for you"
+      : html`${asked.step_id && html`<button type="button" class="ref" onClick=${() => choose(asked.step_id)}>Step ${asked.step_id}</button>`} ${subject === "elicitation" ? html`<code>${asked.tool}</code> asks` : html`${TITLES[subject] || "waits"} <code>${asked.tool}</code>`}`}</h2>
       <${Expiry} asked=${asked} /></header>
     ${asked.question && html`<p class="question">${plain(asked.question)}</p>`}
     ${asked.reason && asked.reason !== asked.question && html`<p class="reason">${plain(asked.reason)}</p>`}
-    ${asked.input && !["question", "elicitation"].includes(subject) && mode !== "edit" && html`<div class="exact"><h4>Exact input</h4><${Value} value=${asked.input} name="Exact input" /></div>`}
-    ${asked.dry_run !== null && asked.dry_run !== undefined && html`<div class="exact dry"><h4>Dry run</h4><${Value} value=${asked.dry_run} name="Dry run" /></div>`}
+    ${asked.input && !["question", "elicitation"].includes(subject) && mode !== "edit" && html`<div class="exact"><h3>Exact input</h3><${Value} value=${asked.input} name="Exact input" /></div>`}
+    ${asked.dry_run !== null && asked.dry_run !== undefined && html`<div class="exact dry"><h3>Dry run</h3><${Value} value=${asked.dry_run} name="Dry run" /></div>`}
     ${subject === "plan" && asked.plan && mode !== "edit" && html`<${PlanTable} plan=${asked.plan} />`}
     <${Problem} error=${answer.error} />
     ${mode === "reject" ? html`<${Rejecting} ...${parts} />` : subject === "question" || subject === "elicitation" ? html`<${Telling} ...${parts} />`
