@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 READS = ("look", "one")
-TOOLS = ("look", "one", "keep", "send", "mail", "page", "rare")
+TOOLS = ("look", "one", "keep", "send", "mail", "page", "rare", "theirs")
 DEEDS = (
     ("ok",) * 4
     + ("list",) * 2
     + ("slow", "long", "raise", "exit", "cancel", "hang", "huge", "vast", "no_json", "flaky", "flaky", "limited")
-    + ("down", "wrong", "replan", "asks", "deaf", "thread", "stuck")
+    + ("down", "wrong", "replan", "asks", "person", "deaf", "thread", "stuck")
 )
 FAULTS = ("timeout", "rate", "overloaded", "refused", "request", "output", "drop", "end", "hang", "bug", "refusal")
 BROKEN = (
@@ -83,6 +83,7 @@ class History:
     limits: tuple[tuple[str, Any], ...] = ()
     settings: tuple[tuple[str, Any], ...] = ()
     ask_all: bool = False
+    ask_s: float | None = None
     hooks: tuple[str, ...] = ()
     lag: int = 0
     twin: bool = False
@@ -130,6 +131,7 @@ _LIMITS = st.fixed_dictionaries(
         "max_replans": st.integers(0, 3),
         "max_parallel": st.integers(1, 3),
         "max_steps": st.integers(2, 6),
+        "max_questions": st.integers(0, 2),
     },
 )
 _SETTINGS = st.fixed_dictionaries(
@@ -161,6 +163,7 @@ HISTORIES = st.builds(
     limits=_LIMITS.map(_sorted),
     settings=_SETTINGS.map(_sorted),
     ask_all=st.sampled_from((False, False, True)),
+    ask_s=st.sampled_from((None, None, None, 10.0)),
     hooks=st.lists(st.sampled_from(("counts", "raises", "slow", "hangs", "exits")), max_size=2).map(tuple),
     lag=st.sampled_from((0, 0, 0, 1, 4)),
     twin=st.sampled_from((False, False, False, True)),

@@ -70,6 +70,7 @@ class Book:
     agreed: dict[str, dict[str, Any] | None] = field(default_factory=dict[str, dict[str, Any] | None])
     again: dict[str, StepStarted] = field(default_factory=dict[str, StepStarted])
     plans_agreed: set[int] = field(default_factory=set[int])
+    handed_out: set[str | None] = field(default_factory=set[str | None])
 
     def take(self, event: LoggedEvent) -> None:
         """Take the next event in."""
@@ -81,6 +82,9 @@ class Book:
             case "step_expanded":
                 self.known.update(f"{event.step_id}[{index}]" for index in range(event.count))
             case "approval_requested":
+                twice = event.subject == "client_tool" and event.step_id in self.handed_out
+                assert not twice, f"{event.step_id} was handed out twice"
+                self.handed_out |= {event.step_id} if event.subject == "client_tool" else set()
                 self.asked[event.approval_id] = event
             case "approval_answered":
                 self._answered(self.asked.pop(event.approval_id), event)
@@ -96,7 +100,9 @@ class Book:
                 pass
 
     def _answered(self, asked: ApprovalRequested, event: ApprovalAnswered) -> None:
-        if event.decision != "reject" and asked.step_id is not None:
+        if asked.subject in ("question", "elicitation"):
+            assert event.decision in ("done", "reject")
+        elif event.decision != "reject" and asked.step_id is not None:
             self.agreed[asked.step_id] = event.input if event.decision == "edit" else asked.input
             if asked.subject == "in_doubt" and event.decision != "done":
                 del self.started[asked.step_id]
@@ -151,8 +157,9 @@ def _check_caps(scene: Scene, played: Played) -> None:
     assert limits.max_parallel is None or peaks[played.run_id, ""] <= limits.max_parallel
     for tool, spec in SPECS.items():
         assert peaks[played.run_id, tool] <= spec.get("max_parallel", 99) or tool == "look"
-    kinds = Counter(_kinds(records))
-    assert kinds["replan_started"] <= limits.max_replans
+    assert repairs(records) <= limits.max_replans
+    questions = [r for r in records if r.event.kind == "approval_requested" and r.event.subject == "question"]
+    assert len(questions) <= limits.max_questions
     turns = [r.event for r in records if r.event.kind == "plan_started"]
     assert len(turns) <= 1 + dict(history.settings).get("max_turns", 12) + limits.max_replans
     for record in records:
@@ -168,6 +175,12 @@ def _check_caps(scene: Scene, played: Played) -> None:
         assert sum(usage.cost_usd or 0.0 for usage in spent) <= limits.budget_usd + 1e-9
     if limits.time_limit_s is not None:
         assert records[-1].at - records[0].at <= limits.time_limit_s + DEAF_S
+
+
+def repairs(records: list[LoggedRecord]) -> int:
+    """How often a run was planned anew for another reason than an answer of a person."""
+    replans = [r.event for r in records if r.event.kind == "replan_started"]
+    return sum(not any(trigger.reply for trigger in event.triggers) for event in replans)
 
 
 def _check_stop(scene: Scene, played: Played) -> None:
@@ -195,8 +208,7 @@ def _check_result(scene: Scene, played: Played) -> None:
     assert (ended.error is None) == (ended.status == "completed")
     assert answer.partial == bool(answer.missing)
     assert ended.status == "completed" or answer.partial, "failed, and the answer claims to be whole"
-    kinds = Counter(_kinds(played.records))
-    assert ended.replans == kinds["replan_started"]
+    assert ended.replans == repairs(played.records)
     assert played.error is None
     if played.result is None:
         assert played.left

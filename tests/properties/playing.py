@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from engine.api import Engine
+from engine.decisions import REPLIED
 from engine.durable.artifacts import Artifacts
 from engine.handle import RunHandle
 from engine.telemetry import tracer
@@ -20,7 +21,7 @@ from schemas.events import ApprovalRequested, LoggedRecord, RunLimits
 from schemas.result import RunResult
 from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
 from tests.properties.history import Act, History
-from tests.properties.world import ChaosProvider, Lagging, World
+from tests.properties.world import THEIRS, ChaosProvider, Lagging, World
 
 PATIENCE_S = 300.0
 GRACE_S = 5.0
@@ -61,7 +62,7 @@ def settings_of(history: History) -> Settings:
         model_providers=(provider,),
         roles=Roles(planner="script", executor="script", synthesizer="script", judge="script"),
         limits=Limits(max_result_bytes=20_000, **dict(history.settings)),
-        approvals=Approvals(effectful=history.ask_all),
+        approvals=Approvals(effectful=history.ask_all, timeout_s=history.ask_s),
     )
 
 
@@ -111,7 +112,12 @@ def _hook(engine: Engine, history: History, runs: dict[str, Played]) -> None:
 async def _live(engine: Engine, history: History, played: Played) -> None:
     began = anyio.current_time()
     limits = engine.limits(**dict(history.limits))
-    options: dict[str, Any] = {"mode": history.mode, "approve": history.approve, "user": "ann"}
+    options: dict[str, Any] = {
+        "mode": history.mode,
+        "approve": history.approve,
+        "user": "ann",
+        "client_tools": [THEIRS],
+    }
     try:
         async with engine.start("do what there is to do", limits=limits, run_id=played.run_id, **options) as run:
             async with anyio.create_task_group() as group:
@@ -150,7 +156,7 @@ async def _see_to_the_end(run: RunHandle, limits: RunLimits) -> None:
             await run.done()
             return
         for asked in await run.pending():
-            await _try(run.approve(asked.approval_id))
+            await _try(agree(run, asked))
     await run.cancel("enough")
     with anyio.fail_after(GRACE_S):
         await run.done()
@@ -186,15 +192,26 @@ async def _act(run: RunHandle, act: Act, played: Played) -> None:
             await anyio.lowlevel.checkpoint()
 
 
+async def agree(run: RunHandle, asked: ApprovalRequested) -> None:
+    """Agree to what is asked, or answer it. Raises as ``RunHandle.answer``."""
+    if asked.subject not in REPLIED:
+        await run.approve(asked.approval_id)
+        return
+    number = asked.subject == "client_tool" or asked.answer_schema is not None
+    await run.answer(asked.approval_id, "done", result=7 if number else "that one")
+
+
 async def _answer(run: RunHandle, act: Act, asked: ApprovalRequested) -> None:
     name = asked.approval_id
     match act.kind:
         case "approve":
-            await _try(run.approve(name))
+            await _try(agree(run, asked))
         case "reject":
             await _try(run.reject(name, "I do not want that"))
         case "edit" if asked.subject == "step":
             await _try(run.approve(name, tool_input={"does": "ok", "n": 9}))
+        case "bad_edit" if asked.subject in REPLIED:
+            assert await _try(run.answer(name, "approve")) is not None
         case "bad_edit":
             assert await _try(run.approve(name, tool_input={"does": 5})) is not None
         case "same_plan" if asked.plan is not None:
@@ -205,7 +222,7 @@ async def _answer(run: RunHandle, act: Act, asked: ApprovalRequested) -> None:
             refused = await _try(run.approve(name, plan=fewer))
             assert refused is None or getattr(refused, "code", "") == "conflict", refused
         case "twice":
-            await _try(run.approve(name))
+            await _try(agree(run, asked))
             assert await _try(run.reject(name, "I changed my mind")) is not None
         case _:
             await anyio.lowlevel.checkpoint()

@@ -12,6 +12,7 @@ import anyio
 
 from engine.api import Engine
 from engine.assembly import new_state_of
+from engine.decisions import REPLIED
 from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
 from engine.handle import RunHandle, run_result
@@ -24,7 +25,7 @@ from schemas.result import RunResult
 from schemas.stores import RunStore
 from tests.properties.history import History
 from tests.properties.invariants import DEAF_S, Book
-from tests.properties.playing import settings_of
+from tests.properties.playing import agree, settings_of
 from tests.properties.world import SPECS, ChaosProvider, World
 
 PATIENCE_S = 300.0
@@ -96,6 +97,9 @@ async def _see_to_the_end(run: RunHandle, doubt: str) -> None:
         for asked in await run.pending():
             decision: Any = doubt if asked.subject == "in_doubt" else "approve"
             try:
+                if asked.subject in REPLIED:
+                    await agree(run, asked)
+                    continue
                 await run.answer(asked.approval_id, decision, result={"n": 1} if decision == "done" else None)
             except EngineError:
                 continue
@@ -151,7 +155,9 @@ def _check_caps(records: Sequence[LoggedRecord]) -> None:
     started = records[0].event
     assert isinstance(started, RunStarted)
     replans = [r.event for r in records if r.event.kind == "replan_started"]
-    counted = [event for event in replans if all(trigger.kind != "resumed" for trigger in event.triggers)]
+    counted = [
+        event for event in replans if all(trigger.kind != "resumed" and not trigger.reply for trigger in event.triggers)
+    ]
     assert len(counted) <= started.limits.max_replans
     if started.limits.time_limit_s is not None:
         assert driven_seconds(records) <= started.limits.time_limit_s + DEAF_S

@@ -52,6 +52,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "send": {"effects": "effectful"},
     "mail": {"effects": "effectful", "approval": "always", "timeout_s": 8.0},
     "page": {"effects": "effectful", "writes": ("page:{n}",), "timeout_s": 8.0},
+    "theirs": {"effects": "effectful", "kind": "client", "writes": ("page:{n}",)},
     "rare": {"effects": "effectful", "simulate": "look", "max_parallel": 2, "timeout_s": 8.0},
 }
 
@@ -82,7 +83,7 @@ class World:
         """Return the tools."""
         retry = RetryPolicy(max_attempts=3)
         specs = {name: ToolSpec(name=name, input_schema=SCHEMA, retry=retry, **more) for name, more in SPECS.items()}
-        return [ChaosTool(spec, self) for spec in specs.values()]
+        return [ChaosTool(spec, self) for spec in specs.values() if spec.kind != "client"]
 
     def enter(self, called: Called) -> None:
         """Note that a call begins."""
@@ -126,6 +127,8 @@ class ChaosTool:
                 context.request_replan("there is more to do")
             case "asks":
                 return await _asks(context)
+            case "person":
+                return [await context.ask("which?"), await context.ask("which?", {"type": "integer"})]
             case "deaf":
                 with anyio.CancelScope(shield=True):
                     await anyio.sleep(0.2)
@@ -344,3 +347,7 @@ class Lagging(MemoryLog):
         for _ in range(self._lag):
             await anyio.lowlevel.checkpoint()
         return await super().load(run_id, after)
+
+
+THEIRS = ToolSpec(name="theirs", input_schema=SCHEMA, **SPECS["theirs"])
+"""What the client calls itself."""
