@@ -121,7 +121,11 @@ class Engine(Driving):
     # ------------------------------------------------------------------ running
 
     async def run(self, task: str, **options: Any) -> RunResult:
-        """Plan and run a task and return how it came out; takes the options of ``start``."""
+        """Plan and run a task and return how it came out; takes the options of ``start``.
+
+        Nobody holds the run meanwhile: unless ``limits`` say otherwise, a question of the planner is its answer.
+        """
+        options = {**options, "limits": options.get("limits") or self.limits(max_questions=0)}
         async with self.start(task, **options) as run:
             return await run.result()
 

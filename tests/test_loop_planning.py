@@ -103,9 +103,9 @@ async def test_an_applied_plan_may_be_longer() -> None:
     [steps({"ask": "Which city?"}), {"steps": [], "question": "Which city?"}, {"steps": [], "reason": "Which city?"}],
 )
 async def test_a_question_is_the_answer(reply: dict[str, Any]) -> None:
-    """B19: a planner that must know more runs nothing and asks no other model: its question is the answer."""
+    """B19: a planner that must know more, where nobody is there, asks no other model: its question is the answer."""
     provider = ScriptedProvider([reply])
-    run = await ran(engine_of(provider=provider))
+    run = await ran(engine_of(provider=provider, limits={"max_questions": 0}))
     assert (run.result.status, run.result.answer) == ("completed", "Which city?")
     assert (len(provider.requests), run.starts()) == (1, [])
 

@@ -175,7 +175,9 @@ CASES: dict[str, Case] = {
         expects=("plan_repair",),
     ),
     "no plan": Case(lambda: [look()], ["no", "no", "no"], status="failed", expects=("plan_rejected",)),
-    "a question": Case(lambda: [look()], [{"steps": [{"ask": "which way?"}]}]),
+    "a question": Case(
+        lambda: [look()], [{"steps": [{"ask": "which way?"}]}], settings={"limits": {"max_questions": 0}}
+    ),
     "a failure that is given up": Case(
         lambda: [look(BROKEN), send()],
         plan=plan_of(step("1", tool_input={"at": "x"}), step("2", "send", "1", tool_input={"at": "x"}), answer="{{2}}"),

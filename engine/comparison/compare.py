@@ -149,7 +149,7 @@ class Rounds:
         return measured(system.name, number, result, await engine.store.load(result.run_id), self._uncached_usd)
 
     def _limits(self, system: System | None) -> RunLimits:
-        limits = self._options.limits or self._engine.limits()
+        limits = (self._options.limits or self._engine.limits()).model_copy(update={"max_questions": 0})
         most = system.max_parallel if system is not None else None
         return limits if most is None else limits.model_copy(update={"max_parallel": most})
 

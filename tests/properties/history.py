@@ -163,7 +163,7 @@ HISTORIES = st.builds(
     limits=_LIMITS.map(_sorted),
     settings=_SETTINGS.map(_sorted),
     ask_all=st.sampled_from((False, False, True)),
-    ask_s=st.sampled_from((None, None, None, 10.0)),
+    ask_s=st.sampled_from((None, 10.0)),
     hooks=st.lists(st.sampled_from(("counts", "raises", "slow", "hangs", "exits")), max_size=2).map(tuple),
     lag=st.sampled_from((0, 0, 0, 1, 4)),
     twin=st.sampled_from((False, False, False, True)),
