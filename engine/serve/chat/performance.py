@@ -16,6 +16,7 @@ import anyio.lowlevel
 
 from engine.assistants import Assistants
 from engine.handle import RunHandle
+from engine.serve.callers import caller_of
 from engine.serve.chat.chunks import KEEP_ALIVE, Said, Writer, writer_for
 from engine.serve.chat.intent import (
     Answer,
@@ -138,6 +139,7 @@ class Performance:
     async def _go_on(self, intent: Answer | ToolResults | Steer | Follow | Cancel) -> None:
         """Say something to a run that is there, and show it from there on. Raises EngineError."""
         store = self._desk.engine.store
+        await caller_of(self._visit.key).check(store, intent.run_id)
         self.run_id = intent.run_id
         before = await store.summary(intent.run_id)
         await self._speak(intent)

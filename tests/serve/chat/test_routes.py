@@ -9,6 +9,6 @@ from tests.runs import engine_of
 
 def test_an_id_may_hold_slashes() -> None:
     """A branch's id is one path."""
-    desk = Desk(engine_of(), None, None, 1)  # pyright: ignore[reportArgumentType]
+    desk = Desk(engine_of(), None, None, 1, None)  # pyright: ignore[reportArgumentType]
     (route,) = ConversationRoutes(desk).routes()
     assert route.path_regex.match("/conversations/c1/notes")
