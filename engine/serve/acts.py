@@ -59,7 +59,7 @@ class Acts:
         if decision is not None and asked.decision not in (None, decision):
             raise RequestFieldError(f"decision: {asked.decision} contradicts the address", hint="use …/answer")
         plan = self.desk.plan(asked.plan, checked=False)
-        decision = decision or asked.decision
+        decision = decision or asked.decision or ("done" if "result" in asked.model_fields_set else None)
         if decision is None:
             raise RequestFieldError("decision: missing", hint="possible here: approve, edit, reject, done")
         if decision == "approve" and (plan is not None or asked.tool_input is not None):

@@ -72,3 +72,11 @@ def test_as_csv(here: Served, run: str) -> None:
 def test_what_is_wrong_is_said(here: Served, query: str, status: int) -> None:
     """An unknown run, parameter, kind, time or format."""
     assert here.client.get(f"/audit{query}", headers=ROOT).status_code == status
+
+
+def test_a_result_alone_is_an_answer(here: Served) -> None:
+    """An answer with a result and no decision gives it; where somebody is asked to approve it is refused."""
+    made = here.client.post("/runs", json={"plan": PLAN, "wait": True}, headers=ANN).json()["id"]
+    response = here.client.post(f"/runs/{made}/answer", json={"approval_id": "a1", "result": 1}, headers=ANN)
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "conflict")
+    assert len(here.client.get(f"/runs/{made}", headers=ANN).json()["approvals"]) == 1
