@@ -1,4 +1,4 @@
-"""``python -m benchmarks run SUITE`` and ``list``."""
+"""``run SUITE`` for the suites of cases: every system does every case, side by side."""
 
 from __future__ import annotations
 
@@ -6,30 +6,28 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
 
 from benchmarks import data
+from benchmarks.entry import Entry, declare_out
+from benchmarks.manifest import Manifest
 from benchmarks.orchestration.figures import table
-from benchmarks.orchestration.manifest import Manifest
 from benchmarks.orchestration.ours import NAMES
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, perform
-from benchmarks.orchestration.suites import SUITES, cases_of, suite_named
+from benchmarks.orchestration.suites import SUITES, Suite, cases_of
 from benchmarks.orchestration.systems import DEFAULT, systems_named
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import ConfigError
 
-RESULTS = Path(__file__).parent.parent / "results"
 
-
-def add_run(command: argparse.ArgumentParser) -> None:
-    """Declare the options of ``run``."""
-    command.add_argument("suite", help=", ".join(SUITES))
-    command.add_argument(
-        "--systems", default=",".join(DEFAULT), help=f"of {', '.join(NAMES)}; NAME/small: a small worker"
-    )
+def declare(command: argparse.ArgumentParser, suite: Suite) -> None:
+    """Declare the options of a suite of cases."""
+    told = f"of {', '.join(NAMES)}; NAME/small: a small worker (default: {','.join(DEFAULT)})"
+    command.add_argument("--systems", default=",".join(DEFAULT), metavar="A,B,…", help=told)
     command.add_argument("--simulated", default="plain", metavar="PROFILE", help=", ".join(PROFILES))
     command.add_argument("--n", type=int, help="at most so many cases, evenly spread")
     command.add_argument("--repeat", type=int, default=1, help="runs of each case by each system")
@@ -37,18 +35,17 @@ def add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=1, help="of what goes wrong")
     command.add_argument("--speed", type=float, default=1.0, help="the simulated time is so many times faster")
     command.add_argument("--at-once", type=int, default=4, help="runs at the same time")
-    command.add_argument("--out", type=Path, help="where outcomes are kept; what is there is not run again")
+    declare_out(command, suite.name)
 
 
-def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Run a suite and print its table. Raises ConfigError."""
-    suite = suite_named(options.suite)
+def run(options: argparse.Namespace, arguments: Sequence[str], suite: Suite) -> int:
+    """Run a suite of cases and print its table; what is in its folder is not run again. Raises ConfigError."""
     if options.simulated not in PROFILES:
         raise ConfigError(f"there is no profile {options.simulated!r}", hint=f"profiles: {', '.join(PROFILES)}")
     cases = cases_of(suite, options.data or data.folder(), options.n)
     contestants = systems_named(options.systems.split(","))
     profile = replace(PROFILES[options.simulated], speed=options.speed, seed=options.seed)
-    folder = options.out or RESULTS / suite.name
+    folder = options.out
     Manifest.now(
         arguments=arguments,
         suite=suite.name,
@@ -67,21 +64,16 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0
 
 
-def listed() -> int:
-    """Print the suites, systems and profiles."""
-    for head, rows in (
-        ("suites", [(suite.name, suite.about) for suite in SUITES.values()]),
-        ("systems", [(name, "") for name in NAMES]),
-        ("profiles", [(profile.name, ", ".join(profile.tiers)) for profile in PROFILES.values()]),
-    ):
-        print(head)
-        for name, about in rows:
-            print(f"  {name:<18} {about}".rstrip())
-    return 0
-
-
 def _tell(outcome: Outcome, done: int, of: int) -> None:
     width = 24
     bar = "█" * (done * width // of)
     text = f"\r{bar:<{width}} {done}/{of} {outcome.system} {outcome.case}"
     print(f"{text:<72.72}", end="", file=sys.stderr, flush=True)
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return every suite of cases as an entry of ``run``."""
+    return tuple(
+        Entry(suite.name, suite.about, partial(declare, suite=suite), partial(run, suite=suite), kind="cases")
+        for suite in SUITES.values()
+    )

@@ -1,4 +1,4 @@
-"""``python -m benchmarks scheduler``: what it says when something is missing."""
+"""``python -m benchmarks``: every suite under one roof, and what is said when something is missing."""
 
 from __future__ import annotations
 
@@ -7,29 +7,45 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as program
+from benchmarks import manifest
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Results go to a folder of the test's own, and there is no data."""
-    monkeypatch.setattr(program, "RESULTS", tmp_path)
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are no public data sets."""
     monkeypatch.delenv("ENGINE_BENCH_DATA", raising=False)
 
 
-def test_a_check_that_could_not_be_made_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_that_could_not_be_made_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--check`` ends with 1 when a group could not be measured, and names it."""
-    assert program.main(["scheduler", "--only", "tokens", "--check"]) == 1
+    assert program.main(["run", "scheduler", "--only", "tokens", "--check", "--out", str(tmp_path)]) == 1
     assert "NOT CHECKED: tokens: ENGINE_BENCH_DATA is not set" in capsys.readouterr().out
 
 
-def test_without_check_a_missing_group_is_only_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_check_a_missing_group_is_only_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without ``--check`` the report ends with 0, and says all the same what it lacks."""
-    assert program.main(["scheduler", "--only", "streaming"]) == 0
+    assert program.main(["run", "scheduler", "--only", "streaming", "--out", str(tmp_path)]) == 0
     assert "NOT CHECKED: streaming" in capsys.readouterr().out
 
 
 def test_a_group_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt group is an error, not an empty report that passes."""
     with pytest.raises(SystemExit):
-        program.main(["scheduler", "--only", "cpus", "--check"])
+        program.main(["run", "scheduler", "--only", "cpus", "--check"])
     assert "invalid choice: 'cpus'" in capsys.readouterr().err
+
+
+def test_measures_keep_how_they_were_made(tmp_path: Path) -> None:
+    """Beside the rows stand the command, the machine and the versions."""
+    program.main(["run", "scheduler", "--only", "capped", "--out", str(tmp_path)])
+    told = manifest.read(tmp_path)
+    assert told is not None
+    assert told.command == f"python -m benchmarks run scheduler --only capped --out {tmp_path}"
+    assert (tmp_path / "rows.json").exists()
+
+
+def test_every_suite_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """``list`` names the suites of cases, those of measures, the systems and the profiles."""
+    assert program.main(["list"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"  {name}" in told for name in (*program.ENTRIES, "react-parallel", "cached"))

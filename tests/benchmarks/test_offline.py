@@ -46,10 +46,9 @@ def test_the_command_says_what_it_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without the data folder the sets of our own are scored, and the others named."""
-    monkeypatch.setattr(program, "RESULTS", tmp_path)
     monkeypatch.delenv("ENGINE_BENCH_DATA", raising=False)
-    assert program.main(["offline", "--only", "japanese"]) == 0
+    assert program.main(["run", "offline", "--only", "japanese", "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "| japanese korean | 12 |" in shown
     assert "LEFT OUT: NESTFUL, ParallelQA" in shown
-    assert (tmp_path / "offline.json").exists()
+    assert (tmp_path / "scores.json").exists()

@@ -1,4 +1,4 @@
-"""What must be known to read a folder of outcomes: the command, the versions, the machine, the date."""
+"""What must be known to read a folder of results: the command, the versions, the machine, the date."""
 
 from __future__ import annotations
 
@@ -28,35 +28,42 @@ class Manifest:
 
     Attributes:
         command: As it was typed; ``python -m benchmarks …``.
-        tokens: How tokens were counted: o200k, or four bytes a token.
+        tokens: How tokens were counted: o200k, or four bytes a token; or by the providers.
+        profile: How the simulated models behaved; empty where none took part.
+        planner_model, worker_model: The real models, where those were asked for.
+        load: The machine's load when it began; None where it cannot be read.
     """
 
     suite: str
-    systems: tuple[str, ...]
-    profile: str
-    speed: float
-    seed: int
-    cases: int
-    repeats: int
     command: str
     date: str
     python: str
     machine: str
     cores: int
     tokens: str
+    systems: tuple[str, ...] = ()
+    profile: str = ""
+    planner_model: str = ""
+    worker_model: str = ""
+    speed: float = 1.0
+    seed: int = 1
+    cases: int = 0
+    repeats: int = 1
+    load: float | None = None
     versions: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def now(cls, *, arguments: Sequence[str], **told: Any) -> Manifest:
+    def now(cls, *, arguments: Sequence[str], tokens: str = "", **told: Any) -> Manifest:
         """Return the manifest of a run that begins."""
         return cls(
             **told,
+            tokens=tokens or ("o200k" if counting.exact() else "four bytes a token"),
             command=" ".join(["python -m benchmarks", *arguments]),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             python=sys.version.split()[0],
             machine=f"{platform.system()} {platform.machine()}",
             cores=os.cpu_count() or 1,
-            tokens="o200k" if counting.exact() else "four bytes a token",
+            load=round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
             versions={name: metadata.version(name) for name in _TOLD},
         )
 
@@ -67,7 +74,7 @@ class Manifest:
             ConfigError: The folder holds another run: other systems or cases may be added, not another way of running.
         """
         known = read(folder)
-        same = ("suite", "profile", "speed", "seed", "tokens")
+        same = ("suite", "profile", "planner_model", "worker_model", "speed", "seed", "tokens")
         if known is not None:
             differing = [name for name in same if getattr(known, name) != getattr(self, name)]
             if differing:

@@ -1,0 +1,130 @@
+"""The suites that are tables of measures: the scheduler, the stores, the gateway, the offline model's plans."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import anyio
+
+from benchmarks import data
+from benchmarks.cases import durability, gateway, offline, scheduler
+from benchmarks.entry import Entry, declare_out
+from benchmarks.manifest import Manifest
+from benchmarks.plansets import own_sets, public_sets
+from benchmarks.report import Row, save, table
+from schemas.errors import EngineError
+
+ROWS = "rows.json"
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """A suite of measures.
+
+    Attributes:
+        groups: What ``--only`` chooses from.
+        measured: Yields the rows of some groups, each measured so many times.
+        needs_data: Groups that are left out where there are no public data sets.
+    """
+
+    name: str
+    about: str
+    groups: Sequence[str]
+    measured: Callable[[int, Sequence[str]], Iterator[Row]]
+    needs_data: frozenset[str] = frozenset()
+
+    def declare(self, command: argparse.ArgumentParser) -> None:
+        """Declare its options."""
+        command.add_argument("--runs", type=int, default=5, help="runs a measure; medians are reported (default 5)")
+        command.add_argument("--only", nargs="+", choices=self.groups, metavar="GROUP", help=", ".join(self.groups))
+        command.add_argument("--check", action="store_true", help="exit with 1 unless every target is checked and met")
+        declare_out(command, self.name)
+
+    def run(self, options: argparse.Namespace, arguments: Sequence[str]) -> int:
+        """Measure, print the table, keep it; with ``--check`` return 1 unless every target was checked and met."""
+        groups = options.only or self.groups
+        rows: list[Row] = []
+        failed: EngineError | None = None
+        left_out: list[str] = []
+        try:
+            left_out = sorted(self.needs_data & set(groups)) if data.folder() is None else []
+            for row in self.measured(options.runs, groups):
+                print(f"… {row.measure}: {row.cells()[1]}", file=sys.stderr, flush=True)  # a whole report takes minutes
+                rows.append(row)
+        except EngineError as error:
+            failed = error
+        print(table(rows))
+        Manifest.now(arguments=arguments, suite=self.name, repeats=options.runs).write(options.out)
+        save(rows, options.out / ROWS)
+        complaints = [f"MISSED: {_told(row)}" for row in rows if row.met is False]
+        complaints += [f"NOT CHECKED: {_told(row)}: {row.against} is missing" for row in rows if row.unchecked]
+        complaints += [f"NOT CHECKED: {name}: ENGINE_BENCH_DATA is not set" for name in left_out]
+        print(*complaints, sep="\n")
+        if failed is not None:
+            print(f"BROKE OFF: {failed.message}. {failed.hint}".strip(), file=sys.stderr)
+            return failed.exit_code
+        return 1 if complaints and options.check else 0
+
+    def entry(self) -> Entry:
+        """Return it as an entry of ``run``."""
+        return Entry(self.name, self.about, self.declare, self.run)
+
+
+def _told(row: Row) -> str:
+    return f"{row.measure}: {row.cells()[1]}, ratio {row.cells()[4] or '–'}, target {row.target}"
+
+
+def _declare_offline(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
+    command.add_argument("--only", nargs="+", metavar="NAME", help="only sets whose names hold one of these")
+    command.add_argument("--misses", action="store_true", help="show each plan that is not exact, and what is wrong")
+    declare_out(command, "offline")
+
+
+def _offline(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Score the offline model's plans, set by set."""
+    folder = options.data or data.folder()
+    sets = own_sets() + (public_sets(folder) if folder is not None else [])
+    scores: list[offline.Score] = []
+    for one in [one for one in sets if options.only is None or any(part in one.name for part in options.only)]:
+        scores.append(anyio.run(partial(offline.score, one)))
+        if options.misses:
+            print(f"## {one.name}\n", *scores[-1].misses, sep="\n", end="\n\n")
+    print(offline.table(scores))
+    if folder is None:
+        print("LEFT OUT: NESTFUL, ParallelQA: ENGINE_BENCH_DATA is not set")
+    kept = [{**asdict(one), "misses": len(one.misses)} for one in scores]
+    Manifest.now(arguments=arguments, suite="offline").write(options.out)
+    (options.out / SCORES).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+ENTRIES: tuple[Entry, ...] = (
+    *(
+        suite.entry()
+        for suite in (
+            Measures(
+                "scheduler",
+                "what the engine costs and how near its schedules are to the bounds",
+                scheduler.GROUPS,
+                scheduler.measured,
+                scheduler.NEEDS_DATA,
+            ),
+            Measures(
+                "durability",
+                "what it costs that nothing is lost, and how soon a run goes on elsewhere",
+                durability.GROUPS,
+                durability.measured,
+            ),
+            Measures("gateway", "what the gateway costs, beside other gateways", gateway.GROUPS, gateway.measured),
+        )
+    ),
+    Entry("offline", "how near the offline model's plans are to the right ones", _declare_offline, _offline),
+)
