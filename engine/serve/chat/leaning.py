@@ -28,14 +28,16 @@ _LEAD = re.compile(
     r"^\W*(?:(?:and|or|what about|how about|no|sorry|actually|rather|i meant?|do|the|same|now|then|again|please|instead"
     r"|und|nein|doch|ich meinte|was ist mit|wie (?:ist|w[aä]re) es mit|et|non|je voulais dire|plut[oô]t|pareil|y|e"
     r"|quise decir|que tal|qu[eé] hay de|а|и)\b[\s,:;]*)+"
-    r"(?:\b(?:for|in|of|with|on|at|about|to|thing|f[uü]r|nach|mit|von|pour|[aà]|avec|para|con|en|de)\b\s*)*",
+    r"(?:\b(?P<before>for|in|of|with|on|at|about|to|from|until|thing|f[uü]r|nach|mit|von|bis|pour|[aà]|avec|para|con|en|de)\b\s*)*",
     re.IGNORECASE,
 )
 _TAIL = re.compile(
     r"[\s,]*(?:\b(?:instead|please|then|too|bitte|stattdessen|plut[oô]t|por favor)\b)?[\s?!.…]*$", re.IGNORECASE
 )
 _YEAR = re.compile(r"(?<![\w.,])(?:1[89]|20)\d\d(?![\w]|[.,]\d)")
-_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
+_DATE = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])|(?<![\w.])\d{1,2}\.\d{1,2}\.\d{4}(?!\w)")
+_SHARE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)* ?(?:%|percent\b|per cent\b|Prozent\b|pour cent\b)", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![\w.,-])\d+(?:[.,]\d+)*(?![\w-]| ?%| percent| per cent| Prozent)")
 _NAME = re.compile(r"(?<=[\w,;:] )[A-ZÀ-Þ][\w&.'-]*\w(?: (?:[A-ZÀ-Þ][\w&.'-]*\w))*")
 _POSSESSIVE = re.compile(r"['’]s$")
 _ONE_NAME = re.compile(r"[A-ZÀ-Þ][\w&.'-]*(?: [A-ZÀ-Þ][\w&.'-]*)*")
@@ -57,19 +59,26 @@ def in_place(asked: str, message: str) -> str:
 
     >>> in_place("What was Apple's revenue in 2022?", "and for Microsoft?")
     "What was Microsoft's revenue in 2022?"
+    >>> in_place("what is 12 percent of 3400?", "and of 5000?")
+    'what is 12 percent of 5000?'
     """
     lead = _LEAD.match(message)
     if lead is None:
         return ""
     value = _TAIL.sub("", message[lead.end() :])
-    for kind in (_YEAR, _NUMBER):
+    before = lead["before"] or ""
+    for kind in (_DATE, _SHARE, _YEAR, _NUMBER):
         if kind.fullmatch(value):
-            return _swapped(asked, kind, value)
-    return _swapped(asked, _NAME, value) if _ONE_NAME.fullmatch(value) else ""
+            return _swapped(asked, kind, value, before)
+    return _swapped(asked, _NAME, value, before) if _ONE_NAME.fullmatch(value) else ""
 
 
-def _swapped(asked: str, kind: re.Pattern[str], value: str) -> str:
+def _swapped(asked: str, kind: re.Pattern[str], value: str, before: str) -> str:
+    """Put a value in place of the one of its kind; of several, of the one that stands after the same word (of, to)."""
     found = {_POSSESSIVE.sub("", match[0]) for match in kind.finditer(asked)}
+    if len(found) > 1 and before:
+        after = re.compile(rf"\b{re.escape(before)}\s+(?={kind.pattern})", kind.flags | re.IGNORECASE)
+        found = {match[0] for lead in after.finditer(asked) if (match := kind.match(asked, lead.end())) is not None}
     if len(found) != 1 or value in found:
         return ""
     return re.sub(rf"(?<!\w){re.escape(found.pop())}(?!\w)", lambda _: value, asked)

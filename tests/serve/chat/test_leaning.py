@@ -45,6 +45,12 @@ def test_whole_messages_do_not(text: str) -> None:
         ("How is the weather?", "and Paris?", ""),
         ("How is it in Berlin?", "and why is that so?", ""),
         ("Add 3 to 4", "and 5?", ""),
+        ("What is 12 percent of 3400?", "and of 5000?", "What is 12 percent of 5000?"),
+        ("What is 12 percent of 3400?", "and 15 percent?", "What is 15 percent of 3400?"),
+        ("What is 12% of 3,400?", "no, I meant 4,300", "What is 12% of 4,300?"),
+        ("Flights from Berlin to Rome", "and to Paris?", "Flights from Berlin to Paris"),
+        ("Days from 2026-01-01 to 2026-11-21?", "no, I meant from 2025-01-01", "Days from 2025-01-01 to 2026-11-21?"),
+        ("Days between 2026-01-01 and 2026-11-21?", "no, from 2025-01-01", ""),
     ],
 )
 def test_a_value_in_place_of_another(asked: str, message: str, task: str) -> None:
