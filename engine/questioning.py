@@ -34,13 +34,13 @@ class Questions:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.report: Callable[[LoggedEvent], None] = journal.emit
-        self._news = anyio.Event()
+        self._news: anyio.Event | None = None
 
     def see(self, event: LoggedEvent) -> None:
         """Take in what was written."""
-        if event.kind in _WAKES:
+        if self._news is not None and event.kind in _WAKES:
             self._news.set()
-            self._news = anyio.Event()
+            self._news = None
 
     async def ask(self, call: StepCall, question: str, nth: int, answer_schema: dict[str, Any] | None) -> Any:
         """Ask for a step, wait, and return the answer.
@@ -68,7 +68,8 @@ class Questions:
                 )
             )
         while True:
-            news, state = self._news, self._journal.state
+            self._news = news = self._news or anyio.Event()
+            state = self._journal.state
             ids = state.approvals.elicited(call.step_id, question)
             answer = state.approvals.replies.get(ids[nth]) if len(ids) > nth else None
             if answer is not None:
