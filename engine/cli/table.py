@@ -26,7 +26,11 @@ RUNS: dict[str, Entry] = {
     "cancel": Entry("runs.steering", "cancel", "End a run; a partial answer is kept."),
     "approve": Entry("runs.steering", "approve", "Agree to what a run asks about, as it is or edited."),
     "reject": Entry("runs.steering", "reject", "Refuse what a run asks about."),
-    "answer": Entry("runs.steering", "answer", "Say whether a step that was broken off had happened."),
+    "answer": Entry(
+        "runs.steering",
+        "answer",
+        "Answer a question, give the result of a call, or say whether a step that was broken off had happened.",
+    ),
     "steer": Entry("runs.steering", "steer", "Change what a run is for; what is done stays."),
     "fork": Entry("runs.driving", "fork", "Make a new run out of one, from a step on."),
     "replay": Entry("runs.playing", "replay", "Play a run again, event for event, with no model and no tool."),
@@ -59,11 +63,17 @@ BUDGETS: dict[str, Entry] = {
 AGENTS: dict[str, Entry] = {
     "list": Entry("agents", "listed", "List agents: where each is, what it is good at, whether it can be asked now."),
     "show": Entry("agents", "show", "Show one agent."),
-    "check": Entry("agents", "check", "Ask agents how they are; exit code 1 where one cannot be asked now."),
-    "add": Entry("agents", "add", "Add an agent; engines on the same store know it from their next plan on."),
+    "check": Entry(
+        "agents", "check", "Ask agents how they are; exit code 1 where one that is enabled cannot be asked now."
+    ),
+    "add": Entry("agents", "add", "Add an agent; engines that run on the same store know it from their next plan on."),
     "enable": Entry("agents", "enable", "Let plans use an agent again."),
-    "disable": Entry("agents", "disable", "Keep an agent out of plans from the next one on."),
-    "remove": Entry("agents", "remove", "Remove an agent that was added."),
+    "disable": Entry("agents", "disable", "Keep an agent out of plans from the next one on; a call that runs goes on."),
+    "remove": Entry(
+        "agents",
+        "remove",
+        "Remove an agent that was added; one of the configuration is disabled instead, or taken out there.",
+    ),
 }
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
@@ -81,14 +91,16 @@ COMMANDS: dict[str, Entry] = {
         "workers",
         "Show who drives runs: workers, servers and command lines, how long ago each was heard of, and what it drives.",
     ),
-    "serve": Entry("serve", "serve", "Accept, drive and stream runs over HTTP."),
-    "mcp": Entry("mcp", "mcp", "Serve assistants and runs to an MCP client over stdin and stdout."),
+    "serve": Entry("serve", "serve", "Serve assistants, models, runs and a page over HTTP."),
+    "mcp": Entry(
+        "mcp", "mcp", "Serve assistants and runs to an MCP client over stdin and stdout, until it closes them."
+    ),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
     "agents": Entry("", "", "Look at agents, and add, disable or remove them while engines run.", AGENTS),
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
     "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),
     "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),
-    "audit": Entry("audit", "listed", "Say who was asked, who decided, and what was done, from the runs' own logs."),
+    "audit": Entry("audit", "listed", "Say who was asked, who decided, and what was done: from the runs' own logs."),
     "store": Entry("", "", "Look after the place where runs are kept.", STORE),
     "tools": Entry("lists", "tools", "List the declared tools and the MCP servers they are from, or show one tool."),
     "models": Entry("lists", "models", "List the models, and which model plays which role."),
