@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from benchmarks import measures
 from benchmarks.entry import Entry
 from benchmarks.orchestration import commands as orchestrated
-from benchmarks.orchestration.ours import NAMES
+from benchmarks.orchestration.systems import ABOUT
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import EngineError
 
@@ -34,12 +34,12 @@ def listed() -> int:
     """Print the suites, systems and profiles."""
     heads = {"cases": "suites of cases, done by every system", "measures": "suites of measures"}
     rows = [(heads[kind], [(one.name, one.about) for one in ENTRIES.values() if one.kind == kind]) for kind in heads]
-    rows.append(("systems", [(name, "") for name in NAMES]))
+    rows.append(("systems", list(ABOUT.items())))
     rows.append(("profiles", [(profile.name, ", ".join(profile.tiers)) for profile in PROFILES.values()]))
     for head, found in rows:
         print(head)
         for name, about in found:
-            print(f"  {name:<18} {about}".rstrip())
+            print(f"  {name:<26} {about}".rstrip())
     return 0
 
 

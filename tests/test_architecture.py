@@ -88,7 +88,11 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "langgraph": (  # lives in environments of its own
         "benchmarks.baselines.langgraph_worker",
         "benchmarks.baselines.langgraph_durable_worker",
+        "benchmarks.baselines.langgraph_agents",
     ),
+    "langchain": ("benchmarks.baselines.langgraph_agents",),
+    "langchain_core": ("benchmarks.baselines.langgraph_agents",),
+    "langchain_openai": ("benchmarks.baselines.langgraph_agents",),
     "aiosqlite": ("benchmarks.baselines.langgraph_durable_worker",),
     "typing_extensions": ("benchmarks.baselines.langgraph_worker", "benchmarks.baselines.langgraph_durable_worker"),
 }

@@ -15,11 +15,10 @@ from benchmarks import data
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration.figures import table
-from benchmarks.orchestration.ours import NAMES
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, perform
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
-from benchmarks.orchestration.systems import DEFAULT, systems_named
+from benchmarks.orchestration.systems import DEFAULT, NAMES, systems_named
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import ConfigError
 

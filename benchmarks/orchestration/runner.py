@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import anyio
 
@@ -99,7 +100,6 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
     found = {job.key: known[job.key] for job in jobs if job.key in known}
     gate = anyio.CapacityLimiter(plan.at_once)
     with SimulatedProvider() as provider, (folder / OUTCOMES).open("a", encoding="utf-8") as lines:
-        await _warm(plan, provider)
 
         async def one(job: Job) -> None:
             async with gate:
@@ -110,12 +110,24 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
             told(outcome, len(found), len(jobs))
 
         try:
-            async with anyio.create_task_group() as group:
-                for job in left:
-                    group.start_soon(one, job)
+            async with _opened(plan.contestants):
+                await _warm(plan, provider)
+                async with anyio.create_task_group() as group:
+                    for job in left:
+                        group.start_soon(one, job)
         finally:
             await provider.aclose()
     return [found[job.key] for job in jobs]
+
+
+@asynccontextmanager
+async def _opened(contestants: Sequence[Contestant]) -> AsyncGenerator[None]:
+    """Open those that have something to be opened: a process of their own."""
+    async with AsyncExitStack() as stack:
+        for contestant in contestants:
+            if isinstance(contestant, AbstractAsyncContextManager):
+                await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", contestant))
+        yield
 
 
 async def _warm(plan: Plan, provider: SimulatedProvider) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from benchmarks.orchestration.ours import NAMES, Ours
+from benchmarks.orchestration import peers
+from benchmarks.orchestration.ours import NAMES as OURS
+from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.runner import Contestant
 from schemas.errors import ConfigError
 
+NAMES = (*OURS, *peers.KINDS)
+ABOUT = dict.fromkeys(OURS, "") | {name: kind.about for name, kind in peers.KINDS.items()}
 DEFAULT = ("react", "react-parallel", "plan", "plan-no-stream")
 
 
 def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big") -> tuple[Contestant, ...]:
-    """Return systems.
+    """Return systems; a peer that cannot be installed is left out, which is said on stderr.
 
     Args:
         names: As they are asked for; ``plan/small`` has its steps' arguments and its answer written by another tier.
@@ -21,15 +25,21 @@ def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big
         worker: The tier of the model that does the rest, where the name does not say.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is none of that name, or none is left.
     """
-    return tuple(_named(name.strip(), planner, worker) for name in names if name.strip())
+    found = tuple(_named(name.strip(), planner, worker) for name in names if name.strip())
+    there = tuple(one for one in found if one is not None)
+    if not there:
+        raise ConfigError("no system is left to run", hint=f"systems: {', '.join(NAMES)}")
+    return there
 
 
-def _named(name: str, planner: str, worker: str) -> Contestant:
+def _named(name: str, planner: str, worker: str) -> Contestant | None:
     plain, _, tier = name.partition("/")
-    if plain in NAMES:
+    if plain in OURS:
         return Ours(plain, planner=planner, worker=tier or worker)
+    if plain in peers.KINDS:
+        return peers.peer_named(plain, planner, tier or worker)
     near = difflib.get_close_matches(plain, NAMES, 1)
     raise ConfigError(
         f"there is no system {plain!r}", hint=f"did you mean {near[0]}?" if near else f"systems: {', '.join(NAMES)}"
