@@ -79,6 +79,7 @@ class Turn:
         self._before = Usage()
         self._used = Usage()
         self._exhausted = False
+        self._refused = False
 
     @property
     def content(self) -> str:
@@ -111,9 +112,12 @@ class Turn:
         return "length" if self._exhausted and self.ended is not None else "stop"
 
     def failure(self) -> EngineError | None:
-        """Return why there is no reply: the run failed and there is nothing a person could read but that."""
+        """Return why there is no reply: the run failed and there is nothing a person could read but that.
+
+        That somebody said no is no failure of the server's: the answer says what was not done.
+        """
         ended = self.ended
-        if ended is None or ended.status != "failed" or ended.error is None:
+        if ended is None or ended.status != "failed" or ended.error is None or (self._refused and self.answer):
             return None
         if self.answer is not None and (self.answer.steps_used or self.answer.source != "template"):
             return None
@@ -158,6 +162,8 @@ class Turn:
             self.answer = event
         elif isinstance(event, RunEnded):
             self.ended = event
+        elif event.kind == "approval_answered":
+            self._refused = self._refused or event.decision == "reject"
         elif event.kind == "budget_exhausted":
             self._exhausted = True
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.serve.chat.turn import Turn
-from schemas.approvals import ApprovalRequested
+from schemas.approvals import ApprovalAnswered, ApprovalRequested
 from schemas.errors import CostBudgetError, ModelUnavailableError, ToolFailedError
 from schemas.events import Answer, BudgetExhausted, LoggedEvent, LoggedRecord, ModelCalled, PlanStarted, RunEnded
 from schemas.live import LiveReset, LiveText
@@ -103,3 +103,15 @@ def test_nothing_to_read_is_an_error(error: Any, used: tuple[str, ...], status: 
     failure = turn.failure()
     assert (failure and failure.status) == status
     assert failure is None or not failure.retryable
+
+
+def test_a_run_that_somebody_refused_is_answered() -> None:
+    """A person who said no reads what was not done, and no error; without an answer to read it is one."""
+    ended = RunEnded(status="failed", error=ToolFailedError("rejected: too expensive").to_info())
+    refused = ApprovalAnswered(approval_id="a1", decision="reject", reason="too expensive", by="ann")
+    answer = Answer(text="Not done: too expensive.", source="template", partial=True)
+    told, untold = Turn("r", "pay"), Turn("r", "pay")
+    assert taken(told, refused, answer, ended) == "Not done: too expensive."
+    taken(untold, refused, ended)
+    assert told.failure() is None
+    assert untold.failure() is not None
