@@ -94,11 +94,19 @@ def _own(path: Path) -> PlanSet:
 
 
 def _nestful(folder: Path) -> PlanSet:
+    tasks = tuple((row["input"], gold(row["output"][:-1])) for row in nestful_rows(folder))  # the last: the answer
+    return PlanSet("NESTFUL (Glaive part)", tuple(nestful_tools(folder).values()), tasks)
+
+
+def nestful_rows(folder: Path) -> list[dict[str, Any]]:
+    """Return NESTFUL's requests as published: ``input``, and the ``output`` calls, the last one the answer's parts."""
+    return json.loads((folder / "nestful_glaive_plans.json").read_text(encoding="utf-8"))
+
+
+def nestful_tools(folder: Path) -> dict[str, Declared]:
+    """Return NESTFUL's tools by name."""
     tools = json.loads((folder / "nestful_glaive_tools.json").read_text(encoding="utf-8"))
-    rows = json.loads((folder / "nestful_glaive_plans.json").read_text(encoding="utf-8"))
-    declared = {tool["name"]: _declared(tool) for tool in tools}
-    tasks = tuple((row["input"], _gold(row["output"][:-1])) for row in rows)  # the last call is the answer's parts
-    return PlanSet("NESTFUL (Glaive part)", tuple(declared.values()), tasks)
+    return {tool["name"]: _declared(tool) for tool in tools}
 
 
 def _declared(tool: Mapping[str, Any]) -> Declared:
@@ -108,7 +116,8 @@ def _declared(tool: Mapping[str, Any]) -> Declared:
     return Declared(tool["name"], tool["description"], plain, required, tool["output_parameters"])
 
 
-def _gold(calls: Sequence[Mapping[str, Any]]) -> tuple[GoldCall, ...]:
+def gold(calls: Sequence[Mapping[str, Any]]) -> tuple[GoldCall, ...]:
+    """Return NESTFUL's calls with its labels (``$var1.field$``) as references."""
     return tuple(GoldCall(call["name"], _templates(call["arguments"])) for call in calls)
 
 

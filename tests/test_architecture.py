@@ -48,7 +48,7 @@ EVERYBODY: tuple[str, ...] = ()
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("schemas", "gateway", "engine", "benchmarks"),
     "pydantic_core": ("schemas", "gateway.exchange", "gateway.wire.metering"),
-    "jsonschema": ("schemas", "gateway", "engine"),
+    "jsonschema": ("schemas", "gateway", "engine", "benchmarks.orchestration.nestful"),
     "anyio": EVERYBODY,
     "structlog": EVERYBODY,
     "opentelemetry": EVERYBODY,

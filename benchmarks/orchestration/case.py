@@ -25,6 +25,7 @@ class CaseTool:
         effects: What a call does to the world.
         reads, writes: Resources, as the engine's tools declare them.
         instead: A tool that can do the same, where this one is down.
+        returns: JSON Schema of what it gives, where that is known.
     """
 
     name: str
@@ -35,6 +36,7 @@ class CaseTool:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     instead: str | None = None
+    returns: Mapping[str, Any] | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -123,7 +125,12 @@ class Case:
         """Whether an answer is right."""
         if self.expects:
             return all(text.lower() in answer.lower() for text in self.expects)
-        return " ".join(answer.split()) == " ".join(self.answer.split())
+        return " ".join(answer.split()) == " ".join(self.told().split())
+
+    def told(self) -> str:
+        """Return the right answer with results put in."""
+        known = {one.id: one.value for one in self.steps}
+        return REFERENCE.sub(lambda match: _text(_walked(match, known)), self.answer)
 
 
 def lognormal(of: str) -> float:

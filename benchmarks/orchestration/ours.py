@@ -72,7 +72,7 @@ class Ours:
         """
         system = SYSTEMS[NAMES[self.name]]
         settings = self._settings(system, base_url, profile)
-        tools = [_Called(_spec(tool, world.speed), world) for tool in case.tools]
+        tools = [_Called(spec_of(tool, world.speed), world) for tool in case.tools]
         async with Engine(settings, tools=tools, environ={}) as made:
             engine = _variant(made, system)
             limits = engine.limits()
@@ -132,11 +132,13 @@ async def _connect(engine: Engine, model: str) -> None:
     await engine.gateway.complete(ModelRequest(model=model, messages=(Message.user("ping"),)))
 
 
-def _spec(tool: CaseTool, speed: float) -> ToolSpec:
+def spec_of(tool: CaseTool, speed: float) -> ToolSpec:
+    """Return a tool as the engine declares it."""
     return ToolSpec(
         name=tool.name,
         description=tool.description,
         input_schema=dict(tool.parameters),
+        output_schema=None if tool.returns is None else dict(tool.returns),
         effects=tool.effects,
         reads=tool.reads,
         writes=tool.writes,

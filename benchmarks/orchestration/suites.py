@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.orchestration import parallelqa
+from benchmarks.orchestration import nestful, parallelqa
 from benchmarks.orchestration.case import Case
 from schemas.errors import ConfigError
 
@@ -34,6 +34,12 @@ SUITES: dict[str, Suite] = {
             "parallelqa",
             "questions over a search and a math tool, right plans known (LLMCompiler)",
             parallelqa.cases,
+            needs_data=True,
+        ),
+        Suite(
+            "nestful",
+            "requests with nested calls over tools with output fields, right calls known (NESTFUL, Glaive part)",
+            nestful.cases,
             needs_data=True,
         ),
     )

@@ -228,13 +228,9 @@ def fill(case: Case, asked: Asked) -> Said:
 def answer_of(case: Case, done: set[str]) -> str:
     """Return the answer, or what can be said without the steps that were not made."""
     if all(step.id in done for step in case.steps):
-        return REFERENCE.sub(lambda match: str(case.resolved(_whole(match.group(0)))["whole"]), case.answer)
+        return case.told()
     missing = [step.tool for step in case.steps if step.id not in done]
     return f"Not everything could be had: {', '.join(missing)} failed."
-
-
-def _whole(reference: str) -> CaseStep:
-    return CaseStep("answer", "", {"whole": reference})
 
 
 WARM = "warm"
