@@ -10,6 +10,7 @@ from benchmarks import measures
 from benchmarks.entry import Entry
 from benchmarks.orchestration import commands as orchestrated
 from benchmarks.orchestration.systems import ABOUT
+from benchmarks.report import commands as reports
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import EngineError
 
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "list":
             return listed()
+        if options.command == "report":
+            return reports.report(options)
+        if options.command == "compare":
+            return reports.compare(options)
         return ENTRIES[options.suite].run(options, given)
     except EngineError as error:
         print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
@@ -50,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     suites = run.add_subparsers(dest="suite", required=True, metavar="SUITE", help="one of:")
     for entry in ENTRIES.values():
         entry.declare(suites.add_parser(entry.name, help=entry.about, description=entry.about))
+    told = "write tables and plots of a folder of results: report.md, and report.html in one file"
+    reports.declare_report(commands.add_parser("report", help=told, description=told))
+    told = "say what moved between two runs of a suite: counts exactly, times beyond noise"
+    reports.declare_compare(commands.add_parser("compare", help=told, description=told))
     commands.add_parser("list", help="the suites, systems and profiles there are")
     return parser
 

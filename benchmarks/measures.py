@@ -17,7 +17,7 @@ from benchmarks.cases import durability, gateway, offline, scheduler
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.plansets import own_sets, public_sets
-from benchmarks.report import Row, save, table
+from benchmarks.report.rows import Row, save, table
 from schemas.errors import EngineError
 
 ROWS = "rows.json"

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.graphs import Graph, bound_s, chain, critical_path_s, layered
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.graph_runs import apply, engine_with, plan_of
 

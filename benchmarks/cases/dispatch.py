@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from benchmarks.graphs import chain
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.simulated.graph_runs import kept_text, text_plan
 from engine.api import Engine
 from engine.durable.opening import open_dispatcher, open_store

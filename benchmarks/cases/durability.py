@@ -22,7 +22,7 @@ from benchmarks.baselines.environment import python_with
 from benchmarks.cases.dispatch import dispatching
 from benchmarks.cases.waiting import takeover, waiting
 from benchmarks.graphs import chain
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.server import NotInstalledError, running
 from benchmarks.simulated.graph_runs import apply, kept_text, noise, text_plan
 from benchmarks.worker import ROOT

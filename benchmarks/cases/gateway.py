@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.gateways import LITELLM, NGINX, OURS, PORTKEY, Gateway, running
 from benchmarks.native import Load, load, upstream
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from schemas.errors import ConfigError
 
 GROUPS = ("requests", "translated", "latency", "chunks", "first", "open", "memory", "soak")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from benchmarks.baselines import by_hand
 from benchmarks.graphs import Graph, TimedStep, chain, fan_out, layered, scaled
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.simulated import engine_worker
 from benchmarks.worker import Contender, in_pairs, in_turns
 

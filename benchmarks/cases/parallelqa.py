@@ -14,7 +14,7 @@ import anyio
 import tiktoken
 
 from benchmarks.data import Call, compact
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.model import SimulatedModel, tokens_of
 from engine.api import Engine

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from benchmarks.graphs import layered
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from engine.api import Engine
 from engine.dag.build import check_plan
 from engine.dag.state import RunState

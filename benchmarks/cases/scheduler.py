@@ -10,7 +10,7 @@ from benchmarks import data
 from benchmarks.baselines.environment import python_with
 from benchmarks.cases import bounds, overhead, parallelqa, planning, startup
 from benchmarks.graphs import Graph
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.worker import Contender
 
 GROUPS = (

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 
 RATIO = 0.35
 

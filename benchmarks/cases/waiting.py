@@ -15,7 +15,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from engine.api import Engine
 from engine.durable.opening import open_store
 from schemas.driving import RunClaimed, RunParked

@@ -79,7 +79,7 @@ def _figures(name: str, found: Sequence[Outcome]) -> Figures:
 
 def table(outcomes: Iterable[Outcome]) -> str:
     """Return the figures as a table in Markdown."""
-    rows = [HEADS, *(_cells(one) for one in figures(outcomes).values())]
+    rows = [HEADS, *(cells(one) for one in figures(outcomes).values())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
@@ -87,7 +87,8 @@ def table(outcomes: Iterable[Outcome]) -> str:
     return "\n".join([lines[0], "| " + " | ".join("-" * width for width in widths) + " |", *lines[1:]])
 
 
-def _cells(one: Figures) -> tuple[str, ...]:
+def cells(one: Figures) -> tuple[str, ...]:
+    """Return a row of the table as text."""
     return (
         one.system,
         f"{one.seconds:.2f}",

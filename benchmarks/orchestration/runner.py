@@ -19,6 +19,7 @@ from benchmarks.simulated.profile import Profile
 from benchmarks.simulated.provider import SimulatedProvider
 
 OUTCOMES = "outcomes.jsonl"
+PROMPTS = "prompts.json"
 
 
 class Contestant(Protocol):
@@ -115,6 +116,7 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
                 async with anyio.create_task_group() as group:
                     for job in left:
                         group.start_soon(one, job)
+            _keep(await provider.prompts(), folder)
         finally:
             await provider.aclose()
     return [found[job.key] for job in jobs]
@@ -128,6 +130,13 @@ async def _opened(contestants: Sequence[Contestant]) -> AsyncGenerator[None]:
             if isinstance(contestant, AbstractAsyncContextManager):
                 await stack.enter_async_context(cast("AbstractAsyncContextManager[object]", contestant))
         yield
+
+
+def _keep(prompts: Mapping[str, str], folder: Path) -> None:
+    """Keep the prompts that were seen, beside those of earlier runs into the same folder."""
+    path = folder / PROMPTS
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**prompts, **known}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 async def _warm(plan: Plan, provider: SimulatedProvider) -> None:

@@ -60,6 +60,10 @@ class SimulatedProvider:
         await self._http.delete(f"/runs/{token}")
         return found
 
+    async def prompts(self) -> dict[str, str]:
+        """Return the first prompt that each system sent for each part, tools and all, by ``system: part``."""
+        return (await self._http.get("/prompts")).raise_for_status().json()
+
     async def aclose(self) -> None:
         """Close the connection to it."""
         if self._client is not None:

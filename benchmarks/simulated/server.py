@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.simulated.server`` prints its address and serves until its stdin closes. A run is registered
 (``PUT /runs/{token}``: its case and profile), asks at ``/{token}/v1/chat/completions`` or ``/{token}/v1/messages``
-as at any provider, and what its calls took is read back (``GET /runs/{token}``).
+as at any provider, and what its calls took is read back (``GET /runs/{token}``); ``GET /prompts`` returns the first
+prompt of each system and part, as it came.
 
 Tokens come on an absolute schedule: the n-th is due at the first one's time plus n times the time of a token, however
 late one before it was; a sum of sleeps would drift.
@@ -43,6 +44,7 @@ class ModelCall:
 
     Attributes:
         part: What the model played.
+        cacheable_tokens: What would have been cached, were prompts cached; as ``cached_tokens`` where they are.
         began, ended: Seconds since the run's first call, in the run's own time (not sped up).
         status: Of HTTP; 499: the client left, or the stream was cut.
     """
@@ -55,6 +57,7 @@ class ModelCall:
     cached_tokens: int
     completion_tokens: int
     cost_usd: float
+    cacheable_tokens: int = 0
     status: int = 200
     fault: str = ""
 
@@ -76,11 +79,15 @@ class Provider:
     def __init__(self) -> None:
         self._guests: dict[str, Guest] = {}
         self._caches: dict[str, PromptCache] = {}
+        self._prompts: dict[str, str] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request (ASGI)."""
         path, method = cast("str", scope["path"]), cast("str", scope["method"])
         body = await _body(receive)
+        if path == "/prompts":
+            await _json(send, self._prompts)
+            return
         if path.startswith("/runs/"):
             await self._register(method, path.removeprefix("/runs/"), body, send)
             return
@@ -118,8 +125,10 @@ class Provider:
         tier = profile.tiers[tier_name]
         fault = _fault(guest, len(guest.calls))
         prompt = wires.prompt_of(body)
-        cached = self._cache(guest, tier_name).take(prompt) if profile.caching else 0
+        kept = self._cache(guest, tier_name).take(prompt)
+        cached = kept if profile.caching else 0
         asked = wires.read(wire, body)
+        self._prompts.setdefault(f"{guest.system.split(' ')[0]}: {asked.part}", prompt)
         said = answer(guest.case, asked, _PARTS)
         if fault in ("malformed_plan", "wrong_argument", "unknown_tool"):
             said = spoiled(said, fault, [tool.name for tool in guest.case.tools])
@@ -134,6 +143,7 @@ class Provider:
             cached,
             counts.completion,
             _cost(tier, counts),
+            kept,
             fault=fault or "",
         )
         guest.calls.append(call)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import Row, save, table
+from benchmarks.report.rows import Row, save, table
 
 
 @pytest.mark.parametrize(

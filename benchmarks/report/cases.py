@@ -1,0 +1,247 @@
+"""The part of a report that tells one run of a suite of cases."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from benchmarks.manifest import Manifest
+from benchmarks.orchestration.figures import HEADS, cells, figures, named
+from benchmarks.orchestration.outcome import Outcome
+from benchmarks.report.document import Block, Code, Folded, Heading, Picture, Table, Words
+from benchmarks.report.ratios import by_case, mean_of, ratio_of
+from benchmarks.report.svg import Bar, Piece, bars, lines, strips, timeline
+from benchmarks.simulated.profile import PROFILES, Profile
+
+BASE = "react"
+ORDER = (
+    "react", "langgraph-react", "react-parallel", "langgraph-react-parallel", "langgraph-plan", "llmcompiler",
+    "sequential", "plan-no-stream", "plan", "plan/small",
+)  # fmt: skip
+"""From turn by turn to a plan that streams, peers beside what they are like; the baseline first."""
+PUBLISHED: Mapping[str, tuple[float, float, str]] = {
+    "hotpotqa": (1.80, 3.37, "HotpotQA"),
+    "movie": (3.74, 6.73, "Movie Recommendation"),
+    "parallelqa": (2.15, 4.65, "ParallelQA"),
+}
+"""LLMCompiler against sequential ReAct, both with a GPT model: times faster, times cheaper.
+
+Source: Kim et al., "An LLM Compiler for Parallel Function Calling", 2023 (arXiv:2312.04511), table 1.
+"""
+
+Of = Callable[[Outcome], float]
+
+
+def section(told: Manifest, outcomes: Sequence[Outcome], prompts: Mapping[str, str]) -> Iterator[Block]:
+    """Yield the blocks of one run.
+
+    Args:
+        told: How it was run.
+        outcomes: What came of it.
+        prompts: The first prompt by system and part.
+    """
+    systems = _by_system(outcomes)
+    name = f"{told.suite}-{told.profile or 'models'}"
+    yield Heading(f"{told.suite}, {_conditions(told)}")
+    yield Words(
+        f"{len({one.case for one in outcomes})} cases by {len(systems)} systems. Means over the runs of each system; "
+        "tokens and USD are a run's. Efficiency is the least that the plan as it is written could take, over what it "
+        "took; runs without a plan have none."
+    )
+    yield Table(HEADS, [cells(one) for one in figures(one for found in systems.values() for one in found).values()])
+    yield Picture(f"{name}-seconds", _bars("Seconds a run", "seconds (mean, 95 % interval over cases)", systems,
+                                           lambda one: one.seconds, "{:.1f} s"))  # fmt: skip
+    yield Picture(f"{name}-cost", _bars("Cost a run", "US cents (mean, 95 % interval over cases)", systems,
+                                        lambda one: one.cost_usd * 100, "{:.2f} ¢"))  # fmt: skip
+    if BASE in systems:
+        yield from _ratios(told, systems, name)
+    if told.profile in PROFILES:
+        yield from _caching(systems, PROFILES[told.profile])
+    yield from _by_steps(systems, name)
+    yield from _timelines(systems, name)
+    yield from _folded(systems, prompts)
+
+
+def _by_system(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(named(outcome), []).append(outcome)
+    ordered = sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return {name: found[name] for name in ordered}
+
+
+def _conditions(told: Manifest) -> str:
+    if not told.profile:
+        return f"{told.planner_model} plans, {told.worker_model} does the rest"
+    fast = "" if told.speed == 1 else f", time sped up {told.speed:g} ×"
+    return f"profile “{told.profile}”{fast}"
+
+
+def _bars(title: str, unit: str, systems: Mapping[str, Sequence[Outcome]], of: Of, form: str) -> str:
+    rows: list[Bar] = []
+    for system, found in systems.items():
+        one = mean_of(list(by_case(found, of).values()))
+        rows.append(Bar(system, one.value, one.low, one.high, form.format(one.value)))
+    return bars(title, unit, rows)
+
+
+def _ratios(told: Manifest, systems: Mapping[str, Sequence[Outcome]], name: str) -> Iterator[Block]:
+    yield Heading("Beside sequential ReAct", 3)
+    yield Words(
+        "How many times faster and cheaper than ReAct with one call a turn, over the same cases; in brackets the "
+        "95 % interval of a bootstrap over cases. ReAct with parallel calls has its own row: it is the stronger one."
+    )
+    rows: list[tuple[str, ...]] = []
+    dots: list[tuple[str, list[float]]] = []
+    measures: tuple[Of, ...] = (_seconds, _usd, _tokens, _calls)
+    base = [by_case(systems[BASE], of) for of in measures]
+    for system, found in systems.items():
+        mine = [by_case(found, of) for of in measures]
+        each = [ratio_of(one, other) for one, other in zip(base, mine, strict=True)]
+        rows.append((system, *("1" if system == BASE else "" if one is None else str(one) for one in each)))
+        if system != BASE:
+            dots.append((system, [base[0][case] / took for case, took in mine[0].items() if case in base[0]]))
+    heads = ("system", "× faster", "× cheaper", "× fewer tokens", "× fewer calls")
+    published = PUBLISHED.get(told.suite.split("-")[0])
+    if published:
+        faster, cheaper, suite = published
+        rows.append((f"LLMCompiler, published ({suite})", f"{faster:.2f}", f"{cheaper:.2f}", "", ""))
+    yield Table(heads, rows)
+    if published:
+        yield Words(
+            "Published: Kim et al. 2023 (arXiv:2312.04511), GPT models, against a few-shot ReAct prompt. "
+            "Ours: the simulated model, and a ReAct prompt that is short and stable, with native tool calls. It is not "
+            "padded to reach a figure, so part of the published saving is not there to be had."
+        )
+    mark = (published[0], f"LLMCompiler, published: {published[0]:.2f} ×") if published else None
+    yield Picture(f"{name}-faster", strips("Times faster than sequential ReAct, each case a dot, the stroke the median",
+                                           "× faster", dots, mark))  # fmt: skip
+
+
+def _caching(systems: Mapping[str, Sequence[Outcome]], profile: Profile) -> Iterator[Block]:
+    """Yield what runs cost without and with prompt caching, both from the same calls."""
+    rows: list[tuple[str, ...]] = []
+    costs = {
+        kind: {
+            system: by_case(found, lambda one, kind=kind: _cost(one, profile, cached=kind))
+            for system, found in systems.items()
+        }
+        for kind in (False, True)
+    }
+    for system in systems:
+        row = [system]
+        for kind in (False, True):
+            mine = costs[kind][system]
+            row.append(f"{statistics.fmean(mine.values()):.5f}")
+            ratio = ratio_of(costs[kind][BASE], mine) if BASE in costs[kind] and system != BASE else None
+            row.append("" if ratio is None else str(ratio))
+        rows.append(tuple(row))
+    yield Heading("Cost with prompt caching off and on", 3)
+    yield Words(
+        f"The same calls, priced twice. On: beginnings of at least {profile.cache_min_tokens:,} tokens that were sent "
+        f"before by the same system are read at the cached price, {profile.cache_block_tokens} tokens at a time."
+    )
+    yield Table(("system", "USD, off", "× cheaper, off", "USD, on", "× cheaper, on"), rows)
+
+
+def _cost(outcome: Outcome, profile: Profile, *, cached: bool) -> float:
+    total = 0.0
+    for call in outcome.calls:
+        price = profile.tiers[call["tier"]].price
+        kept = call.get("cacheable_tokens", call["cached_tokens"]) if cached else 0
+        total += call["cost_usd"] + (call["cached_tokens"] - kept) * (price.input - price.cached) / 1e6
+    return total
+
+
+def _by_steps(systems: Mapping[str, Sequence[Outcome]], name: str) -> Iterator[Block]:
+    series: list[tuple[str, list[tuple[float, float]]]] = []
+    for system, found in systems.items():
+        grouped: dict[int, list[float]] = {}
+        for one in found:
+            grouped.setdefault(one.tool_calls, []).append(one.seconds)
+        if len(grouped) > 1:
+            series.append((system, [(calls, statistics.fmean(grouped[calls])) for calls in sorted(grouped)]))
+    if series:
+        yield Heading("By the number of tool calls", 3)
+        yield Picture(
+            f"{name}-steps",
+            lines("Seconds by how many tools a run called", "tool calls of a run", "seconds (mean)", series),
+        )
+
+
+def _timelines(systems: Mapping[str, Sequence[Outcome]], name: str) -> Iterator[Block]:
+    yield Heading("Where the time goes: the best, the median and the worst case of each system", 3)
+    yield Words("Blue: the model at work. Green: a tool. Orange: a call that failed. One scale for all.")
+    most = max((one.seconds for found in systems.values() for one in found), default=1.0)
+    for system, found in systems.items():
+        ordered = sorted(found, key=lambda one: one.seconds)
+        chosen = {"best": ordered[0], "median": ordered[len(ordered) // 2], "worst": ordered[-1]}
+        for which, one in chosen.items():
+            title = f"{system}, {which}: case {one.case}, {one.seconds:.2f} s"
+            slug = f"{name}-{system.replace('/', '-')}-{which}"
+            yield Picture(slug, timeline(title, lanes(one), most))
+
+
+def lanes(outcome: Outcome) -> list[tuple[str, list[Piece]]]:
+    """Return a run's calls in lanes: models above, then as many lanes of tools as ran at once."""
+    model = [
+        Piece(call["part"], call["began"], call["ended"], "var(--c5)" if call["fault"] else "var(--c1)")
+        for call in outcome.calls
+    ]
+    tools = [
+        Piece(one["tool"], one["began"], one["ended"], "var(--c5)" if one["failed"] else "var(--c8)")
+        for one in outcome.spans
+    ]
+    packed = [*(("model", lane) for lane in _packed(model)), *(("tools", lane) for lane in _packed(tools))]
+    seen: set[str] = set()
+    labelled: list[tuple[str, list[Piece]]] = []
+    for label, lane in packed:
+        labelled.append(("" if label in seen else label, lane))
+        seen.add(label)
+    return labelled
+
+
+def _packed(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    found: list[list[Piece]] = []
+    for piece in sorted(pieces, key=lambda one: one.began):
+        lane = next((lane for lane in found if lane[-1].ended <= piece.began + 0.02), None)
+        if lane is None:
+            found.append([piece])
+        else:
+            lane.append(piece)
+    return found
+
+
+def _folded(systems: Mapping[str, Sequence[Outcome]], prompts: Mapping[str, str]) -> Iterator[Block]:
+    by_system = {system: by_case(found, _seconds) for system, found in systems.items()}
+    cases = list(dict.fromkeys(case for found in by_system.values() for case in found))
+    rows = [(case, *(f"{found[case]:.2f}" if case in found else "" for found in by_system.values())) for case in cases]
+    yield Folded("Seconds of every case", [Table(("case", *by_system), rows)])
+    failed = [
+        (named(one), one.case, one.reason or ("partial answer" if one.partial else f"answered {one.answer[:80]!r}"))
+        for found in systems.values()
+        for one in found
+        if not one.right
+    ]
+    if failed:
+        yield Folded(
+            f"{len(failed)} runs without the right answer", [Table(("system", "case", "why"), failed, words=True)]
+        )
+    for which, prompt in sorted(prompts.items()):
+        yield Folded(f"Prompt: {which}", [Code(prompt)])
+
+
+def _seconds(one: Outcome) -> float:
+    return one.seconds
+
+
+def _usd(one: Outcome) -> float:
+    return one.cost_usd
+
+
+def _tokens(one: Outcome) -> float:
+    return one.tokens("prompt") + one.tokens("completion")
+
+
+def _calls(one: Outcome) -> float:
+    return len(one.calls)
