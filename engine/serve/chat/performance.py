@@ -218,7 +218,7 @@ class Performance:
             async for item in items:
                 for delta in turn.take(item):
                     yield delta
-                if turn.parked(item):
+                if turn.parked(item) or turn.asked(item):
                     turn.waiting = await run.pending()
                     if turn.waiting:
                         return

@@ -105,6 +105,12 @@ class Turn:
         """Whether the run was just let go until somebody answers (or a time comes)."""
         return isinstance(item, LoggedRecord) and item.event.kind == "run_parked" and item.seq > self._after
 
+    def asked(self, item: LoggedRecord | LiveEvent) -> bool:
+        """Whether a tool just asked something while its step goes on running: only an answer lets it go on."""
+        if not isinstance(item, LoggedRecord) or item.seq <= self._after:
+            return False
+        return item.event.kind == "approval_requested" and item.event.subject == "elicitation"
+
     def finish(self) -> Finish:
         """Why the reply ends."""
         if any(asked.subject == "client_tool" for asked in self.waiting):

@@ -9,7 +9,9 @@ from typing import Any
 
 from engine.api import Engine
 from engine.testing import FakeTool, ScriptedProvider
+from engine.tools.function import tool
 from schemas.model import ModelRequest
+from schemas.protocols import ToolContext
 from tests.runs import engine_of
 from tests.serve.serving import Served
 
@@ -22,9 +24,16 @@ PLANS: dict[str, Any] = {
     "pay twice": [{"pay": {"amount": 500, "to": "Bob"}}, {"pay2": {"amount": 7, "to": "Al"}}],
     "pay": [{"pay": {"amount": 500, "to": "Bob"}}],
     "slow": [{"slow": {}}],
+    "seat": [{"seat": {}}],
     "weather": [{"get_weather": {"city": "Paris"}}, {"get_weather": {"city": "Rome"}}],
 }
 REWRITES = {"and for 2023?": "What was revenue in 2023?", "use euros instead": "Do the slow thing in euros"}
+
+
+@tool(effects="none")
+async def seat(context: ToolContext) -> str:
+    """Choose a seat."""
+    return f"seat {await context.ask('Which seat?')}"
 
 
 class Models:
@@ -64,7 +73,8 @@ class Models:
 
 def make(models: Models, **settings: Any) -> Engine:
     """Return an engine with tools that need approval, that are slow, that just look; and its assistants."""
-    tools = (
+    tools: tuple[Any, ...] = (
+        seat,
         FakeTool("look", "seen"),
         FakeTool("slow", "ok", seconds=30.0),
         FakeTool("pay", "paid", approval="always", effects="effectful", input_schema=PAY, writes=["a:1"]),

@@ -276,3 +276,12 @@ def test_a_question_is_the_assistants_message(here: Served) -> None:
     assert (chat.finish, chat.view()["status"]) == ("stop", "waiting")
     assert chat.ask("Berlin, please") == "all done"
     assert [(one["decision"], one["result"]) for one in chat.answered()] == [("done", "Berlin, please")]
+
+
+def test_what_a_tool_asks_is_the_assistants_message(here: Served) -> None:
+    """A tool that asks while its step runs is answered by the next message, and its step goes on."""
+    chat = Chat(here)
+    assert "Which seat?" in chat.ask("find me a seat")
+    assert chat.finish == "stop"
+    assert chat.ask("12A") == "all done"
+    assert [step["result"]["value"] for step in chat.view()["steps"]] == ["seat 12A"]
