@@ -20,7 +20,7 @@ import structlog
 
 from engine.streams import Board, Cursor
 from schemas.errors import StoreError
-from schemas.events import LoggedRecord
+from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
 from schemas.stores import RunStore
 
@@ -55,7 +55,7 @@ class Following:
             run_id: The run, whoever drives it, wherever.
             cursor: Where to go on; at the beginning by default.
             live: Also text and progress; False for events only.
-            parked: Stay while the run is parked; False ends there.
+            parked: Stay while the run is parked; False ends there, and where a running tool asks something.
 
         Raises:
             NotFoundError: No such run.
@@ -65,16 +65,18 @@ class Following:
         with self._followed(run_id) as run, run.watched():
             await run.open()
             told = 0
+            asking: dict[str, str | None] = {}  # by the id of what a tool asks, its step
             while True:
                 seen = run.version
                 for record in await run.records(at.seq):
                     at.advance(record)
+                    _note_asked(asking, record.event)
                     yield record
                     if record.event.kind == "run_ended":
                         return
                 if run.head > at.seq:
                     continue
-                if run.ended or (run.parked and not parked):
+                if run.ended or ((run.parked or asking) and not parked):
                     return
                 if live:
                     for item in [*run.board.void(at), *run.board.since(at)]:
@@ -149,6 +151,17 @@ class Following:
             run.users -= 1
             if not run.users and self._runs.get(run_id) is run:
                 del self._runs[run_id]
+
+
+def _note_asked(asking: dict[str, str | None], event: LoggedEvent) -> None:
+    """Note what tools ask while their steps run, and what of it is over."""
+    if event.kind == "approval_requested" and event.subject == "elicitation":
+        asking[event.approval_id] = event.step_id
+    elif event.kind == "approval_answered":
+        asking.pop(event.approval_id, None)
+    elif event.kind == "step_ended":
+        for approval_id in [name for name, step_id in asking.items() if step_id == event.step_id]:
+            del asking[approval_id]
 
 
 class _Followed:

@@ -14,6 +14,7 @@ from engine.durable.memory import MemoryLog
 from engine.following import Following
 from engine.streams import GENERATIONS_AN_EVENT, Cursor, Streams
 from engine.testing import FakeTool, ScriptedProvider
+from schemas.approvals import ApprovalAnswered, ApprovalRequested
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import NotFoundError, StoreError
 from schemas.events import Answer, LoggedEvent, LoggedRecord, PlanStarted, RunEnded, RunStarted
@@ -188,6 +189,17 @@ async def test_a_parked_run_is_stayed_with_or_left(log: CountingLog) -> None:
         assert (leaves.over, stays.over) == (True, False)
         await log.append("r", 2, [RunClaimed(driver="d"), *END])
     assert (leaves.numbers, stays.numbers) == ([1, 2], [1, 2, 3, 4, 5])
+
+
+async def test_who_does_not_stay_leaves_when_a_tool_asks(log: CountingLog) -> None:
+    """What a running tool asks ends the wait of whoever leaves a parked run; answered, there is nothing to leave for."""
+    asks = ApprovalRequested(approval_id="a1", subject="elicitation", step_id="1", question="Which seat?")
+    await log.append("r", 1, [asks])
+    async with aclosing(Following(log).follow("r", parked=False)) as items:
+        assert [item.seq async for item in items if isinstance(item, LoggedRecord)] == [1, 2]
+    await log.append("r", 2, [ApprovalAnswered(approval_id="a1", decision="done", result="12A"), *END])
+    async with aclosing(Following(log).follow("r", parked=False)) as items:
+        assert [item.seq async for item in items if isinstance(item, LoggedRecord)][-1] == 3 + len(END)
 
 
 async def test_a_run_that_is_not_there(log: CountingLog) -> None:
