@@ -89,12 +89,17 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "benchmarks.baselines.langgraph_worker",
         "benchmarks.baselines.langgraph_durable_worker",
         "benchmarks.baselines.langgraph_agents",
+        "benchmarks.baselines.langgraph_plan",
     ),
     "langchain": ("benchmarks.baselines.langgraph_agents",),
     "langchain_core": ("benchmarks.baselines.langgraph_agents",),
     "langchain_openai": ("benchmarks.baselines.langgraph_agents",),
     "aiosqlite": ("benchmarks.baselines.langgraph_durable_worker",),
-    "typing_extensions": ("benchmarks.baselines.langgraph_worker", "benchmarks.baselines.langgraph_durable_worker"),
+    "typing_extensions": (
+        "benchmarks.baselines.langgraph_worker",
+        "benchmarks.baselines.langgraph_durable_worker",
+        "benchmarks.baselines.langgraph_plan",
+    ),
 }
 
 # Where asyncio itself is allowed: code that never runs on trio. Everything else uses anyio.

@@ -50,6 +50,9 @@ _AGENTS = ("langgraph_agents", "benchmarks.baselines.langgraph_agents")
 KINDS: dict[str, Kind] = {
     "langgraph-react": Kind("LangChain's prebuilt agent on LangGraph, parallel tool calls", *_AGENTS),
     "langgraph-react-sequential": Kind("the same, one tool call a turn", *_AGENTS),
+    "langgraph-plan": Kind(
+        "the plan-and-execute graph of LangGraph's tutorial", "langgraph_agents", "benchmarks.baselines.langgraph_plan"
+    ),
 }
 
 

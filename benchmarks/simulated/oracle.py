@@ -104,7 +104,7 @@ def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], 
     for step in case.steps:
         if step.id in ids:
             continue
-        tool = _tool_for(case, step, failed.get(step.id, set()))
+        tool = tool_for(case, step, failed.get(step.id, set()))
         if tool is None or any(need not in ids for need in step.needs):
             continue  # it cannot be had; the answer says so
         ids[step.id] = str(first)
@@ -126,7 +126,8 @@ def _item(case: Case, step: CaseStep, tool: str, ids: Mapping[str, str]) -> Any:
     return call if set(arguments) <= set(required) else {"step": call}
 
 
-def _tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
+def tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
+    """Return the tool that a step is made with: its own, or what stands in for it once it failed; None: neither."""
     choices = (step.tool, case.tool(step.tool).instead)
     return next((tool for tool in choices if tool is not None and tool not in failed), None)
 
@@ -161,7 +162,7 @@ def react(case: Case, asked: Asked) -> Said:
     for step in case.steps:
         if step.id in done or any(need not in done for need in step.needs):
             continue
-        tool = _tool_for(case, step, failed.get(step.id, set()))
+        tool = tool_for(case, step, failed.get(step.id, set()))
         if tool is not None and tool in asked.tools:
             ready.append(Call(tool, case.resolved(step)))
     if ready:
@@ -180,14 +181,15 @@ def _made(case: Case, turns: Iterable[Turn]) -> tuple[set[str], dict[str, set[st
         step = None if call is None else case.step_of(call.name, call.arguments)
         if call is None or step is None:
             continue
-        if turn.failed or _is_failure(turn.text):
+        if turn.failed or is_failure(turn.text):
             failed.setdefault(step.id, set()).add(call.name)
         else:
             done.add(step.id)
     return done, failed
 
 
-def _is_failure(text: str) -> bool:
+def is_failure(text: str) -> bool:
+    """Whether the result of a call says that it failed."""
     return text.lstrip().lower().startswith(("error", "failed", '{"error"', "<error"))
 
 

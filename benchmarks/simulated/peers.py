@@ -1,7 +1,104 @@
-"""The parts that only peers' ways of working have: what an ideal model says to their own prompts."""
+"""The parts that only peers' ways of working have: what an ideal model says to their own prompts.
+
+A plan-and-execute of LangGraph's has steps in words. Here a step says what a good planner's would: which call is to be
+made, with what it takes from which step before; ``2. add: {"a": "(result of 1.km)", …}``.
+"""
 
 from __future__ import annotations
 
-from benchmarks.simulated.oracle import Part
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
-PEERS: dict[str, Part] = {}
+from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, canonical
+from benchmarks.simulated.oracle import Asked, Call, Part, Said, answer_of, is_failure, tool_for
+
+_STEP = re.compile(r"(?P<id>\w+)\. (?P<tool>\S+): ")
+
+
+def langgraph_planner(case: Case, asked: Asked) -> Said:
+    """Write every step."""
+    return _structured(asked, {"steps": list(_left(case, set(), {}))})
+
+
+def langgraph_replanner(case: Case, asked: Asked) -> Said:
+    """Write the steps that are left, with what stands in for a tool that failed; answer when there are none."""
+    done: set[str] = set()
+    failed: dict[str, set[str]] = {}
+    for text, result in _past(asked.turns[-1].text):
+        known = _step_of(case, text)
+        if known is None:
+            continue
+        step, tool = known
+        if is_failure(result):
+            failed.setdefault(step.id, set()).add(tool)
+        else:
+            done.add(step.id)
+    steps = list(_left(case, done, failed))
+    action = {"steps": steps} if steps else {"response": answer_of(case, done)}
+    return _structured(asked, {"action": action})
+
+
+def langgraph_step(case: Case, asked: Asked) -> Said:
+    """Make the call of the step that is asked for, the last line of what the user says; then tell what it gave."""
+    wanted = next(turn.text for turn in reversed(asked.turns) if turn.role == "user")
+    known = _step_of(case, wanted.rpartition("\n")[2])
+    if known is None:
+        return Said("Error: this step cannot be done.")
+    step, tool = known
+    call = Call(tool, case.resolved(step))
+    made = {(one.name, canonical(one.arguments)) for turn in asked.turns for _, one in turn.calls}
+    if (tool, canonical(call.arguments)) in made:
+        return Said(asked.turns[-1].text)
+    return Said(calls=(call,))
+
+
+def _structured(asked: Asked, told: Mapping[str, Any]) -> Said:
+    """Answer in the shape that is asked for: as a call, or as text."""
+    if asked.forced is not None:
+        return Said(calls=(Call(asked.forced, told),))
+    return Said(json.dumps(told, ensure_ascii=False))
+
+
+def _left(case: Case, done: set[str], failed: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield the steps that are left and can be had."""
+    can = set(done)
+    for step in case.steps:
+        tool = tool_for(case, step, failed.get(step.id, set()))
+        if step.id in done or tool is None or any(need not in can for need in step.needs):
+            continue
+        can.add(step.id)
+        arguments = json.dumps(step.arguments, ensure_ascii=False)
+        told = REFERENCE.sub(lambda match: f"(result of {match['step']}{match['path']})", arguments)
+        yield f"{step.id}. {tool}: {told}"
+
+
+def _step_of(case: Case, text: str) -> tuple[CaseStep, str] | None:
+    """Return the step that a text of a plan means, and the tool it names."""
+    found = _STEP.match(text)
+    if found is None:
+        return None
+    step = next((step for step in case.steps if step.id == found["id"]), None)
+    return None if step is None else (step, found["tool"])
+
+
+def _past(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the steps that were done with what they gave: lists of two texts, a line each."""
+    for line in text.split("\n"):
+        if not line.startswith('["'):
+            continue
+        try:
+            told: Any = json.loads(line)
+        except ValueError:
+            continue
+        pair = cast("list[str]", told)
+        if len(pair) == 2:
+            yield pair[0], pair[1]
+
+
+PEERS: dict[str, Part] = {
+    "langgraph-planner": langgraph_planner,
+    "langgraph-replanner": langgraph_replanner,
+    "langgraph-step": langgraph_step,
+}

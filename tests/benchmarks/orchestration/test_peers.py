@@ -107,9 +107,12 @@ def test_a_peer_that_cannot_be_installed_is_left_out(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "calls", "peak"), [("langgraph-react", 3, 2), ("langgraph-react-sequential", 4, 1)])
+@pytest.mark.parametrize(
+    ("name", "calls", "peak"),
+    [("langgraph-react", 3, 2), ("langgraph-react-sequential", 4, 1), ("langgraph-plan", 10, 1)],
+)
 def test_langgraph_does_the_case_in_its_own_way(tmp_path: Path, name: str, calls: int, peak: int) -> None:
-    """A turn for what can be called at once, or for each call, and one for the answer."""
+    """A turn for what can be called at once, or for each call, and one for the answer; three a step of a plan."""
     python = python_with(KINDS[name].environment)
     if python is None:
         pytest.skip(f"{name}: its environment cannot be made")
