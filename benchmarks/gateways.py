@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +71,28 @@ def running(name: str, upstreams: Mapping[str, int], folder: Path, cpu: int) -> 
         yield None
         return
     command, port, headers = made
+    with started(name, ([*pinned(cpu), *command], port), folder, headers) as gateway:
+        yield gateway
+
+
+@contextmanager
+def started(
+    name: str, how: tuple[Sequence[str], int], folder: Path, headers: tuple[str, ...] = ()
+) -> Generator[Gateway | None]:
+    """Run a server until the block ends; None when it does not start, and its last words are told.
+
+    Args:
+        name: For the report.
+        how: The command, and the port that it listens on.
+        folder: Where it runs, and for its log.
+        headers: What requests to it need.
+    """
+    command, port = how
     log = folder / f"{name}.log"
     began = time.monotonic()
     with log.open("wb") as told:
         process = subprocess.Popen(
-            [*pinned(cpu), *command], stdin=subprocess.DEVNULL, stdout=told, stderr=told, cwd=folder, env=_environment()
+            command, stdin=subprocess.DEVNULL, stdout=told, stderr=told, cwd=folder, env=_environment()
         )
     try:
         wait_for(port, START_S)

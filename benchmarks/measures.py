@@ -1,4 +1,4 @@
-"""The suites that are tables of measures: the scheduler, the stores, the gateway, the offline model's plans."""
+"""The suites that are tables of measures: scheduler, stores, gateway, server, and the offline model's plans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import data
-from benchmarks.cases import durability, gateway, offline, scheduler
+from benchmarks.cases import durability, gateway, offline, scheduler, serve
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.plansets import own_sets, public_sets
@@ -124,6 +124,7 @@ ENTRIES: tuple[Entry, ...] = (
                 durability.measured,
             ),
             Measures("gateway", "what the gateway costs, beside other gateways", gateway.GROUPS, gateway.measured),
+            Measures("serve", "500 chats at once, 2,000 who watch a run", serve.GROUPS, serve.measured),
         )
     ),
     Entry("offline", "how near the offline model's plans are to the right ones", _declare_offline, _offline),

@@ -59,7 +59,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "jmespath": ("engine.dag",),
     "anthropic": ("gateway.upstream",),
     "openai": ("gateway.upstream",),
-    "httpx2": ("gateway.upstream", "engine.tools", "benchmarks.simulated.provider"),
+    "httpx2": ("gateway.upstream", "engine.tools", "benchmarks.simulated.provider", "benchmarks.cases.serve"),
     "httpcore2": ("engine.tools.http",),
     "html_to_markdown": ("engine.tools.builtin.pages",),
     "genai_prices": ("gateway.prices",),

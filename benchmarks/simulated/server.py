@@ -26,6 +26,7 @@ from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.stored import case_from
 from benchmarks.simulated import wires
 from benchmarks.simulated.counting import count
+from benchmarks.simulated.lookups import LOOKUPS
 from benchmarks.simulated.oracle import PARTS, WARM, Said, answer, spoiled
 from benchmarks.simulated.peers import PEERS
 from benchmarks.simulated.profile import PROFILES, Fault, Profile, Tier
@@ -34,7 +35,7 @@ from benchmarks.simulated.promptcache import PromptCache
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-_PARTS = {**PARTS, **PEERS}
+_PARTS = {**PARTS, **PEERS, **LOOKUPS}
 _STATUS: dict[str, tuple[int, str]] = {"rate_limit": (429, "rate_limit_error"), "overloaded": (529, "overloaded_error")}
 
 
