@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from engine.comparison.systems import SYSTEMS, Capped, System, Whole
 from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
 from schemas.events import PlanAccepted
 from schemas.model import Message, ModelRequest
+from schemas.policies import ApprovalPolicy
 from schemas.protocols import Planner, ToolContext
 from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
 from schemas.tool import RetryPolicy, ToolSpec
@@ -72,7 +73,7 @@ class Ours:
         """
         system = SYSTEMS[NAMES[self.name]]
         settings = self._settings(system, base_url, profile)
-        tools = [_Called(spec_of(tool, world.speed), world) for tool in case.tools]
+        tools = [_Called(spec_of(tool, world.speed, case.approves), world) for tool in case.tools]
         async with Engine(settings, tools=tools, environ={}) as made:
             engine = _variant(made, system)
             limits = engine.limits()
@@ -132,7 +133,7 @@ async def _connect(engine: Engine, model: str) -> None:
     await engine.gateway.complete(ModelRequest(model=model, messages=(Message.user("ping"),)))
 
 
-def spec_of(tool: CaseTool, speed: float) -> ToolSpec:
+def spec_of(tool: CaseTool, speed: float, approves: Container[str] = ()) -> ToolSpec:
     """Return a tool as the engine declares it."""
     return ToolSpec(
         name=tool.name,
@@ -140,6 +141,7 @@ def spec_of(tool: CaseTool, speed: float) -> ToolSpec:
         input_schema=dict(tool.parameters),
         output_schema=None if tool.returns is None else dict(tool.returns),
         effects=tool.effects,
+        approval=ApprovalPolicy() if tool.name in approves else None,
         reads=tool.reads,
         writes=tool.writes,
         retry=RetryPolicy(base_delay_s=0.5 / speed),

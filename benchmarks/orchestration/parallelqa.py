@@ -53,14 +53,14 @@ def _case(row: dict[str, Any], calls: Sequence[Call]) -> Case:
 
 def _step(call: Call) -> CaseStep:
     if call.tool == "search":
-        return CaseStep(str(call.number), "search", {"entity": call.argument}, _found(call.argument))
+        return CaseStep(str(call.number), "search", {"entity": call.argument}, found(call.argument))
     arguments: dict[str, Any] = {"problem": call.argument}
     if call.after:
         arguments["context"] = [f"{{{{{number}}}}}" for number in call.after]
     return CaseStep(str(call.number), "math", arguments, f"{_number(call.argument)}")
 
 
-def _found(entity: str) -> str:
+def found(entity: str) -> str:
     """Return a text about an entity: its words again and again, so many tokens of them."""
     facts = f"{entity} is known for {_number(entity)} units measured in the survey of record, "
     words = (facts * (OBSERVATION_TOKENS // 8)).split(" ")

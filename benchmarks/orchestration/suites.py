@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.orchestration import nestful, parallelqa
+from benchmarks.orchestration import nestful, own, parallelqa, shapes
 from benchmarks.orchestration.case import Case
 from schemas.errors import ConfigError
 
@@ -42,6 +42,9 @@ SUITES: dict[str, Suite] = {
             nestful.cases,
             needs_data=True,
         ),
+        *(Suite(name, f"of our own: {about}", own.loader(name)) for name, about in own.named().items()),
+        Suite("hotpot", "two searches and a comparison, LLMCompiler's HotpotQA in shape", shapes.loader("hotpot")),
+        Suite("movie", "eight searches and a choice, LLMCompiler's Movie in shape", shapes.loader("movie")),
     )
 }
 
