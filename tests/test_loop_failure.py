@@ -256,9 +256,15 @@ async def test_cancelling_is_quick(what: str) -> None:
 @pytest.mark.anyio
 async def test_leaving_the_block_cancels_the_run() -> None:
     """B38: a caller that leaves before the end cancels the run; every step has ended, the log has its end."""
-    engine = engine_of(FakeTool("look", seconds=60.0))
+    called = anyio.Event()
+
+    async def look(_: dict[str, Any]) -> None:
+        called.set()
+        await anyio.sleep_forever()
+
+    engine = engine_of(FakeTool("look", look))
     async with engine.start(plan=plan_of(step("1"))) as run:
-        await anyio.sleep(0.01)
+        await called.wait()
     kinds = [record.event.kind for record in await engine.store.load(run.run_id)]
     assert kinds[-3:] == ["step_ended", "answer", "run_ended"]
 

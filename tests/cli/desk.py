@@ -27,7 +27,7 @@ def double(number: float) -> float:
     return number * 2
 
 
-async def wait(seconds: float) -> str:
+async def linger(seconds: float) -> str:
     """Wait, but not where a file says that it need not."""
     if not Path("quick").exists():
         await anyio.sleep(seconds)
@@ -80,7 +80,7 @@ model_providers:
 tools:
   - {python: "my_tools:note", effects: effectful, writes: ["file:note"], approval: always}
   - {python: "my_tools:double", effects: none}
-  - {python: "my_tools:wait", effects: none}
+  - {python: "my_tools:linger", effects: none}
   - {python: "my_tools:count", effects: none}
   - {python: "my_tools:block", effects: none}
   - {python: "my_tools:stubborn", effects: none}

@@ -75,7 +75,7 @@ def test_run_reads_stdin(tmp_path: Path) -> None:
 
 def test_time_limit(tmp_path: Path) -> None:
     """--time-limit ends the run with its own exit code and a partial answer."""
-    folder = desk(tmp_path, call("double", number=4), call("wait", seconds=30), answer="{{1}} {{2}}")
+    folder = desk(tmp_path, call("double", number=4), call("linger", seconds=30), answer="{{1}} {{2}}")
     began = time.monotonic()
     done = engine("apply", "plan.json", "--time-limit", "500ms", cwd=folder)
     assert done.returncode == 9
@@ -85,7 +85,7 @@ def test_time_limit(tmp_path: Path) -> None:
 
 def test_interrupt_ends_cleanly(tmp_path: Path) -> None:
     """Ctrl-C once cancels the run: what is done is kept, a partial answer is written, the exit code is 130."""
-    folder = desk(tmp_path, call("double", number=4), call("wait", seconds=60), answer="{{1}} {{2}}")
+    folder = desk(tmp_path, call("double", number=4), call("linger", seconds=60), answer="{{1}} {{2}}")
     terminal = Terminal("apply", "plan.json", cwd=folder)
     terminal.expect("✓ 1")
     terminal.interrupt()
@@ -128,7 +128,7 @@ def test_interrupt_at_a_question(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [50, 80, 120])
 def test_live_view(tmp_path: Path, width: int) -> None:
     """On a terminal the steps are drawn in place, then the answer and one summary line follow."""
-    folder = desk(tmp_path, call("wait", seconds=0.3), call("wait", seconds=0.3), answer="both {{1}}, {{2}}")
+    folder = desk(tmp_path, call("linger", seconds=0.3), call("linger", seconds=0.3), answer="both {{1}}, {{2}}")
     terminal = Terminal("apply", "plan.json", cwd=folder, width=width)
     assert terminal.end() == 0
     after = terminal.text.rpartition("both waited, waited")[2]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import anyio
 import pytest
 
 from engine.api import Engine
@@ -31,6 +32,7 @@ BOTH = pytest.mark.parametrize("kind", KINDS)
 Maker = Callable[[dict[str, Any], str], Reply]
 AT = {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": False}
 STEPS = [{"look": {"at": "north"}}, {"look": {"at": "south"}}, {"note": {"at": "{{1}} and {{2}}"}}]
+NOWHERE = "nowhere"
 QUICK = RetryPolicy(base_delay_s=0.01)
 PRICES: dict[str, Any] = {"input_usd_per_mtok": 2.0, "output_usd_per_mtok": 10.0, "plan_tier": "schema"}
 
@@ -128,8 +130,14 @@ def done(word: str) -> Callable[[dict[str, Any]], str]:
 
 
 def look(seconds: float = 0.0) -> FakeTool:
-    """A tool that only reads."""
-    return FakeTool("look", done("saw"), seconds=seconds, input_schema=AT)
+    """A tool that only reads; who looks nowhere looks for ever."""
+
+    async def saw(arguments: dict[str, Any]) -> str:
+        if arguments["at"] == NOWHERE:
+            await anyio.sleep_forever()
+        return done("saw")(arguments)
+
+    return FakeTool("look", saw, seconds=seconds, input_schema=AT)
 
 
 def note() -> FakeTool:
@@ -259,14 +267,14 @@ async def test_an_error_in_mid_plan_voids_the_drafts_and_runs_nothing_twice(kind
 @BOTH
 async def test_a_draft_the_new_plan_leaves_out_is_discarded(kind: Kind) -> None:
     """B14: a step started from the broken-off reply and not named again is cancelled, discarded, and never told of."""
-    first = json.dumps({"steps": [{"look": {"at": "nowhere"}}, *STEPS]})
+    first = json.dumps({"steps": [{"look": {"at": NOWHERE}}, *STEPS]})
     desk = Desk([broken(first, 0.7), plan(*STEPS)], synthesizer=[text("ok")])
-    async with office(kind, desk, seconds=0.2) as found:
+    async with office(kind, desk) as found:
         result = await found.run()
     assert (result.status, found.note.calls) == ("completed", [{"at": "saw north and saw south"}])
     ended = [event.result.status for event in found.events("step_ended")]
     assert sorted(ended) == ["discarded", "done", "done", "done"]
-    assert "nowhere" not in json.dumps(desk.request("synthesizer"))
+    assert NOWHERE not in json.dumps(desk.request("synthesizer"))
 
 
 @BOTH

@@ -29,7 +29,7 @@ def driven(folder: Path) -> Generator[subprocess.Popen[str]]:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            if "started: wait" in line:
+            if "started: linger" in line:
                 break
         yield process
     finally:
@@ -39,7 +39,7 @@ def driven(folder: Path) -> Generator[subprocess.Popen[str]]:
 
 def slow_desk(folder: Path, *first: dict[str, object]) -> Path:
     """A plan whose last step waits a minute, unless a file says that it need not."""
-    return desk(folder, *first, {**call("wait", seconds=LONG_S), "depends_on": [1]}, answer="{{1}} {{2}}")
+    return desk(folder, *first, {**call("linger", seconds=LONG_S), "depends_on": [1]}, answer="{{1}} {{2}}")
 
 
 def quickened(folder: Path) -> None:

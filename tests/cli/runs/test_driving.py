@@ -90,7 +90,7 @@ def test_tools_that_are_not_here(tmp_path: Path) -> None:
     environ = clean_environ(XDG_STATE_HOME=str(folder / STATE))
     refused = engine("runs", "resume", "last", cwd=elsewhere, environ=environ)
     assert refused.returncode == 3
-    assert "needs tools that are not declared here: wait (go on where its engine.yaml is" in one_error_line(refused)
+    assert "needs tools that are not declared here: linger (go on where its engine.yaml is" in one_error_line(refused)
     assert '"claims": 1' in engine("runs", "list", "--json", cwd=folder).stdout
 
 
