@@ -11,7 +11,8 @@ from engine.asking import StartOptions
 from engine.assembly import Assembly
 from schemas.agents import AssistantSettings
 from schemas.errors import NotFoundError
-from schemas.events import RunLimits
+from schemas.events import ApproveMode, Mode, RunLimits
+from schemas.schedules import ScheduleSettings
 
 DEFAULT = "engine"
 """The assistant there is where none is configured: everything the engine has, in its own name."""
@@ -79,17 +80,41 @@ class Assistants(Mapping[str, AssistantSettings]):
             instructions=found.instructions,
         )
 
+    def wanted(
+        self, name: str, mode: Mode = "auto", approve: ApproveMode | None = None, limits: RunLimits | None = None
+    ) -> StartOptions:
+        """Return what ``Engine.start`` is called with where a request says how its run is to go.
+
+        What it leaves out is as its assistant has it, or as the engine has it where ``name`` is empty.
+
+        Raises:
+            NotFoundError: There is no such assistant.
+        """
+        if not name:
+            told: StartOptions = {
+                "mode": mode,
+                "approve": approve,
+                "limits": limits,
+                "tools": None,
+                "assistant": "",
+                "instructions": "",
+            }
+            return told
+        found = self.options(name, limits)
+        return {**found, "mode": found["mode"] if mode == "auto" else mode, "approve": approve or found["approve"]}
+
     def limits(self, name: str) -> RunLimits:
         """Return the caps of an assistant's runs, none above the engine's. Raises NotFoundError as ``options``."""
         found = self[name]
-        asked = RunLimits.model_validate({cap: getattr(found, key) for cap, key in _CAPS.items()} | self._unset(found))
-        limits = _within(asked, self.engine.limits())
+        limits = self.capped(found)
         return limits if found.passthrough is None else limits.model_copy(update={"max_replans": 0})
 
-    def _unset(self, found: AssistantSettings) -> dict[str, float | None]:
-        """The engine's own caps, where an assistant has none."""
+    def capped(self, asked: AssistantSettings | ScheduleSettings) -> RunLimits:
+        """Return the engine's caps, lowered to those that an assistant, or a schedule, has of its own."""
         own = self.engine.limits()
-        return {cap: getattr(own, cap) for cap, key in _CAPS.items() if getattr(found, key) is None}
+        given = {cap: getattr(asked, key) for cap, key in _CAPS.items()}
+        unset = {cap: getattr(own, cap) for cap, value in given.items() if value is None}
+        return _within(RunLimits.model_validate(given | unset), own)
 
     def _by_name(self) -> dict[str, AssistantSettings]:
         found = {one.name: one for one in self.engine.settings.assistants}

@@ -19,6 +19,7 @@ from schemas.gateway import FilterSettings, GatewaySettings, Listener, RateLimit
 from schemas.policies import Approval
 from schemas.presets import filled, presets
 from schemas.result import Record
+from schemas.schedules import ScheduleSettings
 from schemas.tool import Effects, ResultView, SpendingLimits
 
 ProviderKind = Literal["anthropic", "openai", "offline"]
@@ -463,6 +464,7 @@ class Settings(Record):
     durability: Durability = Durability()
     agents: tuple[AgentSettings, ...] = ()
     assistants: tuple[AssistantSettings, ...] = ()
+    schedules: tuple[ScheduleSettings, ...] = ()
     listeners: tuple[Listener, ...] = ()
     filters: tuple[FilterSettings, ...] = ()
     gateway: GatewaySettings = GatewaySettings()

@@ -49,6 +49,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic": ("schemas", "gateway", "engine", "benchmarks"),
     "pydantic_core": ("schemas", "gateway.exchange", "gateway.wire.metering"),
     "jsonschema": ("schemas", "gateway", "engine", "benchmarks.orchestration.nestful"),
+    "cronsim": ("schemas.schedules",),  # a line that it cannot read is refused with the rest of the settings
     "anyio": EVERYBODY,
     "structlog": EVERYBODY,
     "opentelemetry": EVERYBODY,
@@ -121,7 +122,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", 
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12
 
 # Cases of docs/behaviour.md that this release delivers.
-RELEASED = (*range(1, 58), *range(60, 81), 82)
+RELEASED = (*range(1, 81), 82)
 NUMBER = re.compile(r"\bB(\d+)\b")
 
 

@@ -24,6 +24,7 @@ from schemas.gateway import (
 )
 from schemas.plan import Plan, Step
 from schemas.presets import presets
+from schemas.schedules import ScheduleSettings
 from schemas.settings import (
     Budget,
     Durability,
@@ -77,6 +78,7 @@ def test_the_configuration_shown_is_valid() -> None:
         Durability,
         Telemetry,
         Workers,
+        ScheduleSettings,
         Listener,
         RateLimits,
         FilterSettings,
@@ -99,6 +101,12 @@ def test_the_tools_shown_are_configured_like_that() -> None:
     assert shown
     for block in shown:
         parse_settings(block, "docs/tools.md")
+
+
+def test_the_schedules_shown_are_configured_like_that() -> None:
+    """Every YAML block of docs/schedules.md is a configuration."""
+    for block in blocks("schedules.md", "yaml"):
+        assert parse_settings(block, "docs/schedules.md").schedules
 
 
 def test_the_budgets_shown_are_configured_like_that() -> None:

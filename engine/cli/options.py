@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -15,15 +14,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from schemas.durations import seconds_of
 from schemas.errors import ConfigError, EngineError, NotFoundError, PlanError, StoreError
 from schemas.events import ApproveMode, Mode
 from schemas.settings import Roles, Settings
 
 LONGEST_TASK = 1_000_000
 """In characters: more than fits into any model's window."""
-
-_PARTS = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h|d|w)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, None: 1.0}
 
 
 def duration(text: str) -> float:
@@ -32,15 +29,10 @@ def duration(text: str) -> float:
     >>> duration("1h30m")
     5400.0
     """
-    position, total = 0, 0.0
-    for match in _PARTS.finditer(text.strip().lower()):
-        if match.start() != position:
-            break
-        position = match.end()
-        total += float(match["number"]) * _SECONDS[match["unit"]]
-    if position != len(text.strip()) or total <= 0:
-        raise typer.BadParameter(f"{text!r} is no time: write seconds, or 90s, 5m, 1h30m")
-    return total
+    try:
+        return seconds_of(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc)) from None
 
 
 def point_in_time(text: str) -> float:

@@ -75,6 +75,14 @@ AGENTS: dict[str, Entry] = {
         "Remove an agent that was added; one of the configuration is disabled instead, or taken out there.",
     ),
 }
+SCHEDULE: dict[str, Entry] = {
+    "add": Entry("schedule", "add", "Add a schedule: servers and workers on this store start its runs, each once."),
+    "list": Entry("schedule", "listed", "List schedules: when each is due next, and what came of its last time."),
+    "show": Entry("schedule", "show", "Show one schedule, and what came of its latest times."),
+    "pause": Entry("schedule", "pause", "Start no more runs of a schedule until it is resumed."),
+    "resume": Entry("schedule", "resume", "Let a schedule go on; what was due while it was paused is left out."),
+    "remove": Entry("schedule", "remove", "Remove a schedule that was added; runs it started go on."),
+}
 COMMANDS: dict[str, Entry] = {
     "run": Entry("run", "run", "Plan a task, run its steps, write the answer."),
     "plan": Entry("plans", "plan", "Write the plan of a task, with its graph and an estimate, and run nothing."),
@@ -97,6 +105,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "gateway": Entry("gateway", "gateway", "Answer model calls of any client, in its own format, over HTTP."),
     "agents": Entry("", "", "Look at agents, and add, disable or remove them while engines run.", AGENTS),
+    "schedule": Entry("", "", "Do a task again and again: add, pause or remove what recurs.", SCHEDULE),
     "keys": Entry("", "", "Say who may call models through the gateway, what of, and for how much.", KEYS),
     "budgets": Entry("", "", "Look at the budgets of keys and agents, and resume those that are paused.", BUDGETS),
     "usage": Entry("usage", "usage", "Say what model calls used, and what they cost."),

@@ -26,6 +26,8 @@ from engine.cli.signals import CANCELLED
 from engine.cli.storage import Place, opened, place_of
 from engine.config import LoadedSettings
 from engine.durable.opening import open_dispatcher
+from engine.recurring import Recurring
+from engine.schedules import Schedules
 from engine.telemetry import log_ids
 from schemas.errors import ConfigError, ConflictError, NotFoundError, StoreError, WorkerLostError
 from schemas.runs import Driver, RunQuery, RunSummary
@@ -112,6 +114,7 @@ class Shift:
         self._heartbeat_s = engine.settings.durability.driver_timeout_s / 4
         self._driven = self._ended = 0
         self._over = anyio.Event()
+        self._recurring = Recurring(engine, Schedules(engine.store, engine.settings.schedules))
 
     async def run(self) -> int:
         """Work until told to stop, and return the exit code.
@@ -126,6 +129,7 @@ class Shift:
             group.start_soon(presence.beat)
             group.start_soon(self._heed_signals)
             group.start_soon(self._tell_health)
+            group.start_soon(self._recurring.run)
             self._say("worker_started", driver)
             try:
                 await self._dispatcher.work(self._drive)

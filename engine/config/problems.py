@@ -157,9 +157,17 @@ def tool_problems(settings: Settings, reader: Reader) -> Iterator[str]:
 
 
 def name_problems(settings: Settings, reader: Reader) -> Iterator[str]:
-    """Yield a line for each provider whose name is taken."""
+    """Yield a line for each provider and schedule whose name is taken, and for each name that nothing has."""
     seen: set[str] = set()
     for index, provider in enumerate(settings.model_providers):
         if provider.name in seen:
             yield f"{reader.at(('model_providers', index, 'name'))}: {provider.name!r} is taken\nnames are unique"
         seen.add(provider.name)
+    assistants, known = {one.name for one in settings.assistants}, set[tuple[str, str]]()
+    for index, schedule in enumerate(settings.schedules):
+        if (schedule.user, schedule.name) in known:
+            yield f"{reader.at(('schedules', index, 'name'))}: {schedule.name!r} is taken\nnames are unique"
+        known.add((schedule.user, schedule.name))
+        if schedule.assistant and schedule.assistant not in assistants:
+            where, near = reader.at(("schedules", index, "assistant")), nearest(schedule.assistant, sorted(assistants))
+            yield f"{where}: there is no assistant {schedule.assistant!r}\n{near}"

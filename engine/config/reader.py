@@ -108,9 +108,10 @@ class Reader:
 
 
 def _scalar(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    """Return a scalar's value; dates stay the text they are written as, since the settings hold none."""
-    if node.tag == "tag:yaml.org,2002:timestamp":
-        return str(cast("Any", node).value)
+    """Return a scalar's value; dates and times stay the text they are written as (YAML 1.1 reads 10:30 as 630)."""
+    written = str(cast("Any", node).value)
+    if node.tag == "tag:yaml.org,2002:timestamp" or (node.tag == "tag:yaml.org,2002:int" and ":" in written):
+        return written
     try:
         value: Any = cast("Any", loader).construct_object(node)
     except ValueError as exc:

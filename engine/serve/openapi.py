@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.routing import Route
 
 from engine.serve import bodies
+from schemas.schedules import ScheduleSettings
 
 _Json = dict[str, Any]
 _REFS = "#/components/schemas/{model}"
@@ -22,6 +23,10 @@ _BODIES: dict[str, tuple[type[BaseModel], _Json]] = {
     "/reject": (bodies.Answering, {"approval_id": "a1", "reason": "not today"}),
     "/answer": (bodies.Answering, {"approval_id": "a1", "decision": "done", "result": "in Oslo"}),
     "/resume": (bodies.Resuming, {}),
+    "/schedules": (
+        ScheduleSettings,
+        {"name": "news", "task": "what is new?", "daily": "09:30", "zone": "Europe/Berlin"},
+    ),
     "/fork": (bodies.Forking, {"from_step": "2", "tool_input": {"city": "Oslo"}}),
 }
 _ERROR: _Json = {

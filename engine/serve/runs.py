@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.asking import StartOptions
 from engine.assistants import DEFAULT, Assistants
 from engine.serve import bodies
 from engine.serve.callers import caller, check_name
@@ -21,7 +20,6 @@ from engine.serve.streaming import RunStream
 from engine.serve.view import outcome, run_view
 from engine.streams import Cursor
 from schemas.errors import ConflictError, RequestFieldError
-from schemas.events import RunLimits
 
 MOST_LISTED = 500
 _LEFT = "its client went away"
@@ -72,7 +70,9 @@ class Runs:
                 plan=plan,
                 user=user,
                 run_id=asked.run_id,
-                **self._options(asked, self.desk.engine.limits(**limits)),
+                **Assistants(self.desk.engine).wanted(
+                    asked.assistant, asked.mode, asked.approve, self.desk.engine.limits(**limits)
+                ),
             )
         self.desk.drives.take(run_id)
         where = {"location": f"/runs/{run_id}", "x-run-id": run_id}
@@ -84,22 +84,6 @@ class Runs:
             return await self._wait(request, run_id, where, cancels=leaves)
         row = await self.desk.engine.store.summary(run_id)
         return Json(row.model_dump(mode="json"), status_code=201, headers=where)
-
-    def _options(self, asked: bodies.NewRun, limits: RunLimits) -> StartOptions:
-        """Return how a run is to go: as its assistant says, where the request does not. Raises NotFoundError."""
-        if asked.assistant:
-            found = Assistants(self.desk.engine).options(asked.assistant, limits)
-            mode = found["mode"] if asked.mode == "auto" else asked.mode
-            return {**found, "mode": mode, "approve": asked.approve or found["approve"]}
-        told: StartOptions = {
-            "mode": asked.mode,
-            "approve": asked.approve,
-            "limits": limits,
-            "tools": None,
-            "assistant": "",
-            "instructions": "",
-        }
-        return told
 
     async def _wait(self, request: Request, run_id: str, where: dict[str, str], *, cancels: bool) -> Response:
         """Answer when a run has ended (200) or waits for somebody (202); 503 when the server leaves before."""

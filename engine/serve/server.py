@@ -9,12 +9,15 @@ import anyio
 from starlette.routing import BaseRoute
 
 from engine.api import Engine
+from engine.recurring import Recurring
+from engine.schedules import Schedules
 from engine.serve.app import RunsApplication
 from engine.serve.chat.facade import Facade
 from engine.serve.desk import Desk
 from engine.serve.drives import Drives
 from engine.serve.mcp.door import McpDoor
 from engine.serve.payers import Payers
+from engine.serve.schedules import ScheduleRoutes
 from engine.serve.streaming import Leaving
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
@@ -75,7 +78,9 @@ class EngineServer:
         engine.gateway.payer = self._payers
         desk = Desk(engine, self.drives, self.leaving, how.body_bytes, self._payers)
         self._mcp = McpDoor(engine, self.drives, self.leaving.event)
-        application = RunsApplication(desk, (*more, self._mcp.route()))
+        self._recurring = Recurring(engine, Schedules(engine.store, engine.settings.schedules), self.drives.take)
+        schedules = ScheduleRoutes(desk, self._recurring)
+        application = RunsApplication(desk, (*more, self._mcp.route(), *schedules.routes()))
         self._guests = Guests(Facade(desk), application, self.leaving.event.set, self._ready)
         keyring, usage = Keyring(engine.store.key_store), engine.store.usage_book
         backing = Backing(
@@ -99,7 +104,7 @@ class EngineServer:
             StoreError: The store cannot be read.
         """
         await self._payers.read()
-        async with self.drives.going(self._how.grace_s), self._mcp.going():
+        async with self.drives.going(self._how.grace_s), self._mcp.going(), self._recurring.going():
             await self._server.run_until_stopped()
 
     def stop(self) -> None:
