@@ -21,7 +21,7 @@ import httpx2
 from benchmarks.chats import Answered, all_at_once, get, post
 from benchmarks.gateways import Gateway, started
 from benchmarks.native import free_port
-from benchmarks.report import Row
+from benchmarks.report.rows import Row
 from benchmarks.simulated.lookups import CASE, TOOL, question, told
 from benchmarks.simulated.profile import PROFILES
 from benchmarks.simulated.provider import SimulatedProvider
