@@ -30,6 +30,8 @@ NAMES = {
 }
 """Our systems by the harness's names, as ``engine.comparison`` calls them."""
 
+MESSAGES = "@messages"
+
 
 @dataclass(frozen=True, slots=True)
 class _Called:
@@ -52,7 +54,7 @@ class Ours:
     """One of our systems.
 
     Attributes:
-        name: As the harness calls it.
+        name: As the harness calls it; with ``MESSAGES`` at its end its models speak that format instead of chat.
         planner, worker: Tiers of the models that plan (or take ReAct's turns), and that do the rest.
         limits: Caps of a run.
     """
@@ -71,7 +73,7 @@ class Ours:
             base_url: Where its models are.
             profile: How they behave: prices.
         """
-        system = SYSTEMS[NAMES[self.name]]
+        system = SYSTEMS[NAMES[self.name.removesuffix(MESSAGES)]]
         settings = self._settings(system, base_url, profile)
         tools = [_Called(spec_of(tool, world.speed, case.approves), world) for tool in case.tools]
         async with Engine(settings, tools=tools, environ={}) as made:
@@ -121,9 +123,11 @@ class Ours:
             for name in dict.fromkeys(known)
             for tier in [profile.tiers[name.partition("-")[0]]]
         ]
-        provider = ModelProvider(
-            name="simulated", kind="openai", base_url=f"{base_url}/v1", api_key="simulated", models=tuple(models)
-        )
+        told: dict[str, Any] = {"name": "simulated", "api_key": "simulated", "models": tuple(models)}
+        if self.name.endswith(MESSAGES):
+            provider = ModelProvider(kind="anthropic", base_url=base_url, **told)
+        else:
+            provider = ModelProvider(kind="openai", base_url=f"{base_url}/v1", **told)
         roles = dict(zip(("planner", "executor", "synthesizer"), (f"simulated/{name}" for name in names), strict=True))
         return Settings(model_providers=(provider,), roles=Roles(**roles), limits=self.limits, statistics=False)
 

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 
 from benchmarks.orchestration import peers
+from benchmarks.orchestration.ours import MESSAGES, Ours
 from benchmarks.orchestration.ours import NAMES as OURS
-from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.runner import Contestant
 from schemas.errors import ConfigError
 
@@ -20,7 +20,8 @@ def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big
     """Return systems; a peer that cannot be installed is left out, which is said on stderr.
 
     Args:
-        names: As they are asked for; ``plan/small`` has its steps' arguments and its answer written by another tier.
+        names: As they are asked for; ``plan/small`` has its steps' arguments and its answer written by another tier;
+            ``plan@messages`` asks its models in the messages format.
         planner: The tier of the model that plans or takes turns.
         worker: The tier of the model that does the rest, where the name does not say.
 
@@ -36,7 +37,7 @@ def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big
 
 def _named(name: str, planner: str, worker: str) -> Contestant | None:
     plain, _, tier = name.partition("/")
-    if plain in OURS:
+    if plain.removesuffix(MESSAGES) in OURS:
         return Ours(plain, planner=planner, worker=tier or worker)
     if plain in peers.KINDS:
         return peers.peer_named(plain, planner, tier or worker)

@@ -11,6 +11,7 @@ import anyio
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import OUTCOMES, Plan, perform, read
+from benchmarks.orchestration.systems import systems_named
 from benchmarks.orchestration.world import Trouble
 from benchmarks.simulated.profile import PROFILES
 from tests.benchmarks.orchestration.trips import TRIP
@@ -50,3 +51,14 @@ def test_a_failing_tool_is_tried_again(tmp_path: Path) -> None:
     assert planned.right
     assert len(planned.calls) == 2
     assert turns.tool_calls > 3
+
+
+def test_both_wire_formats_give_the_same_counts(tmp_path: Path) -> None:
+    """Calls, what is written and what tools are asked for do not depend on how models are spoken to."""
+    systems = systems_named(["plan", "plan@messages", "react-parallel", "react-parallel@messages"])
+    counts = [
+        ([call["part"] for call in outcome.calls], outcome.tokens("completion"), outcome.tool_calls, outcome.right)
+        for outcome in done(tmp_path, Plan([TRIP], systems, FAST))
+    ]
+    assert counts[0] == counts[1]
+    assert counts[2] == counts[3]
