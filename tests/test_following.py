@@ -192,7 +192,7 @@ async def test_a_parked_run_is_stayed_with_or_left(log: CountingLog) -> None:
 
 
 async def test_who_does_not_stay_leaves_when_a_tool_asks(log: CountingLog) -> None:
-    """What a running tool asks ends the wait of whoever leaves a parked run; answered, there is nothing to leave for."""
+    """What a running tool asks ends the wait of whoever leaves a parked run; once answered nobody leaves for it."""
     asks = ApprovalRequested(approval_id="a1", subject="elicitation", step_id="1", question="Which seat?")
     await log.append("r", 1, [asks])
     async with aclosing(Following(log).follow("r", parked=False)) as items:
