@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import measures
+from benchmarks import data, measures, quick
 from benchmarks.entry import Entry
 from benchmarks.orchestration import commands as orchestrated
 from benchmarks.orchestration.systems import ABOUT
@@ -14,7 +14,8 @@ from benchmarks.report import commands as reports
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import EngineError
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*orchestrated.entries(), *measures.ENTRIES)}
+_SUITES = (*orchestrated.entries(), *measures.ENTRIES)
+ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*_SUITES, quick.entry(_SUITES))}
 """Every suite there is, by name. A new one is added here."""
 
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)
     try:
+        data.offer_vocabulary()
         if options.command == "list":
             return listed()
         if options.command == "report":

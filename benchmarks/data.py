@@ -44,6 +44,13 @@ def folder() -> Path | None:
     return Path(name)
 
 
+def offer_vocabulary() -> None:
+    """Let tokens be counted with the vocabulary of the data folder, where it has one. Raises ConfigError."""
+    found = folder()
+    if found is not None and (found / "tiktoken").is_dir():
+        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(found / "tiktoken"))
+
+
 def workflows(data: Path) -> dict[str, Graph]:
     """Return the scientific workflows by name, parents before children; a dot in an id becomes an underscore."""
     found: dict[str, Graph] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class Entry:
         run: Runs it, given its options and the arguments as they were typed; returns the exit code. May raise
             EngineError.
         kind: What it is listed under.
+        quick: Returns what of it does not depend on the machine, by row and count (less is better), in a few seconds;
+            None where there is no such thing. May raise ConfigError where it lacks its data.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Entry:
     declare: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Sequence[str]], int]
     kind: str = "measures"
+    quick: Callable[[], Mapping[str, Mapping[str, float]]] | None = None
 
 
 def declare_out(command: argparse.ArgumentParser, name: str) -> None:

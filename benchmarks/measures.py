@@ -31,6 +31,7 @@ class Measures:
     Attributes:
         groups: What ``--only`` chooses from.
         measured: Yields the rows of some groups, each measured so many times.
+        quick: Groups whose values do not depend on the machine, for they are counts or run on a virtual clock.
         needs_data: Groups that are left out where there are no public data sets.
     """
 
@@ -39,6 +40,7 @@ class Measures:
     groups: Sequence[str]
     measured: Callable[[int, Sequence[str]], Iterator[Row]]
     needs_data: frozenset[str] = frozenset()
+    quick: tuple[str, ...] = ()
 
     def declare(self, command: argparse.ArgumentParser) -> None:
         """Declare its options."""
@@ -74,7 +76,11 @@ class Measures:
 
     def entry(self) -> Entry:
         """Return it as an entry of ``run``."""
-        return Entry(self.name, self.about, self.declare, self.run)
+        return Entry(self.name, self.about, self.declare, self.run, quick=self.counted if self.quick else None)
+
+    def counted(self) -> dict[str, dict[str, float]]:
+        """Return the values that do not depend on the machine, by measure."""
+        return {f"{self.name} {row.measure}": {"value": round(row.value, 6)} for row in self.measured(1, self.quick)}
 
 
 def _told(row: Row) -> str:
@@ -106,6 +112,19 @@ def _offline(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 0
 
 
+def _missed() -> dict[str, dict[str, float]]:
+    """Return how much the offline model's plans lack, on the sets of our own."""
+    scores = [anyio.run(partial(offline.score, one)) for one in own_sets()]
+    return {
+        f"offline {score.name}": {
+            **{f"1 - F1 of {part}": round(1 - value, 6) for part, value in score.f1.items()},
+            "not exact": score.tasks - score.exact,
+            "calls where no tool fits": score.unfit - score.kept_out,
+        }
+        for score in scores
+    }
+
+
 ENTRIES: tuple[Entry, ...] = (
     *(
         suite.entry()
@@ -116,6 +135,7 @@ ENTRIES: tuple[Entry, ...] = (
                 scheduler.GROUPS,
                 scheduler.measured,
                 scheduler.NEEDS_DATA,
+                ("capped", "uncapped", "tokens", "streaming"),
             ),
             Measures(
                 "durability",
@@ -127,5 +147,11 @@ ENTRIES: tuple[Entry, ...] = (
             Measures("serve", "500 chats at once, 2,000 who watch a run", serve.GROUPS, serve.measured),
         )
     ),
-    Entry("offline", "how near the offline model's plans are to the right ones", _declare_offline, _offline),
+    Entry(
+        "offline",
+        "how near the offline model's plans are to the right ones",
+        _declare_offline,
+        _offline,
+        quick=_missed,
+    ),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks import data
@@ -31,7 +30,7 @@ def measured(runs: int, groups: Sequence[str] = GROUPS) -> Iterator[Row]:
     flows: dict[str, Graph] = {}
     questions: dict[str, tuple[data.Call, ...]] = {}
     if found is not None:
-        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(found / "tiktoken"))
+        data.offer_vocabulary()
         flows, questions = data.workflows(found), data.parallelqa(found)
     with contextlib.ExitStack() as stack:
         made = _contenders() if _NEEDS_PROCESSES & set(groups) else {}

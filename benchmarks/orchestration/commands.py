@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,13 +15,17 @@ import anyio
 from benchmarks import data
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
-from benchmarks.orchestration.figures import table
+from benchmarks.orchestration.figures import COUNTS, named, table
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, perform
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
 from benchmarks.orchestration.systems import DEFAULT, NAMES, systems_named
+from benchmarks.progress import Progress
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import ConfigError
+
+QUICK_CASES, QUICK_SPEED = 4, 20.0
+QUICK_SYSTEMS = ("react", "react-parallel", "plan", "plan/small", "plan-no-stream")
 
 
 def declare(command: argparse.ArgumentParser, suite: Suite) -> None:
@@ -56,23 +61,45 @@ def run(options: argparse.Namespace, arguments: Sequence[str], suite: Suite) -> 
         repeats=options.repeat,
     ).write(folder)
     plan = Plan(cases, contestants, profile, repeats=options.repeat, at_once=options.at_once)
-    outcomes = anyio.run(perform, plan, folder, _tell)
-    print(file=sys.stderr)
+    outcomes = anyio.run(perform, plan, folder, _telling(Progress()))
     print(table(outcomes))
     print(f"\n{len(outcomes)} outcomes in {folder}")
     return 0
 
 
-def _tell(outcome: Outcome, done: int, of: int) -> None:
-    width = 24
-    bar = "█" * (done * width // of)
-    text = f"\r{bar:<{width}} {done}/{of} {outcome.system} {outcome.case}"
-    print(f"{text:<72.72}", end="", file=sys.stderr, flush=True)
+def counted(suite: Suite) -> dict[str, dict[str, float]]:
+    """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError."""
+    cases = cases_of(suite, data.folder(), QUICK_CASES)
+    profile = replace(PROFILES["plain"], speed=QUICK_SPEED)
+    plan = Plan(cases, systems_named(QUICK_SYSTEMS), profile, at_once=6)
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = anyio.run(perform, plan, Path(folder), _telling(Progress()))
+    found: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        found.setdefault(f"{suite.name} {named(one)}", []).append(one)
+    return {
+        system: {name: round(statistics.fmean(count(one) for one in ones), 6) for name, count in COUNTS.items()}
+        for system, ones in found.items()
+    }
+
+
+def _telling(progress: Progress) -> Callable[[Outcome, int, int], None]:
+    def tell(outcome: Outcome, done: int, of: int) -> None:
+        progress(f"{named(outcome)} {outcome.case}", done, of)
+
+    return tell
 
 
 def entries() -> tuple[Entry, ...]:
     """Return every suite of cases as an entry of ``run``."""
     return tuple(
-        Entry(suite.name, suite.about, partial(declare, suite=suite), partial(run, suite=suite), kind="cases")
+        Entry(
+            suite.name,
+            suite.about,
+            partial(declare, suite=suite),
+            partial(run, suite=suite),
+            kind="cases",
+            quick=partial(counted, suite),
+        )
         for suite in SUITES.values()
     )

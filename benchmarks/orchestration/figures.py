@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.orchestration.outcome import Outcome
@@ -12,6 +12,16 @@ HEADS = (
     "system", "seconds", "bound", "efficiency", "calls", "prompt", "cached", "written", "USD", "peak", "replans",
     "right",
 )  # fmt: skip
+
+COUNTS: Mapping[str, Callable[[Outcome], float]] = {
+    "model calls": lambda one: len(one.calls),
+    "tool calls": lambda one: one.tool_calls,
+    "prompt tokens": lambda one: one.tokens("prompt"),
+    "written tokens": lambda one: one.tokens("completion"),
+    "replans": lambda one: one.replans,
+    "wrong": lambda one: not one.right,
+}
+"""What does not depend on the machine; less is better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.orchestration.figures import named
+from benchmarks.orchestration.figures import COUNTS, named
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import read
 from benchmarks.report.document import Table, Words, to_markdown
 from benchmarks.report.ratios import by_case, ratio_of
 from schemas.errors import ConfigError
-
-COUNTS: Mapping[str, Callable[[Outcome], float]] = {
-    "model calls": lambda one: len(one.calls),
-    "tool calls": lambda one: one.tool_calls,
-    "prompt tokens": lambda one: one.tokens("prompt"),
-    "written tokens": lambda one: one.tokens("completion"),
-    "replans": lambda one: one.replans,
-    "wrong": lambda one: not one.right,
-}
-"""What does not depend on the machine; less is better."""
 
 
 @dataclass(slots=True)
