@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import anyio
 import anyio.abc
 import structlog
+from anyio.lowlevel import checkpoint
 
 from engine.api import Engine
 from engine.presence import dead
@@ -19,6 +20,8 @@ from schemas.runs import RunQuery, RunSummary
 
 POLL_S = 1.0
 _MOST_SEEN = 1_000
+_BEGUN_AT_ONCE = 8
+"""To begin a run takes longer than to hear a request; more at once would keep those who come meanwhile waiting."""
 _PAUSE_S = 30.0
 """A run that could not be driven is left alone for so long."""
 
@@ -41,6 +44,7 @@ class Drives:
         self._paused: dict[str, float] = {}
         self._again: set[str] = set()
         self._nudged = anyio.Event()
+        self._turns = anyio.Semaphore(_BEGUN_AT_ONCE)
         self._group: anyio.abc.TaskGroup | None = None
         self.leaving = False
 
@@ -74,6 +78,13 @@ class Drives:
             yield
         finally:
             self._coming -= 1
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Begin a run within the block: whoever came at the same time is heard first, and few are begun at once."""
+        async with self._turns:
+            await checkpoint()
+            yield
 
     def take(self, run_id: str) -> None:
         """Drive a run now if it may be, else as soon as there is room."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ class Access:
         self._advice = "" if token is None else "--token (or ENGINE_SERVE_TOKEN) sets a token; "
         self._mode = listener.keys
         self._open_until = 0.0
+        self._looking: asyncio.Event | None = None
 
     async def check(self) -> None:
         """Refuse to open a port to others without keys. Raises ConfigError; StoreError."""
@@ -82,14 +84,28 @@ class Access:
         if self._token is not None or not is_loopback(self._listener.host):
             self._mode = "required"
             return False
-        if time.monotonic() < self._open_until:
-            return True
-        assert self._keyring is not None
-        if await self._keyring.any():
-            self._mode = "required"
-            return False
-        self._open_until = time.monotonic() + LOOK_S
+        while time.monotonic() >= self._open_until:
+            if self._looking is not None:  # one looks for all who come at the same time
+                await self._looking.wait()
+            elif await self._is_shut():
+                return False
+            if self._mode == "required":
+                return False
         return True
+
+    async def _is_shut(self) -> bool:
+        """Look into the store whether there is a key by now. Raises StoreError."""
+        assert self._keyring is not None
+        looking = self._looking = asyncio.Event()
+        try:
+            if await self._keyring.any():
+                self._mode = "required"
+                return True
+            self._open_until = time.monotonic() + LOOK_S
+            return False
+        finally:
+            self._looking = None
+            looking.set()
 
 
 class Names:

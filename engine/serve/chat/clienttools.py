@@ -10,13 +10,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from engine.serve.chat.values import value_of
+from engine.tools.registry import RESERVED
 from schemas.errors import ModelRequestError
 from schemas.model import Message, ModelRequest, ToolCallPart, ToolDefinition, ToolResultPart
 from schemas.tool import ToolSpec
 
 PREFIX = "client."
-"""Stands before a client's tool where one of ours has its name. No function of a chat completion may have a dot in its
-name, so what the client called it is known again."""
+"""Stands before a client's tool where one of ours has its name, or a plan means something else by it. No function of a
+chat completion may have a dot in its name, so what the client called it is known again."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,56}")
 
@@ -46,7 +47,7 @@ def client_specs(request: ModelRequest, ours: Collection[str]) -> tuple[ToolSpec
         raise _refused("tool_choice", f"there is no tool {chosen!r} among the tools")
     wanted = {chosen} if chosen in names else set(request.allowed_tools) or set(names)
     specs = [_spec(place, tool, request) for place, tool in enumerate(request.tools)]
-    taken = set(ours)
+    taken = {*ours, *RESERVED}
     return tuple(
         spec.model_copy(update={"name": f"{PREFIX}{spec.name}"}) if spec.name in taken else spec
         for spec in specs

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import anyio
-import anyio.lowlevel
 
 from engine.assistants import Assistants
 from engine.handle import RunHandle
@@ -45,6 +44,12 @@ from schemas.result import Usage
 
 STILL_HERE_S = 15.0
 RUN = b"x-engine-run"
+DROPPED = b"x-engine-dropped"
+_OF_A_MODEL = (
+    *("response_format", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "top_k"),
+    *("seed", "frequency_penalty", "presence_penalty", "stop", "stop_sequences", "logit_bias", "logprobs"),
+    *("top_logprobs", "reasoning_effort", "reasoning", "thinking", "verbosity", "output_config"),
+)
 _STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -120,17 +125,17 @@ class Performance:
         with self._desk.drives.room():
             self.run_id = uuid.uuid4().hex[:12]
             writer = await self._head()
-            await anyio.lowlevel.checkpoint()  # whoever came at the same time is heard before anything is begun
-            self.over = False
-            with anyio.CancelScope(shield=True):  # half begun, it would go on with nobody to cancel it
-                await self._desk.engine.submit(
-                    intent.task,
-                    user=self._asked.user,
-                    run_id=self.run_id,
-                    conversation=intent.thread.conversation,
-                    client_tools=intent.client_tools,
-                    **options,
-                )
+            async with self._desk.drives.turn():
+                self.over = False
+                with anyio.CancelScope(shield=True):  # half begun, it would go on with nobody to cancel it
+                    await self._desk.engine.submit(
+                        intent.task,
+                        user=self._asked.user,
+                        run_id=self.run_id,
+                        conversation=intent.thread.conversation,
+                        client_tools=intent.client_tools,
+                        **options,
+                    )
         self._desk.drives.take(self.run_id)
         await self._talk.began(intent.thread, self.run_id)
         turn = Turn(self.run_id, intent.task, tells=self._assistant.progress == "steps")
@@ -208,8 +213,13 @@ class Performance:
             last = writer.delta(Delta(content=rest)) if rest else b""
             await self._visit.send({"type": "http.response.body", "body": last + writer.end(said)})
         else:
-            headers = [(RUN, self.run_id.encode())] if self.run_id else []
-            await self._visit.answer_json(writer.whole(said), headers=headers)
+            await self._visit.answer_json(writer.whole(said), headers=self._marks())
+
+    def _marks(self) -> Headers:
+        """Return what a reply's head tells of its run, and which wishes no run fulfils."""
+        unheard = unfulfilled(self._call.parsed)
+        marks: Headers = [(RUN, self.run_id.encode())] if self.run_id else []
+        return [*marks, (DROPPED, ", ".join(unheard).encode())] if unheard else marks
 
     async def _deltas(self, turn: Turn, *, waits: bool) -> AsyncGenerator[Delta]:
         """Yield what a run adds to a reply until it is over, or waits for somebody (``turn.waiting``)."""
@@ -229,10 +239,7 @@ class Performance:
         """Send the head of a streamed reply, and what comes first of it."""
         writer = writer_for(self._call, self._assistant.name, self.run_id)
         if self._call.streamed:
-            headers = list(_STREAM)
-            if self.run_id:
-                headers.append((RUN, self.run_id.encode()))
-            await self._visit.start(200, headers)
+            await self._visit.start(200, [*_STREAM, *self._marks()])
             await self._send(writer.begin())
         return writer
 
@@ -272,6 +279,16 @@ class Performance:
     async def _send(self, piece: bytes) -> None:
         await self._visit.send({"type": "http.response.body", "body": piece, "more_body": True})
         self._sent_at = anyio.current_time()
+
+
+def unfulfilled(body: Mapping[str, Any]) -> list[str]:
+    """Return the fields of a request by which a client tells a model how to write, and which a run of several models
+    leaves to its assistant.
+
+    >>> unfulfilled({"model": "clerk", "temperature": 0.2, "stop": None, "response_format": {"type": "text"}})
+    ['temperature']
+    """
+    return [name for name in _OF_A_MODEL if body.get(name) not in (None, {"type": "text"}, [], {})]
 
 
 def _check(body: Mapping[str, Any]) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Generator
+from typing import cast
 
 import anthropic
 import openai
 import pytest
 
-from gateway.keys import new_secret
-from schemas.errors import ConfigError
+from gateway.keys import Keyring, new_secret
+from gateway.server.access import Access
+from schemas.bookkeeping import ApiKey, KeyStore
+from schemas.errors import AccessError, ConfigError
+from schemas.gateway import Listener
 from tests.gateway.server.serving import Keys, Served, chat, config, message, served
 from tests.wire.replies import say
 from tests.wire.server import WireServer
@@ -165,3 +170,26 @@ def test_a_port_for_others_opens_with_keys() -> None:
     with served(config(listeners=[listener]), keys=keys) as gateway:
         url = gateway.url.replace("0.0.0.0", "127.0.0.1")
         assert gateway.client.get(f"{url}/v1/models").status_code == 401
+
+
+def test_one_looks_for_a_first_key_for_all_who_come_at_once() -> None:
+    """While nobody has a key, the store is asked once for a crowd; once there is a key, none of it gets in."""
+    keys = Keys()
+    store, looks = keys.store, list[int]()
+
+    class Counted:
+        async def keys(self) -> list[ApiKey]:
+            looks.append(1)
+            await asyncio.sleep(0)
+            return await store.keys()
+
+    async def crowd(access: Access) -> list[ApiKey | BaseException | None]:
+        return await asyncio.gather(*(access.key(None) for _ in range(50)), return_exceptions=True)
+
+    access = Access(Listener(port=1), Keyring(cast("KeyStore", Counted())))
+    assert asyncio.run(crowd(access)) == [None] * 50
+    assert len(looks) == 1
+    keys.add("first")
+    later = Access(Listener(port=1), Keyring(cast("KeyStore", Counted())))
+    assert {type(one) for one in asyncio.run(crowd(later))} == {AccessError}
+    assert len(looks) == 2

@@ -107,6 +107,22 @@ def test_a_whole_reply(here: Served, client: openai.OpenAI) -> None:
     )
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_wishes_that_no_run_fulfils_are_named(here: Served, *, streamed: bool) -> None:
+    """The reply's head names the fields by which a client tells a model how to write; the reply comes all the same."""
+    wishes = {"temperature": 0, "max_tokens": 5, "stop": None, "response_format": {"type": "json_object"}}
+    got = here.client.post("/v1/chat/completions", json=asked(stream=streamed, **wishes))
+    assert (got.status_code, got.headers["x-engine-dropped"]) == (200, "response_format, max_tokens, temperature")
+    assert "x-engine-dropped" not in here.client.post("/v1/chat/completions", json=asked(stream=streamed)).headers
+
+
+def test_a_tool_of_the_client_may_have_any_name(here: Served) -> None:
+    """Names that mean something else in a plan, or are a tool's of ours, are taken like any other."""
+    functions = [{"type": "function", "function": {"name": name}} for name in ("answer", "step", "ask", "look")]
+    got = here.client.post("/v1/chat/completions", json=asked(tools=functions))
+    assert (got.status_code, got.json()["choices"][0]["message"]["content"]) == (200, WORDS.strip())
+
+
 def test_a_streamed_reply(client: openai.OpenAI) -> None:
     """The answer comes in pieces as it is written, progress beside it, and the usage last where it is asked for."""
     chunks = list(client.chat.completions.create(**asked(stream=True, stream_options={"include_usage": True})))
