@@ -198,7 +198,8 @@ def filled_template(template: str, state: RunState) -> str | None:
 
 def partial_text(state: RunState, found: Verdict) -> str:
     """Return an answer made without a model: what there is, what is missing and why."""
-    return partial_answer(answer_request(state, found), _reason(found))
+    ended = found.error is not None and found.error.code == RunCancelledError.code
+    return partial_answer(answer_request(state, found), _reason(found), cancelled=ended)
 
 
 def _reason(found: Verdict) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from engine.following import Following
 from engine.hooks import Hook
 from engine.journal import Inbox
 from engine.judging import Judging
-from engine.loop import Happening, Loop, Moved, Parts
+from engine.loop import Happening, Loop, Moved, Parts, Prelude
 from engine.metering import OpenCalls, RunModel
 from engine.offer import Offer
 from engine.parking import Parking
@@ -58,8 +58,8 @@ from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
 from gateway.gateway import Gateway
-from schemas.errors import ConfigError, NoRouteError, ToolUnavailableError
-from schemas.events import ModelCalled, RunLimits, Warned
+from schemas.errors import ConfigError, NoRouteError
+from schemas.events import ModelCalled, RunLimits
 from schemas.live import LiveProgress
 from schemas.planning import StepCall
 from schemas.protocols import Filler, Ledger, Planner, Synthesizer, Tool
@@ -206,7 +206,7 @@ class Assembly:
         return self.store if is_local(self.store) else PatientLog(self.store, self.settings.durability.store_retry_s)
 
     def assemble(
-        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = (), *, park: bool = False
+        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Prelude = (), *, park: bool = False
     ) -> tuple[DrivenRun, Loop]:
         """Put a run together: the handle its caller holds and the loop that drives it.
 
@@ -214,7 +214,7 @@ class Assembly:
             run_id: Its id.
             log: Where it lives, as its driver sees it.
             artifacts: Its large results.
-            made, park: The model calls made before it began; whether it may be parked.
+            made, park: What happened before it began; whether it may be parked.
         """
         inbox: Inbox[Happening] = Inbox()
 
@@ -264,7 +264,7 @@ class Assembly:
             publish=handle.publish,
             new_parking=lambda own: Parking(own, self.settings.limits, self.store.now, handle.expire, park=park),
             calling=lambda: calls.number > 0 or inbox.holds(ModelCalled),
-            prelude=(*made, *self._warnings()),
+            prelude=made,
         )
         loop = Loop(run_id, parts, inbox)
         return handle, loop
@@ -299,17 +299,6 @@ class Assembly:
         """Return the planners of one run, told its summaries."""
         planner, react = TellingPlanner(self.planner, summaries), TellingPlanner(self._react, summaries)
         return Planning(planner, react, offer, model, self.rules)
-
-    def _warnings(self) -> Iterator[Warned]:
-        """What a person should know before a run begins."""
-        for text in self.gateway.role_warnings():
-            yield Warned(code="roles", message=text)
-        for text in self.servers.down():
-            yield Warned(code=ToolUnavailableError.code, message=text)
-        for one in self.agents.states():
-            if one.status in ("down", "paused"):
-                message = f"the agent '{one.name}' is not available: {one.reason}"
-                yield Warned(code=ToolUnavailableError.code, message=message)
 
 
 def new_state_of(run_id: str, artifacts: Artifacts) -> RunState:

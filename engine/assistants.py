@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from engine.asking import StartOptions
 from engine.assembly import Assembly
+from engine.offer import unknown
 from schemas.agents import AssistantSettings
 from schemas.errors import NotFoundError
 from schemas.events import ApproveMode, Mode, RunLimits
@@ -109,6 +110,21 @@ class Assistants(Mapping[str, AssistantSettings]):
         limits = self.capped(found)
         return limits if found.passthrough is None else limits.model_copy(update={"max_replans": 0})
 
+    def lacks(self, name: str) -> Iterator[str]:
+        """Yield a line on each agent and tool that an assistant names and that is not there.
+
+        While an MCP server is down nobody knows what its tools are called: then only agents are told.
+
+        Raises:
+            NotFoundError: There is no such assistant.
+        """
+        named = [one if ":" in one else f"tool:{one}" for one in choice_of(self[name]) or ()]
+        if self.engine.servers.down():
+            named = [one for one in named if one.startswith("agent:")]
+        for one, near in unknown(named, self.engine.tools.specs()):
+            kind, _, missing = one.partition(":")
+            yield f"the assistant '{name}' does without the {kind} '{missing}', for there is none ({near})"
+
     def capped(self, asked: AssistantSettings | ScheduleSettings) -> RunLimits:
         """Return the engine's caps, lowered to those that an assistant, or a schedule, has of its own."""
         own = self.engine.limits()
@@ -127,11 +143,13 @@ def choice_of(assistant: AssistantSettings) -> tuple[str, ...] | None:
     >>> choice_of(AssistantSettings(name="travel", agents=["weather"]))
     ('tool:*', 'agent:weather')
     """
+    if assistant.passthrough is not None:
+        return (f"agent:{assistant.passthrough}",)
     if assistant.agents is None and assistant.tools is None:
         return None
     tools = ("*",) if assistant.tools is None else assistant.tools
     agents = ("*",) if assistant.agents is None else assistant.agents
-    named = (name for name in (assistant.passthrough, assistant.default) if name is not None)
+    named = () if assistant.default is None else (assistant.default,)
     patterns = [
         *(f"tool:{one}" if "*" in one else one for one in tools),
         *(f"agent:{one}" for one in (*agents, *named)),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from engine.asking import Asked
 from engine.assembly import Assembly
+from engine.assistants import Assistants
 from engine.dag.refs import literal
-from engine.offer import client_tools, offered
+from engine.offer import client_tools, offered, wants_agent, wants_tools
 from engine.planner.triage import Triage
 from engine.tools.agents.base import QUERY
 from engine.triaging import Chosen, choose
 from schemas.agents import AssistantSettings
-from schemas.events import RunStarted
+from schemas.errors import ToolUnavailableError
+from schemas.events import RunStarted, Warned
 from schemas.plan import Plan, Step
 from schemas.tool import ToolSpec
 
@@ -47,6 +49,21 @@ def offered_to(engine: Assembly, asked: Asked) -> dict[str, ToolSpec]:
     """Return the tools that a run of this knows, sorted by name."""
     declared = offered(engine.tools.specs(), asked.tools, asked.user)
     return dict(sorted({**declared, **client_tools(asked.client_tools, declared)}.items()))
+
+
+def warnings(engine: Assembly, asked: Asked) -> Iterator[Warned]:
+    """Return what a person should know before a run begins; of tools and agents, only of those it may use."""
+    choice, named = asked.tools, Assistants(engine)
+    for text in engine.gateway.role_warnings():
+        yield Warned(code="roles", message=text)
+    for text in engine.servers.down() if wants_tools(choice) else ():
+        yield Warned(code=ToolUnavailableError.code, message=text)
+    for one in engine.agents.states():
+        if one.status in ("down", "paused") and wants_agent(choice, one.name):
+            message = f"the agent '{one.name}' is not available: {one.reason}"
+            yield Warned(code=ToolUnavailableError.code, message=message)
+    for text in named.lacks(asked.assistant) if asked.assistant in named else ():
+        yield Warned(code="assistant", message=text)
 
 
 async def chosen_mode(engine: Assembly, run_id: str, asked: Asked) -> Chosen:

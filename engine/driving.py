@@ -12,20 +12,20 @@ import anyio
 
 from engine.asking import Asked
 from engine.assembly import Assembly, new_state_of
-from engine.beginning import chosen_mode, first_event, offered_to, passed_to
+from engine.beginning import chosen_mode, first_event, offered_to, passed_to, warnings
 from engine.claiming import SET_ASIDE, Claiming
 from engine.dag.build import Problem, check_plan, plan_error
 from engine.driven import DrivenRun, Feed
 from engine.durable.artifacts import Artifacts
 from engine.hooks import call_hooks
 from engine.learning import learn
-from engine.loop import Loop
+from engine.loop import Loop, Prelude
 from engine.offer import require_known
 from engine.presence import Presence
 from engine.tools.judge import ask_judge
 from gateway.accounting import Accounting
 from schemas.errors import ConflictError, EngineError, RunCancelledError
-from schemas.events import ApproveMode, Mode, ModelCalled, RunLimits
+from schemas.events import ApproveMode, Mode, RunLimits
 from schemas.plan import Plan
 from schemas.runs import RunSummary
 from schemas.stores import RunLog
@@ -211,7 +211,7 @@ class Driving(Assembly):
             require(self.check(plan, asked), self.servers.down())
         started = first_event(self, asked, chosen.triage)
         log = self.driving_log()
-        begun = self._assembled(run_id, log, Artifacts(log), chosen.calls, park=park)
+        begun = self._assembled(run_id, log, Artifacts(log), (*chosen.calls, *warnings(self, asked)), park=park)
         await begun.loop.begin(started.model_copy(update={"driver": driver}))
         if driver:
             await self.open_budget(run_id, started.limits, chosen.usage)
@@ -227,9 +227,7 @@ class Driving(Assembly):
         await self.open_budget(run_id, claim.state.started.limits, claim.state.usage)
         return begun
 
-    def _assembled(
-        self, run_id: str, log: RunLog, artifacts: Artifacts, made: Sequence[ModelCalled] = (), *, park: bool
-    ) -> _Begun:
+    def _assembled(self, run_id: str, log: RunLog, artifacts: Artifacts, made: Prelude = (), *, park: bool) -> _Begun:
         handle, loop = self.assemble(run_id, log, artifacts, made, park=park)
         hooks = Feed()
         if self.hooks:

@@ -57,6 +57,9 @@ from schemas.protocols import Synthesizer
 from schemas.settings import Limits
 from schemas.stores import RunLog
 
+Prelude = tuple[ModelCalled | Warned, ...]
+"""What happened before a run began."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -94,7 +97,7 @@ class Parts:
     publish: Callable[[LoggedRecord | LiveEvent], None]
     new_parking: Callable[[Journal], Parking]
     calling: Callable[[], bool] = lambda: False
-    prelude: tuple[ModelCalled | Warned, ...] = ()
+    prelude: Prelude = ()
 
     @property
     def rules(self) -> Rules:

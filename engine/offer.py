@@ -8,7 +8,7 @@ declared, changed or removed meanwhile shows in the run's next plan, whose event
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 
@@ -24,14 +24,14 @@ _PRIORS = {"expected_s": None, "expected_usd": None}
 
 
 def offered(specs: Mapping[str, ToolSpec], choice: Sequence[str] | None, user: str) -> dict[str, ToolSpec]:
-    """Return the tools of a choice that a user's runs may use, by name.
+    """Return the tools of a choice that a user's runs may use, by name; an agent that it names is not hidden in it.
 
     >>> sorted(offered({"add": ToolSpec(name="add"), "ask": ToolSpec(name="ask", kind="agent")}, ["agent:*"], ""))
     ['ask']
     """
     always = ask_judge.spec.name  # declared only for a plan that asks it
     return {
-        name: spec
+        name: spec.model_copy(update={"hidden": False}) if spec.hidden and f"agent:{name}" in (choice or ()) else spec
         for name, spec in specs.items()
         if (choice is None or name == always or any(_meant(one, spec) for one in choice)) and spec.open_to(user)
     }
@@ -43,11 +43,19 @@ def require_known(choice: Sequence[str] | None, specs: Mapping[str, ToolSpec], d
     Raises:
         ConfigError: Nothing has one of its names; the message has the nearest.
     """
-    if choice is None or any(True for _ in down):
-        return
-    for one in choice:
-        if not any(_meant(one, spec) for spec in specs.values()) and not one.rpartition(":")[2] == "*":
-            raise ConfigError(f"tools: there is no tool '{one}'", hint=_near(one, specs))
+    for one, near in () if any(True for _ in down) else unknown(choice, specs):
+        raise ConfigError(f"tools: there is no tool '{one}'", hint=near)
+
+
+def unknown(choice: Sequence[str] | None, specs: Mapping[str, ToolSpec]) -> Iterator[tuple[str, str]]:
+    """Yield what a choice names and nothing is called, each with the nearest that is.
+
+    >>> list(unknown(["tool:*", "agent:wether"], {"weather": ToolSpec(name="weather", kind="agent")}))
+    [('agent:wether', "did you mean 'weather'?")]
+    """
+    for one in choice or ():
+        if not any(_meant(one, spec) for spec in specs.values()) and one.rpartition(":")[2] != "*":
+            yield one, _near(one, specs)
 
 
 def client_tools(given: Sequence[ToolSpec], declared: Collection[str]) -> dict[str, ToolSpec]:
@@ -72,6 +80,20 @@ def client_tools(given: Sequence[ToolSpec], declared: Collection[str]) -> dict[s
             raise ConfigError(f"client tool '{spec.name}' is {who}", hint="give one of them another name")
         found[spec.name] = spec.model_copy(update={"kind": "client", "simulate": None, "spending": None})
     return found
+
+
+def wants_tools(choice: Sequence[str] | None) -> bool:
+    """Whether a choice may take what is no agent."""
+    return choice is None or any(not one.startswith("agent:") for one in choice)
+
+
+def wants_agent(choice: Sequence[str] | None, name: str) -> bool:
+    """Whether a choice takes the agent of that name.
+
+    >>> wants_agent(["tool:*", "agent:weather"], "legal")
+    False
+    """
+    return choice is None or any(_meant(one, ToolSpec(name=name, kind="agent")) for one in choice)
 
 
 class Offer:

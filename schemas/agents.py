@@ -38,7 +38,7 @@ class AgentSettings(Record):
         approval: Whether somebody has to approve a call; None: as ``approvals`` says.
         passthrough: A task that only this agent is for goes to it as it is, with no planner call.
         default: Takes what no other agent is for.
-        hidden: Callable by name, never shown to the planner.
+        hidden: Shown only to the planners of assistants that name it.
         usage: Where what it uses is counted: by what its replies say, or by what it asks of our gateway, which it then
             tells whose calls they are (``gateway``: what its replies say is left out, or it would count twice).
         expected_usd: Typical cost of a call in USD; held of the budget while it runs, and what a call is taken to have

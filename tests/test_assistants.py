@@ -49,3 +49,18 @@ def test_an_unknown_name_is_said_with_the_nearest() -> None:
     with pytest.raises(NotFoundError) as refused:
         assistants({"name": "travel"})["travle"]
     assert "travel" in refused.value.hint
+
+
+def test_a_passthrough_assistant_knows_its_agent_and_nothing_else() -> None:
+    """Runs of a passthrough assistant are offered that agent alone: no tool, no other agent."""
+    assert assistants({"name": "t", "passthrough": "legal"}).options("t")["tools"] == ("agent:legal",)
+
+
+def test_a_name_that_is_not_there_is_said() -> None:
+    """An assistant that names a tool or agent nobody has does without it, which is said with the nearest name."""
+    found = assistants({"name": "t", "tools": ["lok", "x*"], "agents": ["wether", "*"]})
+    assert list(found.lacks("t")) == [
+        "the assistant 't' does without the tool 'lok', for there is none (did you mean 'look'?)",
+        "the assistant 't' does without the tool 'x*', for there is none (there are look)",
+        "the assistant 't' does without the agent 'wether', for there is none (there are look)",
+    ]

@@ -108,3 +108,10 @@ def test_what_is_only_expected_otherwise_is_no_change() -> None:
     tools = Registry([FakeTool("look")])
     known = {name: spec.model_copy(update={"expected_s": 3.0}) for name, spec in tools.specs().items()}
     assert changes(tools, known) == {}
+
+
+def test_a_hidden_agent_is_there_for_who_names_it() -> None:
+    """A hidden agent is hidden from everybody but assistants that name it, as a passthrough one does."""
+    specs = {"seer": ToolSpec(name="seer", kind="agent", hidden=True)}
+    hidden = [offered(specs, choice, "")["seer"].hidden for choice in (None, ["agent:*"], ["agent:seer"])]
+    assert hidden == [True, True, False]

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from engine.api import Engine
+from engine.assistants import Assistants
 from engine.cli import options as given
 from engine.cli.outfit import Outfit, run_server, settle_memory
 from engine.cli.session import loaded, traced
@@ -105,6 +106,9 @@ async def _serve(
         raise found.located(exc) from None
     async with outfit.going(metrics), engine:
         settle_memory()
+        named = Assistants(engine)
+        for text in (text for name in named for text in named.lacks(name)):
+            print(f"note: {text}", file=sys.stderr)
         await EngineServer(engine, serving, metrics=metrics, on_up=say).run_until_stopped()
 
 

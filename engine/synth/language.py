@@ -19,6 +19,7 @@ class Phrases:
     """
 
     unfinished: str
+    cancelled: str
     found: str
     nothing_found: str
     missing: str
@@ -36,6 +37,7 @@ class Phrases:
 PHRASES: Mapping[Language, Phrases] = {
     "en": Phrases(
         unfinished="I could not finish this task: {reason}.",
+        cancelled="This task was cancelled: {reason}.",
         found="What was found:",
         nothing_found="Nothing was found before it stopped.",
         missing="What is missing:",
@@ -50,6 +52,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "de": Phrases(
         unfinished="Die Aufgabe konnte nicht abgeschlossen werden: {reason}.",
+        cancelled="Die Aufgabe wurde abgebrochen: {reason}.",
         found="Gefunden wurde:",
         nothing_found="Bis zum Abbruch wurde nichts gefunden.",
         missing="Es fehlt:",
@@ -64,6 +67,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "fr": Phrases(
         unfinished="La tâche n'a pas pu être menée à bien : {reason}.",
+        cancelled="La tâche a été annulée : {reason}.",
         found="Ce qui a été trouvé :",
         nothing_found="Rien n'a été trouvé avant l'arrêt.",
         missing="Ce qui manque :",
@@ -78,6 +82,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "es": Phrases(
         unfinished="No se pudo completar la tarea: {reason}.",
+        cancelled="La tarea se canceló: {reason}.",
         found="Lo que se encontró:",
         nothing_found="No se encontró nada antes de parar.",
         missing="Lo que falta:",
@@ -92,6 +97,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "zh": Phrases(
         unfinished="未能完成这项任务：{reason}。",
+        cancelled="这项任务已取消：{reason}。",
         found="已得到的结果：",
         nothing_found="停止之前没有得到任何结果。",
         missing="缺少的内容：",
@@ -107,6 +113,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "ja": Phrases(
         unfinished="このタスクを完了できませんでした：{reason}。",
+        cancelled="このタスクは中止されました：{reason}。",
         found="得られた結果：",
         nothing_found="停止するまでに結果は得られませんでした。",
         missing="不足しているもの：",
@@ -122,6 +129,7 @@ PHRASES: Mapping[Language, Phrases] = {
     ),
     "ko": Phrases(
         unfinished="이 작업을 완료하지 못했습니다: {reason}.",
+        cancelled="이 작업은 취소되었습니다: {reason}.",
         found="찾은 결과:",
         nothing_found="중단되기 전까지 찾은 결과가 없습니다.",
         missing="빠진 내용:",

@@ -45,20 +45,21 @@ def fill_answer(template: str, results: Mapping[str, Any]) -> str:
     return _never_empty("".join(written), words, phrases)
 
 
-def partial_answer(request: AnswerRequest, reason: str) -> str:
+def partial_answer(request: AnswerRequest, reason: str, *, cancelled: bool = False) -> str:
     """Return what was found and what is missing, in the language of the task; never empty.
 
     Args:
         request: The task, the steps that ended and what could not be had.
         reason: Why there is no better answer, in a few words; where it is empty and nothing is missing, the
             answer is not called unfinished. A single lack that it ends in is not listed again.
+        cancelled: Somebody ended it, for that reason; then it is not said that it could not be done.
     """
     phrases = phrases_for(request.task)
     found = _found(request.steps, phrases)
     missing = request.missing or tuple(_lack(step, phrases) for step in request.steps if step.status != "done")
     sections = [f"{phrases.found}\n{found}" if found else phrases.nothing_found]
     if reason or missing or not found:
-        sections.insert(0, _unfinished(reason.rstrip(" .。"), phrases))
+        sections.insert(0, _with(reason.rstrip(" .。"), phrases.cancelled if cancelled else phrases.unfinished))
     if missing and not (len(missing) == 1 and reason.endswith(missing[0])):  # else it stands in the first line
         sections.append(missing_note(missing, phrases))
     return "\n\n".join(sections)
@@ -71,11 +72,10 @@ def missing_note(missing: tuple[str, ...], phrases: Phrases) -> str:
 
 def stopped_note(task: str, reason: str) -> str:
     """Return the sentence that says, in the language of the task, that it was stopped and why."""
-    return _unfinished(reason.rstrip(" .。"), phrases_for(task))
+    return _with(reason.rstrip(" .。"), phrases_for(task).unfinished)
 
 
-def _unfinished(reason: str, phrases: Phrases) -> str:
-    said = phrases.unfinished
+def _with(reason: str, said: str) -> str:
     return said.format(reason=reason) if reason else said.split("{reason}")[0].rstrip(" :：") + said[-1]
 
 

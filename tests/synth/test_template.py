@@ -101,3 +101,9 @@ def test_a_partial_answer_with_nothing_found_is_not_empty() -> None:
     assert partial_answer(AnswerRequest(task="x"), "") == (
         "I could not finish this task.\n\nNothing was found before it stopped."
     )
+
+
+def test_a_cancelled_task_is_called_cancelled() -> None:
+    """What somebody ended is not said to have failed."""
+    text = partial_answer(AnswerRequest(task="Look"), "no need any more", cancelled=True)
+    assert text.splitlines()[0] == "This task was cancelled: no need any more."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.replanner.view import BYTES_PER_TOKEN
 from engine.serve.chat.conversation import Turn
+from engine.serve.chat.replies import unnamed
 from schemas.model import FilePart, ImagePart, Message, Part
 
 OTHERS = ("image", "file", "audio", "tool_call", "tool_result")
@@ -106,4 +107,4 @@ def shortened(text: str, tokens: int) -> str:
 def told(turns: Iterable[Turn]) -> str:
     """Return turns as one text, a speaker before each."""
     names = {"user": "User: ", "assistant": "Assistant: "}
-    return "\n".join(f"{names.get(role, '')}{text}" for role, text in turns)
+    return "\n".join(f"{names.get(role, '')}{unnamed(text)}" for role, text in turns)

@@ -157,11 +157,15 @@ class Narrator:
 
     Args:
         task: In whose language.
+
+    Attributes:
+        given: The run's plan is no planner's: it was given, or the task goes to one agent as it is.
     """
 
     def __init__(self, task: str) -> None:
         self._words = _WORDS[language_of(task)]
         self._said: dict[str, str] = {}
+        self.given = False
 
     @property
     def begins_anew(self) -> str:
@@ -191,8 +195,13 @@ class Narrator:
         return shortened(said or f"{tool} {input_text(arguments)}", _WIDTH)
 
 
-def _plan_started(_: Narrator, words: _Words, event: events.PlanStarted) -> str:
-    return words.planning if event.revision == 1 and event.mode == "plan" else ""
+def _run_started(narrator: Narrator, _: _Words, event: events.RunStarted) -> str:
+    narrator.given = event.plan is not None
+    return ""
+
+
+def _plan_started(narrator: Narrator, words: _Words, event: events.PlanStarted) -> str:
+    return words.planning if event.revision == 1 and event.mode == "plan" and not narrator.given else ""
 
 
 def _replan_started(_: Narrator, words: _Words, event: events.ReplanStarted) -> str:
@@ -250,10 +259,12 @@ def _mode_changed(_: Narrator, words: _Words, event: events.ModeChanged) -> str:
 
 
 def _noted(_: Narrator, words: _Words, event: events.Warned | events.BudgetExhausted) -> str:
-    return words.note.format(text=event.message) if event.message else ""
+    ours = isinstance(event, events.Warned) and event.code == "assistant"  # for who configures it
+    return words.note.format(text=event.message) if event.message and not ours else ""
 
 
 _TOLD: Mapping[str, Callable[[Narrator, _Words, Any], str]] = {
+    "run_started": _run_started,
     "plan_started": _plan_started,
     "replan_started": _replan_started,
     "plan_step": _plan_step,

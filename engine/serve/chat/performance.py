@@ -248,8 +248,15 @@ class Performance:
         self.run_id = intent.run_id
         with suppress(StoreError):
             await self._talk.replied(intent.thread, intent.run_id, intent.text)
-        about = {"run_id": intent.run_id} if intent.run_id else {}
+        about = await self._standing(intent.run_id) if intent.run_id else {}
         await self._finish(await self._head(), Said(intent.text, "", (), "stop", Usage(), about), intent.text)
+
+    async def _standing(self, run_id: str) -> dict[str, Any]:
+        """Return where a run stands, for programs. Raises NotFoundError, StoreError."""
+        run = self._desk.engine.attach(run_id)
+        row = await self._desk.engine.store.summary(run_id)
+        waiting = [one.model_dump(mode="json", exclude={"kind"}) for one in await run.pending()]
+        return {"run_id": run_id, "status": row.status, **({"approvals": waiting} if waiting else {})}
 
     async def _direct(self, intent: Direct) -> None:
         """Ask a model, with no run. Raises EngineError."""

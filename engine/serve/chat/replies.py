@@ -16,6 +16,7 @@ from engine.sinks.words import input_text, one_line, printable, shortened
 from schemas.approvals import ApprovalRequested
 from schemas.plan import Plan
 
+_NAMED = re.compile(r"\*[^*`\n]{1,20} `([A-Za-z0-9_.-]{1,80})`\*\s*$")
 _WIDTH = 100
 _LONGEST = 4_000
 
@@ -53,8 +54,18 @@ def run_named(text: str) -> str:
     >>> run_named(waiting_text("9f1c", [ApprovalRequested(approval_id="a1", subject="question", question="Where?")]))
     '9f1c'
     """
-    found = re.search(r"\*[^*`\n]{1,20} `([A-Za-z0-9_.-]{1,80})`\*\s*$", text)
+    found = _NAMED.search(text)
     return found[1] if found else ""
+
+
+def unnamed(text: str) -> str:
+    """Return a reply without the run's name at its end, which is for programs.
+
+    >>> unnamed("I am still planning.\\n\\n*Run `9f1c`*")
+    'I am still planning.'
+    """
+    found = _NAMED.search(text)
+    return text[: found.start()].rstrip() if found else text
 
 
 def tool_calls(run_id: str, waiting: Sequence[ApprovalRequested]) -> list[dict[str, Any]]:

@@ -22,13 +22,12 @@ from engine.serve.chat.leaning import in_place, leans
 from gateway.gateway import CallContext, Gateway
 from schemas.errors import EngineError, ModelOutputError
 from schemas.fence import fence
+from schemas.instructions import EARLIER, newest
 from schemas.model import Message, ModelRequest, ModelResponse, OutputSchema
 from schemas.result import Usage
 
 ROLE = "executor"
 DEADLINE_S = 8.0
-EARLIER = "Earlier in this conversation:"
-"""What stands between a message and what was said before it, where rules make the task."""
 
 _PROMPT = Path(__file__).with_name("resolving.md").read_text(encoding="utf-8")
 _GRACE_S = 1.0
@@ -50,6 +49,12 @@ class _Reply(BaseModel):
     task: str = ""
 
 
+_ADDS = re.compile(
+    r"\s*(?:(?:and )?also|additionally|in addition|besides|plus|auch|außerdem|zusätzlich|aussi|en plus|de plus|también"
+    r"|además|anche|inoltre|também|além disso)\b|\s*(?:另外|还有|還有|也|また|それと|그리고|또)",
+    re.IGNORECASE,
+)
+"""How a message begins that adds to what a run is for."""
 _OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 
 
@@ -141,6 +146,8 @@ def by_rules(said: Said) -> Resolved:
         swapped = in_place(asked, said.message)
         if swapped:
             return Resolved(swapped, "rules")
+    if said.running and _ADDS.match(said.message):
+        return Resolved(f"{newest(said.running)}\n{said.message}", "rules")
     if not said.running and not leans(said.message):
         return Resolved(said.message)
     before = [*said.before]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from engine.api import Engine
 from engine.dag.validate import faults
 from engine.serve.chat.answers import Unclear, read_answers
-from engine.serve.chat.conversation import Remembered
+from engine.serve.chat.conversation import Remembered, Turn
 from engine.serve.chat.intent import Answer, Cancel, ChatRequest, Decided, Follow, Intent, Say, Steer, Thread
 from engine.serve.chat.phrases import phrases_for
 from engine.serve.chat.replies import refusal_text, waiting_text
@@ -79,7 +79,7 @@ class Speaking:
 
         Calls of the client's own tools whose results did not come are given up: the client went on without them.
         """
-        said = Said(message, thread.said[:-1], run.state.task, asked.assistant.conversation.history_tokens)
+        said = Said(message, _goals(thread.said[:-1]), run.state.task, asked.assistant.conversation.history_tokens)
         found = await resolve(said, self._engine.gateway, asked.calling)
         gone = tuple(
             Decided(one.approval_id, "reject", reason="the client went on without it")
@@ -87,6 +87,17 @@ class Speaking:
             if one.subject == "client_tool"
         )
         return Steer(thread, run.run_id, found.task, gone, found.usage)
+
+
+def _goals(said: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Return what was said without asking how far a run is, and what was replied to that: it tells of no goal."""
+    kept: list[Turn] = []
+    aside = False
+    for role, text in said:
+        aside = wish(text) in ("status", "on") if role == "user" else aside
+        if not aside:
+            kept.append((role, text))
+    return tuple(kept)
 
 
 def _faults(run: Standing, decided: Decided) -> list[str]:

@@ -1,7 +1,7 @@
 """The pipes to a server's process: one JSON-RPC message a line each way, and an end that leaves no process behind.
 
 The SDK has such a transport; this one differs where a plan depends on it: reading costs O(bytes) also for a message of
-many megabytes, what is no message is noted and skipped, stderr goes to the log and its last line into the reason of a
+many megabytes, what is no message is noted and skipped, stderr goes to the log and its last words into the reason of a
 failure, and processes that the server leaves behind are ended with it.
 
 Source: the order of the shutdown (close stdin, wait, terminate, kill) is that of the MCP specification, 2025-11-25,
@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
@@ -78,7 +78,7 @@ class Pipes:
 
     def _with_words(self, reason: str) -> str:
         if self._stderr:
-            return f"{reason}: {self._stderr[-1]}"
+            return f"{reason}: {telling(self._stderr)}"
         return f"{reason}; it wrote what is no MCP message: {self._noise}" if self._noise else reason
 
     @asynccontextmanager
@@ -262,6 +262,17 @@ async def _within(seconds: float, done: Callable[[], bool]) -> bool:
             pause = min(pause * 2, 0.05)
         return True
     return done()
+
+
+def telling(lines: Iterable[str]) -> str:
+    """Return the last of a server's words that says what is wrong: no advice of its launcher's.
+
+    >>> telling(["error: no such package", "hint: look it up"])
+    'error: no such package'
+    """
+    words = [*lines]
+    said = [line for line in words if not line.lower().startswith(("hint:", "note:", "help:"))]
+    return (said or words)[-1]
 
 
 def _printable(line: bytes) -> str:

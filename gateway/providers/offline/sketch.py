@@ -47,6 +47,7 @@ _MOST_LOOKED_UP = 6
 _QUESTION = stemmed("query question entity topic term keyword phrase")
 _ASKING = stemmed("search lookup look find answer retrieve")
 _STORED = stemmed("file files folder workspace directory table database document")
+_CODE = re.compile(r"^[a-z_]+(?:\.[a-z_]+)*: (?:rejected: (?=\S))?")  # of an error, before what it says to people
 _TELLS = word_set("the its a it include including")
 
 
@@ -205,7 +206,7 @@ class _Sketcher:
     def _give_up(self, best: Choice, clause: Clause, failed: Past) -> None:
         """Note a clause that can't be served any more; what refers to it can't be served either."""
         if failed.error:
-            self._failed.append(f"{clause.text} ({failed.tool}: {failed.error})")
+            self._failed.append(f"{clause.text} ({failed.tool}: {_CODE.sub('', failed.error)})")
         self._calls.made.append(Call(failed.id, best.tool, {}, clause.text, dead=True))
 
     def _belongs_to(self, best: Choice, clause: Clause) -> bool:

@@ -76,13 +76,14 @@ def make(models: Models, **settings: Any) -> Engine:
     tools: tuple[Any, ...] = (
         seat,
         FakeTool("look", "seen"),
+        FakeTool("seer", "seen", kind="agent", hidden=True),
         FakeTool("slow", "ok", seconds=30.0),
         FakeTool("pay", "paid", approval="always", effects="effectful", input_schema=PAY, writes=["a:1"]),
         FakeTool("pay2", "paid", approval="always", effects="effectful", input_schema=PAY, writes=["b:2"]),
     )
     clerk = {"name": "clerk", "mode": "plan", "on_disconnect": "continue"}
     plain = {"name": "auto"}
-    through = {"name": "through", "passthrough": "look", "mode": "plan"}
+    through = {"name": "through", "passthrough": "seer", "mode": "plan"}
     return engine_of(*tools, provider=ScriptedProvider(models), assistants=[clerk, plain, through], **settings)
 
 

@@ -13,6 +13,7 @@ from schemas.events import (
     ModelCalled,
     PlanAccepted,
     PlanStarted,
+    RunStarted,
     StepEnded,
     StepStarted,
     Warned,
@@ -61,3 +62,11 @@ def test_what_tools_say_steers_no_terminal() -> None:
     ended = StepEnded(step_id="1", result=StepResult(status="done", value="a\x1b[2Jb\u202e"))
     said = Narrator("x").sentence(ended)
     assert ("\x1b" in said, "\u202e" in said, said.count("\n")) == (False, False, 1)
+
+
+def test_no_plan_is_told_of_where_none_is_made() -> None:
+    """A task that goes to one agent as it is, or whose plan was given, is not said to be planned."""
+    narrator = Narrator("Is it legal?")
+    plan = Plan(goal="x", steps=(Step(id="1", tool="legal"),))
+    narrator.sentence(RunStarted(task="Is it legal?", mode="plan", plan=plan))
+    assert narrator.sentence(PlanStarted()) == ""

@@ -66,3 +66,9 @@ async def test_a_running_task_is_changed() -> None:
     """A message to a run that goes on always carries what it is doing."""
     task = by_rules(Said("report it in euros", running="Sum up the invoices")).task
     assert task.endswith("Earlier in this conversation:\nUser: Sum up the invoices")
+
+
+async def test_what_adds_to_a_running_task_stands_below_it() -> None:
+    """What begins with "also" leaves a run what it is for; how it was steered before is not carried along."""
+    running = "Sum up the invoices\n\nEarlier in this conversation:\nUser: hello"
+    assert by_rules(Said("Also list the payers", running=running)).task == "Sum up the invoices\nAlso list the payers"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.serve.chat.conversation import Remembered
+from engine.serve.chat.conversation import Remembered, Turn
 from engine.serve.chat.intent import Answer, Cancel, ChatRequest, Follow, Say, Steer, Thread
 from engine.serve.chat.speaking import Speaking
 from engine.serve.chat.standing import standing
@@ -18,17 +18,17 @@ PAY: dict[str, Any] = {"type": "object", "properties": {"amount": {"type": "inte
 pytestmark = pytest.mark.anyio
 
 
-async def said(message: str, *, waits: bool = True) -> Any:
-    """What a message wants of a run that waits for consent, or was just begun."""
+async def said(message: str, *, waits: bool = True, before: tuple[Turn, ...] = (("user", "pay the bill"),)) -> Any:
+    """What a message wants of a run that waits for consent, or was just begun; no model can say it otherwise."""
     pay = FakeTool("pay", "paid", approval="always", effects="effectful", input_schema=PAY)
-    script: list[Any] = [{"steps": [{"pay": {"amount": 5}}]}, {"whole": True, "task": ""}]
+    script: list[Any] = [{"steps": [{"pay": {"amount": 5}}]}, {"task": ""}]
     engine = engine_of(pay, script=script)
     run_id = await engine.submit("pay the bill", mode="plan")
     if waits:
         await engine.drive(run_id)
     run = await standing(engine, run_id, "")
     asked = ChatRequest(AssistantSettings(name="clerk"), {})
-    thread = Thread("clerk", said=(("user", "pay the bill"), ("user", message)))
+    thread = Thread("clerk", said=(*before, ("user", message)))
     return await Speaking(engine).to(run, asked, thread, message, Remembered(begun_by="pay the bill"))
 
 
@@ -65,3 +65,13 @@ async def test_a_run_that_waits(message: str, kind: type) -> None:
 async def test_a_run_that_goes_on(message: str, kind: type) -> None:
     """A run that goes on is shown again where its message is repeated, told of, stopped, or steered."""
     assert type(await said(message, waits=False)) is kind
+
+
+async def test_how_far_it_is_is_no_part_of_a_new_goal() -> None:
+    """What was asked about a run's progress, and the run's name, are not carried into its new goal."""
+    before = [("user", "pay the bill"), ("assistant", "On it.\n\n*Run `r`*")]
+    aside = [("user", "how far are you?"), ("assistant", "Half.")]
+    steered = await said("send a postcard instead of money", before=(*before, *aside))
+    assert isinstance(steered, Steer)
+    assert "On it." in steered.task
+    assert not any(gone in steered.task for gone in ("how far", "Half", "*Run"))

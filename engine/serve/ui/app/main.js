@@ -52,7 +52,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${(/** @type {Event} */ e) => { e.preventDefault(); /** @type {HTMLElement|null} */ (document.querySelector("h1"))?.focus(); }}>Skip to the content</a>
     <header class="bar"><a class="brand" href="#/"><img src="/ui/icon.svg" alt="" width="22" height="22" />engine</a>
       <nav aria-label="Views">${link("#/", "Runs", ["runs", "run"])}${link("#/usage", "Usage", ["usage"])}${hasAgents && link("#/agents", "Agents", ["agents"])}</nav>
-      ${hasKey() && html`<button type="button" class="quiet small" onClick=${() => { useKey(""); again(); }}><${Icon} name="key" size=${13} />Forget key</button>`}</header>
+      ${hasKey() && html`<button type="button" class="quiet small" onClick=${() => { useKey(""); again(); }}><${Icon} name="key" size=${13} /><span class="words">Forget key</span></button>`}</header>
     ${gate.asked ? html`<${KeyBox} done=${again} />` : html`<${View} key=${`${turn} ${place.view} ${place.id}`} place=${place} />`}`;
 }
 
