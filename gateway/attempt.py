@@ -59,6 +59,7 @@ class CallContext:
         patience_s: A model that asks for a longer wait is left for the next one; when none is left the call fails with
             ``retry_after_s``, and its caller comes back. None: it is waited for.
         wait_s: Longest wait in line; then the call fails with ``retry_after_s``. None: to its deadline.
+        screened: Whether the listener's filters have seen at its door what the call is made of.
     """
 
     run_id: str | None = None
@@ -79,6 +80,7 @@ class CallContext:
     claimed: bool = False
     api_key: ApiKey | None = None
     wait_s: float | None = None
+    screened: bool = False
 
 
 @dataclass(slots=True)

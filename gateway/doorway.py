@@ -39,10 +39,24 @@ class Doorway:
                 asked=asked,
                 models=tuple(route.model.ref for route in routes),
                 agent=context.agent,
-                listener=context.listener,
+                listener="" if context.screened else context.listener,
                 key=context.key,
                 request_id=context.request_id,
                 run_id=context.run_id or "",
+            )
+        )
+
+    def door(self, asked: str, context: CallContext) -> Chain | None:
+        """Return the filters that a listener names, for a call that somebody else than a model answers."""
+        if not self.filters:
+            return None
+        return self.filters.named(
+            Facts(
+                asked=asked,
+                agent=context.agent,
+                listener=context.listener,
+                key=context.key,
+                request_id=context.request_id,
             )
         )
 

@@ -23,7 +23,7 @@ from gateway.call import Call
 from gateway.directory import Directory, ModelInfo
 from gateway.doorway import Doorway
 from gateway.exchange import ClientCall, WireReply
-from gateway.filters import Filters
+from gateway.filters import Chain, Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs
@@ -245,6 +245,10 @@ class Gateway:
                 await provider.aclose()
             if self._doorway.filters is not None:
                 await self._doorway.filters.aclose()
+
+    def door(self, call: ClientCall, context: CallContext) -> Chain | None:
+        """Return the filters of a call that no model answers: those its listener names; None where there are none."""
+        return self._doorway.door(call.model, context)
 
     async def _call(self, request: ModelRequest, context: CallContext | None, *, streamed: bool) -> Call[ModelChunk]:
         context = context or CallContext()

@@ -63,10 +63,12 @@ class Filters:
         """Return the filters of one call; None where there are none. Costs a look-up and one object a filter."""
         if not self._made:
             return None
-        chosen = self._chosen(facts.listener, (facts.asked, *facts.models), facts.agent)
-        if not chosen:
-            return None
-        return Chain([make(facts) for make in chosen], facts, self._in_thread)
+        return self._chained(self._chosen(facts.listener, (facts.asked, *facts.models), facts.agent), facts)
+
+    def named(self, facts: Facts) -> Chain | None:
+        """Return the filters that a call's listener names; None where it names none that see this call."""
+        names = self._listeners.get(facts.listener, ())
+        return self._chained(self._seeing(names, (facts.asked,), facts.agent), facts)
 
     async def aclose(self) -> None:
         """Close the connections to filters."""
@@ -82,7 +84,14 @@ class Filters:
         return lambda facts: Member(one, text.session(facts), None)
 
     def _choose(self, listener: str, models: tuple[str, ...], agent: str) -> tuple[Callable[[Facts], Member], ...]:
-        names = (*self._everywhere, *self._listeners.get(listener, ()))
+        return self._seeing((*self._everywhere, *self._listeners.get(listener, ())), models, agent)
+
+    def _chained(self, chosen: Sequence[Callable[[Facts], Member]], facts: Facts) -> Chain | None:
+        return Chain([make(facts) for make in chosen], facts, self._in_thread) if chosen else None
+
+    def _seeing(
+        self, names: Sequence[str], models: tuple[str, ...], agent: str
+    ) -> tuple[Callable[[Facts], Member], ...]:
         return tuple(
             make
             for one, make in (self._made[name] for name in names)

@@ -10,6 +10,7 @@ import structlog
 from gateway.attempt import CallContext
 from gateway.exchange import ClientCall, WireReply
 from gateway.server.bodies import ClientLeftError, read_body
+from gateway.server.screen import screened
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
 from schemas.errors import EngineError, ModelRequestError, ModelUnavailableError, RequestError
@@ -56,6 +57,9 @@ async def _answer(visit: Visit, call: ClientCall) -> None:
     """Let an assistant of that name answer, or a model. Raises EngineError."""
     guests = visit.desk.guests
     if guests.assistants is not None and guests.knows(call.model):
+        chain = visit.desk.gateway.door(call, context_of(visit, call))
+        if chain is not None:
+            call = await screened(visit, call, chain)
         await guests.assistants.answer(visit, call, call.model)
         return
     async with visit.desk.gateway.relay(call, context_of(visit, call)) as reply:

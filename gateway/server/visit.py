@@ -40,6 +40,7 @@ class Visit:
         key: With which it came; None where none is needed.
         started: Whether the answer's head was sent.
         application: What answers in the gateway's place, where the gateway has nothing at the path.
+        screened: Whether the listener's filters have seen the request, and see the answer.
     """
 
     scope: Message
@@ -51,6 +52,7 @@ class Visit:
     key: ApiKey | None = None
     started: bool = False
     application: Application | None = None
+    screened: bool = False
 
     @property
     def connection(self) -> Connection | None:

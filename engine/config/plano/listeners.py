@@ -118,9 +118,6 @@ def _listener(entry: Section, team: Team, models: Models, places: Mapping[str, s
             made |= _members(entry, team, places, chain)
         else:
             team.prompts.append(entry)
-        if chain:
-            why = f"filters see calls of models, not what an assistant is asked: {', '.join(chain)} not honoured"
-            entry.found.note(entry.path, why)
         team.assistants.append(made | ({"run_seconds": timeout_s} if timeout_s else {}))
         said = {"type": kind, "name": name, "host": host, "port": port, "models": [name], "always": name}
         team.listeners.append(said | {"filters": chain})

@@ -111,6 +111,7 @@ def _calling(visit: Visit) -> CallContext:
         api_key=key,
         listener=visit.desk.listener.name,
         request_id=visit.head.request_id,
+        screened=visit.screened,
     )
 
 
