@@ -95,6 +95,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "langchain": ("benchmarks.baselines.langgraph_agents",),
     "langchain_core": ("benchmarks.baselines.langgraph_agents",),
     "langchain_openai": ("benchmarks.baselines.langgraph_agents",),
+    "bfcl_eval": ("benchmarks.baselines.bfcl_worker",),
     "aiosqlite": ("benchmarks.baselines.langgraph_durable_worker",),
     "typing_extensions": (
         "benchmarks.baselines.langgraph_worker",

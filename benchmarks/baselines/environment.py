@@ -13,17 +13,26 @@ from pathlib import Path
 PINS = Path(__file__).parent
 
 
-def python_with(name: str, where: Path | None = None) -> str | None:
+def python_with(name: str, where: Path | None = None, *, alone: bool = False) -> str | None:
     """Return a Python that has the packages of ``<name>.txt``, made on first use; None when it cannot be made.
 
     The environment lies in the user's cache folder (else the temporary one) under the hash of its pins. Why it
     could not be made is said on stderr: a comparison that is left out is never silent.
+
+    Args:
+        name: Of the file of pins.
+        where: Its folder.
+        alone: Install the packages without what they say they need.
     """
     pins = (where or PINS) / f"{name}.txt"
     digest = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = cache_folder() / f"{name}-{digest}"
     python = folder / "bin" / "python"
-    return str(python) if _installed(name, folder, _commands(folder, python, pins)) else None
+    return (
+        str(python)
+        if _installed(name, folder, _commands(folder, python, pins, ["--no-deps"] if alone else []))
+        else None
+    )
 
 
 def node_with(name: str, where: Path | None = None) -> Path | None:
@@ -64,14 +73,14 @@ def cache_folder() -> Path:
     return wanted
 
 
-def _commands(folder: Path, python: Path, pins: Path) -> list[list[str]]:
+def _commands(folder: Path, python: Path, pins: Path, options: list[str]) -> list[list[str]]:
     uv = shutil.which("uv")
     if uv is not None:
         return [
             [uv, "venv", "-q", "--python", sys.executable, str(folder)],
-            [uv, "pip", "install", "-q", "--python", str(python), "-r", str(pins)],
+            [uv, "pip", "install", "-q", "--python", str(python), *options, "-r", str(pins)],
         ]
     return [
         [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "install", "-q", "-r", str(pins)],
+        [str(python), "-m", "pip", "install", "-q", *options, "-r", str(pins)],
     ]

@@ -1,7 +1,9 @@
 """The least that a case can take when it is planned: the plan as it is written, the tools, the answer.
 
-No step can begin before its text is closed in the planner's stream, nor before its inputs are there; the answer is
-written after the last of them, and the plan's end. Nothing is added for what an engine does.
+No step can begin before its text is closed in the planner's stream, nor before its inputs are there, nor while an
+earlier one writes what it uses, or uses what it writes; one with effects not before the plan is whole, which may be
+refused until then. The answer is written after the last of them, and the plan's end. Nothing is added for what an
+engine does.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ def bound_s(case: Case, outcome: Outcome, profile: Profile) -> float | None:
     tier = profile.tiers[planning["tier"]]
     text = plan(case, Asked("planner", (Turn("user", "<first_id>1</first_id>"),))).text
     due = {number: _due(tier, planning, tokens) for number, tokens in enumerate(_closes(text), 1)}
+    whole = _due(tier, planning, planning["completion_tokens"])
     ends: dict[str, float] = {}
     for number, step in enumerate(case.steps, 1):
-        begin = max([due[number], *(ends[need] for need in step.needs)])
+        first = due[number] if case.tool(step.tool).effects == "none" else whole
+        held = [ends[other.id] for other in case.steps[: number - 1] if case.conflict(step, other)]
+        begin = max([first, *held, *(ends[need] for need in step.needs)])
         ends[step.id] = begin + case.seconds(step.tool, case.resolved(step))
-    over = max([*ends.values(), _due(tier, planning, planning["completion_tokens"])])
+    over = max([*ends.values(), whole])
     for call in writing:
         over += _due(profile.tiers[call["tier"]], call, call["completion_tokens"])
     return over

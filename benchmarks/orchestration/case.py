@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,6 +80,8 @@ class Case:
             may write it down; otherwise somebody has to read the results.
         approves: Tools whose calls a person has to approve (``--approve`` answers yes).
         expects: Texts that a right answer contains; empty: it equals ``answer`` but for blanks.
+        facts: What a suite has beside that: ``touched`` names what calls of each tool read and write, where they share
+            a state.
     """
 
     suite: str
@@ -107,14 +109,29 @@ class Case:
         known = {one.id: one.value for one in self.steps} if values is None else values
         return {name: filled(value, known) for name, value in step.arguments.items()}
 
-    def step_of(self, tool: str, arguments: Mapping[str, Any]) -> CaseStep | None:
-        """Return the step that a call is; a call of the tool that stands in for another one's counts as that one's."""
+    def step_of(self, tool: str, arguments: Mapping[str, Any], made: Container[str] = ()) -> CaseStep | None:
+        """Return the step that a call is; a call of the tool that stands in for another one's counts as that one's.
+
+        Args:
+            tool, arguments: The call.
+            made: Ids of steps that it is not, for a call that is made more than once.
+        """
         wanted = canonical(arguments)
         for step in self.steps:
             same = step.tool == tool or self.tool(step.tool).instead == tool
-            if same and canonical(self.resolved(step)) == wanted:
+            if same and step.id not in made and canonical(self.resolved(step)) == wanted:
                 return step
         return None
+
+    def conflict(self, one: CaseStep, other: CaseStep) -> bool:
+        """Whether two steps may not overlap: one writes what the other reads or writes, as their tools declare."""
+        mine, others = self._touched(one), self._touched(other)
+        return bool(mine[1] & (others[0] | others[1]) or others[1] & mine[0])
+
+    def _touched(self, step: CaseStep) -> tuple[set[str], set[str]]:
+        tool, arguments = self.tool(step.tool), self.resolved(step)
+        writes = tool.writes or (("*",) if tool.effects == "effectful" and not tool.reads else ())
+        return {one.format(**arguments) for one in tool.reads}, {one.format(**arguments) for one in writes}
 
     def seconds(self, tool: str, arguments: Mapping[str, Any]) -> float:
         """Return how long a call takes: a hash of case, tool and arguments, so that every system draws the same."""

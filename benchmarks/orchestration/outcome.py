@@ -17,7 +17,7 @@ class Outcome:
     Attributes:
         seconds: As the run's own time goes: with ``speed`` times what a clock shows.
         right: Whether the answer is right.
-        reason: Why it did not complete.
+        reason: Why it did not complete, or what it left other than it should be.
         bound_s: The least it can take (``benchmarks.orchestration.bounds``); None where there is none.
         spans: Its tool calls, and ``calls`` its model calls as the provider saw them.
     """
@@ -59,6 +59,7 @@ class Outcome:
         plans: Sequence[dict[str, Any]] = (),
     ) -> Outcome:
         """Return the outcome of a run that ended."""
+        strays = world.strays()
         return cls(
             system=system,
             suite=case.suite,
@@ -67,9 +68,9 @@ class Outcome:
             seconds=seconds,
             status=status,
             answer=answer,
-            right=case.right(answer) and not partial,
+            right=case.right(answer) and not partial and not strays,
             partial=partial,
-            reason=reason,
+            reason=reason or (f"not as it should be: {', '.join(strays)}" if strays else ""),
             replans=replans,
             peak_parallel=world.peak,
             plans=list(plans),

@@ -14,6 +14,7 @@ import anyio
 from benchmarks.orchestration.bounds import bound_s
 from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.outcome import Outcome
+from benchmarks.orchestration.suites import world_of
 from benchmarks.orchestration.world import Trouble, World
 from benchmarks.simulated.profile import Profile
 from benchmarks.simulated.provider import SimulatedProvider
@@ -149,7 +150,7 @@ async def _performed(plan: Plan, job: Job, provider: SimulatedProvider) -> Outco
     profile, contestant = plan.profile, job.contestant
     token = job.key.replace(" ", "_").replace("/", "_")
     base_url = await provider.register(token, job.case, profile, f"{contestant.name} {contestant.planner}")
-    world = World(job.case, profile.speed, plan.trouble)
+    world = world_of(job.case, profile.speed, plan.trouble)
     outcome = await contestant.run(job.case, world, base_url, profile)
     outcome.calls = [dict(call) for call in await provider.calls(token)]
     outcome.repeat, outcome.profile = job.repeat, profile.name

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.orchestration import nestful, own, parallelqa, shapes
+from benchmarks.orchestration import bfcl, nestful, own, parallelqa, shapes
 from benchmarks.orchestration.case import Case
+from benchmarks.orchestration.world import Trouble, World
 from schemas.errors import ConfigError
 
 
@@ -19,12 +20,14 @@ class Suite:
     Attributes:
         about: What they are, and from whom.
         load: Returns the cases, given the folder of the public data sets where it ``needs_data``.
+        world: Returns a run's tools at work.
     """
 
     name: str
     about: str
     load: Callable[[Path], list[Case]]
     needs_data: bool = False
+    world: Callable[[Case, float, Trouble], World] = World
 
 
 SUITES: dict[str, Suite] = {
@@ -43,10 +46,27 @@ SUITES: dict[str, Suite] = {
             needs_data=True,
         ),
         *(Suite(name, f"of our own: {about}", own.loader(name)) for name, about in own.named().items()),
+        Suite(
+            "bfcl",
+            "conversations over stateful environments, the final state must be right (BFCL v4 multi-turn, base)",
+            bfcl.loader("bfcl"),
+            world=bfcl.Played,
+        ),
+        Suite(
+            "bfcl-blind",
+            "the same over tools that declare nothing: what hazards are worth",
+            bfcl.loader("bfcl-blind"),
+            world=bfcl.Played,
+        ),
         Suite("hotpot", "two searches and a comparison, LLMCompiler's HotpotQA in shape", shapes.loader("hotpot")),
         Suite("movie", "eight searches and a choice, LLMCompiler's Movie in shape", shapes.loader("movie")),
     )
 }
+
+
+def world_of(case: Case, speed: float, trouble: Trouble) -> World:
+    """Return the tools of a case at work for one run; of a case of no known suite, those that its steps tell."""
+    return (SUITES[case.suite].world if case.suite in SUITES else World)(case, speed, trouble)
 
 
 def suite_named(name: str) -> Suite:

@@ -101,7 +101,15 @@ class World:
         struck = chance(f"{self.trouble.seed} {self.case.name} {key} {self._made[key]}") < self.trouble.rate
         if struck:
             raise CallFailedError(f"{tool} failed: try again", passing=True)
+        return self.result(tool, arguments)
+
+    def result(self, tool: str, arguments: Mapping[str, Any]) -> Any:
+        """Return what a call gives: what the case says, or tools with a state of their own. Raises CallFailedError."""
         step = self.case.step_of(tool, arguments)
         if step is None:
             raise CallFailedError(f"{tool} knows nothing of {json.dumps(arguments, ensure_ascii=False)}", passing=False)
         return step.value
+
+    def strays(self) -> list[str]:
+        """Return what tools with a state of their own left other than it should be; asked once, at the end."""
+        return []

@@ -145,7 +145,7 @@ def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]
     for found in read_fences(text):
         if found.label != "finished":
             continue
-        step = case.step_of(found.attrs["tool"], _object(found.text).get("input") or {})
+        step = case.step_of(found.attrs["tool"], _object(found.text).get("input") or {}, done)
         if step is None:
             continue
         if found.attrs["status"] in ("done", "running"):
@@ -156,11 +156,20 @@ def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]
 
 
 def react(case: Case, asked: Asked) -> Said:
-    """Call what is next, or all that can be called now; answer when nothing is left."""
+    """Call what is next, or all that can be called now; answer when nothing is left.
+
+    Of calls that share a state (``touched`` of the case's facts) only those are made together that do not change what
+    another one of them uses: a model that can order calls does so.
+    """
     done, failed = _made(case, asked.turns)
     ready: list[Call] = []
+    before: list[CaseStep] = []
     for step in case.steps:
-        if step.id in done or any(need not in done for need in step.needs):
+        if step.id in done:
+            continue
+        free = not any(_shared(case, step, other) for other in before)
+        before.append(step)
+        if not free or any(need not in done for need in step.needs):
             continue
         tool = tool_for(case, step, failed.get(step.id, set()))
         if tool is not None and tool in asked.tools:
@@ -168,6 +177,17 @@ def react(case: Case, asked: Asked) -> Said:
     if ready:
         return Said(calls=tuple(ready if asked.parallel else ready[:1]))
     return Said(answer_of(case, done))
+
+
+def _shared(case: Case, one: CaseStep, other: CaseStep) -> bool:
+    """Whether one of two calls changes what the other uses."""
+    touched: Mapping[str, Mapping[str, list[str]]] = case.facts.get("touched", {})
+    if not touched:
+        return False
+    mine, others = touched[one.tool], touched[other.tool]
+    return bool(
+        set(mine["writes"]) & {*others["reads"], *others["writes"]} or set(others["writes"]) & set(mine["reads"])
+    )
 
 
 def _made(case: Case, turns: Iterable[Turn]) -> tuple[set[str], dict[str, set[str]]]:
@@ -178,7 +198,7 @@ def _made(case: Case, turns: Iterable[Turn]) -> tuple[set[str], dict[str, set[st
     for turn in turns:
         calls.update(turn.calls)
         call = calls.get(turn.result_of or "")
-        step = None if call is None else case.step_of(call.name, call.arguments)
+        step = None if call is None else case.step_of(call.name, call.arguments, done)
         if call is None or step is None:
             continue
         if turn.failed or is_failure(turn.text):
