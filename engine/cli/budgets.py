@@ -17,6 +17,7 @@ from engine.cli.columns import print_table
 from engine.cli.keys import JsonOption, named
 from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
+from engine.waking import wake
 from gateway.budgets import scope_of
 from schemas.accounts import Account, period_end, shown_scope, time_zone
 from schemas.errors import NotFoundError, StoreError
@@ -63,7 +64,7 @@ def resume(
 ) -> int:
     """Grant a budget its whole amount once more, for the period that runs.
 
-    A gateway that runs sees it within a second.
+    A gateway that runs sees it within a second; runs that are parked for nothing else go on.
     """
     place = _place(store, config)
 
@@ -74,6 +75,8 @@ def resume(
                 for account in await _ledger(kept).resume(scope):
                     _log.info("budget.resumed", scope=scope, measure=account.measure, limit=account.limit)
                     print(f"resumed {who}: {_amounts(account)}{_until(account, await kept.now())}")
+            for run_id in await wake(kept, await _bearer(kept, who)):
+                print(f"run {run_id} goes on")
         return 0
 
     return run_async(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from schemas.driving import RunClaimed, RunParked
+from schemas.driving import RunClaimed, RunParked, TimeCame
 from schemas.events import (
     ApprovalAnswered,
     CancelRequested,
@@ -66,7 +66,7 @@ def change_of(events: Sequence[LoggedEvent]) -> Change:
                 change = _with(change, status="waiting", driver="", waits_for=event.reason, until=event.until)
             case RunEnded():
                 change = _with(change, status=event.status, driver="")
-            case ApprovalAnswered() | CancelRequested() | GoalChanged():
+            case ApprovalAnswered() | CancelRequested() | GoalChanged() | TimeCame():
                 change = _woken(change)
             case ModelCalled():
                 change = _costing(change, event.usage.cost_usd)
