@@ -25,7 +25,7 @@ def test_watch_another_process(tmp_path: Path) -> None:
         terminal.interrupt()
         assert terminal.end() == 130
         assert "left; the run goes on (engine runs watch " in terminal.text
-        assert process.poll() is None
+        assert process.lives()
         assert '"status": "running"' in engine("runs", "list", "--json", cwd=folder).stdout
 
 
