@@ -14,6 +14,7 @@ from engine.sinks.words import input_text, moment, one_line, seconds, shortened,
 from engine.synth.language import Language, language_of
 from schemas import events
 from schemas.events import LoggedEvent
+from schemas.instructions import newest
 
 _WIDTH = 200
 
@@ -205,7 +206,8 @@ def _plan_started(narrator: Narrator, words: _Words, event: events.PlanStarted) 
 
 
 def _replan_started(_: Narrator, words: _Words, event: events.ReplanStarted) -> str:
-    return words.anew.format(why=triggers_text(event.triggers))
+    told = event.triggers and all(one.kind == "goal_changed" for one in event.triggers)  # the new goal was just told
+    return "" if told else words.anew.format(why=triggers_text(event.triggers))
 
 
 def _plan_accepted(narrator: Narrator, words: _Words, event: events.PlanAccepted) -> str:
@@ -251,7 +253,7 @@ def _approval_requested(narrator: Narrator, words: _Words, event: events.Approva
 
 
 def _goal_changed(_: Narrator, words: _Words, event: events.GoalChanged) -> str:
-    return words.goal.format(task=shortened(event.task, _WIDTH))
+    return words.goal.format(task=shortened(newest(event.task), _WIDTH))
 
 
 def _mode_changed(_: Narrator, words: _Words, event: events.ModeChanged) -> str:

@@ -13,13 +13,16 @@ from schemas.events import (
     ModelCalled,
     PlanAccepted,
     PlanStarted,
+    ReplanStarted,
     RunStarted,
     StepEnded,
     StepStarted,
     Warned,
 )
+from schemas.instructions import EARLIER
 from schemas.plan import Plan, Step
 from schemas.result import StepResult
+from schemas.trigger import Trigger
 
 TASKS = {
     "What is the weather?": "Making a plan.",
@@ -70,3 +73,12 @@ def test_no_plan_is_told_of_where_none_is_made() -> None:
     plan = Plan(goal="x", steps=(Step(id="1", tool="legal"),))
     narrator.sentence(RunStarted(task="Is it legal?", mode="plan", plan=plan))
     assert narrator.sentence(PlanStarted()) == ""
+
+
+def test_a_new_goal_is_told_once() -> None:
+    """A new goal is told without what was said before it, and not again as the reason to plan anew."""
+    narrator = Narrator("Look")
+    told = narrator.sentence(GoalChanged(task=f"Look twice\n\n{EARLIER}\nUser: Look"))
+    assert told == "The task is now: Look twice.\n"
+    why = Trigger(kind="goal_changed", message="Look twice")
+    assert narrator.sentence(ReplanStarted(revision=2, triggers=(why,), asked_at=1)) == ""
