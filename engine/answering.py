@@ -82,12 +82,17 @@ def _missing(state: RunState, steps: list[StepState]) -> tuple[str, ...]:
     told: dict[str, str] = {}
     lines = [_missing_line(step, told) for step in steps if step.revision == final and _lost(state, step)]
     if state.mode == "react":
-        lines = [] if state.stop is None else [state.stop_reason]
+        lines = [state.stop_reason] if state.stop is not None else _no_turn(state)
     if not lines and state.stop is not None and state.answer is None:
         lines.append(state.stop_reason)
     if state.mode == "plan" and goal_changed(state):
         lines.append(f"the changed goal, which could not be planned for: {state.task}")
     return tuple(lines)
+
+
+def _no_turn(state: RunState) -> list[str]:
+    """Return why ReAct's last turn did not come about; empty where it did: then its answer says what is missing."""
+    return [] if state.plan_error is None else [state.plan_error.message]
 
 
 def _final(state: RunState) -> int:
@@ -148,7 +153,7 @@ def _error(state: RunState, steps: list[StepState], missing: tuple[str, ...], ca
 
 def _cause(state: RunState, steps: list[StepState]) -> ErrorInfo | None:
     """The first failure of the last plan, with the step, its tool and its attempts."""
-    if not state.accepted:
+    if not state.accepted or (state.mode == "react" and state.stop is None):
         return state.plan_error
     final = _final(state)
     for step in steps:

@@ -251,6 +251,17 @@ async def test_turns_after_a_fallback_are_counted_from_its_beginning() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_turn_that_could_not_be_had_is_said() -> None:
+    """B57: when the model cannot be asked for the next turn, the run ends failed, with what it has and why."""
+    script = [Calls((("look", {}),)), ModelRequestError("no credit left"), "I found 7"]
+    run = await ran(engine_of(FakeTool("look", 7), script=script), "x", mode="react")
+    assert (run.result.status, run.result.partial) == ("failed", True)
+    assert run.result.error is not None
+    assert "no credit left" in run.result.error.message
+    assert "no credit left" in " ".join(run.result.missing)
+
+
+@pytest.mark.anyio
 async def test_the_same_call_three_times_ends_it() -> None:
     """B57: the same call with the same arguments for the third time stops the run with that reason."""
 

@@ -261,6 +261,20 @@ async def test_after_a_cap_react_may_take_over() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_model_that_writes_no_plan_may_take_turns() -> None:
+    """B44: where allowed, ReAct goes on where not even the first plan could be read."""
+
+    def reply(request: Any) -> Any:
+        if request.output is not None:
+            return "{"
+        return "found it: 7" if len(request.messages) > 2 else Calls((("look", {}),))
+
+    run = await ran(engine_of(FakeTool("look", 7), script=reply, limits={"react_fallback": True}))
+    assert run.kinds("mode_changed") == ["mode_changed"]
+    assert (run.result.status, run.result.answer) == ("completed", "found it: 7")
+
+
+@pytest.mark.anyio
 async def test_a_planner_that_fails_in_a_repair_keeps_what_is_done() -> None:
     """B44: when the planner cannot be asked again, the run ends failed with what it has."""
     script = [steps({"look": {}}, {"bad": {}}), ModelRequestError("no key"), "I found 7, but no disk"]

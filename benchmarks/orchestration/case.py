@@ -26,6 +26,7 @@ class CaseTool:
         reads, writes: Resources, as the engine's tools declare them.
         instead: A tool that can do the same, where this one is down.
         returns: JSON Schema of what it gives, where that is known.
+        agent: Whether it is an agent.
     """
 
     name: str
@@ -37,6 +38,7 @@ class CaseTool:
     writes: tuple[str, ...] = ()
     instead: str | None = None
     returns: Mapping[str, Any] | None = None
+    agent: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:

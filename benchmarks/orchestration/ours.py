@@ -13,12 +13,14 @@ from benchmarks.simulated.oracle import WARM
 from benchmarks.simulated.profile import Profile
 from engine.api import Engine
 from engine.comparison.systems import SYSTEMS, Capped, System, Whole
+from gateway.budget import MemoryLedger
+from gateway.gateway import Gateway
 from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
-from schemas.events import PlanAccepted
+from schemas.events import Mode, PlanAccepted, RunStarted
 from schemas.model import Message, ModelRequest
 from schemas.policies import ApprovalPolicy
 from schemas.protocols import Planner, ToolContext
-from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
+from schemas.settings import Budget, Limits, ModelProvider, ModelSettings, Roles, Settings
 from schemas.tool import RetryPolicy, ToolSpec
 
 NAMES = {
@@ -57,12 +59,16 @@ class Ours:
         name: As the harness calls it; with ``MESSAGES`` at its end its models speak that format instead of chat.
         planner, worker: Tiers of the models that plan (or take ReAct's turns), and that do the rest.
         limits: Caps of a run.
+        budget: What a run may use.
+        mode: The engine's mode, where it is not the system's own: ``auto``.
     """
 
     name: str
     planner: str = "big"
     worker: str = "big"
     limits: Limits = field(default_factory=lambda: Limits(max_parallel=None, max_steps=60, max_turns=60))
+    budget: Budget = field(default_factory=Budget)
+    mode: Mode | None = None
 
     async def run(self, case: Case, world: World, base_url: str, profile: Profile) -> Outcome:
         """Do a case.
@@ -76,7 +82,7 @@ class Ours:
         system = SYSTEMS[NAMES[self.name.removesuffix(MESSAGES)]]
         settings = self._settings(system, base_url, profile)
         tools = [_Called(spec_of(tool, world.speed, case.approves), world) for tool in case.tools]
-        async with Engine(settings, tools=tools, environ={}) as made:
+        async with _engine(settings, tools, profile.speed) as made:
             engine = _variant(made, system)
             limits = engine.limits()
             if system.max_parallel is not None:
@@ -84,7 +90,7 @@ class Ours:
             await _connect(engine, f"simulated/{self.planner}-{WARM}")
             world.begin()
             try:
-                result = await engine.run(case.question, mode=system.mode, approve="all", limits=limits)
+                result = await engine.run(case.question, mode=self.mode or system.mode, approve="all", limits=limits)
             except EngineError as exc:
                 return Outcome.failed(self.name, case, world, f"{exc.code}: {exc.message}")
             seconds = world.seconds
@@ -104,6 +110,7 @@ class Ours:
             partial=result.partial,
             reason="" if result.error is None else result.error.message,
             replans=result.replans,
+            mode=next((event.mode for event in events if isinstance(event, RunStarted)), ""),
             plans=plans,
         )
 
@@ -129,7 +136,25 @@ class Ours:
         else:
             provider = ModelProvider(kind="openai", base_url=f"{base_url}/v1", **told)
         roles = dict(zip(("planner", "executor", "synthesizer"), (f"simulated/{name}" for name in names), strict=True))
-        return Settings(model_providers=(provider,), roles=Roles(**roles), limits=self.limits, statistics=False)
+        seconds = self.budget.run_seconds
+        budget = self.budget.model_copy(update={"run_seconds": seconds and seconds / profile.speed})
+        return Settings(
+            model_providers=(provider,),
+            roles=Roles(**roles),
+            limits=self.limits,
+            budget=budget,
+            statistics=False,
+        )
+
+
+def _engine(settings: Settings, tools: list[_Called], speed: float) -> Engine:
+    """Return an engine that waits before it tries a model again as much less as the model is faster."""
+    if speed == 1.0:
+        return Engine(settings, tools=tools, environ={})
+    ledger, usual = MemoryLedger(), RetryPolicy()
+    policy = RetryPolicy(base_delay_s=usual.base_delay_s / speed, max_delay_s=usual.max_delay_s / speed)
+    gateway = Gateway(settings, ledger=ledger, environ={}, retry=policy)
+    return Engine(settings, tools=tools, environ={}, ledger=ledger, gateway=gateway)
 
 
 async def _connect(engine: Engine, model: str) -> None:
@@ -149,6 +174,7 @@ def spec_of(tool: CaseTool, speed: float, approves: Container[str] = ()) -> Tool
         reads=tool.reads,
         writes=tool.writes,
         retry=RetryPolicy(base_delay_s=0.5 / speed),
+        kind="agent" if tool.agent else "python",
     )
 
 

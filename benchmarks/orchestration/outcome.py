@@ -18,6 +18,7 @@ class Outcome:
         seconds: As the run's own time goes: with ``speed`` times what a clock shows.
         right: Whether the answer is right.
         reason: Why it did not complete, or what it left other than it should be.
+        mode: What the engine did: plan, react, direct; empty for others' systems.
         bound_s: The least it can take (``benchmarks.orchestration.bounds``); None where there is none.
         spans: Its tool calls, and ``calls`` its model calls as the provider saw them.
     """
@@ -37,6 +38,7 @@ class Outcome:
     partial: bool = False
     reason: str = ""
     replans: int = 0
+    mode: str = ""
     peak_parallel: int = 0
     bound_s: float | None = None
     plans: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -56,6 +58,7 @@ class Outcome:
         partial: bool = False,
         reason: str = "",
         replans: int = 0,
+        mode: str = "",
         plans: Sequence[dict[str, Any]] = (),
     ) -> Outcome:
         """Return the outcome of a run that ended."""
@@ -72,6 +75,7 @@ class Outcome:
             partial=partial,
             reason=reason or (f"not as it should be: {', '.join(strays)}" if strays else ""),
             replans=replans,
+            mode=mode,
             peak_parallel=world.peak,
             plans=list(plans),
             spans=[asdict(span) for span in world.spans],

@@ -88,9 +88,21 @@ class Plan:
 
 
 async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], None]) -> list[Outcome]:
+    """Make the runs that are not in a folder yet, and return all outcomes; as ``performed_by``."""
+    with SimulatedProvider() as provider:
+        try:
+            return await performed_by(provider, plan, folder, told)
+        finally:
+            await provider.aclose()
+
+
+async def performed_by(
+    provider: SimulatedProvider, plan: Plan, folder: Path, told: Callable[[Outcome, int, int], None]
+) -> list[Outcome]:
     """Make the runs that are not in a folder yet, and return all outcomes.
 
     Args:
+        provider: Where the models are; it has been started.
         plan: What is to be run.
         folder: Where outcomes are kept, one a line; what was made there before is not made again.
         told: Called with each new outcome, how many there are, and how many there will be.
@@ -101,7 +113,7 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
     left = [job for job in jobs if job.key not in known]
     found = {job.key: known[job.key] for job in jobs if job.key in known}
     gate = anyio.CapacityLimiter(plan.at_once)
-    with SimulatedProvider() as provider, (folder / OUTCOMES).open("a", encoding="utf-8") as lines:
+    with (folder / OUTCOMES).open("a", encoding="utf-8") as lines:
 
         async def one(job: Job) -> None:
             async with gate:
@@ -111,15 +123,13 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
             found[job.key] = outcome
             told(outcome, len(found), len(jobs))
 
-        try:
-            async with _opened(plan.contestants):
+        async with _opened(plan.contestants if left else ()):
+            if left:
                 await _warm(plan, provider)
-                async with anyio.create_task_group() as group:
-                    for job in left:
-                        group.start_soon(one, job)
-            _keep(await provider.prompts(), folder)
-        finally:
-            await provider.aclose()
+            async with anyio.create_task_group() as group:
+                for job in left:
+                    group.start_soon(one, job)
+    _keep(await provider.prompts(), folder)
     return [found[job.key] for job in jobs]
 
 
@@ -138,6 +148,11 @@ def _keep(prompts: Mapping[str, str], folder: Path) -> None:
     path = folder / PROMPTS
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.write_text(json.dumps({**prompts, **known}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def untold(outcome: Outcome, done: int, of: int) -> None:
+    """Take an outcome and tell nobody."""
+    del outcome, done, of
 
 
 async def _warm(plan: Plan, provider: SimulatedProvider) -> None:

@@ -30,10 +30,12 @@ class Trouble:
 
     Attributes:
         rate: How likely a call fails in passing, in 0–1: a hash of case, tool, arguments and how often it was made.
+        lasting: How likely a call fails however often it is made.
         dead: Tools that never work.
     """
 
     rate: float = 0.0
+    lasting: float = 0.0
     dead: tuple[str, ...] = ()
     seed: int = 1
 
@@ -98,6 +100,8 @@ class World:
             raise CallFailedError(f"{tool} is not available", passing=False)
         key = f"{tool} {canonical(arguments)}"
         self._made[key] = self._made.get(key, 0) + 1
+        if chance(f"{self.trouble.seed} {self.case.name} {key}") < self.trouble.lasting:
+            raise CallFailedError(f"{tool} failed: there is no such entry here", passing=False)
         struck = chance(f"{self.trouble.seed} {self.case.name} {key} {self._made[key]}") < self.trouble.rate
         if struck:
             raise CallFailedError(f"{tool} failed: try again", passing=True)

@@ -81,7 +81,9 @@ class Part(Protocol):
 
 def plan(case: Case, asked: Asked) -> Said:
     """Write the steps that are still to be made, in the compact form; after a failure, what stands in for them."""
-    text = asked.turns[-1].text
+    if asked.tools and asked.forced is None:
+        return react(case, asked)  # the run fell back to turns; its model stays the same
+    text = "\n".join(turn.text for turn in asked.turns if turn.role == "user")  # one to repair comes after the task
     done, failed = _finished(case, text)
     first = int(found[1]) if (found := _FIRST.search(text)) else 1
     written = list(_items(case, done, failed, first))
@@ -100,7 +102,7 @@ def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], 
         failed: By id of the case's step, the tools that failed at it.
         first: The number of the first new step.
     """
-    ids = dict(done)
+    ids, began = dict(done), first
     for step in case.steps:
         if step.id in ids:
             continue
@@ -112,6 +114,8 @@ def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], 
         yield _item(case, step, tool, ids)
     if case.templated and all(step.id in ids for step in case.steps):
         yield {"answer": _numbered(case.answer, ids)}
+    elif first == began and not all(step.id in done for step in case.steps):
+        yield {"answer": answer_of(case, set(done))}  # nothing is left that could be tried
 
 
 def _item(case: Case, step: CaseStep, tool: str, ids: Mapping[str, str]) -> Any:
@@ -151,8 +155,14 @@ def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]
         if found.attrs["status"] in ("done", "running"):
             done[step.id] = found.attrs["step"]
         elif found.attrs["status"] != "skipped":
-            failed.setdefault(step.id, set()).add(found.attrs["tool"])
+            _fail(case, failed, step, found.attrs["tool"], found.text)
     return {step.id: done[step.id] for step in case.steps if step.id in done}, failed
+
+
+def _fail(case: Case, failed: dict[str, set[str]], step: CaseStep, tool: str, told: str) -> None:
+    """Note that a tool failed at a step; one that is not available at all, at every step."""
+    for one in case.steps if "is not available" in told else (step,):
+        failed.setdefault(one.id, set()).add(tool)
 
 
 def react(case: Case, asked: Asked) -> Said:
@@ -202,8 +212,8 @@ def _made(case: Case, turns: Iterable[Turn]) -> tuple[set[str], dict[str, set[st
         if call is None or step is None:
             continue
         if turn.failed or is_failure(turn.text):
-            failed.setdefault(step.id, set()).add(call.name)
-        else:
+            _fail(case, failed, step, call.name, turn.text)
+        elif not turn.text.startswith("Not called"):  # what a plan skipped, before ReAct took over
             done.add(step.id)
     return done, failed
 

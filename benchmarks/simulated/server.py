@@ -27,7 +27,7 @@ from benchmarks.orchestration.stored import case_from
 from benchmarks.simulated import wires
 from benchmarks.simulated.counting import count
 from benchmarks.simulated.lookups import LOOKUPS
-from benchmarks.simulated.oracle import PARTS, WARM, Said, answer, spoiled
+from benchmarks.simulated.oracle import PARTS, WARM, Asked, Said, answer, spoiled
 from benchmarks.simulated.peers import PEERS
 from benchmarks.simulated.profile import PROFILES, Fault, Profile, Tier
 from benchmarks.simulated.promptcache import PromptCache
@@ -124,13 +124,13 @@ class Provider:
         profile, model = guest.profile, str(body["model"])
         tier_name = model.partition("-")[0]
         tier = profile.tiers[tier_name]
-        fault = _fault(guest, len(guest.calls))
         prompt = wires.prompt_of(body)
         kept = self._cache(guest, tier_name).take(prompt)
         cached = kept if profile.caching else 0
         asked = wires.read(wire, body)
         self._prompts.setdefault(f"{guest.system.split(' ')[0]}: {asked.part}", prompt)
         said = answer(guest.case, asked, _PARTS)
+        fault = _fault(guest, asked, len(guest.calls))
         if fault in ("malformed_plan", "wrong_argument", "unknown_tool"):
             said = spoiled(said, fault, [tool.name for tool in guest.case.tools])
         written = wires.tokens(said)
@@ -151,7 +151,11 @@ class Provider:
         try:
             if fault in _STATUS:
                 call.status, call.completion_tokens, call.cost_usd = _STATUS[fault][0], 0, 0.0
-                headers = [(b"retry-after", b"%d" % max(1, round(profile.retry_after_s / profile.speed)))]
+                wait_ms = profile.retry_after_s / profile.speed * 1_000
+                headers = [
+                    (b"retry-after", b"%d" % max(1, round(wait_ms / 1_000))),
+                    (b"retry-after-ms", b"%d" % wait_ms),
+                ]
                 error = wires.error(wire, _STATUS[fault][1], "simulated")
                 await _json(send, error, call.status, headers if fault == "rate_limit" else [])
                 return
@@ -229,9 +233,14 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _fault(guest: Guest, number: int) -> Fault | None:
+def _fault(guest: Guest, asked: Asked, number: int) -> Fault | None:
     run = guest.case.name
-    return next((fault for fault in guest.profile.faults if guest.profile.strikes(fault, run=run, call=number)), None)
+    profile = guest.profile
+    fault: Fault | None = next((one for one in profile.faults if profile.strikes(one, run=run, call=number)), None)
+    turn = asked.tools and asked.forced is None
+    if fault == "malformed_plan" and (turn or "plan" not in asked.part):
+        return None  # only who writes a plan can write one badly
+    return fault
 
 
 def _cost(tier: Tier, counts: wires.Counts) -> float:

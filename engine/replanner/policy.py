@@ -116,8 +116,11 @@ def next_move(now: Situation) -> Move:
     if now.mode == "react":
         due = now.outdated or (now.settled and now.plan_error is None)
         return Move("turn") if due else _finish(now, "")
-    triggers = _due(now)
-    if not triggers:
+    return _repair(now, _due(now))
+
+
+def _repair(now: Situation, triggers: tuple[Trigger, ...]) -> Move:
+    if not triggers and not (now.react_fallback and _unplanned(now)):
         return _finish(now, "")
     if now.plan_error is None and (now.replans < now.max_replans or any(trigger.reply for trigger in triggers)):
         return Move("replan", triggers)
@@ -125,6 +128,11 @@ def next_move(now: Situation) -> Move:
     if now.react_fallback and now.settled:
         return Move("fallback", reason=reason)
     return _finish(now, reason)
+
+
+def _unplanned(now: Situation) -> bool:
+    """Whether no plan could be had of a model that answered: one that cannot write plans may still call tools."""
+    return now.plan_error is not None and now.plan_error.code.startswith(("plan", "replan"))
 
 
 def _due(now: Situation) -> tuple[Trigger, ...]:

@@ -13,6 +13,7 @@ from schemas.trigger import Trigger
 DUE = (Trigger(kind="step_failed", step_id="1"),)
 NOW = Situation(triggers=(), planning=False, settled=True, mode="plan", replans=0, max_replans=2)
 BROKEN = ErrorInfo(code="plan.parse", message="no plan")
+UNREACHED = ErrorInfo(code="model.unavailable", message="no model")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,9 @@ BROKEN = ErrorInfo(code="plan.parse", message="no plan")
         (replace(NOW, triggers=DUE, plan_error=BROKEN), Move("finish", reason="no plan")),
         (replace(NOW, triggers=DUE, plan_error=BROKEN, react_fallback=True), Move("fallback", reason="no plan")),
         (replace(NOW, triggers=DUE, replans=2, react_fallback=True, settled=False), Move("wait")),
+        (replace(NOW, plan_error=BROKEN, react_fallback=True), Move("fallback", reason="no plan")),
+        (replace(NOW, plan_error=BROKEN, react_fallback=True, settled=False), Move("wait")),
+        (replace(NOW, plan_error=UNREACHED, react_fallback=True), Move("finish")),
         (replace(NOW, mode="react"), Move("turn")),
         (replace(NOW, mode="react", settled=False), Move("wait")),
         (replace(NOW, mode="react", plan_error=BROKEN), Move("finish")),
