@@ -10,7 +10,7 @@ watch looks into the store for all; when it leaves, another does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import TypeVar
@@ -76,7 +76,7 @@ class Following:
                         return
                 if run.head > at.seq:
                     continue
-                if run.ended or ((run.parked or asking) and not parked):
+                if run.ended or (not parked and run.rests(asking)):
                     return
                 if live:
                     for item in [*run.board.void(at), *run.board.since(at)]:
@@ -186,6 +186,10 @@ class _Followed:
         self._told = 0
         self._moved: anyio.Event | None = None
         self._looking = False
+
+    def rests(self, asking: Mapping[str, str | None]) -> bool:
+        """Whether the run waits for somebody: it is parked, or a running tool asks."""
+        return self.parked or bool(asking)
 
     # ------------------------------------------------------------------ what comes in
 

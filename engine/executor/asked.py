@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,7 +51,7 @@ class Asked:
             raise
 
     @contextmanager
-    def _standing_still(self) -> Iterator[None]:
+    def _standing_still(self) -> Generator[None]:
         """Let no second of the deadline pass; several questions at once are one wait."""
         if self._waiting == 0:
             self._since = anyio.current_time()
