@@ -96,6 +96,9 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "langchain_core": ("benchmarks.baselines.langgraph_agents",),
     "langchain_openai": ("benchmarks.baselines.langgraph_agents",),
     "bfcl_eval": ("benchmarks.baselines.bfcl_worker",),
+    "langchain_community": ("benchmarks.baselines.llmcompiler",),
+    "configs": ("benchmarks.baselines.llmcompiler",),  # LLMCompiler's own
+    "src": ("benchmarks.baselines.llmcompiler",),
     "aiosqlite": ("benchmarks.baselines.langgraph_durable_worker",),
     "typing_extensions": (
         "benchmarks.baselines.langgraph_worker",

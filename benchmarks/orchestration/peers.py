@@ -39,11 +39,13 @@ class Kind:
         about: What it is.
         environment: The pins it is installed with (``benchmarks/baselines/NAME.txt``).
         module: What its process runs.
+        checkout: The environment variable that names the folder of its code, where that is on no package index.
     """
 
     about: str
     environment: str
     module: str
+    checkout: str = ""
 
 
 _AGENTS = ("langgraph_agents", "benchmarks.baselines.langgraph_agents")
@@ -52,6 +54,12 @@ KINDS: dict[str, Kind] = {
     "langgraph-react-sequential": Kind("the same, one tool call a turn", *_AGENTS),
     "langgraph-plan": Kind(
         "the plan-and-execute graph of LangGraph's tutorial", "langgraph_agents", "benchmarks.baselines.langgraph_plan"
+    ),
+    "llmcompiler": Kind(
+        "LLMCompiler's own code and prompts, its plan streamed; ParallelQA only",
+        "llmcompiler",
+        "benchmarks.baselines.llmcompiler",
+        checkout="ENGINE_BENCH_LLMCOMPILER",
     ),
 }
 
@@ -90,9 +98,9 @@ class Peer:
         self._broke_off = False
 
     async def __aenter__(self) -> Peer:
-        proxies = dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1")
+        changes = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore"}
         self._process = await self._stack.enter_async_context(
-            await anyio.open_process(self._command, stderr=None, cwd=ROOT, env={**os.environ, **proxies})
+            await anyio.open_process(self._command, stderr=None, cwd=ROOT, env={**os.environ, **changes})
         )
         group = await self._stack.enter_async_context(anyio.create_task_group())
         self._broke_off = False
@@ -184,6 +192,9 @@ class Peer:
 def peer_named(name: str, planner: str, worker: str) -> Peer | None:
     """Return a peer; None, and why on stderr, when what it needs cannot be installed. Raises KeyError."""
     kind = KINDS[name]
+    if kind.checkout and not Path(os.environ.get(kind.checkout) or "/nowhere").is_dir():
+        print(f"LEFT OUT: {name} ({kind.checkout} must name a checkout of its repository)", file=sys.stderr)
+        return None
     python = python_with(kind.environment)
     if python is None:
         print(f"LEFT OUT: {name} (its environment is not there)", file=sys.stderr)

@@ -97,8 +97,31 @@ def _past(text: str) -> Iterator[tuple[str, str]]:
             yield pair[0], pair[1]
 
 
+def llmcompiler_planner(case: Case, asked: Asked) -> Said:
+    """Write every step as LLMCompiler's examples do, a line each, and the joining; its stop sequence ends it there."""
+    del asked
+    lines = [f"{step.id}. {step.tool}({_values(case, step)})" for step in case.steps]
+    return Said("\n".join([*lines, "Thought: I can answer the question now.", f"{len(case.steps) + 1}. join()"]))
+
+
+def _values(case: Case, step: CaseStep) -> str:
+    """Return a step's arguments by their places, references as ``$1``."""
+    places = case.tool(step.tool).parameters["properties"]
+    told = ", ".join(repr(step.arguments[name]) for name in places if name in step.arguments)
+    return REFERENCE.sub(lambda match: f"${match['step']}", told)
+
+
+def llmcompiler_joiner(case: Case, asked: Asked) -> Said:
+    """Finish with the answer; the observations stand in the order of the steps."""
+    observed = asked.turns[-1].text.rpartition("Question: ")[2].split("\nObservation: ")[1:]
+    done = {step.id for step, told in zip(case.steps, observed, strict=False) if not is_failure(told)}
+    return Said(f"Thought: The answer is known.\nAction: Finish({answer_of(case, done)})")
+
+
 PEERS: dict[str, Part] = {
     "langgraph-planner": langgraph_planner,
     "langgraph-replanner": langgraph_replanner,
     "langgraph-step": langgraph_step,
+    "llmcompiler-planner": llmcompiler_planner,
+    "llmcompiler-joiner": llmcompiler_joiner,
 }

@@ -106,6 +106,15 @@ def test_a_peer_that_cannot_be_installed_is_left_out(
         systems_named(["langgraph-react"])
 
 
+def test_a_peer_without_its_checkout_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is on no package index must be named by its folder."""
+    monkeypatch.delenv("ENGINE_BENCH_LLMCOMPILER", raising=False)
+    assert [one.name for one in systems_named(["plan", "llmcompiler"])] == ["plan"]
+    assert "LEFT OUT: llmcompiler (ENGINE_BENCH_LLMCOMPILER must name" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "calls", "peak"),

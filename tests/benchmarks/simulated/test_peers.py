@@ -8,7 +8,13 @@ from typing import Any
 
 from benchmarks.orchestration.case import Case
 from benchmarks.simulated.oracle import Asked, Call, Said, Turn
-from benchmarks.simulated.peers import langgraph_planner, langgraph_replanner, langgraph_step
+from benchmarks.simulated.peers import (
+    langgraph_planner,
+    langgraph_replanner,
+    langgraph_step,
+    llmcompiler_joiner,
+    llmcompiler_planner,
+)
 from tests.benchmarks.orchestration.trips import ADD, LOOK, TRIP
 
 STEPS = [
@@ -74,3 +80,21 @@ def test_a_step_is_one_call_and_then_what_it_gave() -> None:
 def test_a_step_that_means_nothing_cannot_be_done() -> None:
     """Where the planner erred, the agent says so."""
     assert told(step="think").text.startswith("Error")
+
+
+def test_llmcompiler_is_written_a_line_a_call() -> None:
+    """Arguments by their places, references by number, and the joining at the end."""
+    case = replace(TRIP, steps=(*TRIP.steps[:2], replace(TRIP.steps[2], arguments={"a": "{{1}}", "b": ["{{2}}"]})))
+    said = llmcompiler_planner(case, Asked("llmcompiler-planner", ()))
+    calls, after = said.text.split("\n")[:3], said.text.split("\n")[3:]
+    assert calls == ["1. look('there')", "2. look('back')", "3. add('$1', ['$2'])"]
+    assert after[-1] == "4. join()"
+
+
+def test_llmcompiler_is_joined_from_what_was_observed() -> None:
+    """Observations stand in the order of the steps; examples before the question are none of them."""
+    example = "Question: an example\nlook(x)\nObservation: 1\n###\n"
+    seen = "look(there)\nObservation: 3\nlook(back)\nObservation: 4\nadd(3)\nObservation: {}"
+    for result, answer in (("7", "Finish(It is 7 km.)"), ("Error: no", "Not everything")):
+        asked = Asked("llmcompiler-joiner", (Turn("user", f"{example}Question: How far?\n\n{seen.format(result)}\n"),))
+        assert answer in llmcompiler_joiner(TRIP, asked).text
