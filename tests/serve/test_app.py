@@ -54,6 +54,7 @@ def process(folder: Path, *more: str) -> Generator[tuple[subprocess.Popen[str], 
             running.kill()
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_file_and_survive_each_other(tmp_path: Path) -> None:
     """A run accepted by one process is seen through another, and goes on there when the first is told to stop."""
     task = {"task": "what is 12 percent of 3400?"}
