@@ -19,7 +19,7 @@ from benchmarks.orchestration.figures import COUNTS, named, table
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, perform
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
-from benchmarks.orchestration.systems import DEFAULT, NAMES, systems_named
+from benchmarks.orchestration.systems import DEFAULT, NAMES, real_systems, systems_named
 from benchmarks.progress import Progress
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import ConfigError
@@ -33,6 +33,11 @@ def declare(command: argparse.ArgumentParser, suite: Suite) -> None:
     told = f"of {', '.join(NAMES)}; NAME/small: a small worker (default: {','.join(DEFAULT)})"
     command.add_argument("--systems", default=",".join(DEFAULT), metavar="A,B,…", help=told)
     command.add_argument("--simulated", default="plain", metavar="PROFILE", help=", ".join(PROFILES))
+    command.add_argument(
+        "--model", metavar="PROVIDER/MODEL", help="a real model, by your configuration, for everything"
+    )
+    command.add_argument("--planner-model", metavar="PROVIDER/MODEL", help="the one that plans, or takes ReAct's turns")
+    command.add_argument("--worker-model", metavar="PROVIDER/MODEL", help="the one that completes steps and answers")
     command.add_argument("--n", type=int, help="at most so many cases, evenly spread")
     command.add_argument("--repeat", type=int, default=1, help="runs of each case by each system")
     command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
@@ -47,23 +52,27 @@ def run(options: argparse.Namespace, arguments: Sequence[str], suite: Suite) -> 
     if options.simulated not in PROFILES:
         raise ConfigError(f"there is no profile {options.simulated!r}", hint=f"profiles: {', '.join(PROFILES)}")
     cases = cases_of(suite, options.data or data.folder(), options.n)
-    contestants = systems_named(options.systems.split(","))
-    profile = replace(PROFILES[options.simulated], speed=options.speed, seed=options.seed)
-    folder = options.out
+    names, real = options.systems.split(","), _real_models(options)
+    contestants = real_systems(names, *real) if real else systems_named(names)
+    speed = 1.0 if real else options.speed
+    profile = replace(PROFILES[options.simulated], speed=speed, seed=options.seed, **({"name": ""} if real else {}))
     Manifest.now(
         arguments=arguments,
+        tokens="as the providers count" if real else "",
         suite=suite.name,
-        systems=tuple(options.systems.split(",")),
+        systems=tuple(names),
         profile=profile.name,
+        planner_model=real[0] if real else "",
+        worker_model=real[1] if real else "",
         speed=profile.speed,
         seed=profile.seed,
         cases=len(cases),
         repeats=options.repeat,
-    ).write(folder)
-    plan = Plan(cases, contestants, profile, repeats=options.repeat, at_once=options.at_once)
-    outcomes = anyio.run(perform, plan, folder, _telling(Progress()))
+    ).write(options.out)
+    plan = Plan(cases, contestants, profile, repeats=options.repeat, at_once=options.at_once, simulated=not real)
+    outcomes = anyio.run(perform, plan, options.out, _telling(Progress()))
     print(table(outcomes))
-    print(f"\n{len(outcomes)} outcomes in {folder}")
+    print(f"\n{len(outcomes)} outcomes in {options.out}")
     return 0
 
 
@@ -81,6 +90,12 @@ def counted(suite: Suite) -> dict[str, dict[str, float]]:
         system: {name: round(statistics.fmean(count(one) for one in ones), 6) for name, count in COUNTS.items()}
         for system, ones in found.items()
     }
+
+
+def _real_models(options: argparse.Namespace) -> tuple[str, str] | None:
+    planner = options.planner_model or options.model or options.worker_model
+    worker = options.worker_model or options.model or options.planner_model
+    return (planner, worker) if planner else None
 
 
 def _telling(progress: Progress) -> Callable[[Outcome, int, int], None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.orchestration.case import Case, CaseTool
 from benchmarks.orchestration.outcome import Outcome
+from benchmarks.orchestration.real import calls_of
 from benchmarks.orchestration.world import CallFailedError, World
 from benchmarks.simulated.oracle import WARM
 from benchmarks.simulated.profile import Profile
@@ -58,6 +59,7 @@ class Ours:
     Attributes:
         name: As the harness calls it; with ``MESSAGES`` at its end its models speak that format instead of chat.
         planner, worker: Tiers of the models that plan (or take ReAct's turns), and that do the rest.
+        user: The user's own settings: ``planner`` and ``worker`` are then real models, ``provider/model`` each.
         limits: Caps of a run.
         budget: What a run may use.
         mode: The engine's mode, where it is not the system's own: ``auto``.
@@ -66,6 +68,7 @@ class Ours:
     name: str
     planner: str = "big"
     worker: str = "big"
+    user: Settings | None = None
     limits: Limits = field(default_factory=lambda: Limits(max_parallel=None, max_steps=60, max_turns=60))
     budget: Budget = field(default_factory=Budget)
     mode: Mode | None = None
@@ -80,27 +83,29 @@ class Ours:
             profile: How they behave: prices.
         """
         system = SYSTEMS[NAMES[self.name.removesuffix(MESSAGES)]]
-        settings = self._settings(system, base_url, profile)
+        settings = self._settings(system, base_url, profile) if self.user is None else self._real(self.user)
         tools = [_Called(spec_of(tool, world.speed, case.approves), world) for tool in case.tools]
-        async with _engine(settings, tools, profile.speed) as made:
+        made = _engine(settings, tools, profile.speed) if self.user is None else Engine(settings, tools=tools)
+        async with made:
             engine = _variant(made, system)
             limits = engine.limits()
             if system.max_parallel is not None:
                 limits = limits.model_copy(update={"max_parallel": system.max_parallel})
-            await _connect(engine, f"simulated/{self.planner}-{WARM}")
+            if self.user is None:
+                await _connect(engine, f"simulated/{self.planner}-{WARM}")
             world.begin()
             try:
                 result = await engine.run(case.question, mode=self.mode or system.mode, approve="all", limits=limits)
             except EngineError as exc:
                 return Outcome.failed(self.name, case, world, f"{exc.code}: {exc.message}")
             seconds = world.seconds
-            events = [record.event for record in await engine.store.load(result.run_id)]
+            log = await engine.store.load(result.run_id)
         plans = [
-            event.plan.model_dump(mode="json", exclude_defaults=True)
-            for event in events
-            if isinstance(event, PlanAccepted)
+            record.event.plan.model_dump(mode="json", exclude_defaults=True)
+            for record in log
+            if isinstance(record.event, PlanAccepted)
         ]
-        return Outcome.of(
+        outcome = Outcome.of(
             self.name,
             case,
             world,
@@ -110,9 +115,16 @@ class Ours:
             partial=result.partial,
             reason="" if result.error is None else result.error.message,
             replans=result.replans,
-            mode=next((event.mode for event in events if isinstance(event, RunStarted)), ""),
+            mode=next((one.event.mode for one in log if isinstance(one.event, RunStarted)), ""),
             plans=plans,
         )
+        if self.user is not None:
+            outcome.calls = calls_of(log)
+        return outcome
+
+    def _real(self, user: Settings) -> Settings:
+        roles = Roles(planner=self.planner, executor=self.worker, synthesizer=self.worker)
+        return user.model_copy(update={"roles": roles, "limits": self.limits, "statistics": False, "tools": ()})
 
     def _settings(self, system: System, base_url: str, profile: Profile) -> Settings:
         turns = system.mode == "react"

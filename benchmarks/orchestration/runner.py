@@ -69,6 +69,7 @@ class Plan:
         repeats: Runs of each case by each system.
         at_once: Runs at the same time; each has its own models, tools and clock.
         trouble: What goes wrong with tools.
+        simulated: Whether the models are the simulated provider's; else each system has its own.
     """
 
     cases: Sequence[Case]
@@ -77,6 +78,7 @@ class Plan:
     repeats: int = 1
     at_once: int = 4
     trouble: Trouble = field(default_factory=Trouble)
+    simulated: bool = True
 
     def jobs(self) -> Iterator[Job]:
         """Yield every run, systems taking turns on each case, each time another one first."""
@@ -124,7 +126,7 @@ async def performed_by(
             told(outcome, len(found), len(jobs))
 
         async with _opened(plan.contestants if left else ()):
-            if left:
+            if left and plan.simulated:
                 await _warm(plan, provider)
             async with anyio.create_task_group() as group:
                 for job in left:
@@ -164,13 +166,16 @@ async def _warm(plan: Plan, provider: SimulatedProvider) -> None:
 async def _performed(plan: Plan, job: Job, provider: SimulatedProvider) -> Outcome:
     profile, contestant = plan.profile, job.contestant
     token = job.key.replace(" ", "_").replace("/", "_")
-    base_url = await provider.register(token, job.case, profile, f"{contestant.name} {contestant.planner}")
+    base_url = ""
+    if plan.simulated:
+        base_url = await provider.register(token, job.case, profile, f"{contestant.name} {contestant.planner}")
     world = world_of(job.case, profile.speed, plan.trouble)
     outcome = await contestant.run(job.case, world, base_url, profile)
-    outcome.calls = [dict(call) for call in await provider.calls(token)]
+    if plan.simulated:
+        outcome.calls = [dict(call) for call in await provider.calls(token)]
     outcome.repeat, outcome.profile = job.repeat, profile.name
     outcome.planner, outcome.worker = contestant.planner, contestant.worker
-    if outcome.status == "completed" and not outcome.replans:
+    if plan.simulated and outcome.status == "completed" and not outcome.replans:
         outcome.bound_s = bound_s(job.case, outcome, profile)
     return outcome
 

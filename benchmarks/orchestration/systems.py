@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from benchmarks.orchestration import peers
 from benchmarks.orchestration.ours import MESSAGES, Ours
 from benchmarks.orchestration.ours import NAMES as OURS
+from benchmarks.orchestration.real import user_settings
 from benchmarks.orchestration.runner import Contestant
 from schemas.errors import ConfigError
 
@@ -33,6 +34,25 @@ def systems_named(names: Iterable[str], planner: str = "big", worker: str = "big
     if not there:
         raise ConfigError("no system is left to run", hint=f"systems: {', '.join(NAMES)}")
     return there
+
+
+def real_systems(names: Iterable[str], planner: str, worker: str) -> tuple[Contestant, ...]:
+    """Return systems of ours on the user's own models.
+
+    Args:
+        names: As ``systems_named`` takes them, tiers left out; peers have no way to the user's settings.
+        planner: ``provider/model`` that plans or takes turns.
+        worker: The one that does the rest.
+
+    Raises:
+        ConfigError: A name is none of ours, or a model's provider is not configured.
+    """
+    user = user_settings(planner, worker)
+    wanted = [name.strip() for name in names if name.strip()]
+    for name in wanted:
+        if name not in OURS:
+            raise ConfigError(f"{name!r} does not run on real models", hint=f"systems that do: {', '.join(OURS)}")
+    return tuple(Ours(name, planner=planner, worker=worker, user=user) for name in wanted)
 
 
 def _named(name: str, planner: str, worker: str) -> Contestant | None:

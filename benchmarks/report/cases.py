@@ -48,6 +48,10 @@ def section(told: Manifest, outcomes: Sequence[Outcome], prompts: Mapping[str, s
         "tokens and USD are a run's. Efficiency is the least that the plan as it is written could take, over what it "
         "took; runs without a plan have none."
     )
+    if any(call.get("unpriced") for one in outcomes for call in one.calls):
+        yield Words(
+            "Some calls went to models whose price is not known: in the figures they cost nothing.", strong=True
+        )
     yield Table(HEADS, [cells(one) for one in figures(one for found in systems.values() for one in found).values()])
     yield Picture(f"{name}-seconds", _bars("Seconds a run", "seconds (mean, 95 % interval over cases)", systems,
                                            lambda one: one.seconds, "{:.1f} s"))  # fmt: skip
