@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks.baselines.environment import python_with
 from benchmarks.orchestration.case import Case, CaseStep, CaseTool
+from benchmarks.orchestration.nestful import fitting
 from benchmarks.orchestration.world import World
 from benchmarks.simulated.profile import chance
 from schemas.errors import ConfigError
@@ -134,7 +135,10 @@ def loader(suite: str) -> partial[list[Case]]:
 
 def _case(suite: str, row: Mapping[str, Any], tools: Mapping[str, tuple[CaseTool, ...]]) -> Case:
     turns = "\n".join(f"{number}. {turn}" for number, turn in enumerate(row["turns"], 1))
-    offered = tuple(tool for name in row["classes"] for tool in tools[name])
+    by_name = {tool.name: tool for name in row["classes"] for tool in tools[name]}
+    for call in row["calls"]:
+        by_name[call["tool"]] = fitting(by_name[call["tool"]], call["arguments"])
+    offered = tuple(by_name.values())
     calls = [
         CaseStep(str(number), call["tool"], call["arguments"], call["value"])
         for number, call in enumerate(row["calls"], 1)

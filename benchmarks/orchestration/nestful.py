@@ -45,7 +45,7 @@ def _read(folder: Path) -> list[Case | str]:
     return [_case(number, row, tools) for number, row in enumerate(nestful_rows(folder), 1)]
 
 
-def _fitting(tool: CaseTool, arguments: Mapping[str, Any]) -> CaseTool:
+def fitting(tool: CaseTool, arguments: Mapping[str, Any]) -> CaseTool:
     """Return a tool that takes these arguments, of whatever types they are."""
     properties: dict[str, Any] = dict(tool.parameters["properties"])
     for name, value in arguments.items():
@@ -65,7 +65,7 @@ def _case(number: int, row: Mapping[str, Any], tools: Mapping[str, CaseTool]) ->
         problem, arguments = _made(call, tools, known)
         if problem:
             return f"call {place}, {call.tool}: {problem}"
-        tools[call.tool] = _fitting(tools[call.tool], arguments)
+        tools[call.tool] = fitting(tools[call.tool], arguments)
         known[str(place)] = _result(tools[call.tool], arguments)
         steps.append(CaseStep(str(place), call.tool, dict(call.arguments or {}), known[str(place)]))
     parts = dict(answer.arguments or {})
