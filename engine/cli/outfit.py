@@ -76,11 +76,15 @@ def run_server(main: Callable[[], Awaitable[int]]) -> int:
     return anyio.run(main, backend_options={"use_uvloop": fast})
 
 
-def settle_memory() -> None:
+def settle_memory(full: int = 50) -> None:
     """Keep what a server is made of out of garbage collection: each full look at it would hold calls up for tens of ms.
 
     What calls leave is mostly freed without any; a look at the young every ten thousand objects finds the rest.
+
+    Args:
+        full: Everything is looked at after so many times 200,000 new objects. Runs live for seconds, in cycles, so that
+            only such a look frees them: a server of runs needs it more often than one of calls.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(10_000, 20, full)
