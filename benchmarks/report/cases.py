@@ -20,7 +20,7 @@ ORDER = (
 )  # fmt: skip
 """From turn by turn to a plan that streams, peers beside what they are like; the baseline first."""
 PUBLISHED: Mapping[str, tuple[float, float, str]] = {
-    "hotpotqa": (1.80, 3.37, "HotpotQA"),
+    "hotpot": (1.80, 3.37, "HotpotQA"),
     "movie": (3.74, 6.73, "Movie Recommendation"),
     "parallelqa": (2.15, 4.65, "ParallelQA"),
 }
