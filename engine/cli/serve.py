@@ -105,7 +105,7 @@ async def _serve(
     except ConfigError as exc:
         raise found.located(exc) from None
     async with outfit.going(metrics), engine:
-        settle_memory(full=3)
+        settle_memory(full=2)
         named = Assistants(engine)
         for text in (text for name in named for text in named.lacks(name)):
             print(f"note: {text}", file=sys.stderr)
