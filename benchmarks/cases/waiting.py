@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -38,7 +39,7 @@ def rest(seconds: float) -> str:
 _CONFIG = """
 store: {url}
 tools:
-  - python: "resting:rest"
+  - python: "{module}:rest"
     effects: none
 """
 
@@ -101,9 +102,10 @@ def takeover(new_url: Callable[[], str], runs: int) -> Iterator[Row]:
 
 async def _takeover(url: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "resting.py").write_text(_TOOLS, encoding="utf-8")
+        module = f"resting_{uuid.uuid4().hex[:8]}"  # this process knows one of that name from the last time
+        Path(folder, f"{module}.py").write_text(_TOOLS, encoding="utf-8")
         config = Path(folder, "engine.yaml")
-        config.write_text(_CONFIG.format(url=url), encoding="utf-8")
+        config.write_text(_CONFIG.format(url=url, module=module), encoding="utf-8")
         command = [sys.executable, "-m", "engine.cli", "worker", "--config", str(config)]
         workers = [subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) for _ in range(2)]
         store = await open_store(url)
