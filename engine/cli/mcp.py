@@ -16,13 +16,8 @@ commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_nam
 
 @commands.command()
 def mcp(
-    file: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="Configuration, instead of ./engine.yaml.")
-    ] = None,
-    drive: Annotated[
-        bool | None,
-        typer.Option("--drive/--no-drive", help="Drive the runs here; on a shared store workers do, unless said."),
-    ] = None,
+    file: given.FileArgument = None,
+    drive: given.DriveOption = None,
     most: Annotated[int, typer.Option("--max-runs", min=1, help="Runs driven at once; more are told to wait.")] = 20,
     grace: Annotated[
         float, typer.Option("--grace", parser=given.duration, metavar="TIME", help="For running runs, when it stops.")
@@ -35,9 +30,8 @@ def mcp(
 
     Over HTTP the same is at /mcp of engine serve. docs/assistants.md shows what desktop clients are configured with.
     """
-    if file is not None and config is not None and file != config:
-        raise typer.BadParameter(f"{file} and --config {config}: give one configuration")
-    found, place = loaded(file or config, model, quiet=True), place_of(store, file or config)
+    config = given.one_config(file, config)
+    found, place = loaded(config, model, quiet=True), place_of(store, config)
     drives = not place.shared if drive is None else drive
 
     async def main() -> int:

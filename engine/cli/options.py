@@ -64,6 +64,13 @@ def money(text: str) -> float:
 TaskArgument = Annotated[
     str, typer.Argument(metavar="TASK", help="What you want to know or have done; - reads it from stdin.")
 ]
+FileArgument = Annotated[
+    str | None, typer.Argument(metavar="[CONFIG]", help="Configuration, instead of ./engine.yaml.")
+]
+DriveOption = Annotated[
+    bool | None,
+    typer.Option("--drive/--no-drive", help="Drive the runs here; on a shared store workers do, unless said."),
+]
 ConfigOption = Annotated[
     str | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration, instead of ./engine.yaml.")
 ]
@@ -217,3 +224,10 @@ def object_from(text: str, option: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise typer.BadParameter(f'{option}: expected a JSON object, such as \'{{"name": "value"}}\'')
     return cast("dict[str, Any]", value)
+
+
+def one_config(file: str | None, config: str | None) -> str | None:
+    """Return the configuration named by an argument or by ``--config``. Raises typer.BadParameter for two of them."""
+    if file is not None and config is not None and file != config:
+        raise typer.BadParameter(f"{file} and --config {config}: give one configuration")
+    return file or config

@@ -33,9 +33,7 @@ OWN = "serve"
 
 @commands.command()
 def serve(
-    file: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="Configuration, instead of ./engine.yaml.")
-    ] = None,
+    file: given.FileArgument = None,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; one that others reach needs a token or API keys.")
     ] = LOCAL,
@@ -53,10 +51,7 @@ def serve(
         list[str] | None,
         typer.Option("--allow-origin", metavar="SITE", help="Web pages that may use it (https://chat.example)."),
     ] = None,
-    drive: Annotated[
-        bool | None,
-        typer.Option("--drive/--no-drive", help="Drive the runs here; on a shared store workers do, unless said."),
-    ] = None,
+    drive: given.DriveOption = None,
     most: Annotated[int, typer.Option("--max-runs", min=1, help="Runs driven at once; more are told to wait.")] = 100,
     grace: Annotated[
         float, typer.Option("--grace", parser=given.duration, metavar="TIME", help="For running runs, when it stops.")
@@ -69,9 +64,7 @@ def serve(
 
     Until Ctrl-C or SIGTERM, which hands its runs over. docs/http.md shows what clients send.
     """
-    if file is not None and config is not None and file != config:
-        raise typer.BadParameter(f"{file} and --config {config}: give one configuration")
-    config = file or config
+    config = given.one_config(file, config)
     secret = _secret(token)
     found, place = loaded(config, model), place_of(store, config)
     own = Listener(

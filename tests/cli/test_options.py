@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from engine.cli.options import duration, money, read_text, task_text, with_models, write_text
+from engine.cli.options import duration, money, one_config, read_text, task_text, with_models, write_text
 from schemas.errors import NotFoundError, PlanError, StoreError
 from schemas.settings import Settings
 
@@ -75,3 +75,10 @@ def test_unreadable_files(tmp_path: Path) -> None:
             read_text(str(tmp_path / name), "the file")
     with pytest.raises(StoreError, match="cannot be written"):
         write_text(str(tmp_path / "no" / "x"), "")
+
+
+def test_two_configurations_are_one_too_many() -> None:
+    """A configuration is named once: as the argument, or by --config."""
+    assert (one_config("a.yaml", None), one_config(None, "b.yaml"), one_config("a", "a")) == ("a.yaml", "b.yaml", "a")
+    with pytest.raises(typer.BadParameter, match="give one configuration"):
+        one_config("a.yaml", "b.yaml")
