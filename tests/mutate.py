@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -23,6 +24,7 @@ ENTRIES = ROOT / "tests" / "mutations.toml"
 COPIED = ("schemas", "gateway", "engine", "benchmarks", "tests", "docs", "examples", "README.md", "pyproject.toml")
 TIMEOUT_S = 120.0
 FAILED = 1  # pytest's exit code when tests ran and some failed
+_SECONDS = count(1_000_000_000)  # times of change that no copied file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def copy_tree(target: Path) -> None:
 def run_tests(tree: Path, tests: Sequence[str], timeout_s: float = TIMEOUT_S) -> tuple[int | None, str]:
     """Run tests in a copy and return pytest's exit code (None: it hung) and the end of its output."""
     data = os.environ.get("ENGINE_BENCH_DATA")
-    environ = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = os.environ | {"PYTHONPATH": str(tree)}
     if data:
         environ["ENGINE_BENCH_DATA"] = str(Path(data).resolve())
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "-m", "", "-p", "no:cacheprovider", *tests]
@@ -85,15 +87,22 @@ def run_tests(tree: Path, tests: Sequence[str], timeout_s: float = TIMEOUT_S) ->
     return done.returncode, "\n".join(done.stdout.splitlines()[-15:])
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a module and give it a second of its own: compiled code is told stale by size and whole seconds alone."""
+    path.write_text(text, encoding="utf-8")
+    second = next(_SECONDS)
+    os.utime(path, (second, second))
+
+
 def verdict(mutation: Mutation, tree: Path) -> str | None:
     """Apply a mutation in a copy, run its test, undo it; return why the mutation was not caught, or None."""
     path = tree / mutation.file
     original = path.read_text(encoding="utf-8")
-    path.write_text(original.replace(mutation.find, mutation.replace), encoding="utf-8")
+    _write(path, original.replace(mutation.find, mutation.replace))
     try:
         code, output = run_tests(tree, [mutation.test])
     finally:
-        path.write_text(original, encoding="utf-8")
+        _write(path, original)
     if code is None or code == FAILED:
         return None
     why = "the test still passes (or is skipped)" if code == 0 else f"pytest ended with {code}:\n{output}"
