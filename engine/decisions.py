@@ -125,6 +125,11 @@ def _check_plan(state: RunState, asked: ApprovalRequested, plan: Plan) -> None:
         raise PlanSchemaError(f"approval {asked.approval_id} is about a step, not a plan")
     if plan == asked.plan:
         return  # nothing was edited: what it refers to may since have been replaced
+    check_edited(state, plan)
+
+
+def check_edited(state: RunState, plan: Plan) -> None:
+    """Return if a plan that a person gives could be the run's next one. Raises PlanError: what is wrong, and where."""
     known = {past.step.id: past for past in past_steps(state, None) if past.step.id not in {s.id for s in plan.steps}}
     problems = check_plan(plan, state.graph.tools, known=known)
     if problems:

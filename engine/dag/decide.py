@@ -13,10 +13,10 @@ from typing import Any
 
 from engine.dag.approvals import question
 from engine.dag.conditions import describe, first_unmet
-from engine.dag.policy import Asking, asked_of_call
+from engine.dag.policy import Asking, asked_of_call, stands
 from engine.dag.reduce import NAME as REDUCE
 from engine.dag.reduce import is_reduce
-from engine.dag.refs import find_references, resolve
+from engine.dag.refs import resolve
 from engine.dag.state import RunState
 from engine.dag.step import StepState
 from engine.dag.steps import gathered
@@ -305,8 +305,7 @@ def _covered(state: RunState, step: StepState) -> bool:
     mode = state.started.approve
     if mode == "all":
         return True
-    literal = step.step.tool_input is not None and not step.filled and not find_references(step.step.tool_input)
-    return mode == "plan" and step.revision in state.plan_approved and literal
+    return mode == "plan" and step.revision in state.plan_approved and not step.filled and stands(step.step)
 
 
 def _ask(state: RunState, step: StepState, asking: Asking, emit: Emit, decision: Decision) -> None:

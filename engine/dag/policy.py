@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from engine.dag.refs import find_references
 from schemas.events import RunStarted
-from schemas.plan import Plan
+from schemas.plan import Plan, Step
 from schemas.policies import ApprovalDefault, ApprovalPolicy
 from schemas.rules import RuleError, broken_rule
 from schemas.tool import ToolSpec
@@ -55,6 +56,21 @@ def asked_of_call(
         each = f"{calls} calls cost about ${one * calls:.4g}" if calls > 1 else f"a call costs about ${one:.4g}"
         reasons.append(f"{each}, above approvals.over_usd {over:g}")
     return _asking("; ".join(reasons), policy, started) if reasons else None
+
+
+def asks_of(spec: ToolSpec, step: Step, started: RunStarted) -> Literal["", "rule", "always"]:
+    """Return whether a planned call will be asked about, once its plan is agreed to; by a rule: that is told later."""
+    policy = spec.approval
+    if started.approve == "all" or (started.approve == "plan" and stands(step)):
+        return ""
+    if policy is None:
+        return "always" if started.ask_effectful and not spec.read_only else ""
+    return "" if policy.ask == "never" else policy.ask
+
+
+def stands(step: Step) -> bool:
+    """Whether a planned call is made just as it stands in the plan: who agrees to the plan has seen its input."""
+    return step.tool_input is not None and not find_references(step.tool_input)
 
 
 def asked_of_cost(usd: float | None, started: RunStarted) -> Asking | None:

@@ -20,6 +20,7 @@ from engine.serve.desk import Desk, run_of
 from engine.serve.failures import engine_failed, failure, http_failed, unexpected
 from engine.serve.openapi import document
 from engine.serve.pictures import Pictures
+from engine.serve.plans import Plans
 from engine.serve.runs import Runs
 from engine.serve.ui.page import Page
 from gateway.server.failures import Headers
@@ -84,5 +85,14 @@ class RunsApplication:
 
 
 def _routes(desk: Desk) -> list[Route]:
-    parts = (Runs(desk), Acts(desk), Pictures(desk), Accounts(desk), Agents(desk), ConversationRoutes(desk), Page())
+    parts = (
+        Runs(desk),
+        Acts(desk),
+        Plans(desk),
+        Pictures(desk),
+        Accounts(desk),
+        Agents(desk),
+        ConversationRoutes(desk),
+        Page(),
+    )
     return [route for part in parts for route in part.routes()]

@@ -93,6 +93,12 @@ class Forking(Record):
     run_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
+class Estimating(Record):
+    """The body of …/estimate: a plan, where another is meant than the one that waits or runs."""
+
+    plan: dict[str, Any] | list[Any] | str | None = None
+
+
 class Resuming(Record):
     """The body of …/resume."""
 

@@ -20,12 +20,22 @@ async def run_view(store: RunStore, run_id: str) -> dict[str, Any]:
     """
     row = await store.summary(run_id)
     records = await store.load(run_id)
+    state = await _folded(store, run_id, records)
+    return {**row.model_dump(mode="json"), **_told(state, records), "steps": _steps(state)}
+
+
+async def state_of(store: RunStore, run_id: str) -> RunState:
+    """Return a run as its events leave it. Raises NotFoundError: there is no such run."""
+    return await _folded(store, run_id, await store.load(run_id))
+
+
+async def _folded(store: RunStore, run_id: str, records: list[LoggedRecord]) -> RunState:
     artifacts = Artifacts(store)
     await artifacts.fetch(records)
     state = new_state_of(run_id, artifacts)
     for record in records:
         state.apply(record.event)
-    return {**row.model_dump(mode="json"), **_told(state, records), "steps": _steps(state)}
+    return state
 
 
 def outcome(row: RunSummary, records: list[LoggedRecord]) -> dict[str, Any]:
