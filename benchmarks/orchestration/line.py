@@ -1,8 +1,9 @@
 """``run line``: from how many steps on, and how wide, is a plan worth it? A map over steps × width × executor's price.
 
-Each cell is a question of so many look-ups, about so many things side by side, done turn by turn (with parallel calls,
+Each place is a question of so many look-ups, about so many things side by side, done turn by turn (with parallel calls,
 the best ReAct there is) and by a plan, which has its arguments and its answer written by a dear model or a cheap one.
-Seconds are the least that the counted tokens and the tools' times allow (no machine's noise); dollars are counted.
+Every run is the real engine with the bytes of the real wire, in this process and on a virtual clock: its seconds are
+those of its models and tools, exact and the same on every machine, and its dollars are counted.
 
 A side is *faster* and *cheaper* by those. It is *better* where seconds times dollars are less: a saving of a tenth in
 one outweighs a loss of less than a tenth in the other, whatever the units. Within 5 % neither is.
@@ -12,24 +13,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-
-import anyio
 
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration import synthetic
 from benchmarks.orchestration.case import Case
+from benchmarks.orchestration.figures import named
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
-from benchmarks.orchestration.runner import Plan, perform
+from benchmarks.orchestration.runner import Plan, performed_by, untold
 from benchmarks.orchestration.ways import Way
+from benchmarks.progress import Progress
+from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.profile import PROFILES, Profile
+from benchmarks.simulated.virtual import CLOCK, VirtualProvider
+from gateway.upstream.base import Upstream
 
+Told = Callable[[Outcome, int, int], None]
+NAME = "line"
 CELLS = "cells.jsonl"
 STEPS, WIDTHS = range(1, 21), range(1, 11)
 EVEN = 0.05
@@ -44,7 +49,7 @@ class Cell:
 
     Attributes:
         executor: The tier of the executor's model.
-        react_s, plan_s, auto_s: Seconds by count; ``sequential_s`` those of one call a turn.
+        react_s, plan_s, auto_s: Seconds; ``sequential_s`` those of one call a turn.
         auto: The mode that ``auto`` chose.
         faster, cheaper, better: react, plan, or even.
     """
@@ -78,65 +83,46 @@ def side(react: float, plan: float) -> str:
     return "react" if react < plan else "plan"
 
 
-def counted_s(case: Case, outcome: Outcome, profile: Profile) -> float:
-    """Return the least seconds that a run's calls and tools take: the bound of a plan, or turn by turn."""
-    calls = sum(_call_s(call, profile) for call in outcome.calls)
-    if outcome.bound_s is not None:
-        before = (call for call in outcome.calls if call["part"] not in ("planner", "synthesizer"))
-        return outcome.bound_s + sum(_call_s(call, profile) for call in before)
-    waves: dict[int, list[float]] = {}
-    levels: dict[str, int] = {}
-    for number, step in enumerate(case.steps):
-        levels[step.id] = 1 + max((levels[need] for need in step.needs), default=0)
-        wave = number if outcome.system == "react" else levels[step.id]
-        waves.setdefault(wave, []).append(case.seconds(step.tool, case.resolved(step)))
-    return calls + sum(max(wave) for wave in waves.values())
-
-
-def _call_s(call: dict[str, float | str], profile: Profile) -> float:
-    tier = profile.tiers[str(call["tier"])]
-    reading = (float(call["prompt_tokens"]) - float(call["cached_tokens"])) / tier.prompt_tokens_per_s
-    return tier.first_token_s + reading + (float(call["completion_tokens"]) - 1) * tier.token_s
-
-
 def places(steps: Iterable[int] = STEPS, widths: Iterable[int] = WIDTHS) -> list[tuple[int, int]]:
     """Return the places of the map: no question is wider than it has steps."""
     wide = list(widths)
     return [(one, width) for one in steps for width in wide if width <= one]
 
 
-def systems() -> tuple[Way, ...]:
+def systems(carrier: Upstream) -> tuple[Way, ...]:
     """Return what is run at every place."""
     return (
-        Way("react", Ours("react")),
-        Way("react-parallel", Ours("react-parallel")),
-        *(Way("plan", Ours("plan", worker=tier)) for tier in PRICES),
-        *(Way("auto", Ours("plan", worker=tier, mode="auto")) for tier in PRICES),
+        Way("react", Ours("react", carrier=carrier)),
+        Way("react-parallel", Ours("react-parallel", carrier=carrier)),
+        *(Way("plan", Ours("plan", worker=tier, carrier=carrier)) for tier in PRICES),
+        *(Way("auto", Ours("plan", worker=tier, mode="auto", carrier=carrier)) for tier in PRICES),
     )
 
 
-def cells(cases: dict[tuple[int, int], Case], outcomes: Sequence[Outcome], profile: Profile) -> list[Cell]:
+def measured(cases: Sequence[Case], profile: Profile, folder: Path, told: Told = untold) -> list[Outcome]:
+    """Run every system at every place that is not in a folder yet, and return all outcomes."""
+    provider = VirtualProvider()
+    plan = Plan(cases, systems(provider), profile, at_once=1, clock=CLOCK)
+    return virtually(partial(performed_by, provider, plan, folder, told))[0]
+
+
+def cells(cases: Mapping[tuple[int, int], Case], outcomes: Sequence[Outcome]) -> list[Cell]:
     """Return the cells of a map."""
     known = {(one.case, one.system, one.worker): one for one in outcomes}
     found: list[Cell] = []
     for (steps, width), case in cases.items():
         for executor in PRICES:
-            ran = {
-                name: known[case.id, name, "big" if name.startswith("react") else executor]
-                for name in ("react", "react-parallel", "plan", "auto")
-            }
-            seconds = {name: counted_s(case, one, profile) for name, one in ran.items()}
-            usd = {name: one.cost_usd for name, one in ran.items()}
-            (react_s, plan_s), (react_usd, plan_usd) = ((of["react-parallel"], of["plan"]) for of in (seconds, usd))
+            react, turns = (known[case.id, name, "big"] for name in ("react-parallel", "react"))
+            plan, auto = (known[case.id, name, executor] for name in ("plan", "auto"))
             found.append(
                 Cell(
                     steps, width, executor,
-                    react_s, plan_s, seconds["react"], seconds["auto"],
-                    react_usd, plan_usd, usd["react"], usd["auto"],
-                    auto=ran["auto"].mode,
-                    faster=side(react_s, plan_s),
-                    cheaper=side(react_usd, plan_usd),
-                    better=side(react_s * react_usd, plan_s * plan_usd),
+                    react.seconds, plan.seconds, turns.seconds, auto.seconds,
+                    react.cost_usd, plan.cost_usd, turns.cost_usd, auto.cost_usd,
+                    auto=auto.mode,
+                    faster=side(react.seconds, plan.seconds),
+                    cheaper=side(react.cost_usd, plan.cost_usd),
+                    better=side(react.seconds * react.cost_usd, plan.seconds * plan.cost_usd),
                 )
             )  # fmt: skip
     return found
@@ -164,6 +150,30 @@ def _sign(cell: Cell | None, of: str) -> str:
     return _SIGNS[str(getattr(cell, of))]
 
 
+def shares(found: Sequence[Cell]) -> dict[str, float]:
+    """Return how often a choice was the better side, as shares in 0–1.
+
+    ``auto`` over all cells, where one that is even counts as well chosen; over those that are not even; over the cells
+    of each side; by seconds and by dollars alone; and what always planning, and never, would reach.
+    """
+    decided = [one for one in found if one.better != "even"]
+    sides: dict[str, list[Cell]] = {mode: [one for one in decided if one.better == mode] for mode in ("plan", "react")}
+    return {
+        "auto, even ones count as well chosen": _share(found, lambda one: one.chose_well),
+        "auto, even ones left out": _share(decided, lambda one: one.auto == one.better),
+        "auto, where a plan is better": _share(sides["plan"], lambda one: one.auto == "plan"),
+        "auto, where ReAct is better": _share(sides["react"], lambda one: one.auto == "react"),
+        "auto, by seconds alone": _share(found, lambda one: one.faster in ("even", one.auto)),
+        "auto, by dollars alone": _share(found, lambda one: one.cheaper in ("even", one.auto)),
+        "always a plan": _share(found, lambda one: one.better in ("even", "plan")),
+        "always ReAct": _share(found, lambda one: one.better in ("even", "react")),
+    }
+
+
+def _share(found: Sequence[Cell], good: Callable[[Cell], bool]) -> float:
+    return sum(map(good, found)) / len(found) if found else 1.0
+
+
 def summary(found: Sequence[Cell]) -> str:
     """Return the maps, and how often ``auto`` chose well."""
     parts: list[str] = []
@@ -171,9 +181,8 @@ def summary(found: Sequence[Cell]) -> str:
         for of, told in (("faster", "faster"), ("cheaper", "cheaper"), ("better", "less seconds × USD"),
                          ("auto", "what auto chose")):  # fmt: skip
             parts.append(f"{told}, executor {executor}:\n{heat(found, of, executor)}")
-    good = sum(one.chose_well for one in found)
-    parts.append(f"auto chose the better side in {good} of {len(found)} cells ({good / len(found):.0%})")
-    return "\n\n".join(parts)
+    parts.append(f"the better side of {len(found)} cells was chosen by")
+    return "\n\n".join(parts) + "".join(f"\n  {name:<38} {share:>5.1%}" for name, share in shares(found).items())
 
 
 def declare(command: argparse.ArgumentParser) -> None:
@@ -181,10 +190,8 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--steps", type=_numbers, default=list(STEPS), metavar="A,B,…", help="default: 1 to 20")
     command.add_argument("--widths", type=_numbers, default=list(WIDTHS), metavar="A,B,…", help="default: 1 to 10")
     command.add_argument("--simulated", default="plain", choices=PROFILES, help="how the models behave")
-    command.add_argument("--speed", type=float, default=8.0, help="the simulated time is so many times faster")
-    command.add_argument("--at-once", type=int, default=4, help="runs at the same time")
     command.add_argument("--check", action="store_true", help=f"exit with 1 where auto errs in over {1 - TARGET:.0%}")
-    declare_out(command, "line")
+    declare_out(command, NAME)
 
 
 def _numbers(text: str) -> list[int]:
@@ -193,25 +200,25 @@ def _numbers(text: str) -> list[int]:
 
 def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Measure the map and print it; with ``--check`` 1 where ``auto`` errs too often. Raises ConfigError."""
-    profile = replace(PROFILES[options.simulated], speed=options.speed)
+    profile = PROFILES[options.simulated]
     cases = {place: synthetic.case(*place) for place in places(options.steps, options.widths)}
     Manifest.now(
         arguments=arguments,
-        suite="line",
+        suite=NAME,
         systems=("react", "react-parallel", "plan", "plan/small", "auto", "auto/small"),
         profile=profile.name,
-        speed=profile.speed,
         cases=len(cases),
     ).write(options.out)
-    plan = Plan(list(cases.values()), systems(), profile, at_once=options.at_once)
-    outcomes = anyio.run(partial(perform, plan, options.out, _tell))
-    print(file=sys.stderr)
-    found = cells(cases, outcomes, profile)
+    progress = Progress()
+    outcomes = measured(
+        list(cases.values()), profile, options.out, lambda one, done, of: progress(f"{named(one)} {one.case}", done, of)
+    )
+    found = cells(cases, outcomes)
     keep(found, options.out)
     print(summary(found))
     wrong = [one for one in outcomes if not one.right]
     print(*(f"NOT RIGHT: {one.case} by {one.system}: {one.reason or one.answer}" for one in wrong), sep="\n")
-    well = sum(one.chose_well for one in found) >= TARGET * len(found)
+    well = _share(found, lambda one: one.chose_well) >= TARGET
     return 1 if options.check and (wrong or not well) else 0
 
 
@@ -221,8 +228,9 @@ def keep(found: Sequence[Cell], folder: Path) -> None:
     (folder / CELLS).write_text(text, encoding="utf-8")
 
 
-def _tell(outcome: Outcome, done: int, of: int) -> None:
-    print(f"\r{done}/{of} {outcome.system:<14} {outcome.case:<8}", end="", file=sys.stderr, flush=True)
+def kept(folder: Path) -> list[Cell]:
+    """Return the cells of a folder."""
+    return [Cell(**json.loads(line)) for line in (folder / CELLS).read_text(encoding="utf-8").splitlines()]
 
 
-ENTRY = Entry("line", "from how many steps on a plan is worth it: steps × width × executor's price", declare, run)
+ENTRY = Entry(NAME, "from how many steps on a plan is worth it: steps × width × executor's price", declare, run)

@@ -16,6 +16,10 @@ from engine.api import Engine
 from engine.comparison.systems import SYSTEMS, Capped, System, Whole
 from gateway.budget import MemoryLedger
 from gateway.gateway import Gateway
+from gateway.providers.http import HttpProvider
+from gateway.upstream.base import Upstream
+from gateway.wire.chat.provider import ChatProviderFormat
+from gateway.wire.messages.provider import MessagesProviderFormat
 from schemas.errors import EngineError, ToolFailedError, ToolUnavailableError
 from schemas.events import Mode, PlanAccepted, RunStarted
 from schemas.model import Message, ModelRequest
@@ -63,6 +67,7 @@ class Ours:
         limits: Caps of a run.
         budget: What a run may use.
         mode: The engine's mode, where it is not the system's own: ``auto``.
+        carrier: What carries requests to the models, where that is no network.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Ours:
     limits: Limits = field(default_factory=lambda: Limits(max_parallel=None, max_steps=60, max_turns=60))
     budget: Budget = field(default_factory=Budget)
     mode: Mode | None = None
+    carrier: Upstream | None = None
 
     async def run(self, case: Case, world: World, base_url: str, profile: Profile) -> Outcome:
         """Do a case.
@@ -85,7 +91,8 @@ class Ours:
         system = SYSTEMS[NAMES[self.name.removesuffix(MESSAGES)]]
         settings = self._settings(system, base_url, profile) if self.user is None else self._real(self.user)
         tools = [_Called(spec_of(tool, world.speed, case.approves), world) for tool in case.tools]
-        made = _engine(settings, tools, profile.speed) if self.user is None else Engine(settings, tools=tools)
+        simulated = self.user is None
+        made = _engine(settings, tools, profile.speed, self.carrier) if simulated else Engine(settings, tools=tools)
         async with made:
             engine = _variant(made, system)
             limits = engine.limits()
@@ -159,14 +166,21 @@ class Ours:
         )
 
 
-def _engine(settings: Settings, tools: list[_Called], speed: float) -> Engine:
+def _engine(settings: Settings, tools: list[_Called], speed: float, carrier: Upstream | None) -> Engine:
     """Return an engine that waits before it tries a model again as much less as the model is faster."""
-    if speed == 1.0:
+    if speed == 1.0 and carrier is None:
         return Engine(settings, tools=tools, environ={})
     ledger, usual = MemoryLedger(), RetryPolicy()
     policy = RetryPolicy(base_delay_s=usual.base_delay_s / speed, max_delay_s=usual.max_delay_s / speed)
-    gateway = Gateway(settings, ledger=ledger, environ={}, retry=policy)
+    carried = None if carrier is None else {one.name: _carried(one, carrier) for one in settings.model_providers}
+    gateway = Gateway(settings, ledger=ledger, environ={}, retry=policy, providers=carried)
     return Engine(settings, tools=tools, environ={}, ledger=ledger, gateway=gateway)
+
+
+def _carried(settings: ModelProvider, carrier: Upstream) -> HttpProvider:
+    """Return a provider as it always is, but for what carries its bytes."""
+    spoken = MessagesProviderFormat() if settings.kind == "anthropic" else ChatProviderFormat()
+    return HttpProvider(settings, {}, (spoken,), lambda _: carrier)
 
 
 async def _connect(engine: Engine, model: str) -> None:

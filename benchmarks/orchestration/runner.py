@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import anyio
 
@@ -15,7 +15,7 @@ from benchmarks.orchestration.bounds import bound_s
 from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.suites import world_of
-from benchmarks.orchestration.world import Trouble, World
+from benchmarks.orchestration.world import WALL, Clock, Trouble, World
 from benchmarks.simulated.profile import Profile
 from benchmarks.simulated.provider import SimulatedProvider
 
@@ -46,6 +46,22 @@ class Contestant(Protocol):
         ...
 
 
+class Models(Protocol):
+    """Where the models of runs are (``SimulatedProvider``, or one on a virtual clock)."""
+
+    async def register(self, token: str, case: Case, profile: Profile, system: str) -> str:
+        """Register a run and return the base URL of its models."""
+        ...
+
+    async def calls(self, token: str) -> list[Mapping[str, Any]]:
+        """Return what a run's calls took, and forget the run."""
+        ...
+
+    async def prompts(self) -> dict[str, str]:
+        """Return the first prompt that each system sent for each part, by ``system: part``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One run to be made; ``key`` tells it from all others."""
@@ -70,6 +86,7 @@ class Plan:
         at_once: Runs at the same time; each has its own models, tools and clock.
         trouble: What goes wrong with tools.
         simulated: Whether the models are the simulated provider's; else each system has its own.
+        clock: What the tools' time is by.
     """
 
     cases: Sequence[Case]
@@ -79,6 +96,7 @@ class Plan:
     at_once: int = 4
     trouble: Trouble = field(default_factory=Trouble)
     simulated: bool = True
+    clock: Clock = WALL
 
     def jobs(self) -> Iterator[Job]:
         """Yield every run, systems taking turns on each case, each time another one first."""
@@ -99,7 +117,7 @@ async def perform(plan: Plan, folder: Path, told: Callable[[Outcome, int, int], 
 
 
 async def performed_by(
-    provider: SimulatedProvider, plan: Plan, folder: Path, told: Callable[[Outcome, int, int], None]
+    provider: Models, plan: Plan, folder: Path, told: Callable[[Outcome, int, int], None]
 ) -> list[Outcome]:
     """Make the runs that are not in a folder yet, and return all outcomes.
 
@@ -157,19 +175,20 @@ def untold(outcome: Outcome, done: int, of: int) -> None:
     del outcome, done, of
 
 
-async def _warm(plan: Plan, provider: SimulatedProvider) -> None:
+async def _warm(plan: Plan, provider: Models) -> None:
     """Run the first case once by every system, so that none pays for what all load."""
     for contestant in plan.contestants:
         await _performed(plan, Job(plan.cases[0], contestant, -1), provider)
 
 
-async def _performed(plan: Plan, job: Job, provider: SimulatedProvider) -> Outcome:
+async def _performed(plan: Plan, job: Job, provider: Models) -> Outcome:
     profile, contestant = plan.profile, job.contestant
     token = job.key.replace(" ", "_").replace("/", "_")
     base_url = ""
     if plan.simulated:
         base_url = await provider.register(token, job.case, profile, f"{contestant.name} {contestant.planner}")
     world = world_of(job.case, profile.speed, plan.trouble)
+    world.clock = plan.clock
     outcome = await contestant.run(job.case, world, base_url, profile)
     if plan.simulated:
         outcome.calls = [dict(call) for call in await provider.calls(token)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -40,6 +40,17 @@ class Trouble:
     seed: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time is taken from: ``now`` in seconds, from any beginning."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+WALL = Clock(monotonic, asyncio.sleep)
+
+
 @dataclass(slots=True)
 class Span:
     """One call of a tool: seconds since the run began, in the run's own time."""
@@ -57,6 +68,7 @@ class World:
 
     Attributes:
         speed: Everything takes this many times less.
+        clock: What its seconds are by.
         spans: Every call, in the order they began.
         peak: Most calls at once.
     """
@@ -64,6 +76,7 @@ class World:
     case: Case
     speed: float = 1.0
     trouble: Trouble = Trouble()
+    clock: Clock = WALL
     spans: list[Span] = field(default_factory=list[Span])
     peak: int = 0
     _began: float = field(default_factory=monotonic)
@@ -72,12 +85,12 @@ class World:
 
     def begin(self) -> None:
         """Start the run's clock."""
-        self._began = monotonic()
+        self._began = self.clock.now()
 
     @property
     def seconds(self) -> float:
         """Seconds since the run began, in its own time."""
-        return (monotonic() - self._began) * self.speed
+        return (self.clock.now() - self._began) * self.speed
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> Any:
         """Make a call. Raises CallFailedError."""
@@ -86,7 +99,7 @@ class World:
         self._open += 1
         self.peak = max(self.peak, self._open)
         try:
-            await asyncio.sleep(self.case.seconds(tool, arguments) / self.speed)
+            await self.clock.sleep(self.case.seconds(tool, arguments) / self.speed)
             return self._result(tool, arguments)
         except CallFailedError:
             span.failed = True

@@ -86,6 +86,14 @@ PROFILES: dict[str, Profile] = {
     for profile in (
         Profile("plain", {"big": _BIG, "small": _SMALL}),
         Profile("cached", {"big": _BIG, "small": _SMALL}, caching=True),
+        Profile(  # models on fast hardware: reading and writing cost little time, tools most of it
+            "quick",
+            {"big": Tier(0.25, 0.005, 60_000, _BIG.price), "small": Tier(0.15, 0.003, 120_000, _SMALL.price)},
+        ),
+        Profile(  # models that write slowly, and a small one that is hardly cheaper
+            "slow",
+            {"big": Tier(1.2, 0.05, 5_000, _BIG.price), "small": Tier(0.8, 0.03, 10_000, Price(1.25, 5.00, 0.625))},
+        ),
         Profile(
             "anchored",  # the setting of the published comparisons: no reading time, the same model everywhere
             {"big": Tier(0.5, 0.02, 1e9, _BIG.price), "small": Tier(0.5, 0.02, 1e9, _SMALL.price)},

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import anyio
 import pytest
 
 from benchmarks.orchestration import line, synthetic
-from benchmarks.orchestration.runner import Plan, perform, untold
 from benchmarks.simulated.profile import PROFILES
 
 
@@ -25,17 +23,35 @@ def test_a_small_difference_is_none(react: float, plan: float, which: str) -> No
     assert line.side(react, plan) == which
 
 
-@pytest.mark.slow
-def test_a_chain_is_for_a_plan(tmp_path: Path) -> None:
-    """Three look-ups that need each other are faster and cheaper planned; the counts say so, not the clock."""
-    profile = replace(PROFILES["plain"], speed=40.0)
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> list[line.Cell]:
+    """The two cells of three look-ups that need each other."""
     cases = {(3, 1): synthetic.case(3, 1)}
-    plan = Plan(list(cases.values()), line.systems(), profile)
-    outcomes = anyio.run(lambda: perform(plan, tmp_path, untold))
-    found = line.cells(cases, outcomes, profile)
-    assert [(one.executor, one.faster, one.better) for one in found] == [
+    outcomes = line.measured(list(cases.values()), PROFILES["plain"], tmp_path_factory.mktemp("line"))
+    assert all(one.right for one in outcomes)
+    return line.cells(cases, outcomes)
+
+
+def test_a_chain_is_for_a_plan(chain: list[line.Cell]) -> None:
+    """Three look-ups that need each other are faster and cheaper planned, whatever the executor costs."""
+    assert [(one.executor, one.faster, one.better) for one in chain] == [
         ("big", "plan", "plan"),
         ("small", "plan", "plan"),
     ]
-    assert all(one.auto == "plan" and one.chose_well for one in found)
-    assert line.heat(found, "better", "big").splitlines()[1].split() == ["1", "P"]
+    assert all(one.auto == "plan" and one.chose_well for one in chain)
+    assert line.heat(chain, "better", "big").splitlines()[1].split() == ["1", "P"]
+
+
+def test_even_cells_are_told_apart(chain: list[line.Cell]) -> None:
+    """How often auto chose well is told with the even cells and without them, beside what a constant would reach."""
+    even, react = replace(chain[0], better="even"), replace(chain[0], better="react")
+    found = line.shares([*chain, even, react])
+    assert found["auto, even ones count as well chosen"] == 0.75
+    assert found["auto, even ones left out"] == pytest.approx(2 / 3)
+    assert (found["auto, where ReAct is better"], found["always ReAct"]) == (0.0, 0.5)
+
+
+def test_what_was_measured_is_read_again(chain: list[line.Cell], tmp_path: Path) -> None:
+    """The cells of a folder are those that were kept there."""
+    line.keep(chain, tmp_path)
+    assert line.kept(tmp_path) == chain
