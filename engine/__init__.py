@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from schemas.protocols import ToolContext
     from schemas.result import RunResult, StepResult
     from schemas.tool import SpendingLimits
+    from schemas.wishes import AnswerWishes
 
 _HOMES = {
     "Engine": "engine.api",
@@ -33,9 +34,11 @@ _HOMES = {
     "RunResult": "schemas.result",
     "StepResult": "schemas.result",
     "SpendingLimits": "schemas.tool",
+    "AnswerWishes": "schemas.wishes",
 }
 
 __all__ = [
+    "AnswerWishes",
     "Condition",
     "Engine",
     "EngineError",

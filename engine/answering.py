@@ -188,6 +188,7 @@ def answer_request(state: RunState, found: Verdict, rules: Rules = FOR_PEOPLE) -
         expected_output_format=plan.expected_output_format if plan is not None else None,
         missing=found.missing,
         mode="direct" if state.mode == "direct" else "plan",
+        wishes=state.started.wishes,
     )
 
 
@@ -235,6 +236,7 @@ def written(state: RunState, found: Verdict, ready: AnswerReady) -> Answer:
         steps_used=ready.steps_used,
         partial=bool(found.missing),
         missing=found.missing,
+        cut=ready.cut,
     )
 
 

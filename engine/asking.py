@@ -10,6 +10,7 @@ from schemas.errors import ConfigError
 from schemas.events import ApproveMode, Mode, RunLimits
 from schemas.plan import Plan
 from schemas.tool import ToolSpec
+from schemas.wishes import ANY, AnswerWishes
 
 
 class StartOptions(TypedDict):
@@ -35,6 +36,7 @@ class Asked:
         tools: Names and patterns of what it may use (``engine.offer``); None: everything.
         assistant, instructions, conversation: As ``RunStarted`` holds them.
         client_tools: Tools that whoever asks calls itself.
+        wishes: How the answer is wished.
 
     Raises:
         ConfigError: There is neither a task nor a plan, or the tools are one text instead of a list.
@@ -51,6 +53,7 @@ class Asked:
     instructions: str = ""
     conversation: str = ""
     client_tools: Sequence[ToolSpec] = ()
+    wishes: AnswerWishes = ANY
 
     def __post_init__(self) -> None:
         if self.plan is None:

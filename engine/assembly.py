@@ -45,6 +45,7 @@ from engine.planning import Planning
 from engine.presence import DriverKind, Presence, is_local
 from engine.react.llm import ReactPlanner
 from engine.replanner.view import BYTES_PER_TOKEN, Rules
+from engine.synth.forming import Former
 from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer, stopped_note
 from engine.telemetry import quiet_by_default, tracer
@@ -125,7 +126,10 @@ class Assembly:
         self._planner: Planner = planner or LLMPlanner(
             max_repairs=limits.max_repairs, catalogue_tokens=limits.catalogue_tokens
         )
-        self._react: Planner = react or ReactPlanner(partial_answer, stopped_note, max_turns=limits.max_turns)
+        former = Former(model="synthesizer")
+        self._react: Planner = react or ReactPlanner(
+            partial_answer, stopped_note, max_turns=limits.max_turns, form=former.put
+        )
         results = self.settings.results
         self.rules = Rules(results, summaries=self.settings.roles.summarizer is not None)
         self._synthesizer: Synthesizer = synthesizer or LLMSynthesizer(

@@ -42,6 +42,7 @@ def first_event(engine: Assembly, asked: Asked, chosen: Triage) -> RunStarted:
         conversation=asked.conversation,
         instructions=asked.instructions,
         chosen=None if asked.tools is None else tuple(asked.tools),
+        wishes=asked.wishes,
     )
 
 

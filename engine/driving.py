@@ -30,6 +30,7 @@ from schemas.plan import Plan
 from schemas.runs import RunSummary
 from schemas.stores import RunLog
 from schemas.tool import ToolSpec
+from schemas.wishes import ANY, AnswerWishes
 
 _GRACE_S = 0.15
 
@@ -61,6 +62,7 @@ class Driving(Assembly):
         instructions: str = "",
         conversation: str = "",
         client_tools: Sequence[ToolSpec] = (),
+        wishes: AnswerWishes = ANY,
         run_id: str | None = None,
         park: bool = False,
     ) -> AsyncGenerator[DrivenRun]:
@@ -72,14 +74,14 @@ class Driving(Assembly):
         Args:
             task: What to do, in any language.
             plan: Run this plan instead of asking for one. It is not repaired by a planner unless ``limits`` allow it.
-            mode: auto, plan, react or direct.
-            approve: Who is asked; the configuration's choice by default.
+            mode, approve: auto, plan, react or direct; who is asked (by default as the configuration says).
             limits: The run's caps (``Engine.limits``).
             user: Whose run it is; nobody else may answer its approvals.
             tools: Names and patterns of the tools and agents it knows (``engine.offer``); everything by default.
             assistant, instructions: In whose name it runs (``engine.assistants``), and what models are told in it.
             conversation: The one it belongs to.
             client_tools: Tools that you call yourself: each call is asked for, and answered with its result.
+            wishes: How the answer is wished: as JSON of a schema, how long, how its model is to write it.
             run_id: A name of your own; must be new.
             park: Let the run go once only people or a time can move it on (``handle.parked``), instead of waiting here.
 
@@ -89,8 +91,8 @@ class Driving(Assembly):
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be begun.
         """
-        told = (assistant, instructions, conversation)
-        asked = Asked(task, plan, mode, approve, limits, user, tools, *told, client_tools)
+        told = (assistant, instructions, conversation, client_tools, wishes)
+        asked = Asked(task, plan, mode, approve, limits, user, tools, *told)
         async with self._here(run_id) as run_id, self.presence.held() as driver:
             begun = await self._begin(run_id, asked, driver.id, park=park)
             async with self._driven(begun):
@@ -110,6 +112,7 @@ class Driving(Assembly):
         instructions: str = "",
         conversation: str = "",
         client_tools: Sequence[ToolSpec] = (),
+        wishes: AnswerWishes = ANY,
         run_id: str | None = None,
     ) -> str:
         """Write a run's first event and return its id; nobody drives it yet: ``resume``, ``drive`` or a worker does.
@@ -122,8 +125,8 @@ class Driving(Assembly):
             ConflictError: There already is a run of that id.
             StoreError: The run cannot be written.
         """
-        told = (assistant, instructions, conversation)
-        asked = Asked(task, plan, mode, approve, limits, user, tools, *told, client_tools)
+        told = (assistant, instructions, conversation, client_tools, wishes)
+        asked = Asked(task, plan, mode, approve, limits, user, tools, *told)
         async with self._here(run_id) as run_id:
             await self._begin(run_id, asked, "")
             return run_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.answering import (
+    Verdict,
     answer_request,
     ending,
     filled_template,
@@ -17,6 +18,7 @@ from engine.journal import Journal
 from engine.passing import passed_on
 from engine.replanner.policy import next_move, situation
 from engine.replanner.view import Rules
+from engine.synth.form import formed
 from schemas.errors import BudgetError, EngineError
 from schemas.events import Answer, Warned
 from schemas.planning import AnswerReady, AnswerRequest
@@ -64,14 +66,8 @@ class Ending:
         if plan is not None and plan.question:
             partial = bool(found.missing)
             emit(Answer(text=plan.question, source="question", partial=partial, missing=found.missing))
-        elif not found.missing and plan is not None and plan.answer is not None:
-            text = filled_template(plan.answer, state)
-            if text is None:
-                return answer_request(state, found, self._rules)
-            emit(Answer(text=text, source="template", steps_used=found.used))
-        elif not found.missing and (passed := passed_on(state)) is not None:
-            text, step_id = passed
-            emit(Answer(text=text, source="agent", steps_used=(step_id,)))
+        elif not found.missing and (told := _told(state, found)) is not None:
+            emit(told)
         elif not found.has_results and found.missing:
             emit(without_model(state, found))
         else:
@@ -97,3 +93,20 @@ class Ending:
     def end(self, duration_s: float) -> None:
         """Write the last event."""
         self._journal.emit(ending(self._journal.state, self._cap, duration_s))
+
+
+def _told(state: RunState, found: Verdict) -> Answer | None:
+    """Return the answer that needs no model: the plan's template filled, or the words of its only agent."""
+    plan, told = state.accepted.get(state.revision), None
+    if plan is not None and plan.answer is not None:
+        text = filled_template(plan.answer, state)
+        told = None if text is None else Answer(text=text, source="template", steps_used=found.used)
+    elif (passed := passed_on(state)) is not None:
+        told = Answer(text=passed[0], source="agent", steps_used=(passed[1],))
+    return told if told is not None and _as_wished(state, told.text) else None
+
+
+def _as_wished(state: RunState, text: str) -> bool:
+    """Whether an answer that no model wrote has the form that is wished; one with no such wish has any."""
+    output = state.started.wishes.output
+    return output is None or not formed(text, output).problems

@@ -119,6 +119,7 @@ class Planning:
             turn=state.turns + 1,
             mode="react" if react else "plan",
             given=_given(state, event),
+            wishes=state.started.wishes,
         )
 
     async def call(self, request: PlanRequest, scope: anyio.CancelScope, report: Callable[[Planned], None]) -> None:

@@ -27,6 +27,7 @@ from schemas.policies import ApprovalDefault
 from schemas.result import ErrorInfo, Record, RunStatus, StepResult, Usage
 from schemas.tool import ToolSpec
 from schemas.trigger import Trigger
+from schemas.wishes import ANY, AnswerWishes
 
 Mode = Literal["auto", "plan", "react", "direct"]
 ApproveMode = Literal["ask", "all", "none", "plan"]
@@ -82,6 +83,7 @@ class RunStarted(Record):
         conversation: The conversation it belongs to; empty: none.
         instructions: What planner and synthesizer are told in the assistant's name.
         chosen: Names and patterns of what it may use (``engine.offer``), as they were asked for; None: everything.
+        wishes: How the answer is wished.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -107,6 +109,7 @@ class RunStarted(Record):
     conversation: str = ""
     instructions: str = ""
     chosen: tuple[str, ...] | None = None
+    wishes: AnswerWishes = ANY
 
     @property
     def given(self) -> bool:
@@ -386,6 +389,7 @@ class Answer(Record):
 
     Attributes:
         error: Why no model wrote it although one was asked.
+        cut: It ends at the length that was wished.
     """
 
     kind: Literal["answer"] = "answer"
@@ -395,6 +399,7 @@ class Answer(Record):
     partial: bool = False
     missing: tuple[str, ...] = ()
     error: ErrorInfo | None = None
+    cut: bool = False
 
 
 class RunEnded(Record):

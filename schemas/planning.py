@@ -12,6 +12,7 @@ from schemas.plan import Plan, Step
 from schemas.result import ErrorInfo, Record, Usage
 from schemas.tool import ToolSpec
 from schemas.trigger import Trigger
+from schemas.wishes import ANY, AnswerWishes
 
 
 class PastStep(Record):
@@ -84,6 +85,7 @@ class PlanRequest(Record):
         given: The plan that is applied instead of asking for one.
         may_ask: Whether somebody is there to answer one more question.
         turn: Which ReAct turn this is; plans made before a run fell back to ReAct do not count.
+        wishes: How the answer is wished, for a turn of ReAct that may be it.
     """
 
     task: str
@@ -99,6 +101,7 @@ class PlanRequest(Record):
     may_ask: bool = False
     turn: int = 1
     mode: Mode = "plan"
+    wishes: AnswerWishes = ANY
 
 
 class CacheLookup(Record):
@@ -179,6 +182,7 @@ class AnswerRequest(Record):
         missing: What could not be had, one line each; not empty means a partial answer.
         mode: ``direct`` means: no steps were planned, answer the task itself.
         instructions: What the synthesizer is told in the assistant's name.
+        wishes: How the answer is wished.
     """
 
     task: str
@@ -187,6 +191,7 @@ class AnswerRequest(Record):
     expected_output_format: str | None = None
     missing: tuple[str, ...] = ()
     mode: Mode = "plan"
+    wishes: AnswerWishes = ANY
 
 
 class AnswerReady(Record):
@@ -196,12 +201,14 @@ class AnswerReady(Record):
         text: What the person reads.
         steps_used: The steps it rests on.
         refused: The model would not, or could not, answer a task given to it directly; the text says so.
+        cut: It ends at the length that was wished.
     """
 
     kind: Literal["ready"] = "ready"
     text: str
     steps_used: tuple[str, ...] = ()
     refused: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

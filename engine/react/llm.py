@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from engine.react.conversation import conversation, with_text
 from engine.react.reply import Reply
@@ -13,11 +13,22 @@ from engine.react.turns import REPEATED, Turn, definitions
 from schemas.errors import ModelError, ModelRefusalError
 from schemas.instructions import instructed
 from schemas.model import Done, Message, ModelChunk, ModelRequest, Restart, TextDelta
-from schemas.planning import AnswerRequest, PlanDelta, PlanRequest, PlanText, Repairing, TurnAnswer
+from schemas.planning import AnswerRequest, PlanDelta, PlanReady, PlanRequest, PlanText, Repairing, TurnAnswer
 from schemas.protocols import ModelClient
 
 PartialAnswer = Callable[[AnswerRequest, str], str]
 StoppedNote = Callable[[str, str], str]
+
+
+class Form(Protocol):
+    """Puts an answer in words in the form that is wished."""
+
+    async def __call__(
+        self, request: AnswerRequest, text: str, model: ModelClient, /, *, role: str, revision: int
+    ) -> str:
+        """Return it; as it is where it has that form. Raises ModelError, BudgetError."""
+        ...
+
 
 _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
 _ROLE = "planner"
@@ -36,6 +47,7 @@ class ReactPlanner:
         stopped_note: Says in the language of a task that it was stopped, and why; it ends an answer that does not.
         model: The model, alias or role that is asked.
         max_turns: The last turn; it is asked for an answer and offered no further call.
+        form: Gives an answer the form that is wished; None: every answer is in words.
     """
 
     def __init__(
@@ -45,11 +57,13 @@ class ReactPlanner:
         *,
         model: str = _ROLE,
         max_turns: int = 12,
+        form: Form | None = None,
     ) -> None:
         self._partial_answer = partial_answer
         self._stopped_note = stopped_note
         self._model = model
         self._max_turns = max_turns
+        self._form = form
 
     async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncGenerator[PlanDelta]:
         """Stream one turn: drafts as calls close, then ``PlanReady``; or ``TurnAnswer``, which is never empty.
@@ -79,7 +93,7 @@ class ReactPlanner:
                 warnings.append(f"calls asked for again: {'; '.join(reply.problems.values())}")
                 talk.extend(reply.feedback())
             elif (end := reply.end(warnings)) is not None:
-                yield end
+                yield await self._ended(end, request, model)
                 return
             else:
                 reason = _why_nothing(reply)
@@ -117,7 +131,24 @@ class ReactPlanner:
             text += note
             yield PlanText(text=note)
         text = text or self._written_partial(request, reason)
-        yield TurnAnswer(text=text, partial=True, reason=reason)
+        yield await self._put(TurnAnswer(text=text, partial=True, reason=reason), request, model)
+
+    async def _ended(
+        self, end: PlanReady | TurnAnswer, request: PlanRequest, model: ModelClient
+    ) -> PlanReady | TurnAnswer:
+        return end if isinstance(end, PlanReady) else await self._put(end, request, model)
+
+    async def _put(self, end: TurnAnswer, request: PlanRequest, model: ModelClient) -> TurnAnswer:
+        """Return an answer in the form that is wished."""
+        if self._form is None or request.wishes.output is None:
+            return end
+        asked = AnswerRequest(task=request.task, instructions=request.instructions, mode="react", wishes=request.wishes)
+        try:
+            text = await self._form(asked, end.text, model, role=_ROLE, revision=request.revision)
+        except ModelError as exc:
+            reason = end.reason or f"it could not be put in the form asked for: {exc.message}"
+            return end.model_copy(update={"partial": True, "reason": reason})
+        return end.model_copy(update={"text": text})
 
     def _written_partial(self, request: PlanRequest, reason: str) -> str:
         steps = request.history.steps if request.history else ()
@@ -135,6 +166,7 @@ class ReactPlanner:
             parallel_tool_calls=request.max_steps > 1,
             cache_prefix=len(talk),
         )
+        call = request.wishes.sampled(call)
         return cast("AsyncGenerator[ModelChunk]", model.stream(call, role=_ROLE, revision=request.revision))
 
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import cast
 
+from engine.synth.forming import Former
 from engine.synth.language import phrases_for
 from engine.synth.marker import MarkedText
 from engine.synth.template import missing_note, partial_answer
@@ -39,6 +40,7 @@ class LLMSynthesizer:
     def __init__(self, *, model: str = _ROLE, max_chars: int = 60_000) -> None:
         self._model = model
         self._max_chars = max_chars
+        self._former = Former(model=model)
 
     async def answer(self, request: AnswerRequest, model: ModelClient) -> AsyncGenerator[PlanText | AnswerReady]:
         """Stream the answer's text, then ``AnswerReady``, whose text is what was streamed since the last restart.
@@ -53,6 +55,10 @@ class LLMSynthesizer:
             ModelError: The model could not be reached or refused.
             BudgetError: The budget is used up.
         """
+        if request.wishes.output is not None:
+            async for item in self._formed(request, model):
+                yield item
+            return
         text = MarkedText()
         response: ModelResponse | None = None
         stream = cast("AsyncGenerator[ModelChunk]", model.stream(self._request(request), role=_ROLE))
@@ -71,16 +77,25 @@ class LLMSynthesizer:
             yield PlanText(text=rest)
         yield ready
 
+    async def _formed(self, request: AnswerRequest, model: ModelClient) -> AsyncGenerator[PlanText | AnswerReady]:
+        """Yield an answer of the wished form, whole: nobody can take back what they read of one that has it not."""
+        written = await self._former.write(request, self._told(request), model, role=_ROLE)
+        yield PlanText(text=written.text)
+        yield AnswerReady(text=written.text, steps_used=_done(request), refused=written.refused, cut=written.cut)
+
+    def _told(self, request: AnswerRequest) -> list[str]:
+        """Return what the model is told of the task, and of what was done for it."""
+        direct = request.mode == "direct"
+        return [fence("task", request.task)] if direct else list(_fences(request, self._max_chars))
+
     def _request(self, request: AnswerRequest) -> ModelRequest:
-        if request.mode == "direct":
-            system, fences = _DIRECT_PROMPT, [fence("task", request.task)]
-        else:
-            system, fences = _PROMPT, list(_fences(request, self._max_chars))
-        return ModelRequest(
+        system = instructed(_DIRECT_PROMPT if request.mode == "direct" else _PROMPT, request.instructions)
+        asked = ModelRequest(
             model=self._model,
-            messages=(Message.system(instructed(system, request.instructions)), Message.user("\n\n".join(fences))),
+            messages=(Message.system(system), Message.user("\n\n".join(self._told(request)))),
             cache_prefix=1,
         )
+        return request.wishes.applied(asked)
 
 
 def _fences(request: AnswerRequest, max_chars: int) -> Iterator[str]:
@@ -117,7 +132,13 @@ def _finish(request: AnswerRequest, text: MarkedText, response: ModelResponse | 
         return AnswerReady(text=fallback, steps_used=_done(request)), fallback
     added = "".join(f"\n\n{note}" for note in _notes(request, text.text, response))
     refused = request.mode == "direct" and _refused(response)
-    return AnswerReady(text=text.text + added, steps_used=_used(request, names), refused=refused), rest + added
+    cut = request.wishes.max_output_tokens is not None and _cut(response)
+    used = _used(request, names)
+    return AnswerReady(text=text.text + added, steps_used=used, refused=refused, cut=cut), rest + added
+
+
+def _cut(response: ModelResponse | None) -> bool:
+    return response is not None and response.stop_reason == "length"
 
 
 def _why_empty(response: ModelResponse | None) -> str:
@@ -130,8 +151,8 @@ def _refused(response: ModelResponse | None) -> bool:
 
 def _notes(request: AnswerRequest, text: str, response: ModelResponse | None) -> Iterator[str]:
     phrases = phrases_for(request.task)
-    if response is not None and response.stop_reason == "length":
-        yield phrases.cut
+    if _cut(response) and request.wishes.max_output_tokens is None:
+        yield phrases.cut  # whoever wished that length is told in another way
     if request.missing and not any(_mentions(text, item) for item in request.missing):
         yield missing_note(request.missing, phrases)
 

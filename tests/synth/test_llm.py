@@ -14,6 +14,7 @@ from schemas.model import Done, ModelResponse, Restart, TextDelta, TextPart
 from schemas.plan import Step
 from schemas.planning import AnswerReady, AnswerRequest, PastStep
 from schemas.result import ErrorInfo
+from schemas.wishes import AnswerWishes
 from tests.synth.scripted import Reply, ScriptedModel, reply
 
 pytestmark = pytest.mark.anyio
@@ -169,3 +170,10 @@ async def test_a_model_that_cannot_be_reached_is_an_error() -> None:
     """The loop learns that there is no model; it decides what the person is told."""
     with pytest.raises(ModelUnavailableError):
         await answer(asked(found("1", "40")), ModelUnavailableError("down"))
+
+
+async def test_a_reply_cut_at_a_wished_length_has_no_note() -> None:
+    """Whoever wished the length is told by ``cut``, not by words behind the answer."""
+    wished = asked(found("1", "40")).model_copy(update={"wishes": AnswerWishes(max_output_tokens=3)})
+    _, ready, _ = await answer(wished, reply("There are for", stop="length"))
+    assert (ready.text, ready.cut) == ("There are for", True)

@@ -51,6 +51,7 @@ class Said:
         content, reasoning: The answer, and what was told on the way.
         calls: Of the client's own tools, as chat completions write them.
         about: What programs are told of its run.
+        refused: The client wished an answer of a form, and this is none: it must not be read as one.
     """
 
     content: str
@@ -59,6 +60,7 @@ class Said:
     finish: Finish
     usage: Usage
     about: Wire
+    refused: bool = False
 
 
 class Writer(Protocol):
@@ -123,7 +125,7 @@ class Chunks:
         if delta.reasoning:
             fields.append(f'"reasoning_content": {json.dumps(delta.reasoning)}')
         if delta.content:
-            fields.append(f'"content": {json.dumps(delta.content)}')
+            fields.append(f'"{"refusal" if delta.refused else "content"}": {json.dumps(delta.content)}')
         return self._delta(", ".join(fields), delta.about)
 
     def end(self, said: Said) -> bytes:
@@ -141,6 +143,8 @@ class Chunks:
     def whole(self, said: Said) -> Wire:
         """Return a chat completion."""
         message: Wire = {"role": "assistant", "content": said.content or (None if said.calls else ""), "refusal": None}
+        if said.refused and said.content:
+            message |= {"content": None, "refusal": said.content}
         if said.reasoning:
             message["reasoning_content"] = said.reasoning
         if said.calls:
@@ -187,7 +191,9 @@ class _Others:
     def delta(self, delta: Delta) -> bytes:
         """Return the words."""
         told = self._stream.feed(ReasoningDelta(text=delta.reasoning)) if delta.reasoning else b""
-        return told + (self._stream.feed(TextDelta(text=delta.content)) if delta.content else b"")
+        return told + (
+            self._stream.feed(TextDelta(text=delta.content, refusal=delta.refused)) if delta.content else b""
+        )
 
     def end(self, said: Said) -> bytes:
         """Return the calls and the end."""
@@ -206,7 +212,7 @@ class _Others:
         if said.reasoning:
             parts.append(ReasoningPart(text=said.reasoning))
         if said.content:
-            parts.append(TextPart(text=said.content))
+            parts.append(TextPart(text=said.content, refusal=said.refused))
         return ModelResponse(
             model=self._model,
             parts=(*parts, *_call_parts(said.calls)),

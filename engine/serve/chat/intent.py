@@ -11,6 +11,7 @@ from schemas.agents import AssistantSettings
 from schemas.model import ModelRequest
 from schemas.result import Usage
 from schemas.tool import ToolSpec
+from schemas.wishes import ANY, AnswerWishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Begin:
         instructions: The client's system messages, to stand after those of the assistant.
         client_tools: Tools that the client runs itself (kind ``client``).
         usage: What it took to understand the message; belongs to the run's.
+        wishes: How the client wishes the answer.
     """
 
     thread: Thread
@@ -70,6 +72,7 @@ class Begin:
     instructions: str = ""
     client_tools: tuple[ToolSpec, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    wishes: AnswerWishes = ANY
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ The reply's head and first chunk go out before the run begins, so that a client 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from typing import Any, assert_never, cast
+from typing import Any, assert_never
 
 import anyio
 
@@ -33,23 +33,19 @@ from engine.serve.chat.intent import (
 from engine.serve.chat.replies import tool_calls
 from engine.serve.chat.talk import Talk
 from engine.serve.chat.turn import Delta, Turn
+from engine.serve.chat.wishes import check_body, check_parts, unfulfilled, wants_form
 from engine.serve.desk import Desk
 from gateway.exchange import ClientCall
 from gateway.server.failures import Headers
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
-from schemas.errors import ModelRequestError, StoreError
+from schemas.errors import StoreError
 from schemas.model import Done
 from schemas.result import Usage
 
 STILL_HERE_S = 15.0
 RUN = b"x-engine-run"
 DROPPED = b"x-engine-dropped"
-_OF_A_MODEL = (
-    *("response_format", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "top_p", "top_k"),
-    *("seed", "frequency_penalty", "presence_penalty", "stop", "stop_sequences", "logit_bias", "logprobs"),
-    *("top_logprobs", "reasoning_effort", "reasoning", "thinking", "verbosity", "output_config"),
-)
 _STREAM: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -101,6 +97,7 @@ class Performance:
 
         Cancellation: the run goes on; ``over`` says whether that is for the caller to think about.
         """
+        check_body(self._asked.body)
         intent: Intent = await self._talk.read(self._asked)
         if isinstance(intent, Begin | Steer):
             self._understood = intent.usage
@@ -118,7 +115,7 @@ class Performance:
 
     async def _begin(self, intent: Begin) -> None:
         """Begin a run and show it. Raises EngineError."""
-        _check(self._asked.body)
+        check_parts(self._asked.body)
         options = Assistants(self._desk.engine).options(self._assistant.name)
         own = [text for text in (options["instructions"], intent.instructions) if text]
         options["instructions"] = "\n\n".join(own)
@@ -134,6 +131,7 @@ class Performance:
                         run_id=self.run_id,
                         conversation=intent.thread.conversation,
                         client_tools=intent.client_tools,
+                        wishes=intent.wishes,
                         **options,
                     )
         self._desk.drives.take(self.run_id)
@@ -202,7 +200,9 @@ class Performance:
             raise failure
         calls, asks = self._asks(turn, like)
         used = turn.usage + self._understood
-        said = Said(turn.content + asks, "".join(reasoning), calls, turn.finish(), used, turn.about())
+        said = Said(
+            turn.content + asks, "".join(reasoning), calls, turn.finish(), used, turn.about(), turn.refused(asks)
+        )
         with suppress(StoreError):  # the reply is there; only the next request has to say more
             await self._talk.replied(thread, turn.run_id, said.content, turn.waiting)
         await self._finish(writer, said, asks)
@@ -210,14 +210,14 @@ class Performance:
     async def _finish(self, writer: Writer, said: Said, rest: str) -> None:
         """Send the end of a streamed reply, behind the words of it that were not sent; or all of one that is not."""
         if self._call.streamed:
-            last = writer.delta(Delta(content=rest)) if rest else b""
+            last = writer.delta(Delta(content=rest, refused=said.refused)) if rest else b""
             await self._visit.send({"type": "http.response.body", "body": last + writer.end(said)})
         else:
             await self._visit.answer_json(writer.whole(said), headers=self._marks())
 
     def _marks(self) -> Headers:
         """Return what a reply's head tells of its run, and which wishes no run fulfils."""
-        unheard = unfulfilled(self._call.parsed)
+        unheard = unfulfilled(self._call.parsed, passes=self._assistant.passthrough is not None)
         marks: Headers = [(RUN, self.run_id.encode())] if self.run_id else []
         return [*marks, (DROPPED, ", ".join(unheard).encode())] if unheard else marks
 
@@ -249,7 +249,8 @@ class Performance:
         with suppress(StoreError):
             await self._talk.replied(intent.thread, intent.run_id, intent.text)
         about = await self._standing(intent.run_id) if intent.run_id else {}
-        await self._finish(await self._head(), Said(intent.text, "", (), "stop", Usage(), about), intent.text)
+        said = Said(intent.text, "", (), "stop", Usage(), about, wants_form(self._asked.body))
+        await self._finish(await self._head(), said, intent.text)
 
     async def _standing(self, run_id: str) -> dict[str, Any]:
         """Return where a run stands, for programs. Raises NotFoundError, StoreError."""
@@ -286,35 +287,3 @@ class Performance:
     async def _send(self, piece: bytes) -> None:
         await self._visit.send({"type": "http.response.body", "body": piece, "more_body": True})
         self._sent_at = anyio.current_time()
-
-
-def unfulfilled(body: Mapping[str, Any]) -> list[str]:
-    """Return the fields of a request by which a client tells a model how to write, and which a run of several models
-    leaves to its assistant.
-
-    >>> unfulfilled({"model": "clerk", "temperature": 0.2, "stop": None, "response_format": {"type": "text"}})
-    ['temperature']
-    """
-    return [name for name in _OF_A_MODEL if body.get(name) not in (None, {"type": "text"}, [], {})]
-
-
-def _check(body: Mapping[str, Any]) -> None:
-    """Raises ModelRequestError: something is asked for that no run gives."""
-    wanted = body.get("n")
-    if wanted is not None and wanted != 1:
-        raise ModelRequestError("an assistant gives one answer", hint="n: 1", details={"param": "n"})
-    for number, part in enumerate(_last_parts(body)):
-        kind = part.get("type", "text")
-        if kind not in ("text", "input_text"):
-            raise ModelRequestError(
-                f"an assistant reads text, and part {number} of the last message is {str(kind)[:40]!r}",
-                hint="say it in words, or ask a model that reads it (GET /v1/models)",
-                details={"param": "messages"},
-            )
-
-
-def _last_parts(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the parts of the newest message of the user's, where it has parts; its shape was checked."""
-    turns = cast("list[dict[str, Any]]", body["messages"])
-    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), None)
-    return cast("list[dict[str, Any]]", content) if isinstance(content, list) else []

@@ -33,6 +33,7 @@ from engine.serve.chat.resolving import ROLE, Said, resolve
 from engine.serve.chat.sidecalls import is_side_call
 from engine.serve.chat.speaking import Speaking
 from engine.serve.chat.standing import Standing, standing
+from engine.serve.chat.wishes import wishes_of
 from engine.sinks.words import seconds, usd
 from gateway.wire.chat.asked import asked_request
 from schemas.agents import AssistantSettings
@@ -218,7 +219,7 @@ class Talk:
 
     async def _begun(self, asked: ChatRequest, thread: Thread, request: ModelRequest, message: str) -> Intent:
         """Return a new run for a message, or what needs none."""
-        instructions = _instructions(request.messages)
+        instructions, wishes = _instructions(request.messages), wishes_of(request)
         specs = client_specs(request, self._engine.tools.specs())
         told = "\n\n".join(part for part in (instructions, wish_of(request, specs)) if part)
         if asked.assistant.passthrough is not None:
@@ -231,7 +232,7 @@ class Talk:
             return Direct(thread, _spoken(request, asked.assistant), "small_talk")
         said = Said(message, before, tokens=asked.assistant.conversation.history_tokens)
         found = await resolve(said, self._engine.gateway, asked.calling)
-        return Begin(thread, found.task, told, specs, found.usage)
+        return Begin(thread, found.task, told, specs, found.usage, wishes)
 
 
 def _texts(turns: Sequence[Turn]) -> list[Turn]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from engine.serve.chat.narration import Narrator
+from engine.synth.form import formed
 from schemas.approvals import ApprovalRequested
 from schemas.errors import EngineError, RunFailedError, from_info
-from schemas.events import Answer, LoggedEvent, LoggedRecord, ModelCalled, RunEnded
+from schemas.events import Answer, LoggedEvent, LoggedRecord, ModelCalled, RunEnded, RunStarted
 from schemas.live import LiveEvent
+from schemas.model import OutputSchema
 from schemas.result import Usage
 
 Finish = Literal["stop", "length", "tool_calls"]
@@ -49,11 +51,13 @@ class Delta:
         reasoning: Words on what is being done.
         content: Words of the answer.
         about: For programs: the event behind it, as the chunk's ``engine``; None for words of the answer.
+        refused: The words are no answer of the form that the client wished.
     """
 
     reasoning: str = ""
     content: str = ""
     about: dict[str, Any] | None = None
+    refused: bool = False
 
 
 class Turn:
@@ -80,6 +84,8 @@ class Turn:
         self._used = Usage()
         self._exhausted = False
         self._refused = False
+        self._output: OutputSchema | None = None
+        self._unformed = False
 
     @property
     def content(self) -> str:
@@ -96,6 +102,8 @@ class Turn:
         """Take in what the run wrote, and yield what it adds to the reply."""
         if isinstance(item, LoggedRecord):
             yield from self._event(item.event, item.seq)
+        elif self._output is not None:
+            pass  # whether it has the wished form is known when it is whole
         elif item.kind == "text" and item.stream == self._stream:
             yield from self._grown(self._writing.add(item.text, item.offset))
         elif item.kind == "reset" and item.stream == self._stream:
@@ -115,7 +123,12 @@ class Turn:
         """Why the reply ends."""
         if any(asked.subject == "client_tool" for asked in self.waiting):
             return "tool_calls"
-        return "length" if self._exhausted and self.ended is not None else "stop"
+        cut = self.answer is not None and self.answer.cut
+        return "length" if cut or (self._exhausted and self.ended is not None) else "stop"
+
+    def refused(self, asks: str) -> bool:
+        """Whether a client that wished an answer of a form gets words instead: what it is asked, or what there is."""
+        return self._unformed or (self._output is not None and bool(asks))
 
     def failure(self) -> EngineError | None:
         """Return why there is no reply: the run failed and there is nothing a person could read but that.
@@ -158,13 +171,15 @@ class Turn:
             return
         self._note(event)
         if isinstance(event, Answer):
-            yield from self._grown(self._writing.close(event.text))
+            yield from self._answered(event)
         elif new and event.kind in TOLD:
             said = self._narrator.sentence(event) if self._tells else ""
             yield Delta(reasoning=said, about=_facts(self.run_id, event, seq))
 
     def _note(self, event: LoggedEvent) -> None:
-        if isinstance(event, Answer):
+        if isinstance(event, RunStarted):
+            self._output = event.wishes.output
+        elif isinstance(event, Answer):
             self.answer = event
         elif isinstance(event, RunEnded):
             self.ended = event
@@ -172,6 +187,13 @@ class Turn:
             self._refused = self._refused or event.decision == "reject"
         elif event.kind == "budget_exhausted":
             self._exhausted = True
+
+    def _answered(self, answer: Answer) -> Iterator[Delta]:
+        self._unformed = (
+            self._output is not None and not answer.cut and bool(formed(answer.text, self._output).problems)
+        )
+        for delta in self._grown(self._writing.close(answer.text)):
+            yield replace(delta, refused=self._unformed)
 
     def _grown(self, text: str) -> Iterator[Delta]:
         if text:

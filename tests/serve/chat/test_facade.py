@@ -109,10 +109,10 @@ def test_a_whole_reply(here: Served, client: openai.OpenAI) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_wishes_that_no_run_fulfils_are_named(here: Served, *, streamed: bool) -> None:
-    """The reply's head names the fields by which a client tells a model how to write; the reply comes all the same."""
-    wishes = {"temperature": 0, "max_tokens": 5, "stop": None, "response_format": {"type": "json_object"}}
+    """The reply's head names the fields that no run fulfils; the reply comes all the same."""
+    wishes = {"temperature": 0, "logit_bias": {"1": 1}, "top_logprobs": 2, "stop": None}
     got = here.client.post("/v1/chat/completions", json=asked(stream=streamed, **wishes))
-    assert (got.status_code, got.headers["x-engine-dropped"]) == (200, "response_format, max_tokens, temperature")
+    assert (got.status_code, got.headers["x-engine-dropped"]) == (200, "logit_bias, top_logprobs")
     assert "x-engine-dropped" not in here.client.post("/v1/chat/completions", json=asked(stream=streamed)).headers
 
 

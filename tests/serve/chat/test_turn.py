@@ -75,6 +75,12 @@ def test_what_was_told_before_is_not_told_again() -> None:
     assert (turn.usage.input_tokens, turn.usage.cost_usd) == (4, 4.0)
 
 
+def test_an_answer_cut_at_the_wished_length_ends_so() -> None:
+    """As of a model: the reason is length."""
+    turn = Turn("r", "x")
+    assert (taken(turn, Answer(text="It is", cut=True)), turn.finish()) == ("It is", "length")
+
+
 def test_how_a_reply_ends() -> None:
     """A budget that is used up cuts the reply off (length); a client's own tool is to be called; else it stops."""
     spent = BudgetExhausted(scope="run:r", measure="usd", spent=1.0, limit=1.0)
