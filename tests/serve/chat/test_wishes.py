@@ -101,7 +101,8 @@ def test_a_reply_of_another_form_is_asked_for_again_and_else_no_answer(client: o
 
 def test_a_streamed_answer_is_json_from_its_first_word_to_its_last(client: openai.OpenAI) -> None:
     """Nothing of a reply that is asked for again is sent."""
-    chunks: Any = client.chat.completions.create(**asked("count, wrong at first", response_format=FORMAT, stream=True))
+    create: Any = client.chat.completions.create
+    chunks: Any = create(**asked("count, wrong at first", response_format=FORMAT, stream=True))
     words: list[str] = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
     assert json.loads("".join(filter(None, words))) == json.loads(JSON)
 
@@ -129,7 +130,8 @@ def test_what_a_person_is_asked_is_no_answer(here: Served, *, streamed: bool) ->
 def test_how_to_write_is_told_to_the_model_that_writes_the_answer(client: openai.OpenAI) -> None:
     """Temperature, seed, stop, length and effort reach it, and no planner; none is named as dropped."""
     how: dict[str, Any] = {"temperature": 0.3, "seed": 5, "stop": ["END"], "max_tokens": 40, "reasoning_effort": "low"}
-    raw: Any = client.chat.completions.with_raw_response.create(**asked(**how, top_p=0.9, logprobs=True))
+    create: Any = client.chat.completions.with_raw_response.create
+    raw: Any = create(**asked(**how, top_p=0.9, logprobs=True))
     call = SEEN[-1]
     assert (call.temperature, call.seed, call.stop, call.max_output_tokens) == (0.3, 5, ("END",), 40)
     assert (call.effort, call.top_p, raw.headers["x-engine-dropped"]) == ("low", 0.9, "logprobs")
@@ -143,9 +145,8 @@ def test_the_other_formats_wish_the_same(here: Served) -> None:
         assert (got.output_parsed, SEEN[-1].temperature) == (Count(n=3, of="birds"), 0.2)
     with anthropic.Anthropic(api_key="none", base_url=here.url, max_retries=0) as other:
         held: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
-        raw: Any = other.messages.with_raw_response.create(
-            max_tokens=99, output_config=held, stop_sequences=["END"], **asked("count")
-        )
+        create: Any = other.messages.with_raw_response.create
+        raw: Any = create(max_tokens=99, output_config=held, stop_sequences=["END"], **asked("count"))
         parts: list[Any] = [part for part in raw.parse().content if part.type == "text"]
         assert json.loads(parts[0].text) == json.loads(JSON)
         assert (SEEN[-1].stop, "x-engine-dropped" in raw.headers) == (("END",), False)
