@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -32,6 +33,10 @@ from schemas.errors import ConfigError
 from schemas.settings import Budget, Limits
 
 ROWS = "failure.jsonl"
+COMPLAINTS = "complaints.jsonl"
+HEADS = (
+    "what goes wrong", "system", "right", "in part", "no answer", "seconds", "USD", "calls", "tool calls", "replans",
+)  # fmt: skip
 SHAPES = ((1, 1), (3, 3), (4, 2), (6, 2), (6, 3), (9, 3), (5, 1), (8, 4))
 """Look-ups and things of the questions that are asked."""
 CAPS = Limits(max_parallel=4, max_steps=20, max_turns=24, max_replans=3)
@@ -193,17 +198,16 @@ def row(scenario: str, system: str, found: Sequence[Outcome]) -> Row:
 
 def table(rows: Iterable[Row]) -> str:
     """Return the rows as a table in Markdown."""
-    heads = ("what goes wrong", "system", "right", "in part", "no answer", "seconds", "USD", "calls", "tool calls",
-             "replans")  # fmt: skip
-    cells = [heads, *(_cells(one) for one in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    cells.insert(1, tuple("-" * width for width in widths))
+    grid = [HEADS, *(cells(one) for one in rows)]
+    widths = [max(len(line[column]) for line in grid) for column in range(len(HEADS))]
+    grid.insert(1, tuple("-" * width for width in widths))
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in grid
     )
 
 
-def _cells(one: Row) -> tuple[str, ...]:
+def cells(one: Row) -> tuple[str, ...]:
+    """Return a row as text, in the order of ``HEADS``."""
     shares = (f"{share:.0%}" for share in (one.right, one.partial, one.failed))
     counts = (f"{count:.1f}" for count in (one.calls, one.tool_calls, one.replans))
     return (one.scenario, one.system, *shares, f"{one.seconds:.1f}", f"{one.cost_usd:.4f}", *counts)
@@ -264,12 +268,16 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     manifest.write(options.out)
     made = partial(measured, scenarios, profile, options.out, most=options.n, at_once=options.at_once)
     rows, found = anyio.run(made)
-    lines = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in rows)
-    (options.out / ROWS).write_text("".join(lines), encoding="utf-8")
+    _keep((asdict(one) for one in rows), options.out / ROWS)
+    _keep(({"said": said} for said in found), options.out / COMPLAINTS)
     print(table(rows))
     print(*(f"NEVER: {said}" for said in found), sep="\n")
     print(f"{sum(one.runs for one in rows)} runs, {len(found)} without an answer or a reason, or beyond a cap")
     return 1 if found else 0
+
+
+def _keep(told: Iterable[dict[str, Any]], path: Path) -> None:
+    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told), encoding="utf-8")
 
 
 ENTRY = Entry("failure", "what each way of working makes of failing tools, erring models and dead agents", declare, run)

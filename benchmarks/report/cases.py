@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration.figures import HEADS, cells, figures, named
 from benchmarks.orchestration.outcome import Outcome
+from benchmarks.orchestration.runner import PROMPTS, read
 from benchmarks.report.document import Block, Code, Folded, Heading, Picture, Table, Words
 from benchmarks.report.ratios import by_case, mean_of, ratio_of
 from benchmarks.report.svg import Bar, Piece, bars, lines, strips, timeline
@@ -32,16 +35,14 @@ Source: Kim et al., "An LLM Compiler for Parallel Function Calling", 2023 (arXiv
 Of = Callable[[Outcome], float]
 
 
-def section(told: Manifest, outcomes: Sequence[Outcome], prompts: Mapping[str, str]) -> Iterator[Block]:
-    """Yield the blocks of one run.
-
-    Args:
-        told: How it was run.
-        outcomes: What came of it.
-        prompts: The first prompt by system and part.
-    """
+def section(told: Manifest, folder: Path, name: str) -> Iterator[Block]:
+    """Yield the blocks of one run: how it was made, its folder, and the beginning of its pictures' names."""
+    outcomes = read(folder)
+    if not outcomes:
+        return
+    path = folder / PROMPTS
+    prompts: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     systems = _by_system(outcomes)
-    name = f"{told.suite}-{told.profile or 'models'}"
     yield Heading(f"{told.suite}, {_conditions(told)}")
     yield Words(
         f"{len({one.case for one in outcomes})} cases by {len(systems)} systems. Means over the runs of each system; "

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from benchmarks import manifest
 from benchmarks.manifest import Manifest
-from benchmarks.orchestration.runner import OUTCOMES, PROMPTS, read
-from benchmarks.report import cases
 from benchmarks.report.document import Block, Heading, Table, Words, pictures, to_html, to_markdown
+from benchmarks.report.sections import section_of
 from benchmarks.report.svg import standalone
 from schemas.errors import ConfigError
 
@@ -52,23 +49,30 @@ def _blocks(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
     if any(told.planner_model for told, _ in found):
         yield Words(REAL)
     yield from _made(found)
+    taken: set[str] = set()
     for told, folder in found:
-        if (folder / OUTCOMES).exists():
-            outcomes = read(folder)
-            if outcomes:
-                yield from cases.section(told, outcomes, _json(folder / PROMPTS) or {})
-        elif (folder / "rows.json").exists():
-            yield from _rows(told, _json(folder / "rows.json")["rows"])
-        elif (folder / "scores.json").exists():
-            yield from _scores(told, _json(folder / "scores.json"))
+        section = section_of(folder)
+        if section is not None:
+            yield from section(told, folder, _name(told, taken))
+
+
+def _name(told: Manifest, taken: set[str]) -> str:
+    """Return how the pictures of a run are called, other than those of any run before."""
+    name = plain = f"{told.suite}-{told.profile or 'models'}"
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    taken.add(name)
+    return name
 
 
 def _made(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
     yield Heading("How it was made")
-    rows = [("command", told.command) for told, _ in found]
+    rows = [("command", command) for told, _ in found for command in (*told.earlier, told.command)]
     dates = sorted(told.date for told, _ in found)
     rows.append(("date", dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"))
-    rows += _once("machine", (f"{told.machine}, {told.cores} cores, Python {told.python}" for told, _ in found))
+    rows += _once("machine", (_machine(told) for told, _ in found))
     loads = [told.load for told, _ in found if told.load is not None]
     if loads:
         rows.append(("load of the machine", f"{min(loads):g} to {max(loads):g} when runs began (1-minute average)"))
@@ -78,53 +82,10 @@ def _made(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
     yield Table(("", ""), rows, words=True)
 
 
+def _machine(told: Manifest) -> str:
+    cores = f"{told.cores} cores of {told.processor}" if told.processor else f"{told.cores} cores"
+    return f"{told.machine}, {cores}, Python {told.python}"
+
+
 def _once(name: str, values: Iterator[str]) -> list[tuple[str, str]]:
     return [(name, value) for value in dict.fromkeys(values)]
-
-
-def _rows(told: Manifest, rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    yield Heading(told.suite)
-    verdict = {True: "met", False: "MISSED", None: ""}
-    yield Table(
-        ("measure", "engine", "beside it", "", "ratio", "target", ""),
-        [
-            (
-                row["measure"],
-                _unit(row["value"], row["unit"]),
-                _unit(row["other"], row["unit"]),
-                row["against"],
-                "" if row["ratio"] is None else f"{row['ratio']:.3f}",
-                row["target"],
-                verdict[row["met"]],
-            )
-            for row in rows
-        ],
-        words=True,
-    )
-
-
-def _unit(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{value:,.4g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
-
-
-def _scores(told: Manifest, scores: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    yield Heading(f"{told.suite}: how near plans are to the right ones")
-    spread = [dict(_flat(one)) for one in scores]
-    heads = tuple(dict.fromkeys(key for one in spread for key in one))
-    yield Table(heads, [tuple(_score(one.get(key)) for key in heads) for one in spread])
-
-
-def _flat(one: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in one.items():
-        if isinstance(value, dict):
-            yield from _flat(cast("dict[str, Any]", value), f"{under}{key} ")
-        elif not isinstance(value, list):
-            yield under + key, value
-
-
-def _score(value: Any) -> str:
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
