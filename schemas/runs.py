@@ -32,6 +32,7 @@ class RunSummary(Record):
         until: When a parked run is due by itself (Unix time); None: only when somebody answers.
         format: The version of its events (``LOG_FORMAT``).
         forked_from: The run it was forked from; empty otherwise.
+        assistant: The assistant it was asked of; empty: the engine itself, or a release that did not keep it.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RunSummary(Record):
     until: float | None = None
     format: int = LOG_FORMAT
     forked_from: str = ""
+    assistant: str = ""
 
     @property
     def ended(self) -> bool:
@@ -75,7 +77,8 @@ class RunQuery(Record):
     Attributes:
         status: Any of these; all when empty.
         user: Of this user; None for everybody.
-        text: Whose task holds this text, letters' case ignored.
+        assistant: Asked of this assistant; None for any, and for the engine itself.
+        text: Whose task holds this text, letters' case ignored, or whose id begins with it.
         since: Started at or after this Unix time.
         before: Started before it.
         driver: Driven by it.
@@ -86,6 +89,7 @@ class RunQuery(Record):
 
     status: tuple[RunPhase, ...] = ()
     user: str | None = None
+    assistant: str | None = None
     text: str = ""
     since: float | None = None
     before: float | None = None

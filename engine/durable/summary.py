@@ -86,6 +86,7 @@ def first_summary(run_id: str, started: RunStarted, at: float) -> RunSummary:
         updated_at=at,
         format=LOG_FORMAT,
         forked_from=started.forked_from,
+        assistant=started.assistant,
     )
 
 

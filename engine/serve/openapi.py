@@ -46,7 +46,8 @@ _ASKED: dict[str, Mapping[str, str]] = {
     "/runs": {
         "status": "Only these, joined by commas: queued, running, waiting, completed, failed, cancelled.",
         "user": "Only this user's; a key that is no administrator's sees its own only.",
-        "text": "Only those whose task holds this text.",
+        "assistant": "Only those asked of this assistant.",
+        "text": "Only those whose task holds this text, or whose id begins with it.",
         "since": "Started at or after this Unix time.",
         "before": "Started before this Unix time.",
         "driver": "Only those that this process drives.",

@@ -225,10 +225,11 @@ class RunStoreContract(RunLogContract):
         assert (await log.summary("r")).status == "queued"
 
     async def test_runs_are_found_by_what_is_asked(self, log: RunStore) -> None:
-        """Newest first, by status, user, text, driver, time due; cut into pages."""
+        """Newest first, by status, user, assistant, text or id, driver, time due; cut into pages."""
         for number in range(5):
             user = "ann" if number % 2 else "bob"
-            await log.append(f"r{number}", 0, [RunStarted(task=f"Task {number} ÄÖ", mode="plan", user=user)])
+            begun = RunStarted(task=f"Task {number} ÄÖ", mode="plan", user=user, assistant="a" if number == 4 else "")
+            await log.append(f"r{number}", 0, [begun])
         await log.append("r1", 1, [RunClaimed(driver="d1")])
         await log.append("r2", 1, [RunParked(reason="timer", until=100.0)])
         await log.append("r3", 1, [RunParked(reason="approval")])
@@ -242,6 +243,8 @@ class RunStoreContract(RunLogContract):
         assert await ids(RunQuery(status=("running", "queued"))) == ["r4", "r1", "r0"]
         assert await ids(RunQuery(text="task 2 äö")) == ["r2"]
         assert await ids(RunQuery(text="100%")) == []
+        assert (await ids(RunQuery(text="r3")), await ids(RunQuery(text="R3"))) == (["r3"], [])
+        assert (await ids(RunQuery(assistant="a")), len(await ids(RunQuery(assistant="")))) == (["r4"], 4)
         assert await ids(RunQuery(driver="d1")) == ["r1"]
         assert (await ids(RunQuery(due=99.0)), await ids(RunQuery(due=100.0))) == ([], ["r2"])
         first = await log.summary("r0")

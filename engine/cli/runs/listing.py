@@ -60,7 +60,8 @@ def list_runs(
         float | None,
         typer.Option("--before", parser=given.point_in_time, metavar="TIME", help="Begun before: 2d, 90m, or a date."),
     ] = None,
-    text: Annotated[str, typer.Option("--text", "-t", help="Whose task holds this text.")] = "",
+    text: Annotated[str, typer.Option("--text", "-t", help="Whose task holds this text, or id begins with it.")] = "",
+    assistant: Annotated[str | None, typer.Option("--assistant", help="Asked of this assistant.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Of this user.")] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=0, help=f"Most runs, {ROWS} in a table; 0 is all of them.")
@@ -76,7 +77,9 @@ def list_runs(
 
     async def main() -> int:
         async with opened(place) as runs:
-            query = RunQuery(status=_phases(wanted), user=user, text=text, since=since, before=before)
+            query = RunQuery(
+                status=_phases(wanted), user=user, assistant=assistant, text=text, since=since, before=before
+            )
             found = await _found(runs, query, wanted, most + 1 if most else 0)
             now = await runs.now()
         if json:

@@ -196,7 +196,9 @@ ALTER TABLE {s}.accounts ADD COLUMN paused double precision NOT NULL DEFAULT 0;
 """
 )
 
-STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1))
+_ASSISTANTS = "ALTER TABLE {s}.runs ADD COLUMN assistant text NOT NULL DEFAULT '';\n"
+
+STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1), Step(_ASSISTANTS, oldest=1))
 VERSION = len(STEPS)
 
 # A query of the catalogue, not to_regclass: that one answers from a cache that may be older than a lock just got.

@@ -68,18 +68,19 @@ BEGIN = (
     """
 WITH given AS (
     SELECT * FROM unnest(%b::text[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[],
-                         %b::int4[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[])
-    AS g (id, head, status, driver, waits_for, until, cost_usd, claims, format, user_name, forked_from, task, folded)
+                         %b::int4[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+    AS g (id, head, status, driver, waits_for, until, cost_usd, claims, format, user_name, forked_from, assistant,
+          task, folded)
 ),
 moved AS (
     INSERT INTO {s}.runs (id, head, started_at, updated_at, status, driver, waits_for, until, cost_usd, claims, format,
-                          user_name, forked_from)
+                          user_name, forked_from, assistant)
     SELECT id, head, """
     + CLOCK
     + ", "
     + CLOCK
     + """, status, driver, waits_for, until, cost_usd, claims, format,
-           user_name, forked_from
+           user_name, forked_from, assistant
     FROM given
     ON CONFLICT (id) DO NOTHING
     RETURNING id, number, 0 AS before, updated_at
@@ -148,7 +149,8 @@ def _first_row(append: Append) -> tuple[Any, ...]:
     row = applied(first_summary(append.run_id, started, 0.0), append.change, append.head, 0.0)
     return (
         row.id, row.head, row.status, stored(row.driver), row.waits_for, row.until, row.cost_usd, row.claims,
-        row.format, stored(row.user), stored(row.forked_from), stored(row.task), folded(row.task),
+        row.format, stored(row.user), stored(row.forked_from), stored(row.assistant),
+        stored(row.task), folded(row.task),
     )  # fmt: skip
 
 

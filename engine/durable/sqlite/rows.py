@@ -236,7 +236,10 @@ def _where(query: RunQuery) -> tuple[list[str], list[Any]]:
         clause = "driver = ? AND driver <> ''" if query.driver else "driver = ?"
         found.append((clause, (query.driver,)))
     if query.text:
-        found.append(("instr(folded(task), ?)", (query.text.casefold(),)))
+        clause = "(instr(folded(task), ?) OR substr(id, 1, ?) = ?)"
+        found.append((clause, (query.text.casefold(), len(query.text), query.text)))
+    if query.assistant is not None:
+        found.append(("assistant = ?", (query.assistant,)))
     if query.since is not None:
         found.append(("started_at >= ?", (query.since,)))
     if query.before is not None:

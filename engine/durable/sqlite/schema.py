@@ -164,7 +164,12 @@ def _gateway(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway)
+def _assistants(db: sqlite3.Connection) -> None:
+    """Whose assistant's a run is; of runs that are there already it is not told."""
+    db.execute("ALTER TABLE runs ADD COLUMN assistant TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway, _assistants)
 VERSION = len(MIGRATIONS)
 
 

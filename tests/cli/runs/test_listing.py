@@ -51,6 +51,8 @@ def test_json_is_an_array(store: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--since", "1h", "--limit", "1"], [ASKS]),
         (["--before", "1h"], []),
         (["--user", "ann"], []),
+        (["--assistant", "desk"], []),
+        (["--text", ASKS[:6]], [ASKS]),
         (["--limit", "0"], [ASKS, LOST, DONE]),
     ],
 )

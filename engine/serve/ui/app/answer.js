@@ -3,6 +3,7 @@ import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { Markdown } from "./markdown.js";
 import { Copy } from "./parts.js";
+import { runAt } from "./place.js";
 import { Calls } from "./step.js";
 import { plain, triggerText } from "./words.js";
 
@@ -23,7 +24,7 @@ export function AnswerView({ run, choose, point }) {
     ${answer?.steps_used.length > 0 && html`<section class="needs"><div><h3>Rests on</h3>${answer.steps_used.slice(0, MOST_NAMED).map((/** @type {string} */ id) => html`<button type="button" class="ref" onClick=${() => choose(id)} onMouseEnter=${() => point(id)} onMouseLeave=${() => point(null)}
       onFocus=${() => point(id)} onBlur=${() => point(null)}>${id} ${run.rows.get(id)?.tool || ""}</button>`)}${answer.steps_used.length > MOST_NAMED ? html`<span class="faint">and ${answer.steps_used.length - MOST_NAMED} more</span>` : ""}</div></section>`}
     ${run.notes.length > 0 && html`<section><h3>Notes</h3><ul class="notes">${run.notes.slice(-12).map((note) => html`<li class=${note.kind}>${plain(note.text)}</li>`)}</ul></section>`}
-    ${[...run.revisions.values()].some((each) => each.triggers.length) && html`<section><h3>Plans</h3><ol class="plain">${[...run.revisions.values()].filter((each) => each.triggers.length).map((each) => html`<li>Plan ${each.number}: ${plain(each.triggers.map(triggerText).join("; "))}</li>`)}</ol></section>`}
+    ${[...run.revisions.values()].some((each) => each.triggers.length) && html`<section><h3>Plans</h3><ol class="plain">${[...run.revisions.values()].filter((each) => each.triggers.length).map((each) => html`<li><a href=${runAt(run.id, null, { plan: each.number })}>Plan ${each.number}</a>: ${plain(each.triggers.map(triggerText).join("; "))}</li>`)}</ol></section>`}
     ${own.length > 0 && html`<${Calls} calls=${own} title="Model calls of the run itself" />`}
   </article>`;
 }

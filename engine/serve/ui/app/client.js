@@ -39,7 +39,7 @@ export function useKey(key) {
 export const hasKey = () => !!sessionStorage.getItem(KEPT);
 
 /**
- * Sends a request with the key. 401 asks for one, and the request fails.
+ * Sends a request with the key. 401 asks for one, and the request fails; so it does, with status 0, where no server answers.
  * @param {string} path
  * @param {RequestInit & {json?: any}} [how]
  * @returns {Promise<Response>}
@@ -54,7 +54,10 @@ export async function send(path, how = {}) {
     init.body = JSON.stringify(how.json);
     init.method = how.method || "POST";
   }
-  const response = await fetch(path, init);
+  const response = await fetch(path, init).catch((error) => {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError(0, { message: "The server does not answer", hint: navigator.onLine ? `Is it still running at ${location.host}? Start it with: engine serve. This page goes on by itself once it is back.` : "This device has no connection. The page goes on by itself once it has." });
+  });
   const date = Date.parse(response.headers.get("date") || "");
   if (date) {
     const now = date / 1000 - Date.now() / 1000; // whole seconds: believed only when clearly off

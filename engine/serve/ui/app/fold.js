@@ -10,6 +10,7 @@ import { Texts } from "./texts.js";
  *   warnings: string[], repairs: any[], error: any, ids: Set<string>}} Revision
  */
 
+const MOST_EVENTS = 20_000; // kept for looking at; the export has all of them
 const INSTANCE = /^(.+)\[\d+\]$/;
 
 /** Everything of one run that a page shows. ``plan`` rises when steps come or go, ``version`` with every change. */
@@ -28,6 +29,7 @@ export class Run {
     this.seq = 0;
     /** @type {any[]} */
     this.events = [];
+    this.forgotten = 0;
     /** @type {Map<string, Row>} */
     this.rows = new Map();
     /** @type {Map<number, Revision>} */
@@ -66,6 +68,7 @@ export class Run {
     this.seq = item.seq;
     this.lastAt = item.at;
     this.events.push(item);
+    if (this.events.length > MOST_EVENTS) this.forgotten += this.events.splice(0, MOST_EVENTS / 10).length;
     if (Object.hasOwn(HANDLERS, item.kind)) HANDLERS[item.kind](this, item);
   }
 

@@ -1,6 +1,7 @@
 // The plan as a graph: edges in SVG, steps as buttons above them; only steps that changed are drawn anew.
 import { Component, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { Minimap } from "./minimap.js";
 import { HEIGHT, WIDTH, fitsDown, laidOut, pathOf, shapeOf } from "./layout.js";
 import { tookS } from "./schedule.js";
 import { STATE_WORDS, brief, inputLine, plural, seconds } from "./words.js";
@@ -109,6 +110,7 @@ export function Graph({ run, revision, selected, hot, critical, choose, point })
         </div>
       </div>`}
     </div>
+    ${!empty && made && room.width > 420 && (made.width * shown > room.width + 8 || made.height * shown > room.height + 8) && html`<${Minimap} run=${run} made=${made} scale=${shown} view=${view} />`}
     ${!empty && html`<div class="zoom" role="group" aria-label="Zoom">
       <button type="button" class="quiet icon-only" aria-label="Zoom out" onClick=${() => setScale(Math.max(LEAST, shown / 1.25))}><${Icon} name="minus" /></button>
       <button type="button" class="quiet icon-only" aria-label="Fit the plan" onClick=${() => setScale(fit)}><${Icon} name="fit" /></button>

@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { serverNow } from "./client.js";
 import { timeline } from "./schedule.js";
-import { STATE_WORDS, brief, seconds } from "./words.js";
+import { STATE_WORDS, brief, seconds, usd } from "./words.js";
 
 const ROW = 34;
 const BEYOND = 8;
@@ -41,11 +41,11 @@ export function Timeline({ run, selected, hot, choose, point }) {
 
 /** @param {any} props */
 function Lane({ lane, from, span, selected, hot, choose, point }) {
-  const said = `${lane.id === null ? lane.label : `Step ${lane.id}, ${lane.label}, ${STATE_WORDS[lane.state]}`}${lane.duration === null ? "" : `, ${seconds(lane.duration)}`}${lane.critical ? ", on the critical path" : ""}`;
+  const said = `${lane.id === null ? lane.label : `Step ${lane.id}, ${lane.label}, ${STATE_WORDS[lane.state]}`}${lane.duration === null ? "" : `, ${seconds(lane.duration)}`}${lane.cost ? `, ${usd(lane.cost)}` : ""}${lane.critical ? ", on the critical path" : ""}`;
   const inside = html`<span class="lane-name">${lane.indent && html`<i class="indent"></i>`}<${Icon} name=${lane.state} /><em>${lane.id || ""}</em><b>${brief(lane.label, 40)}</b></span>
     <span class="lane-bars">${lane.bars.map((/** @type {any} */ bar) => html`<span class=${`span s-${bar.kind}${lane.critical ? " critical" : ""}${bar.open ? " open" : ""}`}
       style=${{ left: `${((bar.from - from) / span) * 100}%`, width: `max(3px, ${((bar.to - bar.from) / span) * 100}%)` }}></span>`)}</span>
-    <span class="lane-time">${lane.duration === null ? "" : seconds(lane.duration)}</span>`;
+    <span class="lane-time">${lane.duration === null ? "" : seconds(lane.duration)}${lane.cost ? html`<small>${usd(lane.cost)}</small>` : ""}</span>`;
   if (lane.id === null) return html`<div class="lane" aria-label=${said}>${inside}</div>`;
   return html`<button type="button" class=${`lane${selected ? " selected" : ""}${hot ? " hot" : ""}`} aria-label=${said} aria-pressed=${selected ? "true" : "false"} onClick=${() => choose(lane.id)}
     onMouseEnter=${() => point(lane.id)} onMouseLeave=${() => point(null)}>${inside}</button>`;

@@ -3,27 +3,11 @@ import { AgentsView, agents } from "./agents.js";
 import { gate, hasKey, useKey } from "./client.js";
 import { html, render, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { placeOf } from "./place.js";
 import { RunView } from "./run.js";
 import { RunsView } from "./runs.js";
 import { useSignal } from "./signal.js";
 import { UsageView } from "./usage.js";
-
-/** @param {string} hash */
-function placeOf(hash) {
-  const [view = "", id = "", step = ""] = hash.replace(/^#\/?/, "").split("/").map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
-  });
-  return { view: view === "runs" && id ? "run" : view || "runs", id, step: step || null };
-}
-
-/** @param {string} hash */
-const go = (hash) => {
-  location.hash = hash;
-};
 
 function App() {
   const [place, setPlace] = useState(placeOf(location.hash));
@@ -56,12 +40,12 @@ function App() {
     ${gate.asked ? html`<${KeyBox} done=${again} />` : html`<${View} key=${`${turn} ${place.view} ${place.id}`} place=${place} />`}`;
 }
 
-/** @param {{place: {view: string, id: string, step: string|null}}} props */
+/** @param {{place: import("./place.js").Place}} props */
 function View({ place }) {
-  if (place.view === "run") return html`<${RunView} id=${place.id} step=${place.step} go=${go} />`;
+  if (place.view === "run") return html`<${RunView} place=${place} />`;
   if (place.view === "usage") return html`<${UsageView} />`;
   if (place.view === "agents") return html`<${AgentsView} />`;
-  return html`<${RunsView} go=${go} />`;
+  return html`<${RunsView} place=${place} />`;
 }
 
 /** @param {{done: () => void}} props */

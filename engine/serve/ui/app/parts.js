@@ -21,15 +21,15 @@ export function Problem({ error }) {
 /** @param {{title: string, children?: any}} props */
 export const Empty = ({ title, children }) => html`<div class="empty"><strong>${title}</strong><span>${children}</span></div>`;
 
-/** @param {{text: () => string, label?: string}} props */
-export function Copy({ text, label = "Copy" }) {
+/** @param {{text: () => string, label?: string, icon?: string}} props */
+export function Copy({ text, label = "Copy", icon = "copy" }) {
   const [said, say] = useState("");
   useEffect(() => {
     const timer = said ? setTimeout(() => say(""), 1500) : 0;
     return () => clearTimeout(timer);
   }, [said]);
   const copy = () => navigator.clipboard.writeText(text()).then(() => say("Copied"), () => say("Not allowed"));
-  return html`<button type="button" class="quiet small" onClick=${copy}><${Icon} name="copy" size=${13} /><span aria-live="polite">${said || label}</span></button>`;
+  return html`<button type="button" class="quiet small" onClick=${copy}><${Icon} name=${icon} size=${13} /><span aria-live="polite">${said || label}</span></button>`;
 }
 
 /**

@@ -2,13 +2,17 @@
 import { Cancel, Fork, Steer } from "./acts.js";
 import { AnswerView } from "./answer.js";
 import { download, runPath, serverNow } from "./client.js";
+import { curl, startOf } from "./copying.js";
 import { Events } from "./events.js";
 import { Run } from "./fold.js";
 import { Graph } from "./graph.js";
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Timeline } from "./lanes.js";
+import { Menu } from "./menu.js";
 import { Pill, Problem, Tabs } from "./parts.js";
+import { go, linkTo, runAt, turn } from "./place.js";
+import { Change, Revisions } from "./revisions.js";
 import { criticalPath } from "./schedule.js";
 import { Signal, useSignal, useTicking } from "./signal.js";
 import { StepView } from "./step.js";
@@ -37,18 +41,22 @@ function useRun(id) {
   return held;
 }
 
-/** @param {{id: string, step: string|null, go: (hash: string) => void}} props */
-export function RunView({ id, step, go }) {
+const TABS = ["graph", "timeline", "events"];
+
+/** @param {{place: import("./place.js").Place}} props */
+export function RunView({ place }) {
+  const { id, step, query } = place;
   const { run, line, error } = useRun(id);
-  const [tab, setTab] = useState("graph");
-  const [revision, setRevision] = useState(/** @type {number|null} */ (null));
+  const tab = TABS.find((each) => each === query.get("tab")) ?? "graph";
+  const revision = run.revisions.has(Number(query.get("plan"))) ? Number(query.get("plan")) : null;
+  const look = (/** @type {Record<string, string|number|null>} */ how) => turn(runAt(id, step, { ...Object.fromEntries(query), ...how }));
   const [hot, point] = useState(/** @type {string|null} */ (null));
   const [dialog, setDialog] = useState(/** @type {any} */ (null));
   const opener = useRef(/** @type {any} */ (null));
   useTicking(1000, !run.ended && run.started !== null);
   const choose = (/** @type {string|null} */ to) => {
     if (to !== null && step === null) opener.current = document.activeElement;
-    go(to === null ? `#/runs/${encodeURIComponent(id)}` : `#/runs/${encodeURIComponent(id)}/${encodeURIComponent(to)}`);
+    go(runAt(id, to, query));
     if (to === null) setTimeout(() => opener.current?.focus?.(), 0);
   };
   useEffect(() => {
@@ -61,9 +69,9 @@ export function RunView({ id, step, go }) {
     if (window.matchMedia("(max-width: 900px)").matches) title?.closest(".inspector")?.scrollIntoView({ block: "start" });
     title?.focus({ preventScroll: true });
   }, [step, run.started !== null]);
-  const critical = useMemo(() => criticalPath(run), [run.ended ? run.version : run.seq]);
+  const critical = useMemo(() => (run.ended ? criticalPath(run) : NONE), [run.ended]);
   const row = step === null ? undefined : run.row(step);
-  if (error && !run.started) return html`<main id="main" class="page"><h1 tabIndex=${-1}>Run ${id}</h1><${Problem} error=${error} /><p><a href="#/">All runs</a></p></main>`;
+  if (error && !run.started) return html`<main id="main" class="page"><h1 tabIndex=${-1}>Run ${id}</h1><${Problem} error=${error} /><p class="buttons"><a href="#/">All runs</a></p></main>`;
   if (!run.started) return html`<main id="main" class="page"><p class="loading" role="status"><span class="spinner"></span> ${line === "lost" ? "No line to the server; trying again…" : "Loading the run…"}</p></main>`;
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && step !== null && !dialog && !event.defaultPrevented && !/TEXTAREA|INPUT|SELECT/.test(/** @type {any} */ (event.target).tagName)) choose(null);
@@ -73,10 +81,10 @@ export function RunView({ id, step, go }) {
     <${Waiting} run=${run} choose=${choose} />
     <div class="split">
       <section class="card stage" aria-label="The run">
-        <div class="stage-head"><${Tabs} label="Views" chosen=${tab} choose=${setTab} tabs=${[{ id: "graph", label: "Plan", count: run.rows.size }, { id: "timeline", label: "Timeline" }, { id: "events", label: "Events", count: run.events.length }]} />
-          ${tab === "graph" && html`<${Revisions} run=${run} revision=${revision} setRevision=${setRevision} />`}</div>
+        <div class="stage-head"><${Tabs} label="Views" chosen=${tab} choose=${(/** @type {string} */ to) => look({ tab: to === "graph" ? null : to })} tabs=${[{ id: "graph", label: "Plan", count: run.rows.size }, { id: "timeline", label: "Timeline" }, { id: "events", label: "Events", count: run.events.length }]} />
+          ${tab === "graph" && html`<${Revisions} run=${run} revision=${revision} choose=${(/** @type {number|null} */ to) => look({ plan: to })} />`}</div>
         <div role="tabpanel" id=${`panel-${tab}`} aria-labelledby=${`tab-${tab}`} class="stage-body">
-          ${tab === "graph" ? html`<${Graph} run=${run} revision=${revision} selected=${step} hot=${hot} critical=${run.ended ? critical : NONE} choose=${choose} point=${point} />`
+          ${tab === "graph" ? html`<div class="plan-body">${revision !== null && html`<${Change} run=${run} number=${revision} choose=${choose} point=${point} />`}<${Graph} run=${run} revision=${revision} selected=${step} hot=${hot} critical=${critical} choose=${choose} point=${point} /></div>`
             : tab === "timeline" ? html`<${Timeline} run=${run} selected=${step} hot=${hot} choose=${choose} point=${point} />` : html`<${Events} run=${run} choose=${choose} />`}
         </div>
       </section>
@@ -87,7 +95,7 @@ export function RunView({ id, step, go }) {
     </div>
     ${dialog?.kind === "steer" && html`<${Steer} run=${run} close=${() => setDialog(null)} />`}
     ${dialog?.kind === "cancel" && html`<${Cancel} run=${run} close=${() => setDialog(null)} />`}
-    ${dialog?.kind === "fork" && html`<${Fork} run=${run} step=${dialog.from ?? null} close=${() => setDialog(null)} opened=${(/** @type {string} */ made) => go(`#/runs/${encodeURIComponent(made)}`)} />`}
+    ${dialog?.kind === "fork" && html`<${Fork} run=${run} step=${dialog.from ?? null} close=${() => setDialog(null)} opened=${(/** @type {string} */ made) => go(runAt(made))} />`}
   </main>`;
 }
 
@@ -103,21 +111,31 @@ function Head({ run, line, open }) {
   ].filter(Boolean);
   const done = [...run.rows.values()].filter((row) => ["done", "failed", "skipped", "cancelled", "discarded"].includes(row.state)).length;
   return html`<header class="run-head">
-    <p class="crumbs"><a href="#/"><${Icon} name="back" size=${14} />Runs</a><code>${run.id}</code>${started.forked_from && html`<a href=${`#/runs/${encodeURIComponent(started.forked_from)}`}><${Icon} name="fork" size=${13} />forked from ${started.forked_from}</a>`}</p>
+    <p class="crumbs"><a href="#/"><${Icon} name="back" size=${14} />Runs</a><code>${run.id}</code>${started.forked_from && html`<a href=${`#/runs/${encodeURIComponent(started.forked_from)}`}><${Icon} name="fork" size=${13} />forked from ${started.forked_from}</a>`}${!ended && html`<span class=${`line-now l-${line}`}>${line === "open" ? "Live" : line === "lost" ? "Reconnecting" : "Connecting"}</span>`}</p>
     <div class="title"><h1 tabIndex=${-1}>${plain(run.task || "A given plan")}</h1><span role="status"><${Pill} state=${run.approvals.size && !ended ? "waiting" : run.status} word=${run.approvals.size && !ended ? "Waiting for you" : run.cancelling && !ended ? "Cancelling" : undefined} /></span></div>
     <div class="sub"><p class="facts-line" title=${`Begun ${moment(run.startedAt)}`}>${facts.map((fact) => html`<span>${fact}</span>`)}</p>
       <p class="buttons">${!ended && html`<button type="button" onClick=${() => open({ kind: "steer" })}><${Icon} name="steer" />Steer</button><button type="button" onClick=${() => open({ kind: "cancel" })}><${Icon} name="stop" />Cancel</button>`}
-        <button type="button" onClick=${() => open({ kind: "fork" })}><${Icon} name="fork" />Fork</button>
-        <button type="button" onClick=${() => download(runPath(run.id, "/plan.svg"), `${run.id}.svg`)}><${Icon} name="down" />SVG</button></p></div>
+        <button type="button" onClick=${() => open({ kind: "fork", from: run.status === "failed" ? firstFailed(run) : null })}><${Icon} name="fork" />${run.status === "failed" ? "Retry" : "Fork"}</button>
+        <${Menu} label="More" items=${takings(run)} /></p></div>
     ${!ended && run.rows.size > 0 && html`<progress class="whole" max=${run.rows.size} value=${done} aria-label=${`${done} of ${run.rows.size} steps are over`}></progress>`}
     <p class="line-state" role="status">${line === "lost" ? html`<span class="tag warn">The line to the server is lost; trying again…</span>` : ""}</p>
   </header>`;
 }
 
-/** @param {{run: import("./fold.js").Run, revision: number|null, setRevision: (number: number|null) => void}} props */
-function Revisions({ run, revision, setRevision }) {
-  const numbers = [...run.revisions.values()].filter((each) => each.ids.size || each.keeps.length).map((each) => each.number);
-  if (numbers.length < 2) return null;
-  return html`<label class="inline">Show <select value=${revision ?? ""} onChange=${(/** @type {any} */ event) => setRevision(event.target.value ? Number(event.target.value) : null)}>
-    <option value="" selected=${revision === null}>the whole run</option>${numbers.map((number) => html`<option value=${number} selected=${number === revision}>plan ${number}${number === numbers.at(-1) ? " (now)" : ""}</option>`)}</select></label>`;
+/** The step that a retry begins with: the first that failed. @param {import("./fold.js").Run} run */
+const firstFailed = (run) => [...run.rows.values()].find((row) => row.state === "failed")?.id ?? null;
+
+/** What one takes elsewhere of a run. @param {import("./fold.js").Run} run */
+function takings(run) {
+  const copy = (/** @type {string} */ text) => navigator.clipboard.writeText(text);
+  const file = (/** @type {string} */ rest, /** @type {string} */ ending) => download(runPath(run.id, rest), `${run.id}.${ending}`);
+  return [
+    { icon: "link", label: "Copy link", act: () => copy(linkTo(location.hash)), said: "Link copied" },
+    { icon: "copy", label: "Copy id", act: () => copy(run.id), said: "Id copied" },
+    { icon: "code", label: "Copy as curl", act: () => copy(curl("/runs", startOf(run))), said: "Command copied: it starts this once more" },
+    { icon: "down", label: "Plan as JSON", act: () => file("/plan.json", "plan.json") },
+    { icon: "down", label: "Plan as SVG", act: () => file("/plan.svg", "svg") },
+    { icon: "down", label: "Plan as Mermaid", act: () => file("/plan.mmd", "mmd") },
+    { icon: "down", label: "Events as JSON lines", act: () => file("/export", "jsonl") },
+  ];
 }

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{key: string, label: string, id: string|null, row: import("./rows.js").Row|null, state: string, indent: boolean,
- *   bars: {from: number, to: number, kind: string, open: boolean}[], duration: number|null, critical: boolean}} Lane
+ *   bars: {from: number, to: number, kind: string, open: boolean}[], duration: number|null, cost: number|null|undefined, critical: boolean}} Lane
  */
 
 const LONGEST_LIST = 40; // instances of one foreach that are shown as lanes
@@ -45,7 +45,7 @@ function roleLane(role, calls, planning, until) {
     bars.push({ from: since, to: until, kind: "model", open: true });
   }
   const duration = bars.reduce((sum, bar) => sum + bar.to - bar.from, 0);
-  return { key: `role:${role}`, label: role, id: null, row: null, state: "model", indent: false, bars, duration, critical: false };
+  return { key: `role:${role}`, label: role, id: null, row: null, state: "model", indent: false, bars, duration, cost: summed(calls.map((call) => call.usage.cost_usd)), critical: false };
 }
 
 /** @param {import("./rows.js").Row} row @param {boolean} critical @param {number} until @param {boolean} indent @returns {Lane} */
@@ -53,7 +53,24 @@ function stepLane(row, critical, until, indent) {
   const bars = row.spans.map((span) => ({
     from: span.from, to: span.to ?? until, kind: span.kind === "running" ? row.state : span.kind, open: span.to === null,
   }));
-  return { key: row.id, label: row.tool, id: row.id, row, state: row.state, indent, bars, duration: tookS(row, until), critical };
+  return { key: row.id, label: row.tool, id: row.id, row, state: row.state, indent, bars, duration: tookS(row, until), cost: costOf(row), critical };
+}
+
+/**
+ * What a step's own model calls cost.
+ * @param {import("./rows.js").Row} row
+ * @returns {number|null|undefined} null: a price is not known; undefined: there were none
+ */
+export function costOf(row) {
+  const costs = row.result?.usage ? [row.result.usage.cost_usd] : row.calls.map((call) => call.usage.cost_usd);
+  for (const each of row.instances) costs.push(costOf(each) ?? 0);
+  return summed(costs);
+}
+
+/** @param {(number|null)[]} costs @returns {number|null|undefined} */
+function summed(costs) {
+  if (!costs.length) return undefined;
+  return costs.includes(null) ? null : costs.reduce((/** @type {number} */ sum, cost) => sum + /** @type {number} */ (cost), 0);
 }
 
 /**

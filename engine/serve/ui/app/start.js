@@ -3,6 +3,7 @@ import { get, post } from "./client.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Problem, useAct } from "./parts.js";
+import { go, runAt } from "./place.js";
 
 const MODES = [["auto", "Decide by the task"], ["plan", "Plan and execute"], ["react", "Step by step (ReAct)"], ["direct", "Answer directly"]];
 const APPROVES = [["", "As configured"], ["ask", "Ask where a tool needs it"], ["plan", "Ask for the plan first"], ["all", "Approve everything"], ["none", "Refuse what needs approval"]];
@@ -13,8 +14,7 @@ async function assistants() {
   return data.filter((/** @type {any} */ model) => model.engine?.kind === "assistant" || model.engine?.assistant).map((/** @type {any} */ model) => ({ id: model.id, description: model.engine.description || "" }));
 }
 
-/** @param {{go: (hash: string) => void}} props */
-export function Start({ go }) {
+export function Start() {
   const [task, setTask] = useState("");
   const [mode, setMode] = useState("auto");
   const [approve, setApprove] = useState("");
@@ -29,7 +29,7 @@ export function Start({ go }) {
       task: task.trim(), ...(assistant ? { assistant } : { mode }), ...(approve ? { approve } : {}), ...(budget ? { limits: { budget_usd: Number(budget) } } : {}),
     };
     const made = await post("/runs", body);
-    go(`#/runs/${encodeURIComponent(made.id)}`);
+    go(runAt(made.id));
   });
   const start = (/** @type {Event} */ event) => {
     event.preventDefault();

@@ -2,8 +2,9 @@
 import { html, useState } from "./html.js";
 import { download, get, runPath, serverNow } from "./client.js";
 import { Icon } from "./icons.js";
-import { Pill } from "./parts.js";
-import { tookS } from "./schedule.js";
+import { Copy, Pill } from "./parts.js";
+import { linkTo, runAt } from "./place.js";
+import { costOf, tookS } from "./schedule.js";
 import { Value } from "./value.js";
 import { clock, count, plain, plural, seconds, size, usd } from "./words.js";
 
@@ -20,7 +21,7 @@ export function StepView({ run, row, choose, point, fork }) {
   return html`<article class="step" aria-labelledby="step-title">
     <header class="inspector-head">
       <div><h2 id="step-title" tabIndex=${-1}><span class="step-id">${row.id}</span> ${row.tool}</h2><${Pill} state=${row.state} /></div>
-      <button type="button" class="quiet icon-only" aria-label="Close the step" onClick=${() => choose(null)}><${Icon} name="close" /></button>
+      <div class="inspector-acts"><${Copy} icon="link" label="Link" text=${() => linkTo(runAt(run.id, row.id))} /><button type="button" class="quiet icon-only" aria-label="Close the step" onClick=${() => choose(null)}><${Icon} name="close" /></button></div>
     </header>
     ${(step.description || step.rationale) && html`<p class="about">${step.description}${step.description && step.rationale && html`<br />`}${step.rationale && html`<span class="faint">${step.rationale}</span>`}</p>`}
     <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
@@ -36,6 +37,7 @@ export function StepView({ run, row, choose, point, fork }) {
     </section>
     ${live && !result && html`<section><h3>Writing</h3><pre class="live" tabIndex=${0}>${plain(live.slice(-6000))}</pre></section>`}
     <${Output} run=${run} row=${row} />
+    <${Decided} run=${run} row=${row} />
     ${row.instances.length > 0 && html`<section><h3>${plural(row.total ?? row.instances.length, "call")}</h3><ul class="rows">${row.instances.slice(0, 200).map((each) => html`<li key=${each.id}>
       <button type="button" onClick=${() => choose(each.id)}><${Icon} name=${each.state} /><em>${each.id}</em><span>${plain(each.note)}</span><i>${seconds(tookS(each, serverNow()))}</i></button></li>`)}</ul></section>`}
     <${Needs} run=${run} row=${row} choose=${choose} point=${point} />
@@ -45,13 +47,16 @@ export function StepView({ run, row, choose, point, fork }) {
   </article>`;
 }
 
-/** @param {import("./rows.js").Row} row @returns {number|null|undefined} */
-function costOf(row) {
-  const costs = row.result?.usage ? [row.result.usage.cost_usd] : row.calls.map((call) => call.usage.cost_usd);
-  for (const each of row.instances) costs.push(costOf(each) ?? 0);
-  if (!costs.length) return undefined;
-  return costs.includes(null) ? null : costs.reduce((sum, cost) => sum + cost, 0);
+/** Who answered what about a step. @param {{run: import("./fold.js").Run, row: import("./rows.js").Row}} props */
+function Decided({ run, row }) {
+  const found = run.answered.filter((each) => each.asked?.step_id === row.id);
+  if (!found.length) return null;
+  return html`<section><h3>Asked</h3><ul class="plain">${found.map((each) => html`<li>${DECIDED[each.decision] || each.decision} by ${plain(each.by || "somebody")}${each.through ? ` (${each.through})` : ""}, ${clock(each.at)}${each.reason ? html`: ${plain(each.reason)}` : ""}
+    ${each.asked.reason && html`<span class="faint"> · ${plain(each.asked.reason)}</span>`}</li>`)}</ul></section>`;
 }
+
+/** @type {Record<string, string>} */
+const DECIDED = { approve: "Approved", edit: "Approved as edited", reject: "Refused", done: "Answered" };
 
 /** @param {any} props */
 function Output({ run, row }) {

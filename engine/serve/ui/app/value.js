@@ -6,6 +6,7 @@ import { count, plain, plural } from "./words.js";
 
 const OPEN_DEPTH = 2;
 const LONG_TEXT = 700;
+const MORE_TEXT = 20_000; // at a time: a text of megabytes would hold up the page
 const MOST = 50;
 
 /**
@@ -15,7 +16,7 @@ const MOST = 50;
 export function Value({ value, name = "value", hot, choose }) {
   return html`<div class="value" role="group" aria-label=${name}>
     <div class="value-tools"><${Copy} text=${() => (typeof value === "string" ? value : JSON.stringify(value, null, 2))} /></div>
-    <div class="tree"><${Branch} value=${value} depth=${0} hot=${hot} choose=${choose} top=${true} /></div>
+    <div class="tree" dir="auto"><${Branch} value=${value} depth=${0} hot=${hot} choose=${choose} top=${true} /></div>
   </div>`;
 }
 
@@ -46,12 +47,14 @@ function Twig({ value, depth, hot, choose }) {
 
 /** @param {any} props */
 function Text({ text, hot, choose, quoted }) {
-  const [whole, setWhole] = useState(false);
+  const [most, setMost] = useState(LONG_TEXT);
   const long = text.length > LONG_TEXT;
-  const shown = long && !whole ? text.slice(0, LONG_TEXT) : text;
+  const left = Math.max(0, text.length - most);
+  const shown = left ? text.slice(0, most) : text;
   const parts = hot && shown.includes("{{") ? pieces(shown) : [shown];
   return html`<span class=${`v-string ${quoted ? "quoted" : ""}`}>${parts.map((part) => (typeof part === "string" ? plain(part)
     : html`<button type="button" class="ref" onClick=${() => choose(part.id)} onMouseEnter=${() => hot(part.id)} onMouseLeave=${() => hot(null)}
-        onFocus=${() => hot(part.id)} onBlur=${() => hot(null)} title=${`Step ${part.id}${part.path}`}>${part.text}</button>`))}${long && !whole ? "…" : ""}</span>
-    ${long && html`<button type="button" class="quiet small" aria-expanded=${whole ? "true" : "false"} onClick=${() => setWhole(!whole)}>${whole ? "Show less" : `Show all (${count(text.length)} characters)`}</button>`}`;
+        onFocus=${() => hot(part.id)} onBlur=${() => hot(null)} title=${`Step ${part.id}${part.path}`}>${part.text}</button>`))}${left ? "…" : ""}</span>
+    ${left > 0 && html`<button type="button" class="quiet small" onClick=${() => setMost(most + MORE_TEXT)}>${left <= MORE_TEXT ? `Show all (${count(text.length)} characters)` : `Show more (${count(left)} characters left)`}</button>`}
+    ${long && most > LONG_TEXT && html`<button type="button" class="quiet small" onClick=${() => setMost(LONG_TEXT)}>Show less</button>`}`;
 }

@@ -3,11 +3,12 @@ import { post, runPath, serverNow } from "./client.js";
 import { JsonEditor } from "./editor.js";
 import { Answering } from "./form.js";
 import { html, useEffect, useRef, useState } from "./html.js";
+import { Expected, PlanTable, useEstimate } from "./expected.js";
 import { Icon } from "./icons.js";
 import { Problem, useAct } from "./parts.js";
 import { useTicking } from "./signal.js";
 import { Value } from "./value.js";
-import { brief, plain, plural, seconds } from "./words.js";
+import { plain, plural, seconds, usd } from "./words.js";
 
 /** @type {Record<string, string>} */
 const TITLES = { step: "wants to call", in_doubt: "broke off while it called", client_tool: "is to be called by the client:" };
@@ -40,6 +41,7 @@ function Request({ run, asked, choose }) {
   };
   const onValue = (/** @type {any} */ value, /** @type {boolean} */ fits) => setGiven({ value, fits });
   const spec = run.started?.tools.find((/** @type {any} */ tool) => tool.name === asked.tool);
+  const estimate = useEstimate(run.id, subject === "plan" ? asked.approval_id : null, mode === "edit" && given.fits ? given.value : null);
   const parts = { run, asked, mode, setMode, given, onValue, reason, setReason, decide, busy: answer.busy, spec };
   return html`<section class=${`request r-${subject}`} aria-labelledby=${`asked-${asked.approval_id}`}>
     <header><${Icon} name="waiting" size=${20} /><h2 id=${`asked-${asked.approval_id}`} tabIndex=${-1}>${subject === "plan" ? html`Approve plan ${asked.revision}?` : subject === "question" ? "A question for you"
@@ -47,9 +49,11 @@ function Request({ run, asked, choose }) {
       <${Expiry} asked=${asked} /></header>
     ${asked.question && html`<p class="question">${plain(asked.question)}</p>`}
     ${asked.reason && asked.reason !== asked.question && html`<p class="reason">${plain(asked.reason)}</p>`}
+    ${asked.rationale && html`<p class="reason">What for: ${plain(asked.rationale)}</p>`}
+    ${asked.expected_usd && subject !== "plan" ? html`<p class="reason">Expected to cost ${usd(asked.expected_usd)}</p>` : ""}
     ${asked.input && !["question", "elicitation"].includes(subject) && mode !== "edit" && html`<div class="exact"><h3>Exact input</h3><${Value} value=${asked.input} name="Exact input" /></div>`}
     ${asked.dry_run !== null && asked.dry_run !== undefined && html`<div class="exact dry"><h3>Dry run</h3><${Value} value=${asked.dry_run} name="Dry run" /></div>`}
-    ${subject === "plan" && asked.plan && mode !== "edit" && html`<${PlanTable} plan=${asked.plan} />`}
+    ${subject === "plan" && asked.plan && html`<${Expected} found=${estimate} />${mode !== "edit" && html`<${PlanTable} plan=${asked.plan} steps=${estimate.told?.steps} />`}`}
     <${Problem} error=${answer.error} />
     ${mode === "reject" ? html`<${Rejecting} ...${parts} />` : subject === "question" || subject === "elicitation" ? html`<${Telling} ...${parts} />`
       : subject === "in_doubt" ? html`<${Doubting} ...${parts} />` : subject === "client_tool" ? html`<${Giving} ...${parts} />` : html`<${Deciding} ...${parts} />`}
@@ -111,12 +115,6 @@ function Doubting({ mode, setMode, given, onValue, decide, busy }) {
 function Giving({ mode, setMode, given, onValue, decide, busy, spec }) {
   if (mode !== "done") return html`<p class="faint">The client that asked for this run makes the call itself. Its result can be given here, too.</p><p class="buttons"><button type="button" onClick=${() => setMode("done")}>Give the result…</button><button type="button" class="danger" onClick=${() => setMode("reject")}>No result…</button></p>`;
   return html`<${JsonEditor} label="Its result" value=${null} schema=${spec?.output_schema} onValue=${onValue} focus=${true} /><p class="buttons"><button type="button" class="primary" disabled=${!given.fits || busy} onClick=${() => decide("done", { result: given.value })}>Give the result</button><button type="button" onClick=${() => setMode("ask")}>Back</button></p>`;
-}
-
-/** @param {{plan: any}} props */
-function PlanTable({ plan }) {
-  return html`<div class="scroll" tabIndex=${0} role="region" aria-label="Steps of the plan"><table class="steps"><thead><tr><th scope="col">Step</th><th scope="col">Tool</th><th scope="col">Input</th><th scope="col">After</th></tr></thead>
-    <tbody>${plan.steps.slice(0, 300).map((/** @type {any} */ step) => html`<tr><td>${step.id}</td><td><b>${step.tool}</b>${step.description && html`<br /><span class="faint">${plain(step.description)}</span>`}</td><td><code>${brief(step.tool_input, 160)}</code></td><td>${step.depends_on.join(", ")}</td></tr>`)}</tbody></table></div>`;
 }
 
 /** A plan without what stands at its default, for people who edit it. @param {any} plan */
