@@ -8,7 +8,7 @@ from schemas.plan import Plan
 from schemas.policies import ApprovalDefault
 from schemas.result import Record, StepResult
 
-Through = Literal["", "terminal", "http", "chat", "mcp", "library", "timeout"]
+Through = Literal["", "terminal", "http", "chat", "mcp", "a2a", "library", "timeout"]
 """How somebody speaks to a run."""
 
 ApprovalSubject = Literal["step", "plan", "in_doubt", "question", "elicitation", "client_tool"]

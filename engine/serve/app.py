@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from engine.serve.a2a.card import is_card
+from engine.serve.a2a.routes import A2ARoutes
 from engine.serve.accounts import Accounts
 from engine.serve.acts import Acts
 from engine.serve.agents import Agents
@@ -58,8 +60,8 @@ class RunsApplication:
         await self._app(scope, receive, send)
 
     def is_open(self, path: str) -> bool:
-        """Whether it is part of the page, which asks for a key by itself."""
-        return path in OPEN or path.startswith(OPEN_UNDER)
+        """Whether it is part of the page, which asks for a key by itself, or a card, which says that one is needed."""
+        return path in OPEN or path.startswith(OPEN_UNDER) or is_card(path)
 
     def failure(self, error: EngineError, /) -> tuple[int, Headers, bytes]:
         """Return an error as the runs API tells it."""
@@ -93,6 +95,7 @@ def _routes(desk: Desk) -> list[Route]:
         Accounts(desk),
         Agents(desk),
         ConversationRoutes(desk),
+        A2ARoutes(desk),
         Page(),
     )
     return [route for part in parts for route in part.routes()]

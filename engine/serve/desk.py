@@ -66,9 +66,10 @@ class Desk:
         kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise RequestError(f"the body is {kind}", hint="send application/json")
-        return read_body(await self._raw(request), model)
+        return read_body(await self.raw(request), model)
 
-    async def _raw(self, request: Request) -> bytes:
+    async def raw(self, request: Request) -> bytes:
+        """Return a request's body as it came. Raises RequestError: too large, or it does not come."""
         body = bytearray()
         try:
             with anyio.fail_after(_BODY_S):

@@ -34,24 +34,24 @@ class Leaving:
         return self.event.is_set()
 
 
-class RunStream(Response):
-    """Streams a run.
+class Streamed(Response):
+    """Streams what is written while a run goes on.
 
     Args:
-        items: What to send.
-        cursor: Where the client stands.
+        pieces: What to send; raises no error of ours.
         form: As what.
-        leaving: Ends the stream early, with the advice to come back.
+        leaving: Ends the stream early.
+        farewell: What is said then.
         on_left: Called when the client went away before the end.
     """
 
     def __init__(
         self,
-        items: AsyncGenerator[LoggedRecord | LiveEvent],
-        cursor: Cursor,
+        pieces: AsyncGenerator[bytes],
         form: Form,
         leaving: Leaving,
         *,
+        farewell: bytes = b"",
         status: int = 200,
         headers: dict[str, str] | None = None,
         on_left: Callable[[], Awaitable[None]] | None = None,
@@ -59,17 +59,17 @@ class RunStream(Response):
         super().__init__(status_code=status, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         self.headers.update({**(headers or {}), "content-type": f"{CONTENT_TYPES[form]}; charset=utf-8"})
         del self.headers["content-length"]
-        self._items = items
-        self._cursor = cursor
+        self._pieces = pieces
         self._form: Form = form
         self._leaving = leaving
+        self._farewell = farewell
         self._on_left = on_left
         self._sending = anyio.Lock()
         self._sent_at = 0.0
         self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
-        """Send the run until it ends, the client leaves, or the server does."""
+        """Send it until it ends, the client leaves, or the server does."""
         self._sent_at = anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(_until_left, receive, group.cancel_scope)
@@ -85,16 +85,10 @@ class RunStream(Response):
             await self._end(send)
 
     async def _stream(self, send: Send) -> None:
-        head = b"retry: %d\n\n" % RETRY_MS if self._form == "sse" else b""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await self._send(send, head)
-        try:
-            async with aclosing(self._items) as items:
-                async for item in items:
-                    self._cursor.advance(item)
-                    await self._send(send, frame(item, self._cursor, self._form))
-        except EngineError as exc:  # the run was deleted, or the store is away: said as the last line
-            await self._send(send, failure_frame(exc, self._form))
+        async with aclosing(self._pieces) as pieces:
+            async for piece in pieces:
+                await self._send(send, piece)
         self._over = True
 
     async def _send(self, send: Send, body: bytes) -> None:
@@ -116,8 +110,44 @@ class RunStream(Response):
         scope.cancel()
 
     async def _end(self, send: Send) -> None:
-        last = b"" if self._over else farewell(self._form, 2 * RETRY_MS)
+        last = b"" if self._over else self._farewell
         await send({"type": "http.response.body", "body": last, "more_body": False})
+
+
+class RunStream(Streamed):
+    """Streams a run's events; takes the arguments of ``Streamed``.
+
+    Args:
+        items: What to send.
+        cursor: Where the client stands; the advice to come back there is given where the server leaves.
+    """
+
+    def __init__(
+        self,
+        items: AsyncGenerator[LoggedRecord | LiveEvent],
+        cursor: Cursor,
+        form: Form,
+        leaving: Leaving,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        on_left: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        last = farewell(form, 2 * RETRY_MS)
+        pieces = _framed(items, cursor, form)
+        super().__init__(pieces, form, leaving, farewell=last, status=status, headers=headers, on_left=on_left)
+
+
+async def _framed(items: AsyncGenerator[LoggedRecord | LiveEvent], cursor: Cursor, form: Form) -> AsyncGenerator[bytes]:
+    """Yield a run's events as they are sent; why they end before the run has is the last of it."""
+    yield b"retry: %d\n\n" % RETRY_MS if form == "sse" else b""
+    try:
+        async with aclosing(items) as found:
+            async for item in found:
+                cursor.advance(item)
+                yield frame(item, cursor, form)
+    except EngineError as exc:  # the run was deleted, or the store is away
+        yield failure_frame(exc, form)
 
 
 async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:

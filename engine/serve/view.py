@@ -19,23 +19,29 @@ async def run_view(store: RunStore, run_id: str) -> dict[str, Any]:
         NotFoundError: There is no such run.
     """
     row = await store.summary(run_id)
-    records = await store.load(run_id)
-    state = await _folded(store, run_id, records)
+    state, records = await folded(store, run_id)
     return {**row.model_dump(mode="json"), **_told(state, records), "steps": _steps(state)}
 
 
 async def state_of(store: RunStore, run_id: str) -> RunState:
     """Return a run as its events leave it. Raises NotFoundError: there is no such run."""
-    return await _folded(store, run_id, await store.load(run_id))
+    return (await folded(store, run_id))[0]
 
 
-async def _folded(store: RunStore, run_id: str, records: list[LoggedRecord]) -> RunState:
+async def folded(store: RunStore, run_id: str) -> tuple[RunState, list[LoggedRecord]]:
+    """Return what a run's events add up to, and the events.
+
+    Raises:
+        NotFoundError: There is no such run.
+        StoreError: The store cannot be read.
+    """
+    records = await store.load(run_id)
     artifacts = Artifacts(store)
     await artifacts.fetch(records)
     state = new_state_of(run_id, artifacts)
     for record in records:
         state.apply(record.event)
-    return state
+    return state, records
 
 
 def outcome(row: RunSummary, records: list[LoggedRecord]) -> dict[str, Any]:

@@ -98,6 +98,7 @@ class Remembered:
         begun_by: The message that began it.
         whole: Its client has sent all that was said before.
         parent: The conversation it branches off, as it first said.
+        runs: Every run that it began, oldest first, each with the message that began it.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -105,6 +106,7 @@ class Remembered:
     begun_by: str = ""
     whole: bool = False
     parent: str = ""
+    runs: tuple[tuple[str, str], ...] = ()
 
     @property
     def known(self) -> bool:
@@ -231,7 +233,8 @@ def _cut(text: str) -> str:
 
 def _read(notes: Iterable[Note]) -> Remembered:
     turns: list[Turn] = []
-    run_id = begun_by = parent = ""
+    runs: list[tuple[str, str]] = []
+    parent = ""
     whole = False
     for note in notes:
         line: dict[str, Any] = json.loads(note.line)
@@ -240,5 +243,6 @@ def _read(notes: Iterable[Note]) -> Remembered:
         if "role" in line:
             turns.append((line["role"], line["text"]))
         if "run" in line:
-            run_id, begun_by = line["run"], line.get("by", "")
-    return Remembered(tuple(turns), run_id, begun_by, whole, parent)
+            runs.append((line["run"], line.get("by", "")))
+    run_id, begun_by = runs[-1] if runs else ("", "")
+    return Remembered(tuple(turns), run_id, begun_by, whole, parent, tuple(runs))

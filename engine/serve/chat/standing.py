@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.api import Engine
-from engine.assembly import new_state_of
 from engine.dag.state import RunState
-from engine.durable.artifacts import Artifacts
 from engine.serve.chat.phrases import Phrases
+from engine.serve.view import state_of
 from engine.sinks.words import shortened
 from schemas.approvals import ApprovalRequested
 from schemas.errors import NotFoundError
@@ -48,12 +47,7 @@ async def standing(engine: Engine, run_id: str, user: str) -> Standing:
     row = await engine.store.summary(run_id)
     if row.user != user:
         raise NotFoundError(f"there is no run {run_id}", hint="engine runs list shows those there are")
-    artifacts = Artifacts(engine.store)
-    state = new_state_of(run_id, artifacts)
-    records = await engine.store.load(run_id)
-    await artifacts.fetch(records)
-    for record in records:
-        state.apply(record.event)
+    state = await state_of(engine.store, run_id)
     return Standing(row, state, tuple(state.pending_approvals()))
 
 

@@ -13,7 +13,7 @@ from engine.tools.agents.a2a.card import Card, Version
 
 Act = Literal["send", "stream", "get", "cancel", "subscribe"]
 
-_METHODS: Mapping[Version, Mapping[Act, str]] = {
+METHODS: Mapping[Version, Mapping[Act, str]] = {
     "1.0": {
         "send": "SendMessage",
         "stream": "SendStreamingMessage",
@@ -63,7 +63,7 @@ class Said:
 def request(card: Card, act: Act, params: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Return the JSON-RPC request of one act."""
     tenant = {"tenant": card.tenant} if card.tenant else {}
-    return {"jsonrpc": "2.0", "id": number, "method": _METHODS[card.version][act], "params": {**tenant, **params}}
+    return {"jsonrpc": "2.0", "id": number, "method": METHODS[card.version][act], "params": {**tenant, **params}}
 
 
 def message_params(card: Card, said: Said) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Assistants as A2A agents."""
