@@ -46,14 +46,12 @@ class A2ARoutes:
         self._work = Work(desk)
 
     def routes(self) -> list[Route]:
-        """Return the endpoints."""
+        """Return the endpoints; the protocol's own documents describe them, not ``/openapi.json``."""
         named = f"{PATH}/{{assistant}}"
+        cards = (f"/{WELL_KNOWN}", f"{PATH}/{WELL_KNOWN}", f"{named}/{WELL_KNOWN}")
         return [
-            Route(f"/{WELL_KNOWN}", self.card, methods=["GET"], include_in_schema=False),
-            Route(f"{PATH}/{WELL_KNOWN}", self.card, methods=["GET"], include_in_schema=False),
-            Route(f"{named}/{WELL_KNOWN}", self.card, methods=["GET"]),
-            Route(PATH, self.call, methods=["POST"], include_in_schema=False),
-            Route(named, self.call, methods=["POST"]),
+            *(Route(path, self.card, methods=["GET"], include_in_schema=False) for path in cards),
+            *(Route(path, self.call, methods=["POST"], include_in_schema=False) for path in (PATH, named)),
         ]
 
     async def card(self, request: Request) -> Response:
