@@ -28,7 +28,7 @@ from engine.executor.judge import LLMJudge
 from engine.executor.spending import Spending
 from engine.executor.step import CallContext, Surroundings, ToolRunner
 from engine.executor.summary import LLMSummarizer
-from engine.filtering import FilterTools, filters_of, posted
+from engine.filtering import FilterTools, filters_of
 from engine.following import Following
 from engine.hooks import Hook
 from engine.journal import Inbox
@@ -58,6 +58,7 @@ from engine.tools.registry import Registry, from_settings
 from gateway.accounting import Accounting
 from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
+from gateway.filters.posting import PooledPost
 from gateway.gateway import Gateway
 from schemas.errors import ConfigError, NoRouteError
 from schemas.events import ModelCalled, RunLimits
@@ -360,7 +361,7 @@ def _gateway(
         environ=environ,
         tracer=tracer,
         observers=[accounting],
-        filters=filters_of(loaded, known, posted, FilterTools(loaded.folder, known)),
+        filters=filters_of(loaded, known, PooledPost("sdk"), FilterTools(loaded.folder, known)),
         answers=store.answer_cache,
     )
 

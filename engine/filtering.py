@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import anyio
 from anyio.abc import TaskGroup
 
 from engine.config import LoadedSettings
-from engine.tools.http import Order, exchange
 from engine.tools.loading import load_object
-from engine.tools.mcp.entry import server_entries, settings_of
-from engine.tools.mcp.server import Server
-from gateway.filters import Filters, Outside
-from gateway.filters.base import Post
 from schemas.errors import ConfigError, ElicitationDeclinedError, ToolUnavailableError
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
 from schemas.result import Usage
-from schemas.settings import ToolSettings
+
+if TYPE_CHECKING:
+    from engine.tools.mcp.server import Server
+    from gateway.filters import Filters
+    from gateway.filters.base import Post
+
+_SERVERS = "engine.tools.mcp.alone"
+"""Imported where a filter needs it, as filters are where there are any: a gateway without starts without them."""
 
 
 class FilterTools:
@@ -82,8 +85,8 @@ class FilterTools:
         return kept
 
     def _start(self, server: str, group: TaskGroup) -> Server:
-        declared = ToolSettings(mcp=settings_of(server).model_copy(update={"prefix": ""}))
-        made = Server(server_entries(declared, self._folder, "filters")[0], self._environ, lambda _: None)
+        start = import_module(_SERVERS).lone_server
+        made = cast("Server", start(server, self._folder, self._environ))
         group.start_soon(made.keep, name=f"mcp server of filters {made.entry.name}")
         return made
 
@@ -104,21 +107,11 @@ def filters_of(loaded: LoadedSettings, environ: Mapping[str, str], post: Post, t
             raise ConfigError(f"{where}: '{reference}' is no function")
         return found
 
-    return Filters(settings, environ, Outside(load=load, call_tool=tools, post=post))
-
-
-async def posted(
-    url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float, most_bytes: int
-) -> tuple[int, bytes]:
-    """Send a filter's request, on any event loop, over a connection of its own (``gateway.filters.base.Post``).
-
-    Raises:
-        ToolError: It cannot be sent, or its answer cannot be read.
-        TimeoutError: It took too long.
-    """
-    with anyio.fail_after(timeout_s):
-        reply = await exchange(Order("POST", url, tuple(headers.items()), body), max_bytes=most_bytes)
-    return reply.status, reply.body
+    if any(one.kind == "mcp" for one in settings.filters):
+        import_module(_SERVERS)  # now, and not in the time of the first call
+    filters = import_module("gateway.filters")
+    outside = filters.Outside(load=load, call_tool=tools, post=post)
+    return cast("Filters", filters.Filters(settings, environ, outside))
 
 
 class _Alone:

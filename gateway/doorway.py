@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.attempt import CallContext
 from gateway.cache import Keeping, Place
 from gateway.exchange import ClientCall
-from gateway.filters import Chain, Facts, Filters
+from gateway.filters.base import Facts
 from gateway.routing import Route
 from schemas.bookkeeping import AnswerCache
 from schemas.errors import StoreError
 from schemas.model import ModelRequest
+
+if TYPE_CHECKING:
+    from gateway.filters import Chain, Filters
 
 
 @dataclass(frozen=True, slots=True)

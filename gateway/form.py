@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import anyio
 
 from gateway.attempt import Attempt, CallContext
 from gateway.doorway import Shelf
 from gateway.estimate import Estimate, request_estimate
-from gateway.filters import Chain
-from gateway.filters.inprocess import Chunks
 from gateway.providers.http import as_chunks
 from gateway.routing import Model
 from schemas.errors import EngineError, ModelError, ModelUnavailableError, described
 from schemas.gateway import WireFormat
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse, Restart
+
+if TYPE_CHECKING:
+    from gateway.filters import Chain
+    from gateway.filters.inprocess import Chunks
 
 _CLEANUP_S = 5.0
 Item_co = TypeVar("Item_co", covariant=True)

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from typing import TYPE_CHECKING
 
 import anyio
 from opentelemetry.trace import Tracer
@@ -23,7 +24,6 @@ from gateway.call import Call
 from gateway.directory import Directory, ModelInfo
 from gateway.doorway import Doorway
 from gateway.exchange import ClientCall, WireReply
-from gateway.filters import Chain, Filters
 from gateway.form import NeutralForm
 from gateway.gates import Gates
 from gateway.needs import NOTHING, Needs
@@ -45,6 +45,9 @@ from schemas.protocols import Ledger
 from schemas.result import Usage
 from schemas.settings import ModelProvider, Settings
 from schemas.tool import RetryPolicy
+
+if TYPE_CHECKING:
+    from gateway.filters import Chain, Filters
 
 __all__ = ["CallContext", "Gateway"]
 

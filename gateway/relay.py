@@ -11,14 +11,13 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.attempt import Attempt
 from gateway.call import Call
 from gateway.doorway import Shelf
 from gateway.estimate import Estimate, call_estimate
 from gateway.exchange import ClientCall, WireReply, plain
-from gateway.filters import Chain
 from gateway.form import asked, fault
 from gateway.passing import Passing
 from gateway.providers.relayer import Relayer
@@ -29,6 +28,9 @@ from gateway.wire.base import ClientFormat, SseEvent, StreamWriter
 from schemas.errors import EngineError, ModelRequestError
 from schemas.gateway import WireFormat
 from schemas.model import Done, ModelChunk, ModelRequest, ModelResponse
+
+if TYPE_CHECKING:
+    from gateway.filters import Chain
 
 PATIENCE_S = 30.0
 """The longest wait for a model that asks for patience; then its error, and when to come back, go to the client."""

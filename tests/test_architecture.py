@@ -303,6 +303,25 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_a_gateway_loads_what_it_needs() -> None:
+    """``engine gateway`` imports neither the engine's loop nor what only some requests or filters need."""
+    late = {
+        *HEAVY,
+        "engine.api",
+        "engine.tools.mcp.server",
+        "gateway.filters.chain",
+        "jsonschema",
+        "regex",
+        "genai_prices",
+    }
+    code = (
+        "import sys, engine.cli.gateway\n"
+        f"print([name for name in {sorted(late - {'uvicorn'})!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_third_parties_are_declared() -> None:
     """Whatever the installed packages import is a declared dependency."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())

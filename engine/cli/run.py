@@ -13,8 +13,9 @@ from engine.cli import options as given
 from engine.cli import source
 from engine.cli.detach import require_kept, submit
 from engine.cli.drive import Seat, drive
+from engine.cli.notices import say_notice
 from engine.cli.runs.finding import say_interrupted
-from engine.cli.session import connected, loaded, run_async, say_notice, session
+from engine.cli.session import connected, loaded, run_async, session
 from engine.cli.storage import kept, place_of
 from engine.cli.terminal import somebody_is_here
 

@@ -12,8 +12,9 @@ import typer
 from engine.api import Engine
 from engine.assistants import Assistants
 from engine.cli import options as given
+from engine.cli.notices import traced
 from engine.cli.outfit import Outfit, run_server, settle_memory
-from engine.cli.session import loaded, traced
+from engine.cli.session import loaded
 from engine.cli.storage import Place, opened, place_of
 from engine.config import LoadedSettings, resolve_secret
 from engine.serve.server import EngineServer, Serving

@@ -1,22 +1,18 @@
-"""Making filters of what the configuration says, one maker for each kind."""
+"""Making filters of what the configuration says: one module a kind, imported when the first of its kind is declared."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from gateway.filters.base import BodyFilter, Outside, RunInThread, TextFilter
 from gateway.filters.http import HttpFilter
-from gateway.filters.injection import InjectionFilter, InjectionOptions
 from gateway.filters.mcp import McpFilter
-from gateway.filters.pii import PiiFilter, PiiOptions
 from gateway.filters.python import PythonFilter
-from gateway.filters.schema import SchemaFilter, SchemaOptions
-from gateway.filters.secrets import SecretsFilter, SecretsOptions
-from gateway.filters.words import WordsFilter, WordsOptions
 from schemas.errors import ConfigError
 from schemas.gateway import FilterSettings
 from schemas.result import Record
@@ -55,7 +51,7 @@ def make_text_filter(one: FilterSettings, where: str) -> TextFilter:
     """
     if one.kind not in _BUILT_IN:
         raise ConfigError(f"{where}: there is no kind {one.kind}")
-    shape, make = _BUILT_IN[one.kind]
+    shape, make = _built_in(one.kind)
     try:
         return make(shape.model_validate(one.options))
     except ValidationError as exc:
@@ -66,13 +62,20 @@ def make_text_filter(one: FilterSettings, where: str) -> TextFilter:
         raise ConfigError(f"{where}: options.{name}: {first['msg']}", hint=hint) from None
 
 
-_BUILT_IN: dict[str, tuple[type[Record], Callable[[Any], TextFilter]]] = {
-    "pii": (PiiOptions, PiiFilter),
-    "injection": (InjectionOptions, InjectionFilter),
-    "secrets": (SecretsOptions, SecretsFilter),
-    "words": (WordsOptions, WordsFilter),
-    "schema": (SchemaOptions, SchemaFilter),
+_BUILT_IN = {
+    "pii": ("PiiOptions", "PiiFilter"),
+    "injection": ("InjectionOptions", "InjectionFilter"),
+    "secrets": ("SecretsOptions", "SecretsFilter"),
+    "words": ("WordsOptions", "WordsFilter"),
+    "schema": ("SchemaOptions", "SchemaFilter"),
 }
+
+
+def _built_in(kind: str) -> tuple[type[Record], Callable[[Any], TextFilter]]:
+    """Return the options and the maker of a kind."""
+    module = import_module(f"gateway.filters.{kind}")
+    shape, make = _BUILT_IN[kind]
+    return cast("type[Record]", getattr(module, shape)), cast("Callable[[Any], TextFilter]", getattr(module, make))
 
 
 def _no_options(one: FilterSettings, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Filters' requests through the gateway's own seam to servers: connections that are kept, on asyncio."""
+"""Filters' requests through the gateway's own seam to servers, over connections that are kept."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from gateway.providers import Maker
 from gateway.upstream.base import Sent, Upstream
+
+_UPSTREAMS = {
+    "aiohttp": ("gateway.upstream.aiohttp", "AiohttpUpstream"),
+    "sdk": ("gateway.upstream.plain", "plain_upstream"),
+}
 
 
 class PooledPost:
-    """Sends filters' requests over aiohttp, which is imported with the first (implements ``Post``)."""
+    """Sends filters' requests (implements ``gateway.filters.base.Post``); who carries them is imported with the first.
 
-    def __init__(self) -> None:
+    Args:
+        maker: ``aiohttp`` on asyncio, ``sdk`` on any event loop.
+    """
+
+    def __init__(self, maker: Maker = "aiohttp") -> None:
+        self._maker: Maker = maker
         self._upstreams: dict[str, Upstream] = {}
 
     async def __call__(
@@ -36,6 +47,6 @@ class PooledPost:
 
     def _upstream(self, url: str) -> Upstream:
         if url not in self._upstreams:
-            make = import_module("gateway.upstream.aiohttp").AiohttpUpstream
-            self._upstreams[url] = cast("Upstream", make(url))
+            module, name = _UPSTREAMS[self._maker]
+            self._upstreams[url] = cast("Upstream", getattr(import_module(module), name)(url))
         return self._upstreams[url]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.exchange import ClientCall
-from gateway.filters import Chain
 from gateway.server.visit import Message, Send, Visit
 from gateway.sse import SseDecoder, SseEvent
 from schemas.gateway import WireFormat
+
+if TYPE_CHECKING:
+    from gateway.filters import Chain
 
 
 async def screened(visit: Visit, call: ClientCall, chain: Chain) -> ClientCall:

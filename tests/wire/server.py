@@ -85,6 +85,7 @@ class WireServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_TICK_S,), daemon=True)
         self.requests: list[Recorded] = []
         self.left_at: list[float] = []
+        self.connections = 0
         self.stopping = threading.Event()
 
     @property
@@ -134,6 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.server.wire.connections += 1
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def handle(self) -> None:
