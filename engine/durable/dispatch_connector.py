@@ -52,6 +52,7 @@ class PatientConnector(PsycopgConnector):
             pool_factory=_without_check,
         )
         self._down = False
+        self._heard = 0
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
         """Execute a query. An acknowledgement that finds its job handed on already is fine."""
@@ -64,13 +65,23 @@ class PatientConnector(PsycopgConnector):
             _LOG.info("job_was_handed_on", job_id=arguments.get("job_id"))
 
     async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:
-        """Execute a query and return its first row. A worker whose row is gone finds no job: its heartbeat will say."""
-        try:
-            return await self._patiently(super().execute_query_one_async, query, arguments)
-        except ConnectorException as exc:
-            if query == statements.queries["fetch_job"] and isinstance(exc.__cause__, psycopg.errors.IntegrityError):
-                return {"id": None}
-            raise
+        """Execute a query and return its first row.
+
+        A fetch that found no job is repeated where one was announced while it ran: procrastinate forgets what it
+        heard until then, and the job would wait for the next look. A worker whose row is gone finds no job: its
+        heartbeat will say.
+        """
+        fetches = query == statements.queries["fetch_job"]
+        while True:
+            heard = self._heard
+            try:
+                row = await self._patiently(super().execute_query_one_async, query, arguments)
+            except ConnectorException as exc:
+                if fetches and isinstance(exc.__cause__, psycopg.errors.IntegrityError):
+                    return {"id": None}
+                raise
+            if not fetches or row["id"] is not None or heard == self._heard:
+                return row
 
     async def execute_query_all_async(self, query: Any, **arguments: Any) -> list[dict[str, Any]]:
         """Execute a query and return its rows."""
@@ -78,8 +89,12 @@ class PatientConnector(PsycopgConnector):
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
         """Listen for ever, over as many connections as that takes."""
-        known = list(channels)
-        await self._patiently(super().listen_notify, on_notification, {"channels": known})
+
+        async def hear(*, channel: str, payload: str) -> None:
+            self._heard += 1
+            await on_notification(channel=channel, payload=payload)
+
+        await self._patiently(super().listen_notify, hear, {"channels": list(channels)})
 
     async def _patiently(self, ask: Callable[..., Awaitable[T]], first: Any, arguments: dict[str, Any]) -> T:
         """Ask until the server answers."""
