@@ -331,7 +331,7 @@ def _agent(state: RunState, step_id: str) -> str:
 def _roster(engine: Assembly, environ: Mapping[str, str]) -> Roster:
     """Return the agents of an engine's configuration and store."""
     configured = {one.name: one for one in engine.settings.agents}
-    records = Records(engine.store.notes, configured, shared=not is_local(engine.store))
+    records = Records(engine.store, configured, shared=not is_local(engine.store))
     pauses = Pauses(engine.settings.gateway.budgets, engine.ledger)
     place = Place(engine.loaded.folder, environ)
     return Roster(engine.settings.agents, engine.tools, place, records, pauses)

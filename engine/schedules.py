@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from typing import Any, Literal
 import structlog
 from pydantic import ValidationError
 
+from engine.durable.audit import accounted
+from schemas.audit import AuditEntry
 from schemas.errors import ConflictError, NotFoundError
 from schemas.result import Record
 from schemas.schedules import ScheduleSettings
@@ -191,8 +194,10 @@ class Schedules:
             raise ConflictError(f"schedule '{name}' is of several users: {whose}", hint="say whose")
         return found[0]
 
-    async def add(self, settings: ScheduleSettings, *, replaces: bool = False) -> Schedule:
-        """Keep a schedule; it begins now.
+    async def add(
+        self, settings: ScheduleSettings, *, replaces: bool = False, by: str = "", through: str = ""
+    ) -> Schedule:
+        """Keep a schedule; it begins now. ``by`` and ``through`` are for the audit trail.
 
         Raises:
             ConflictError: There is one of that name, or there are too many.
@@ -205,18 +210,21 @@ class Schedules:
             raise ConflictError(f"there is a schedule '{settings.name}' already", hint=hint)
         if key not in known and sum(one.settings.user == settings.user for one in known.values()) >= MOST:
             raise ConflictError(f"there are {MOST:,} schedules already", hint="remove one first")
-        await self._write(key, _Kept(settings, await self.store.now(), 0.0, paused=False))
+        set_to = settings.model_dump(mode="json", exclude_defaults=True)
+        async with self._accounted(settings, "changed" if key in known else "added", by, through, set_to):
+            await self._write(key, _Kept(settings, await self.store.now(), 0.0, paused=False))
         return await self.find(settings.name, settings.user)
 
-    async def switch(self, schedule: Schedule, *, paused: bool) -> Schedule:
+    async def switch(self, schedule: Schedule, *, paused: bool, by: str = "", through: str = "") -> Schedule:
         """Pause a schedule, or let it go on: what was due meanwhile is left out. Raises StoreError."""
         settings = schedule.settings if schedule.source == "registry" else None
         resumed = schedule.resumed if paused or not schedule.paused else await self.store.now()
         kept = _Kept(settings, schedule.began or 0.0, resumed, paused)
-        await self._write(schedule.key, kept)
+        async with self._accounted(schedule.settings, "paused" if paused else "resumed", by, through):
+            await self._write(schedule.key, kept)
         return await self.find(schedule.settings.name, schedule.settings.user)
 
-    async def remove(self, schedule: Schedule) -> None:
+    async def remove(self, schedule: Schedule, *, by: str = "", through: str = "") -> None:
         """Remove a schedule; runs it started go on.
 
         Raises:
@@ -227,7 +235,8 @@ class Schedules:
         if schedule.source == "configuration":
             hint = f"take it out there, or: engine schedule pause {name}"
             raise ConflictError(f"schedule '{name}' stands in the configuration", hint=hint)
-        await self._write(schedule.key, None)
+        async with self._accounted(schedule.settings, "removed", by, through):
+            await self._write(schedule.key, None)
         await self._notes.drop(FIRED, schedule.key)
         self._fired.pop(schedule.key, None)
 
@@ -235,12 +244,20 @@ class Schedules:
         """Write down when a schedule of the configuration was first seen; who is first decides. Raises StoreError."""
         if schedule.began is None:
             line = json.dumps({"at": await self.store.now()})
-            await self._notes.add(BEGAN, [(_began_key(schedule.settings), line)], keep=_BEGINNINGS)
+            await self._notes.add(BEGAN, [(_began_key(schedule.settings), line)], keep=_BEGINNINGS, durable=True)
 
     async def fired(self, schedule: Schedule, firing: Firing) -> None:
         """Write down what came of a due time. Raises StoreError."""
         line = json.dumps(firing.model_dump(mode="json", exclude_defaults=True))
         await self._notes.add(FIRED, [(schedule.key, line)], keep=_FIRINGS)
+
+    def _accounted(
+        self, settings: ScheduleSettings, act: str, by: str, through: str, set_to: dict[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        """Do something to a schedule, in sight of the audit trail."""
+        what = {"what": "schedule", "about": settings.name, "act": act, "input": set_to, "user": settings.user}
+        told = AuditEntry.model_validate({"at": 0.0, **what, "by": by, "through": through})
+        return accounted(self.store.audit_book, told)
 
     @property
     def _notes(self) -> Notes:
@@ -261,7 +278,7 @@ class Schedules:
         if kept is not None:
             settings = kept.settings and kept.settings.model_dump(mode="json", exclude_defaults=True)
             line = {"settings": settings, "began": kept.began, "resumed": kept.resumed, "paused": kept.paused}
-        await self._notes.add(KIND, [(key, json.dumps(line))], keep=1)
+        await self._notes.add(KIND, [(key, json.dumps(line))], keep=1, durable=True)
 
     def _take(self, key: str, line: dict[str, Any]) -> None:
         if line.get("removed"):

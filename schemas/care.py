@@ -28,16 +28,18 @@ class Retention(Record):
         older_than_s: Ended runs whose last event is older than this go; None: age is no reason.
         keep_bytes: Then the oldest of the others, until the store takes no more; None: size is no reason.
         usage_older_than_s: Counted usage of days that ended longer ago goes; None: never.
+        audit_older_than_s: The beginning of the audit trail goes, up to the first entry that is not older; None: never.
     """
 
     older_than_s: float | None = Field(default=None, ge=0)
     keep_bytes: int | None = Field(default=None, ge=0)
     usage_older_than_s: float | None = Field(default=None, ge=0)
+    audit_older_than_s: float | None = Field(default=None, ge=0)
 
     @property
     def everything(self) -> bool:
         """Whether nothing is ever to go."""
-        return self.older_than_s is None and self.keep_bytes is None and self.usage_older_than_s is None
+        return self == KEEP_ALL
 
 
 KEEP_ALL = Retention()
@@ -84,6 +86,7 @@ class StoreFigures(Record):
         keys: API keys, revoked ones included.
         usage_lines: Sums of counted usage.
         answers: Kept answers, and their bytes in ``answer_bytes``.
+        audit_entries: What the audit trail holds beside the logs of the runs that are here.
     """
 
     where: str
@@ -101,6 +104,7 @@ class StoreFigures(Record):
     usage_lines: int = 0
     answers: int = 0
     answer_bytes: int = 0
+    audit_entries: int = 0
 
 
 class Pruned(Record):
@@ -112,6 +116,7 @@ class Pruned(Record):
         artifacts: Artifacts that no run refers to any more, in ``artifact_bytes``.
         usage_lines: Sums of usage of days that are no longer kept.
         answers: Kept answers whose time was over.
+        audit_entries: Entries of the audit trail that are no longer kept.
         freed_bytes: How much smaller the store is on disk; of a dry run an estimate.
         dry_run: Nothing was removed.
     """
@@ -122,5 +127,6 @@ class Pruned(Record):
     artifact_bytes: int = 0
     usage_lines: int = 0
     answers: int = 0
+    audit_entries: int = 0
     freed_bytes: int = 0
     dry_run: bool = False

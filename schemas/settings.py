@@ -399,12 +399,14 @@ class StoreSettings(Record):
         keep_days: Ended runs go this many days after their last event; None: never.
         keep_mb: Above this many megabytes the oldest ended runs go; None: however large the store grows.
         keep_usage_days: What model calls used (engine usage) is kept for so many days; None: for ever.
+        keep_audit_days: The audit trail (engine audit) of what is no run, or of runs that are gone; None: for ever.
     """
 
     url: str | None = None
     keep_days: float | None = Field(default=None, ge=0)
     keep_mb: float | None = Field(default=None, ge=0)
     keep_usage_days: float | None = Field(default=None, ge=0)
+    keep_audit_days: float | None = Field(default=None, ge=0)
 
 
 class Workers(Record):
@@ -482,4 +484,5 @@ class Settings(Record):
             older_than_s=None if kept.keep_days is None else kept.keep_days * 86_400,
             keep_bytes=None if kept.keep_mb is None else int(kept.keep_mb * 1_000_000),
             usage_older_than_s=None if kept.keep_usage_days is None else kept.keep_usage_days * 86_400,
+            audit_older_than_s=None if kept.keep_audit_days is None else kept.keep_audit_days * 86_400,
         )

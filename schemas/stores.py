@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from schemas.audit import AuditBook
 from schemas.bookkeeping import AnswerCache, KeyStore, UsageBook
 from schemas.care import KEEP_ALL, Fault, Migrated, Pruned, Retention, StoreFigures
 from schemas.events import LoggedEvent, LoggedRecord
@@ -74,8 +75,10 @@ class RunStore(RunLog, Protocol):
         """
         ...
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, by: str = "", through: str = "") -> None:
         """Remove a run, its live text and its share of artifacts. A run that is driven is the caller's concern.
+
+        Its account goes into the audit trail, with who removed it.
 
         Raises:
             NotFoundError: No such run.
@@ -149,18 +152,28 @@ class RunStore(RunLog, Protocol):
         """Kept answers, shared by everybody who opens the store."""
         ...
 
+    @property
+    def audit_book(self) -> AuditBook:
+        """What was done beside runs, and what was removed runs did."""
+        ...
+
     async def aclose(self) -> None:
         """Write what is still to be written and let go of files and connections."""
         ...
 
 
 class Notes(Protocol):
-    """Lines of text by kind and key, kept over runs: what tools took, plans that worked, what was said in a chat.
+    """Lines of text by kind and key, kept over runs: what tools took, plans that worked, what was said in a chat."""
 
-    Losing one harms nothing.
-    """
-
-    async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
+    async def add(
+        self,
+        kind: str,
+        lines: Sequence[tuple[str, str]],
+        *,
+        keep: int,
+        keys: int | None = None,
+        durable: bool = False,
+    ) -> None:
         """Add (key, line) pairs, in order.
 
         Args:
@@ -168,6 +181,8 @@ class Notes(Protocol):
             lines: What to add.
             keep: The most lines of one key; its oldest go first.
             keys: The most keys of the kind; those that were not added to for longest go first. None for all.
+            durable: They are on the disk when this returns: a power cut loses none. Otherwise it may lose the last
+                of them (a process that dies never does), for what is worth no wait.
         """
         ...
 

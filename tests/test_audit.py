@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from engine.api import Engine
-from engine.audit import AuditEntry, AuditQuery, audit, canonical, chained, changed
+from engine.audit import audit, changed
+from engine.durable.audit import canonical, chained
 from engine.testing import FakeTool
+from schemas.audit import AuditEntry, AuditQuery
 from schemas.errors import NotFoundError
 from schemas.events import PlanStarted
 from tests.runs import engine_of, plan_of, step

@@ -15,6 +15,7 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import loaded, run_async, session
 from engine.cli.storage import opened, place_of
+from engine.cli.terminal import me
 from engine.tools.agents.member import AgentState
 from engine.tools.agents.roster import Roster
 from schemas.agents import AgentSettings
@@ -139,7 +140,7 @@ def add(
 
     async def main() -> int:
         async with _roster(store, config) as agents:
-            await agents.add(settings, replace=replace)
+            await agents.add(settings, replace=replace, by=me(), through="terminal")
             found = (await agents.check([name]))[0]
         print(f"added {name}: {found.status}{f' ({found.reason})' if found.reason else ''}")
         return 0
@@ -165,7 +166,7 @@ def remove(name: NameArgument, store: given.StoreOption = None, config: given.Co
 
     async def main() -> int:
         async with _roster(store, config) as agents:
-            await agents.remove(name)
+            await agents.remove(name, by=me(), through="terminal")
         print(f"removed {name}")
         return 0
 
@@ -175,7 +176,7 @@ def remove(name: NameArgument, store: given.StoreOption = None, config: given.Co
 def _switch(name: str, store: str | None, config: str | None, *, enabled: bool) -> int:
     async def main() -> int:
         async with _roster(store, config) as agents:
-            await agents.switch(name, enabled=enabled)
+            await agents.switch(name, enabled=enabled, by=me(), through="terminal")
         print(f"{'enabled' if enabled else 'disabled'} {name}")
         return 0
 

@@ -12,12 +12,13 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from engine.audit import AuditEntry, AuditQuery, What, audit, changed, row_of
+from engine.audit import audit, changed, row_of
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import run_async
 from engine.cli.storage import opened, place_of
 from engine.sinks.words import one_line, printable
+from schemas.audit import AuditEntry, AuditQuery, What
 from schemas.stores import RunStore
 
 CHANGED = 1
@@ -46,6 +47,10 @@ def listed(
     by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Only what they did.")] = None,
     tool: Annotated[str | None, typer.Option("--tool", metavar="NAME", help="Only what is about this tool.")] = None,
     run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only this run.")] = None,
+    about: Annotated[
+        str | None,
+        typer.Option("--about", metavar="NAME", help="Only what was done to this key, budget, agent …"),
+    ] = None,
     what: Annotated[
         str, typer.Option("--what", parser=kinds, metavar="KIND,…", help=f"Only these: {', '.join(get_args(What))}.")
     ] = "",
@@ -65,7 +70,7 @@ def listed(
     if json and csv:
         raise typer.BadParameter("--csv and --json: choose one")
     place = place_of(store, config)
-    asked = {"since": since, "until": until, "user": user, "by": by, "tool": tool, "run": run}
+    asked = {"since": since, "until": until, "user": user, "by": by, "tool": tool, "run": run, "about": about}
     query = AuditQuery.model_validate({**asked, "what": tuple(what.split(",")) if what else ()})
 
     async def main() -> int:
@@ -101,11 +106,11 @@ async def _table(found: AsyncGenerator[AuditEntry], shown: str) -> None:
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
-    about = " ".join(part for part in (entry.approval_id, entry.tool or entry.subject) if part)
-    outcome = entry.decision or entry.outcome
+    about = " ".join(part for part in (entry.approval_id, entry.tool or entry.subject, entry.about) if part)
+    outcome = " ".join(part for part in (entry.act, entry.decision or entry.outcome) if part)
     why = printable(one_line(entry.reason or (jsonlib.dumps(entry.input, ensure_ascii=False) if entry.input else "")))
     cut = why if len(why) <= _SHOWN else f"{why[: _SHOWN - 1]}…"
-    return (_iso(entry.at), entry.run_id, entry.what, entry.by or "-", entry.through or "-", about, outcome, cut)
+    return (_iso(entry.at), entry.run_id or "-", entry.what, entry.by or "-", entry.through or "-", about, outcome, cut)
 
 
 def _iso(at: float) -> str:

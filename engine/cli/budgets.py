@@ -6,8 +6,9 @@ import difflib
 import json as jsonlib
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import structlog
 import typer
@@ -17,9 +18,12 @@ from engine.cli.columns import print_table
 from engine.cli.keys import JsonOption, named
 from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
+from engine.cli.terminal import me
+from engine.durable.audit import accounted
 from engine.waking import wake
 from gateway.budgets import scope_of
 from schemas.accounts import Account, period_end, shown_scope, time_zone
+from schemas.audit import AuditEntry
 from schemas.errors import NotFoundError, StoreError
 from schemas.protocols import Ledger
 from schemas.stores import RunStore
@@ -72,7 +76,9 @@ def resume(
         async with opened(place) as kept:
             mine = await _of(kept, who)
             for scope in dict.fromkeys(one.scope for one in mine):
-                for account in await _ledger(kept).resume(scope):
+                async with _accounted(kept, who, "resumed", {"scope": scope}):
+                    resumed = await _ledger(kept).resume(scope)
+                for account in resumed:
                     _log.info("budget.resumed", scope=scope, measure=account.measure, limit=account.limit)
                     print(f"resumed {who}: {_amounts(account)}{_until(account, await kept.now())}")
             for run_id in await wake(kept, await _bearer(kept, who)):
@@ -107,13 +113,20 @@ def change(
         async with opened(place) as kept:
             period = "" if per == "ever" else per
             scope = scope_of(await _bearer(kept, who), period)
-            await _ledger(kept).open(scope, limits, period=period, zone=zone)
+            async with _accounted(kept, who, "changed", {**limits, "per": per, "zone": zone}):
+                await _ledger(kept).open(scope, limits, period=period, zone=zone)
             for account in await _ledger(kept).accounts(scope):
                 if account.scope == scope:
                     print(f"{who}: {_amounts(account)}{_until(account, await kept.now())}")
         return 0
 
     return run_async(main)
+
+
+def _accounted(store: RunStore, who: str, act: str, told: dict[str, Any]) -> AbstractAsyncContextManager[None]:
+    """Do something to a budget, in sight of the audit trail."""
+    entry = AuditEntry(at=0.0, what="budget", about=who, act=act, input=told, by=me(), through="terminal")
+    return accounted(store.audit_book, entry)
 
 
 def _ledger(store: RunStore) -> Ledger:

@@ -18,6 +18,7 @@ from engine.cli.notices import say_notice, traced
 from engine.cli.outfit import Outfit, run_server, settle_memory
 from engine.cli.storage import Place, opened, place_of
 from engine.config import FILE_NAME, LoadedSettings, load_settings
+from engine.configured import ConfigurationAccount
 from gateway.keys import Keyring
 from gateway.server.server import Backing, Server, checked
 from schemas.errors import ConfigError
@@ -118,7 +119,9 @@ def _backing(source: Source, store: RunStore, outfit: Outfit) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
-    return Backing(settings, outfit.gateway, source.stamp, Keyring(store.key_store), store.now, store.usage_book)
+    told = ConfigurationAccount(store.audit_book, str(source.file or "the environment"), "gateway")
+    keyring = Keyring(store.key_store)
+    return Backing(settings, outfit.gateway, source.stamp, keyring, store.now, store.usage_book, told=told)
 
 
 def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:

@@ -9,6 +9,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -18,9 +19,12 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
+from engine.cli.terminal import me
+from engine.durable.audit import accounted
 from engine.sinks.words import one_line, usd
 from gateway.keys import hash_of, hint_of, new_secret, valid
 from schemas.accounts import time_zone
+from schemas.audit import AuditEntry
 from schemas.bookkeeping import ApiKey, UsageQuery
 from schemas.errors import ConflictError, NotFoundError
 from schemas.gateway import RateLimits
@@ -124,7 +128,7 @@ def create(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with opened(place) as kept, _accounted(kept, key, "created", key):
             await kept.key_store.add(key)
         _give(key, secret, json=json)
         return 0
@@ -222,7 +226,8 @@ def change(
             found = await named(kept, key)
             limits = _limits(rpm, tpm, max_parallel, found.limits)
             changed = found.model_copy(update={**changes, "limits": limits})
-            await kept.key_store.change(changed)
+            async with _accounted(kept, changed, "changed", changed, found):
+                await kept.key_store.change(changed)
         _say(changed, f"changed key {changed.name}", json=json)
         return 0
 
@@ -256,7 +261,8 @@ def rotate(
             rotated |= {"previous_hash": None if now else found.hash, "previous_until": None if now else until}
             rotated |= {} if expires is None else {"expires_at": expires or None}
             changed = found.model_copy(update=rotated)
-            await kept.key_store.change(changed)
+            async with _accounted(kept, changed, "rotated", changed, found):
+                await kept.key_store.change(changed)
         _give(changed, secret, json=json)
         said = "has ended" if now else f"works until {_moment(until)}"
         print(f"note: the old secret {said}", file=sys.stderr)
@@ -282,7 +288,8 @@ def revoke(
             found = [await named(kept, key) for key in keys]
             for one in found:
                 if one.revoked_at is None:
-                    await kept.key_store.change(one.model_copy(update={"revoked_at": time.time()}))
+                    async with _accounted(kept, one, "revoked"):
+                        await kept.key_store.change(one.model_copy(update={"revoked_at": time.time()}))
                 print(f"{'revoked' if one.revoked_at is None else 'was revoked already:'} {one.name} ({one.id})")
         return 0
 
@@ -307,6 +314,17 @@ async def named(store: RunStore, text: str) -> ApiKey:
     if not found:
         raise NotFoundError(f"there is no API key {text[:100]!r}", hint=hint)
     return max(found, key=lambda key: (key.revoked_at is None, key.created_at))
+
+
+def _accounted(
+    store: RunStore, key: ApiKey, act: str, now: ApiKey | None = None, before: ApiKey | None = None
+) -> AbstractAsyncContextManager[None]:
+    """Do something to a key, in sight of the audit trail: what it set, but no hash."""
+    old = {} if before is None else _public(before)
+    changes = {} if now is None else {name: value for name, value in _public(now).items() if value != old.get(name)}
+    told = {"id": key.id, **changes}
+    entry = AuditEntry(at=0.0, what="key", about=key.name, act=act, input=told, by=me(), through="terminal")
+    return accounted(store.audit_book, entry)
 
 
 def _place(store: str | None, config: str | None) -> Place:

@@ -16,6 +16,7 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import loaded, run_async
 from engine.cli.storage import opened, place_of
+from engine.cli.terminal import me
 from engine.schedules import Firing, Schedules, ScheduleState
 from schemas.accounts import time_zone
 from schemas.agents import AssistantSettings
@@ -76,7 +77,7 @@ def add(
         if assistant:
             _require_known(assistant, loaded(config, quiet=True).settings.assistants)
         async with _schedules(store, config) as schedules:
-            added = await schedules.add(settings, replaces=replace)
+            added = await schedules.add(settings, replaces=replace, by=me(), through="terminal")
             state = added.state(await schedules.store.now())
         print(f"added {name}: {state.when}, next {_moment(state)}")
         return 0
@@ -157,7 +158,7 @@ def remove(
 
     async def main() -> int:
         async with _schedules(store, config) as schedules:
-            await schedules.remove(await schedules.find(name, user))
+            await schedules.remove(await schedules.find(name, user), by=me(), through="terminal")
         print(f"removed {name}")
         return 0
 
@@ -167,7 +168,8 @@ def remove(
 def _switch(name: str, user: str | None, store: str | None, config: str | None, *, paused: bool) -> int:
     async def main() -> int:
         async with _schedules(store, config) as schedules:
-            switched = await schedules.switch(await schedules.find(name, user), paused=paused)
+            found = await schedules.find(name, user)
+            switched = await schedules.switch(found, paused=paused, by=me(), through="terminal")
             state = switched.state(await schedules.store.now())
         print(f"paused {name}" if paused else f"resumed {name}: next {_moment(state)}")
         return 0

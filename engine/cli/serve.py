@@ -77,6 +77,7 @@ def serve(
         most=most,
         token=secret,
         grace_s=grace,
+        source=found.source,
     )
 
     async def main() -> int:

@@ -132,7 +132,8 @@ def prune(
             print(_told(pruned))
         if keep.everything:
             print(
-                "note: none of keep_days, keep_mb and keep_usage_days stands under store: in the configuration",
+                "note: none of keep_days, keep_mb, keep_usage_days and keep_audit_days stands under store: in the"
+                " configuration",
                 file=sys.stderr,
             )
         return 0
@@ -185,6 +186,7 @@ def _lines(figures: StoreFigures) -> list[str]:
         f"  artifacts  {figures.artifacts:,}, {_size(figures.artifact_bytes)}",
         f"  API keys   {figures.keys:,}",
         f"  usage      {count(figures.usage_lines, 'sum')}",
+        f"  audit      {figures.audit_entries:,}",
         f"  answers    {figures.answers:,}, {_size(figures.answer_bytes)}",
         f"  on disk    {_size(figures.size_bytes)}, of which {_size(figures.free_bytes)} free",
     ]
@@ -199,10 +201,9 @@ def _lines(figures: StoreFigures) -> list[str]:
 def _told(pruned: Pruned) -> str:
     verb = "would remove" if pruned.dry_run else "removed"
     about = "about " if pruned.dry_run else ""
-    others = [(pruned.usage_lines, "sum"), (pruned.answers, "old answer")]
-    more = "".join(
-        f", {count(number, word)}{' of usage' if word == 'sum' else ''}" for number, word in others if number
-    )
+    others = [(pruned.usage_lines, "sum", " of usage"), (pruned.audit_entries, "line", " of the audit trail")]
+    others += [(pruned.answers, "old answer", "")]
+    more = "".join(f", {count(number, word)}{of}" for number, word, of in others if number)
     return (
         f"{verb} {count(len(pruned.runs), 'run')} with {count(pruned.events, 'event')}{more},"
         f" and {count(pruned.artifacts, 'artifact')}; {about}{_size(pruned.freed_bytes)} of disk"

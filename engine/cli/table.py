@@ -35,7 +35,7 @@ RUNS: dict[str, Entry] = {
     "fork": Entry("runs.driving", "fork", "Make a new run out of one, from a step on."),
     "replay": Entry("runs.playing", "replay", "Play a run again, event for event, with no model and no tool."),
     "export": Entry("runs.playing", "export", "Write a run's events, as engine run --json does."),
-    "delete": Entry("runs.removing", "delete", "Remove runs, with all that is known of them."),
+    "delete": Entry("runs.removing", "delete", "Remove runs; what they did stays in the audit trail (engine audit)."),
     "prune": Entry("runs.removing", "prune", "Remove ended runs by age, number or size."),
 }
 STORE: dict[str, Entry] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from schemas.audit import AuditBook
 from schemas.bookkeeping import AnswerCache, KeyStore, UsageBook
 from schemas.protocols import Ledger
 from schemas.stores import Notes, RunStore
@@ -82,6 +83,11 @@ class _LaterStore(_Later):
     def answer_cache(self) -> AnswerCache:
         """Kept answers."""
         return cast("AnswerCache", self._part("answer_cache"))
+
+    @property
+    def audit_book(self) -> AuditBook:
+        """The audit trail."""
+        return cast("AuditBook", self._part("audit_book"))
 
     async def aclose(self) -> None:
         """Close the store, if it was opened; the next use opens it anew."""

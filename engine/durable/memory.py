@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from engine.durable.answers import MemoryAnswers
+from engine.durable.audit import MemoryAudit, farewell
 from engine.durable.keys import MemoryKeys
 from engine.durable.notes import MemoryNotes
 from engine.durable.summary import applied, change_of, first_summary
@@ -50,6 +51,7 @@ class MemoryLog:
         self.key_store = MemoryKeys()
         self.usage_book = MemoryUsage()
         self.answer_cache = MemoryAnswers(clock)
+        self.audit_book = MemoryAudit(clock)
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
         """Append events after ``expected_seq`` and return them numbered.
@@ -117,9 +119,10 @@ class MemoryLog:
         """Return one run's summary. Raises NotFoundError."""
         return _summarized(self._run(run_id).records)
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, by: str = "", through: str = "") -> None:
         """Remove a run. Raises NotFoundError."""
         run = self._run(run_id)
+        self.audit_book.keep(farewell(run.records, by, through))
         del self._runs[run_id]
         run.wake()
 

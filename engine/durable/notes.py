@@ -16,7 +16,15 @@ class MemoryNotes:
         self._added: dict[tuple[str, str], float] = {}
         self._last = 0
 
-    async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
+    async def add(
+        self,
+        kind: str,
+        lines: Sequence[tuple[str, str]],
+        *,
+        keep: int,
+        keys: int | None = None,
+        durable: bool = False,  # noqa: ARG002 (nothing of memory is)
+    ) -> None:
         """Add lines; the oldest beyond ``keep`` a key, and ``keys`` keys, go."""
         by_key = self._kinds.setdefault(kind, {})
         for key, line in lines:

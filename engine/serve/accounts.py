@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from engine.audit import AuditEntry, AuditQuery, audit, row_of
+from engine.audit import audit, require_told, row_of
 from engine.serve import bodies
 from engine.serve.callers import caller
 from engine.serve.desk import Desk
 from engine.serve.frames import dumps
+from schemas.audit import AuditEntry, AuditQuery
 from schemas.errors import RequestFieldError, ScopeError
 
 _CSV = "text/csv; charset=utf-8"
@@ -50,7 +51,7 @@ class Accounts:
             given["what"] = tuple(part.strip() for part in str(given["what"]).split(","))
         query = bodies.checked(given, AuditQuery)
         if query.run is not None:
-            await self.desk.engine.store.summary(query.run)
+            await require_told(self.desk.engine.store, query.run)
         return StreamingResponse(self._lines(query, csv=form == "csv"), media_type=_CSV if form == "csv" else _LINES)
 
     async def _lines(self, query: AuditQuery, *, csv: bool) -> AsyncGenerator[bytes]:

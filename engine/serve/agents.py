@@ -59,20 +59,20 @@ class Agents:
         if settings.kind in ("python", "mcp"):
             hint = "use engine agents add, or the configuration"
             raise RequestFieldError(f"{settings.kind}: an agent that runs here is not added over HTTP", hint=hint)
-        added = await self.desk.engine.agents.add(settings, by=by)
+        added = await self.desk.engine.agents.add(settings, by=by, through="http")
         return Json(added.model_dump(mode="json"), status_code=201, headers={"location": f"/agents/{added.name}"})
 
     async def switch(self, request: Request) -> Response:
         """PATCH /agents/{name}: enable or disable it; for administrators. Raises NotFoundError, ScopeError."""
         by = _administrator(request)
         asked = await self.desk.body(request, Switched)
-        found = await self.desk.engine.agents.switch(_name(request), enabled=asked.enabled, by=by)
+        found = await self.desk.engine.agents.switch(_name(request), enabled=asked.enabled, by=by, through="http")
         return Json(found.model_dump(mode="json"))
 
     async def remove(self, request: Request) -> Response:
         """DELETE /agents/{name}: remove one that was added; for administrators. Raises NotFoundError, ScopeError."""
         by = _administrator(request)
-        await self.desk.engine.agents.remove(_name(request), by=by)
+        await self.desk.engine.agents.remove(_name(request), by=by, through="http")
         return Response(status_code=204)
 
 

@@ -165,7 +165,7 @@ class Runs:
         row = await self.desk.engine.store.summary(run_of(request))
         if row.status == "running":
             raise ConflictError(f"run {row.id} is being driven", hint="cancel it first")
-        await self.desk.engine.store.delete(row.id)
+        await self.desk.engine.store.delete(row.id, by=caller(request).user, through="http")
         return Response(status_code=204)
 
     def _canceller(self, run_id: str) -> Callable[[], Awaitable[None]]:

@@ -66,7 +66,7 @@ class ScheduleRoutes:
         if asked.assistant:
             Assistants(self.desk.engine)[asked.assistant]
         settings = asked.model_copy(update={"user": caller(request).owner(asked.user)})
-        added = await self.recurring.schedules.add(settings)
+        added = await self.recurring.schedules.add(settings, by=caller(request).user, through="http")
         self.recurring.look()
         return await self._told(added, status=201)
 
@@ -77,13 +77,15 @@ class ScheduleRoutes:
     async def switch(self, request: Request) -> Response:
         """PATCH /schedules/{name}: pause it, or let it go on from now."""
         asked = await self.desk.body(request, Pausing)
-        switched = await self.recurring.schedules.switch(await self._named(request), paused=asked.paused)
+        found, by = await self._named(request), caller(request).user
+        switched = await self.recurring.schedules.switch(found, paused=asked.paused, by=by, through="http")
         self.recurring.look()
         return await self._told(switched)
 
     async def remove(self, request: Request) -> Response:
         """DELETE /schedules/{name}: start no more runs of it; those that were started go on."""
-        await self.recurring.schedules.remove(await self._named(request))
+        found = await self._named(request)
+        await self.recurring.schedules.remove(found, by=caller(request).user, through="http")
         return Response(status_code=204)
 
     async def _named(self, request: Request) -> Schedule:

@@ -9,6 +9,7 @@ import anyio
 from starlette.routing import BaseRoute
 
 from engine.api import Engine
+from engine.configured import ConfigurationAccount
 from engine.recurring import Recurring
 from engine.schedules import Schedules
 from engine.serve.app import RunsApplication
@@ -40,6 +41,7 @@ class Serving:
         token: Who has it may do everything; empty: there is none.
         body_bytes: The largest request of the runs API.
         grace_s: How long requests, and then runs, may go on when the server stops.
+        source: Where the configuration comes from, for the audit trail.
     """
 
     listeners: Sequence[Listener] = (Listener(port=8765),)
@@ -48,6 +50,7 @@ class Serving:
     token: str = ""
     body_bytes: int = 8_000_000
     grace_s: float = 5.0
+    source: str = ""
 
 
 class EngineServer:
@@ -93,6 +96,7 @@ class EngineServer:
             how.token,
             self._beside,
             owns=False,
+            told=ConfigurationAccount(engine.store.audit_book, how.source, "serve"),
         )
         self._server = Server(backing, metrics=metrics, on_up=on_up)
 

@@ -52,6 +52,7 @@ class Backing:
         token: The server's own token, which may do everything; empty: none is set; None: there is no such thing.
         guests: What is served beside a gateway; None: nothing.
         owns: Whether the gateways are closed here.
+        told: Told of each configuration that is put in force.
     """
 
     settings: Callable[[], Awaitable[Settings]]
@@ -63,6 +64,7 @@ class Backing:
     token: str | None = None
     guests: Callable[[Settings, Gateway], Awaitable[Guests]] | None = None
     owns: bool = True
+    told: Callable[[Settings], Awaitable[None]] | None = None
 
     async def site(self, metrics: Metrics) -> Site:
         """Read the configuration and make what stands on it. Raises ConfigError, StoreError."""
@@ -188,6 +190,8 @@ class Server:
                 await site.close()
             raise
         self._exchange(site, ports)
+        if backing.told is not None:
+            await backing.told(site.settings)
 
     async def _opened(self, desks: Iterable[Desk]) -> dict[str, tuple[Port, Desk]]:
         """Return the ports of a configuration: those there are, and new ones, opened."""

@@ -51,6 +51,28 @@ def test_the_name_of_the_key_is_who(here: Served, run: str) -> None:
     assert (found["called"]["input"], found["called"]["outcome"]) == ({"to": "a"}, "done")
 
 
+def test_acts_of_administrators_are_told(here: Served) -> None:
+    """What an administrator does to agents and schedules over HTTP is in the trail; so is the configuration served."""
+    agent = {"name": "sky", "url": "http://127.0.0.1:9/v1"}
+    assert here.client.post("/agents", json=agent, headers=ROOT).status_code == 201
+    assert here.client.delete("/agents/sky", headers=ROOT).status_code == 204
+    added = here.client.post("/schedules", json={"name": "n", "task": "t", "daily": "09:30"}, headers=ANN)
+    assert added.status_code == 201
+    told = [(one["what"], one["act"], one["by"], one["through"]) for one in lines(here) if one["act"]]
+    acts = [("agent", "added", "root"), ("agent", "removed", "root"), ("schedule", "added", "ann")]
+    assert told == [("configuration", "loaded", "", "serve"), *[(*act, "http") for act in acts]]
+
+
+def test_a_run_that_is_gone(here: Served) -> None:
+    """A deleted run is still told, with who deleted it; an unknown one is not."""
+    made = here.client.post("/runs", json={"plan": PLAN, "wait": True}, headers=ANN).json()["id"]
+    here.client.post(f"/runs/{made}/reject", json={}, headers=ANN)
+    here.client.get(f"/runs/{made}/events?live=false", headers=ANN).read()
+    assert here.client.delete(f"/runs/{made}", headers=ANN).status_code == 204
+    gone = lines(here, f"?run={made}")[-1]
+    assert (gone["what"], gone["by"], gone["through"], gone["user"]) == ("removed", "ann", "http", "ann")
+
+
 def test_only_for_administrators(here: Served, run: str) -> None:
     """A key without the scope is refused, whatever it asks for."""
     assert here.client.get(f"/audit?run={run}", headers=ANN).status_code == 403

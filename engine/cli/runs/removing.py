@@ -12,7 +12,7 @@ import typer
 from engine.cli import options as given
 from engine.cli.runs.finding import find_run, standings
 from engine.cli.storage import opened, place_of
-from engine.cli.terminal import read_line, somebody_is_here
+from engine.cli.terminal import me, read_line, somebody_is_here
 from engine.sinks.words import count, shortened
 from schemas.care import Pruned, Retention
 from schemas.errors import ConflictError
@@ -35,7 +35,7 @@ def delete(
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
 ) -> int:
-    """Remove runs, with all that is known of them."""
+    """Remove runs; what they did stays in the audit trail (engine audit)."""
     place = place_of(store, config)
 
     async def main() -> int:
@@ -46,7 +46,7 @@ def delete(
                 print("nothing was deleted", file=sys.stderr)
                 return 1
             for run_id in found:
-                await runs.delete(run_id)
+                await runs.delete(run_id, by=me(), through="terminal")
         print(f"deleted {count(len(found), 'run')}", file=sys.stderr)
         return 0
 
@@ -114,7 +114,7 @@ def prune(
         async with opened(place) as runs:
             beyond = await _beyond(runs, keep) if keep is not None else []
             for row in [] if dry_run else beyond:
-                await runs.delete(row.id)
+                await runs.delete(row.id, by=me(), through="terminal")
             care = cast("StoreCare", runs)
             pruned = await care.prune(Retention(older_than_s=older_than, keep_bytes=max_mb), dry_run=dry_run)
         print(_told(pruned, {row.id for row in beyond}), file=sys.stderr)

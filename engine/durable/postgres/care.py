@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from engine.durable.encoding import artifacts_of, decode
-from engine.durable.postgres import bookkeeping
+from engine.durable.postgres import audit, bookkeeping
 from engine.durable.postgres.database import Connection, Database
 from engine.durable.postgres.finding import COLUMNS, summarized
 from engine.durable.postgres.schema import VERSION, migrate, version
@@ -29,7 +29,8 @@ _UNUSED = (
 )
 _SIZES = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint,
-       coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname = 'live'), 0)::bigint
+       coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname = 'live'), 0)::bigint,
+       coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.relname = 'audit'), 0)::bigint
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relkind = 'r'
 """
 _WEIGHTS = (
@@ -68,6 +69,7 @@ class Care:
         for (run_id,) in await self.database.fetch("SELECT id FROM {s}.runs ORDER BY number"):
             faults += await self.database.run(lambda connection, it=run_id: self._check_run(connection, it, used))
         faults += await self._check_artifacts(used) + await self._check_strays()
+        faults += await audit.PostgresAudit(self.database).faults()
         return faults + await bookkeeping.faults(self.database)
 
     async def backup(self, path: str) -> int:
@@ -95,8 +97,9 @@ class Care:
         ((artifacts, artifact_bytes),) = await fetch(
             "SELECT count(*), coalesce(sum(octet_length(data)), 0)::bigint FROM {s}.artifacts"
         )
+        ((told,),) = await fetch("SELECT count(*) FROM {s}.audit")
         ((oldest,),) = await fetch("SELECT min(started_at) FROM {s}.runs")
-        ((size, live),) = await fetch(_SIZES, (self.database.address.schema,))
+        ((size, live, _),) = await fetch(_SIZES, (self.database.address.schema,))
         return StoreFigures(
             where=self.database.address.shown,
             schema_version=await version(self.database),
@@ -108,6 +111,7 @@ class Care:
             live_bytes=live,
             size_bytes=size,
             oldest_at=oldest,
+            audit_entries=told,
             **await bookkeeping.figures(self.database),
         )
 
@@ -118,12 +122,13 @@ class Care:
         """
         older_than_s = _NEVER_S if keep.older_than_s is None else keep.older_than_s
         rows = await self.database.fetch(_WEIGHTS, (older_than_s,))
-        ((size, _),) = await self.database.fetch(_SIZES, (self.database.address.schema,))
-        gone, events, freed = _chosen(rows, size, keep.keep_bytes)
+        ((size, _, told),) = await self.database.fetch(_SIZES, (self.database.address.schema,))
+        gone, events, freed = _chosen(rows, size - told, keep.keep_bytes)
         if dry_run:
             artifacts, artifact_bytes = await self._unused()
             done = _pruned(gone, events, artifacts, artifact_bytes, freed, dry_run=True)
-            return done.model_copy(update=await bookkeeping.due(self.database, keep))
+            told = {"audit_entries": await audit.due(self.database, keep)}
+            return done.model_copy(update=told | await bookkeeping.due(self.database, keep))
         for run_id in gone:  # one transaction each: no lock is held for long
             await self.database.run(lambda connection, it=run_id: self._prune_run(connection, it))
         await self.database.fetch(
@@ -132,7 +137,8 @@ class Care:
         )
         rows = await self.database.fetch(f"DELETE {_UNUSED} RETURNING octet_length(a.data)", (HELD_S,))
         done = _pruned(gone, events, len(rows), sum(size for (size,) in rows), freed, dry_run=False)
-        return done.model_copy(update=await bookkeeping.forget(self.database, keep))
+        told = {"audit_entries": await audit.forget(self.database, keep)}
+        return done.model_copy(update=told | await bookkeeping.forget(self.database, keep))
 
     async def prune_daily(self, keep: Retention) -> None:
         """Prune if no process did in the last day; failures are logged, and nobody waits for it."""
@@ -146,9 +152,9 @@ class Care:
     async def _prune_run(self, connection: Connection, run_id: str) -> None:
         with anyio.CancelScope(shield=True):
             async with connection.transaction():
-                await self._remove(connection, [run_id])
+                await self._remove(connection, [run_id], "", "retention")
 
-    async def _remove(self, connection: Connection, run_ids: Sequence[str]) -> int:
+    async def _remove(self, connection: Connection, run_ids: Sequence[str], by: str, through: str) -> int:
         """Remove runs and the artifacts that were theirs alone; return how many there were.
 
         The rows of runs go first: an append that is under way is waited for, and what it wrote is seen afterwards.
@@ -158,8 +164,9 @@ class Care:
             cursor = await connection.execute(self.database.sql(text), values)
             return await cursor.fetchall() if cursor.description else []
 
-        rows = await execute("DELETE FROM {s}.runs WHERE id = ANY(%s) RETURNING number", list(run_ids))
-        numbers = [number for (number,) in rows]
+        rows = await execute("DELETE FROM {s}.runs WHERE id = ANY(%s) RETURNING id, number", list(run_ids))
+        numbers = [number for _, number in rows]
+        await audit.keep_runs(connection, self.database, rows, by, through)
         for table in ("events", "tasks", "live"):
             await execute(f"DELETE FROM {{s}}.{table} WHERE run = ANY(%s)", numbers)
         scopes = [f"run:{run_id}" for run_id in run_ids]

@@ -45,8 +45,16 @@ class PostgresNotes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
-        """Add lines. Raises StoreError."""
+    async def add(
+        self,
+        kind: str,
+        lines: Sequence[tuple[str, str]],
+        *,
+        keep: int,
+        keys: int | None = None,
+        durable: bool = False,  # noqa: ARG002 (every commit is)
+    ) -> None:
+        """Add lines; every commit is on the disk. Raises StoreError."""
         if not lines:
             return
         named = [key for key, _ in lines]

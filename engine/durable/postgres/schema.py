@@ -198,7 +198,30 @@ ALTER TABLE {s}.accounts ADD COLUMN paused double precision NOT NULL DEFAULT 0;
 
 _ASSISTANTS = "ALTER TABLE {s}.runs ADD COLUMN assistant text NOT NULL DEFAULT '';\n"
 
-STEPS: tuple[Step, ...] = (Step(_FIRST, oldest=1), Step(_GATEWAY, oldest=1), Step(_ASSISTANTS, oldest=1))
+# The audit trail: one chain (``head``) over all rows, which only goes on at its end; ``audit_anchor`` is the last row
+# that went by age.
+_AUDIT = """
+CREATE TABLE {s}.audit (
+    n bigint PRIMARY KEY,
+    at double precision NOT NULL,
+    run_id text COLLATE "C" NOT NULL,
+    body text NOT NULL,
+    head text NOT NULL
+);
+CREATE INDEX audit_by_run ON {s}.audit (run_id);
+CREATE INDEX audit_by_time ON {s}.audit (at);
+CREATE TABLE {s}.audit_anchor (
+    n bigint NOT NULL,
+    head text NOT NULL
+);
+"""
+
+STEPS: tuple[Step, ...] = (
+    Step(_FIRST, oldest=1),
+    Step(_GATEWAY, oldest=1),
+    Step(_ASSISTANTS, oldest=1),
+    Step(_AUDIT, oldest=1),
+)
 VERSION = len(STEPS)
 
 # A query of the catalogue, not to_regclass: that one answers from a cache that may be older than a lock just got.

@@ -10,6 +10,7 @@ import anyio
 
 from engine.durable.encoding import decode
 from engine.durable.postgres.address import Address
+from engine.durable.postgres.audit import PostgresAudit
 from engine.durable.postgres.bell import GONE, Bell
 from engine.durable.postgres.bookkeeping import PostgresAnswers, PostgresKeys, PostgresUsage
 from engine.durable.postgres.care import Care
@@ -162,13 +163,13 @@ class PostgresStore(Care):
             raise _no_run(run_id)
         return summarized(rows[0])
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, by: str = "", through: str = "") -> None:
         """Remove a run, its live text, and the artifacts that were its alone. Raises NotFoundError."""
         _known(run_id)
 
         async def work(connection: Connection) -> bool:
             async with connection.transaction():
-                return await self._remove(connection, [run_id]) > 0
+                return await self._remove(connection, [run_id], by, through) > 0
 
         with anyio.CancelScope(shield=True):
             if not await self.database.run(work):
@@ -241,6 +242,11 @@ class PostgresStore(Care):
     def answer_cache(self) -> PostgresAnswers:
         """Answers kept in the database."""
         return PostgresAnswers(self.database)
+
+    @property
+    def audit_book(self) -> PostgresAudit:
+        """The audit trail in the database."""
+        return PostgresAudit(self.database)
 
     def prune_behind(self, keep: Retention) -> None:
         """Prune in the background, if no process did in the last day; closing the store breaks it off."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from engine.durable.sqlite import bookkeeping
+from engine.durable.sqlite import audit, bookkeeping
 from engine.durable.sqlite.faults import copy_error
 from engine.durable.sqlite.kept import ArtifactFolder
-from engine.durable.sqlite.rows import COLUMNS, load, summary_of
+from engine.durable.sqlite.rows import COLUMNS, fit, load, summary_of
 from engine.durable.sqlite.schema import SEQ_BITS, VERSION
 from engine.durable.summary import applied, change_of, first_summary
 from schemas.care import Fault, KindFigures, StoreFigures
@@ -32,6 +32,7 @@ def check(db: sqlite3.Connection, folder: ArtifactFolder) -> list[Fault]:
         found = [*_file_faults(db)]
         if not found:  # what follows reads the tables, which a damaged file does not have whole
             found = [*_event_faults(db), *_run_faults(db), *_artifact_faults(db, folder), *bookkeeping.faults(db)]
+            found += audit.faults(db)
     finally:
         db.execute("ROLLBACK")
     return found
@@ -57,6 +58,7 @@ def stats(db: sqlite3.Connection, path: Path, folder: ArtifactFolder) -> StoreFi
         size_bytes=size_of(path, folder),
         free_bytes=_pages(db, "freelist_count"),
         oldest_at=db.execute("SELECT min(started_at) FROM runs").fetchone()[0],
+        audit_entries=db.execute("SELECT count(*) FROM audit").fetchone()[0],
         **bookkeeping.figures(db),
     )
 
@@ -149,12 +151,16 @@ def _run_faults(db: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault(code="unreadable", message=exc.message, run_id=kept.id)
             continue
         if folded is not None:
-            wrong = [name for name in _FOLDED if getattr(kept, name) != getattr(folded, name)]
+            wrong = [name for name in _FOLDED if getattr(kept, name) != _fitting(getattr(folded, name))]
             if not _same_cost(kept.cost_usd, folded.cost_usd):
                 wrong.append("cost_usd")
             if wrong:
                 message = f"its row differs from its events in {', '.join(wrong)}"
                 yield Fault(code="summary", message=message, run_id=kept.id)
+
+
+def _fitting(value: object) -> object:
+    return fit(value) if isinstance(value, str) else value
 
 
 def _folded(db: sqlite3.Connection, kept: RunSummary) -> RunSummary | None:

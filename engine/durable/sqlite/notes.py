@@ -34,8 +34,16 @@ class SqliteNotes:
     def __init__(self, store: ReadingWriting) -> None:
         self._store = store
 
-    async def add(self, kind: str, lines: Sequence[tuple[str, str]], *, keep: int, keys: int | None = None) -> None:
-        """Add lines, without an fsync of their own. Raises StoreError."""
+    async def add(
+        self,
+        kind: str,
+        lines: Sequence[tuple[str, str]],
+        *,
+        keep: int,
+        keys: int | None = None,
+        durable: bool = False,
+    ) -> None:
+        """Add lines; ``durable`` waits for an fsync. Raises StoreError."""
 
         def work(transaction: Transaction) -> None:
             db = transaction.db
@@ -52,7 +60,7 @@ class SqliteNotes:
                 db.execute(f"DELETE FROM notes WHERE kind = ? AND key IN ({old})", (kind, kind, keys))
 
         if lines:
-            await self._store.write(work, durable=False)
+            await self._store.write(work, durable=durable)
 
     async def load(self, kind: str, key: str | None = None, after: int = 0) -> list[Note]:
         """Return the lines of a kind, or of one key, beyond a position, oldest first. Raises StoreError."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import structlog
 
-from engine.durable.sqlite import bookkeeping, kept, rows
+from engine.durable.sqlite import audit, bookkeeping, kept, rows
 from engine.durable.sqlite.care import files_bytes, size_of, used_bytes
 from engine.durable.sqlite.file import StoreFile
 from engine.durable.sqlite.kept import ArtifactFolder
@@ -105,6 +105,7 @@ class Pruner:
         return Pruned(
             usage_lines=lines,
             answers=answers,
+            audit_entries=audit.due(db, _audit_before(keep, time.time())),
             runs=tuple(run.id for run in chosen),
             events=sum(run.events for run in chosen),
             artifacts=len(taken),
@@ -115,7 +116,8 @@ class Pruner:
 
     def _chosen(self, db: sqlite3.Connection, keep: Retention) -> Iterator[_Ended]:
         """Yield the runs to remove. Sizes are estimated: a page is given back only when nothing is left in it."""
-        left = used_bytes(db) + files_bytes(self._folder)  # the journal comes and goes, and is no reason
+        # the journal comes and goes, and the audit trail has an age of its own: both are no reason
+        left = used_bytes(db) + files_bytes(self._folder) - audit.size_of(db)
         oldest = time.time() - keep.older_than_s if keep.older_than_s is not None else None
         for run_id, n, updated_at in db.execute(
             f"SELECT id, n, updated_at FROM runs WHERE {_ENDED} ORDER BY updated_at, n"
@@ -158,6 +160,7 @@ class Pruner:
             if row is None or row[0] != run.updated_at:
                 return None
             sizes = dict(self._only_theirs(transaction.db, {run.n}))
+            audit.keep_run(transaction, run.id, "", "retention")
             gone = kept.forget(transaction, rows.remove(transaction, run.id))
             return [(sha256, sizes.get(sha256, 0)) for sha256 in gone]
 
@@ -182,9 +185,10 @@ class Pruner:
         for day in bookkeeping.days(db, before):
             lines += self._write(db, lambda transaction, it=day: bookkeeping.forget_day(transaction.db, it))
         answers = self._write(db, lambda transaction: bookkeeping.forget_answers(transaction.db, transaction.at))
-        if lines or answers:
+        told = self._write(db, lambda transaction: audit.forget(transaction, _audit_before(keep, transaction.at)))
+        if lines or answers or told:
             self._shrink(db)
-        return done.model_copy(update={"usage_lines": lines, "answers": answers})
+        return done.model_copy(update={"usage_lines": lines, "answers": answers, "audit_entries": told})
 
     def _collected(self, db: sqlite3.Connection, done: Pruned) -> Pruned:
         """Remove all artifacts that nothing refers to."""
@@ -228,6 +232,10 @@ class Pruner:
                 db.execute("ROLLBACK")
             raise
         return result
+
+
+def _audit_before(keep: Retention, now: float) -> float | None:
+    return None if keep.audit_older_than_s is None else now - keep.audit_older_than_s
 
 
 def _vacuum(db: sqlite3.Connection) -> None:

@@ -120,6 +120,15 @@ def load(db: sqlite3.Connection, run_id: str, after: int) -> list[LoggedRecord]:
     return [_record(run_id, *row) for row in rows]
 
 
+def fit(text: str) -> str:
+    """Return a text as its column can hold it: halves of surrogate pairs (bytes that are no text) are replaced.
+
+    >>> fit("a\udcff")
+    'a?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def number_of(db: sqlite3.Connection, run_id: str) -> int:
     """Return a run's number. Raises NotFoundError."""
     return column(db, run_id, "n")
@@ -194,7 +203,7 @@ def _create(transaction: Transaction, batch: Batch, at: float) -> int:
     first = batch.events[0]
     started = first if isinstance(first, RunStarted) else RunStarted(task="", mode="plan")
     row = applied(first_summary(batch.run_id, started, at), batch.change, len(batch.events), at)
-    values = {**row.model_dump(), "moved": transaction.move(batch.run_id)}
+    values = {**row.model_dump(), "task": fit(row.task), "user": fit(row.user), "moved": transaction.move(batch.run_id)}
     n = transaction.db.execute(_INSERT, values).lastrowid
     assert n is not None
     return n

@@ -150,6 +150,22 @@ ALTER TABLE accounts ADD COLUMN extra TEXT NOT NULL DEFAULT '0';
 ALTER TABLE accounts ADD COLUMN paused REAL NOT NULL DEFAULT 0;
 """
 
+# The audit trail: one chain (``head``) over all rows, which only goes on at its end; ``audit_anchor`` is the last row
+# that went by age.
+_AUDIT = """
+CREATE TABLE audit (
+    n INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    run_id TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    body NOT NULL,
+    head TEXT NOT NULL
+);
+CREATE INDEX audit_by_run ON audit (run_id);
+CREATE INDEX audit_by_time ON audit (at);
+CREATE TABLE audit_anchor (n INTEGER NOT NULL, head TEXT NOT NULL);
+"""
+
 
 def _first(db: sqlite3.Connection) -> None:
     """The first release."""
@@ -169,7 +185,13 @@ def _assistants(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE runs ADD COLUMN assistant TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway, _assistants)
+def _audit(db: sqlite3.Connection) -> None:
+    """The audit trail."""
+    for statement in _AUDIT.split(";\n"):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _gateway, _assistants, _audit)
 VERSION = len(MIGRATIONS)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.durable.encoding import encode_live
-from engine.durable.sqlite import desk, kept, rows
+from engine.durable.sqlite import audit, desk, kept, rows
 from engine.durable.sqlite.bookkeeping import SqliteAnswers, SqliteKeys, SqliteUsage
 from engine.durable.sqlite.file import PATIENCE_S, StoreFile
 from engine.durable.sqlite.keeping import Keeping
@@ -139,10 +139,11 @@ class SqliteStore(Keeping):
         """Return one run's summary. Raises NotFoundError."""
         return await self.read(lambda db: rows.summary(db, run_id))
 
-    async def delete(self, run_id: str) -> None:
+    async def delete(self, run_id: str, *, by: str = "", through: str = "") -> None:
         """Remove a run and the artifacts that only it refers to. Raises NotFoundError."""
 
         def work(transaction: Transaction) -> list[str]:
+            audit.keep_run(transaction, run_id, by, through)
             return kept.forget(transaction, rows.remove(transaction, run_id))
 
         gone = await self.write(work)
@@ -217,6 +218,11 @@ class SqliteStore(Keeping):
     def answer_cache(self) -> SqliteAnswers:
         """Answers kept in the file."""
         return SqliteAnswers(self)
+
+    @property
+    def audit_book(self) -> audit.SqliteAudit:
+        """The audit trail in the file."""
+        return audit.SqliteAudit(self)
 
     async def aclose(self) -> None:
         """Write what is still to be written and close the file; the next use would open it again."""

@@ -195,8 +195,8 @@ class Conversations:
         if thread.parent:
             rows.insert(0, (key, json.dumps({"parent": thread.parent}, ensure_ascii=False)))
             branches = [(_key(thread.user, thread.parent, "branches"), thread.conversation)]
-            await self._notes.add(self._kind, branches, keep=_TURNS)
-        await self._notes.add(self._kind, rows, keep=_TURNS, keys=_KEYS)
+            await self._notes.add(self._kind, branches, keep=_TURNS, durable=True)
+        await self._notes.add(self._kind, rows, keep=_TURNS, keys=_KEYS, durable=True)
 
     async def _mark(self, thread: Thread, said: Sequence[Turn], run_id: str) -> None:
         key = digest(thread.assistant, thread.user, said)

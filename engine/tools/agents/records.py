@@ -9,8 +9,10 @@ from typing import Any, Literal
 import structlog
 from pydantic import ValidationError
 
+from engine.durable.audit import accounted
 from schemas.agents import AgentSettings
-from schemas.stores import Notes
+from schemas.audit import AuditEntry
+from schemas.stores import RunStore
 
 KIND = "agents"
 Source = Literal["configuration", "registry"]
@@ -37,21 +39,21 @@ class Records:
     """The lines of a store.
 
     Args:
-        notes: Where they are kept.
+        store: Where they are kept, and who said them.
         configured: The agents of the configuration by name: of these a line says only whether they are enabled.
         shared: Whether other processes may write, so that it pays to look again.
     """
 
-    def __init__(self, notes: Notes, configured: dict[str, AgentSettings], *, shared: bool) -> None:
+    def __init__(self, store: RunStore, configured: dict[str, AgentSettings], *, shared: bool) -> None:
         self.shared = shared
-        self._notes = notes
+        self._store = store
         self._configured = configured
         self._seen = 0
 
     async def changed(self) -> dict[str, Entry | None]:
         """Return what was said since the last time, by name; None: it was removed. Raises StoreError."""
         found: dict[str, Entry | None] = {}
-        for note in await self._notes.load(KIND, after=self._seen):
+        for note in await self._store.notes.load(KIND, after=self._seen):
             self._seen = max(self._seen, note.position)
             try:
                 found[note.key] = self._read(note.key, note.line)
@@ -59,13 +61,20 @@ class Records:
                 structlog.get_logger("engine.agents").warning(f"what the store says of agent '{note.key}' is left out")
         return {name: entry for name, entry in found.items() if entry is not None or name not in self._configured}
 
-    async def write(self, name: str, entry: Entry | None, by: str = "") -> None:
-        """Say what an agent is from now on; None: it is removed. Raises StoreError."""
+    async def write(self, name: str, entry: Entry | None, act: str, by: str = "", through: str = "") -> None:
+        """Say what an agent is from now on; None: it is removed. ``act`` names that in the audit trail.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
         line: dict[str, Any] = {"settings": None, "by": by}
         if entry is not None:
             line["settings"] = entry.settings.model_dump(mode="json", exclude_defaults=True)
             line["enabled"] = entry.settings.enabled
-        await self._notes.add(KIND, [(name, json.dumps(line))], keep=1)
+        what = {"what": "agent", "about": name, "act": act, "input": line["settings"]}
+        told = AuditEntry.model_validate({"at": 0.0, **what, "by": by, "through": through})
+        async with accounted(self._store.audit_book, told):
+            await self._store.notes.add(KIND, [(name, json.dumps(line))], keep=1, durable=True)
 
     def _read(self, name: str, line: str) -> Entry | None:
         told = json.loads(line)

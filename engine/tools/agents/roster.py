@@ -107,13 +107,15 @@ class Roster:
 
     # ------------------------------------------------------------------ changing
 
-    async def add(self, settings: AgentSettings, *, replace: bool = False, by: str = "") -> AgentState:
+    async def add(
+        self, settings: AgentSettings, *, replace: bool = False, by: str = "", through: str = ""
+    ) -> AgentState:
         """Add an agent, here and, by the store, everywhere.
 
         Args:
             settings: It; secrets are named (``$NAME``), never written.
             replace: Take the place of one that was added before.
-            by: Who does it.
+            by, through: Who does it, and by what, for the audit trail.
 
         Raises:
             ConfigError: It is wrong, its name is taken, or a secret is written out.
@@ -129,19 +131,19 @@ class Roster:
         _require_named_secrets(settings)
         made(settings, self._place)
         entry = Entry(settings, "registry")
-        await self._records.write(name, entry, by)
+        await self._records.write(name, entry, "changed" if name in self._members else "added", by, through)
         self._take(name, entry)
         return self.state(name)
 
-    async def switch(self, name: str, *, enabled: bool, by: str = "") -> AgentState:
+    async def switch(self, name: str, *, enabled: bool, by: str = "", through: str = "") -> AgentState:
         """Enable or disable an agent. Raises NotFoundError, StoreError."""
         entry = self._member(name).entry
         changed = Entry(entry.settings.model_copy(update={"enabled": enabled}), entry.source)
-        await self._records.write(name, changed, by)
+        await self._records.write(name, changed, "enabled" if enabled else "disabled", by, through)
         self._take(name, changed)
         return self.state(name)
 
-    async def remove(self, name: str, *, by: str = "") -> None:
+    async def remove(self, name: str, *, by: str = "", through: str = "") -> None:
         """Remove an agent that was added; a call that runs goes on.
 
         Raises:
@@ -154,7 +156,7 @@ class Roster:
                 f"the agent '{name}' stands in the configuration",
                 hint=f"take it out there; until then: engine agents disable {name}",
             )
-        await self._records.write(name, None, by)
+        await self._records.write(name, None, "removed", by, through)
         self._take(name, None)
 
     async def check(self, names: Iterable[str] = ()) -> list[AgentState]:

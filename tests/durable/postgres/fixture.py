@@ -17,7 +17,8 @@ from tests.durable.sqlite.fixture import FOLDER, fill
 
 TABLES = (
     "schema_version", "runs", "tasks", "events", "artifacts", "artifact_uses", "drivers", "live", "accounts",
-    "reservations", "notes", "facts", "api_keys", "usage", "usage_days", "usage_batches", "answers",
+    "reservations", "notes", "facts", "api_keys", "usage", "usage_days", "usage_batches", "answers", "audit",
+    "audit_anchor",
 )  # fmt: skip
 
 

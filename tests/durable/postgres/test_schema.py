@@ -75,6 +75,8 @@ async def test_every_released_schema_is_brought_up(path: object, postgres_url: s
     later = str(path).rpartition("-")[2] != "1.sql"
     assert await store.key_store.find("1" * 64) == (KEY if later else None)
     assert [row.run_id for row in await store.usage_book.read(UsageQuery(by=("run_id",)))] == ["completed"] * later
+    told = [one.entry.about for one in await store.audit_book.read()]
+    assert told == ["app"] * (str(path).rpartition("-")[2] > "3.sql")
     await store.aclose()
 
 

@@ -1,7 +1,8 @@
 """Writes the file that this release's schema is remembered by: ``python -m tests.durable.sqlite.fixture``.
 
 A released one is never written again: later releases must open it as it is. It holds a run of every status, results
-in and beside the log, a driver, live text, budgets, notes; from the second on a key, usage and a kept answer.
+in and beside the log, a driver, live text, budgets, notes; from the second on a key, usage and a kept answer; from the
+fourth on an entry of the audit trail.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import anyio
 
 from engine.durable.sqlite.schema import VERSION
 from engine.durable.sqlite.store import SqliteStore
+from schemas.audit import AuditEntry
 from schemas.bookkeeping import ApiKey, UsageLine
 from schemas.driving import RunClaimed, RunParked
 from schemas.events import Answer, LoggedEvent, ModelCalled, PlanStarted, RunEnded, RunStarted, StepEnded
@@ -28,6 +30,7 @@ from tests.source import ROOT
 FOLDER = ROOT / "tests/data/stores"
 LARGE = b'["large"]' * 20
 KEY = ApiKey(id="k_1", name="app", hash="0" * 64, previous_hash="1" * 64, models=("fast",), usd=5.0)
+TOLD = AuditEntry(at=1.0, what="key", about="app", act="created", input={"usd": 5.0})
 USED = UsageLine(day="2026-11-21", key="k_1", model="m", run_id="completed", usage=Usage(calls=1), cost_nano_usd=7)
 
 
@@ -66,6 +69,7 @@ async def fill(store: SqliteStore) -> None:
     await store.key_store.add(KEY)
     await store.usage_book.add([USED], batch="b1")
     await store.answer_cache.put("a", b"{}", 1e9)
+    await store.audit_book.add([TOLD])
 
 
 def dump(path: Path) -> str:

@@ -167,14 +167,18 @@ async def test_young_runs_stay(store: SqliteStore) -> None:
 
 
 async def test_a_size_is_kept_to(tmp_path: Path) -> None:
-    """Beyond the size the oldest ended runs go until the file is no larger, and the space is given back."""
+    """Beyond the size the oldest ended runs go until the rest is no larger, and the space is given back.
+
+    The audit trail, which keeps their accounts, does not count.
+    """
     store = SqliteStore(tmp_path / "runs.db")
     for number in range(30):
         await ended_run(store, f"r{number:02}", value=os.urandom(20_000).hex())
     before = store.path.stat().st_size
     done = await store.prune(Retention(keep_bytes=600_000))
-    assert (await store.stats()).size_bytes <= 600_000
-    assert store.path.stat().st_size < 600_000 < before
+    trail = 60_000
+    assert (await store.stats()).size_bytes <= 600_000 + trail
+    assert store.path.stat().st_size < 600_000 + trail < before
     assert done.freed_bytes > before - 700_000
     left = await store.runs()
     assert left == [f"r{number:02}" for number in range(30 - len(left), 30)]

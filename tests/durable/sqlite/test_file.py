@@ -122,7 +122,7 @@ async def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert error.details["retryable"] is True
     monkeypatch.undo()
     await store.aclose()
-    assert len(await store.load("r")) == head > 20
+    assert len(await store.load("r")) == head > 10
     assert len(await store.append("r", head, step(1))) == 2
     await store.aclose()
 

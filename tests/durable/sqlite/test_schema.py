@@ -51,6 +51,7 @@ async def test_every_released_schema_opens(fixture: Path, tmp_path: Path) -> Non
     assert await store.key_store.keys() == ([KEY] if later else [])
     assert [row.cost_nano_usd for row in await store.usage_book.read(UsageQuery(by=()))] == ([7] if later else [])
     assert await store.answer_cache.get("a") == (b"{}" if later else None)
+    assert [one.entry.about for one in await store.audit_book.read()] == ["app"] * (fixture.stem > "sqlite-3")
     assert len(await store.append("running", 3, step(1))) == 2
     assert shell(store.path, "PRAGMA user_version") == [(schema.VERSION,)]
     await store.aclose()
