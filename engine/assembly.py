@@ -267,7 +267,9 @@ class Assembly:
             new_executor=new_executor,
             limits=self.settings.limits,
             publish=handle.publish,
-            new_parking=lambda own: Parking(own, self.settings.limits, self.store.now, handle.expire, park=park),
+            new_parking=lambda own: Parking(
+                own, self.settings.limits, self.store.now, handle.expire, park=park, asks=self.store.asks
+            ),
             calling=lambda: calls.number > 0 or inbox.holds(ModelCalled),
             prelude=made,
         )

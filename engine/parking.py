@@ -8,6 +8,7 @@ refused, the answer is read and the run goes on) or after it, where whoever look
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import anyio
@@ -17,7 +18,7 @@ from engine.executor.step import Patience
 from engine.journal import Journal
 from engine.questioning import Questions
 from schemas.driving import PlanningPostponed, RunParked, TimeCame
-from schemas.errors import EngineError
+from schemas.errors import EngineError, StoreError
 from schemas.events import ApprovalRequested, LoggedEvent
 from schemas.settings import Limits
 
@@ -45,6 +46,7 @@ class Parking:
         clock: Gives the store's time (Unix, seconds).
         expire: Takes the declared default for a request that nobody answered in time, unless somebody just did.
         park: Whether the run is let go when only people or a time can move it on; else this process waits.
+        asks: Says in the run's summary what it waits for while it is driven: what a running tool asks.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Parking:
         expire: Callable[[ApprovalRequested], Awaitable[None]] | None = None,
         *,
         park: bool = False,
+        asks: Callable[[str, str, str], Awaitable[None]] | None = None,
     ) -> None:
         self._journal = journal
         self._limits = limits
@@ -63,6 +66,8 @@ class Parking:
         self._offset = 0.0
         self._changed = anyio.Event()
         self._expire = expire
+        self._say = asks
+        self._asks = self._told = False
         journal.dated = self.dated
         self.questions = Questions(journal)
 
@@ -93,13 +98,16 @@ class Parking:
     def see(self, event: LoggedEvent) -> None:
         """Take in what was written: it may be due before anything else, or be what a tool asked for."""
         self.questions.see(event)
-        if event.kind in _CHANGES:
+        if event.kind == "approval_answered":
+            self._told = False  # the answer made its summary say that it runs
+        if event.kind in _CHANGES or (self._asks and event.kind == "step_ended"):
             self._changed.set()
 
     async def watch(self, report: Callable[[TimeCame], None]) -> None:
         """Report each time that something is due at, once. Cost: no thread; a timer."""
         while True:
             self._changed = anyio.Event()
+            await self._say_asks()
             state = self._journal.state
             until, answers = state.waits.until, state.approvals.until
             if until is not None and until <= self.now():
@@ -114,6 +122,15 @@ class Parking:
                 await self._changed.wait()
             if wait_s == _SYNC_S:
                 await self.begin()
+
+    async def _say_asks(self) -> None:
+        """Let the run's summary say whether it waits for an answer to what a running tool asks."""
+        state = self._journal.state
+        asks = any(asked.subject == "elicitation" for asked in state.pending_approvals())
+        if self._say is not None and (asks != self._asks or (asks and not self._told)):
+            with suppress(StoreError):  # it is told again with the next change
+                await self._say(state.run_id, state.tenure.driver, "question" if asks else "")
+                self._asks = self._told = asks
 
     async def _take_defaults(self, expired: Sequence[ApprovalRequested]) -> None:
         for asked in expired if self._expire is not None else ():

@@ -7,8 +7,9 @@ from typing import Literal
 from schemas.result import Record
 
 RunPhase = Literal["queued", "running", "waiting", "completed", "failed", "cancelled"]
-"""queued: it wants a driver (nobody drove it yet, or somebody answered while it was parked); waiting: parked, it costs
-a row; the last three are how it ended."""
+"""queued: it wants a driver (nobody drove it yet, or somebody answered while it was parked); waiting: for somebody or a
+time, parked (it costs a row), or, with a driver, for an answer to what a running tool asks; the last three are how it
+ended."""
 
 LOG_FORMAT = 1
 """The version of the events this release writes. It rises when an older release could misread them; a driver takes
@@ -28,7 +29,7 @@ class RunSummary(Record):
         cost_usd: What its model calls cost so far; None when a price is unknown.
         driver: Who drives it (``Driver.id``); empty before the first claim and once it parked or ended.
         claims: How often it was claimed.
-        waits_for: What a parked run waits for (``RunParked.reason``); empty otherwise.
+        waits_for: What a run that waits does so for: ``RunParked.reason``, or ``question`` where a running tool asks.
         until: When a parked run is due by itself (Unix time); None: only when somebody answers.
         format: The version of its events (``LOG_FORMAT``).
         forked_from: The run it was forked from; empty otherwise.
@@ -55,6 +56,11 @@ class RunSummary(Record):
     def ended(self) -> bool:
         """Whether the run is over."""
         return self.status in ("completed", "failed", "cancelled")
+
+    @property
+    def parked(self) -> bool:
+        """Whether it waits, and nobody drives it meanwhile."""
+        return self.status == "waiting" and not self.driver
 
 
 class Note(Record):

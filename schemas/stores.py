@@ -85,6 +85,16 @@ class RunStore(RunLog, Protocol):
         """
         ...
 
+    async def asks(self, run_id: str, driver_id: str, waits_for: str) -> None:
+        """Say in a run's summary that it waits, while it is driven, for an answer to what a running tool asks.
+
+        Args:
+            run_id: The run.
+            driver_id: Who drives it; where another does, or it was let go, nothing is done.
+            waits_for: What for; empty: for nothing any more.
+        """
+        ...
+
     async def now(self) -> float:
         """Return the Unix time of the store's clock."""
         ...

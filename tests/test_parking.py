@@ -41,6 +41,35 @@ def poller(keys: list[str], times: int = 2, seconds: float = 7_200.0) -> Any:
     return poll
 
 
+async def until_row(engine: Engine, run_id: str, *status: str) -> None:
+    """Wait until a run's summary says so."""
+    while (await engine.store.summary(run_id)).status not in status:
+        await anyio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_a_run_whose_tool_asks_is_waiting() -> None:
+    """While running tools ask, the run's summary says that it waits, until the last of them is answered."""
+
+    @tool(name="seat", effects="none")
+    async def seat(row: int, context: ToolContext) -> str:
+        return f"{row}: {await context.ask(f'Which seat of row {row}?')}"
+
+    plan = plan_of(step("1", "seat", tool_input={"row": 1}), step("2", "seat", tool_input={"row": 2}))
+    engine = engine_of(seat)
+    async with engine.start(plan=plan, park=True) as run:
+        await until_row(engine, run.run_id, "waiting")
+        assert (await engine.store.summary(run.run_id)).waits_for == "question"
+        while len(asked := await run.pending()) < 2:
+            await anyio.sleep(0.01)
+        await run.answer(asked[0].approval_id, "done", result="A")
+        await anyio.sleep(0.05)
+        await until_row(engine, run.run_id, "waiting")
+        await run.answer(asked[1].approval_id, "done", result="B")
+        await until_row(engine, run.run_id, "running", "completed")
+        assert (await run.result()).status == "completed"
+
+
 async def parked(engine: Engine, plan: Any, **options: Any) -> str:
     """Start a run that parks, and return its id."""
     async with engine.start(plan=plan, park=True, **options) as run:

@@ -209,7 +209,7 @@ async def who(store: RunStore) -> list[dict[str, Any]]:
     """Return every driver as a JSON object, the oldest first: its row, its age, whether it lives, what it drives."""
     now = await store.now()
     driven: dict[str, list[RunSummary]] = defaultdict(list)
-    for run in await store.find(RunQuery(status=("running",))):
+    for run in await store.find(RunQuery(status=("running", "waiting"))):
         driven[run.driver].append(run)
     return [
         {

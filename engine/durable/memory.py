@@ -26,6 +26,7 @@ class _Run:
     records: list[LoggedRecord] = field(default_factory=list[LoggedRecord])
     moved: anyio.Event | None = None
     live: list[LiveText | LiveReset] = field(default_factory=list[LiveText | LiveReset])
+    asks: tuple[str, str] | None = None  # the driver that said so, and what is waited for
 
     def wake(self) -> None:
         if self.moved is not None:
@@ -112,12 +113,12 @@ class MemoryLog:
 
     async def find(self, query: RunQuery) -> list[RunSummary]:
         """Return the runs that a query describes, newest first."""
-        rows = [row for run in reversed(self._runs.values()) if _meets(row := _summarized(run.records), query)]
+        rows = [row for run in reversed(self._runs.values()) if _meets(row := _summarized(run), query)]
         return rows[query.offset : None if query.limit is None else query.offset + query.limit]
 
     async def summary(self, run_id: str) -> RunSummary:
         """Return one run's summary. Raises NotFoundError."""
-        return _summarized(self._run(run_id).records)
+        return _summarized(self._run(run_id))
 
     async def delete(self, run_id: str, *, by: str = "", through: str = "") -> None:
         """Remove a run. Raises NotFoundError."""
@@ -125,6 +126,10 @@ class MemoryLog:
         self.audit_book.keep(farewell(run.records, by, through))
         del self._runs[run_id]
         run.wake()
+
+    async def asks(self, run_id: str, driver_id: str, waits_for: str) -> None:
+        """Say that a driven run waits for what a running tool asks, or for nothing any more."""
+        self._run(run_id).asks = (driver_id, waits_for) if waits_for else None
 
     async def now(self) -> float:
         """Return the Unix time."""
@@ -187,11 +192,14 @@ async def _moved(run: _Run) -> None:
     await run.moved.wait()
 
 
-def _summarized(records: Sequence[LoggedRecord]) -> RunSummary:
-    first = records[0]
+def _summarized(run: _Run) -> RunSummary:
+    records, first = run.records, run.records[0]
     started = first.event if isinstance(first.event, RunStarted) else RunStarted(task="", mode="plan")
     row = first_summary(first.run_id, started, first.at)
-    return applied(row, change_of([record.event for record in records]), len(records), records[-1].at)
+    row = applied(row, change_of([record.event for record in records]), len(records), records[-1].at)
+    if run.asks is None or (row.status, row.driver) != ("running", run.asks[0]):
+        return row
+    return row.model_copy(update={"status": "waiting", "waits_for": run.asks[1]})
 
 
 def _meets(row: RunSummary, query: RunQuery) -> bool:

@@ -30,7 +30,8 @@ class Change:
         waits_for, until: Taken over together with ``status``.
         cost_usd: Added to the run's cost; None when a price is unknown, and the whole is unknown from then on.
         claims: Added.
-        wakes: Somebody spoke: a run that is parked then wants a driver (``queued``), any other stays as it is.
+        wakes: Somebody spoke: a run that is parked then wants a driver (``queued``), one that waits while it is driven
+            runs on, any other stays as it is.
     """
 
     status: RunPhase | None = None
@@ -97,7 +98,7 @@ def applied(summary: RunSummary, change: Change, head: int, at: float) -> RunSum
     if change.status is not None:
         update |= {"status": change.status, "waits_for": change.waits_for, "until": change.until}
     elif change.wakes and summary.status == "waiting":
-        update |= {"status": "queued", "waits_for": "", "until": None}
+        update |= {"status": "queued" if summary.parked else "running", "waits_for": "", "until": None}
     if change.driver is not None:
         update["driver"] = change.driver
     known = summary.cost_usd is not None and change.cost_usd is not None

@@ -111,6 +111,6 @@ class Acts:
     async def _went_on(self, request: Request) -> Response:
         """Let a run that somebody spoke to go on, and say where it stands."""
         row = await self.desk.engine.store.summary(run_of(request))
-        if row.status != "waiting" and not row.ended:
+        if not row.parked and not row.ended:
             self.desk.drives.take(row.id)
         return Json(row.model_dump(mode="json"), status_code=202)

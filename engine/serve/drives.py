@@ -138,7 +138,7 @@ class Drives:
         try:
             row = await self._engine.drive(run_id)
             log.debug("drove a run", run_id=run_id, status=row.status)
-            if not row.ended and row.status != "waiting":  # it was set aside, or somebody else has it
+            if not row.ended and not row.parked:  # it was set aside, or somebody else has it
                 self._paused[run_id] = anyio.current_time() + _PAUSE_S
         except (ConflictError, NotFoundError) as exc:  # somebody else has it, or it is gone
             log.debug("a run was not driven", run_id=run_id, reason=exc.message)
@@ -176,9 +176,8 @@ class Drives:
         alive = {driver.id for driver in await store.drivers() if not dead(driver, now)}
         found = await store.find(RunQuery(status=("queued",), limit=_MOST_SEEN))
         found += await store.find(RunQuery(due=now, limit=_MOST_SEEN))
-        found += [
-            row for row in await store.find(RunQuery(status=("running",), limit=_MOST_SEEN)) if row.driver not in alive
-        ]
+        driven = await store.find(RunQuery(status=("running", "waiting"), limit=_MOST_SEEN))
+        found += [row for row in driven if not row.parked and row.driver not in alive]
         past = anyio.current_time()
         self._paused = {run_id: until for run_id, until in self._paused.items() if until > past}
         wanted = [row for row in found if row.id not in self._running and row.id not in self._paused]

@@ -163,7 +163,7 @@ class Runs:
     async def delete(self, request: Request) -> Response:
         """DELETE /runs/{id}: only one that nobody drives. Raises ConflictError for another."""
         row = await self.desk.engine.store.summary(run_of(request))
-        if row.status == "running":
+        if row.driver:
             raise ConflictError(f"run {row.id} is being driven", hint="cancel it first")
         await self.desk.engine.store.delete(row.id, by=caller(request).user, through="http")
         return Response(status_code=204)

@@ -210,6 +210,22 @@ class RunStoreContract(RunLogContract):
             await log.append(run_id, 6, [signal, RunClaimed(driver="d")])
             assert (await log.summary(run_id)).status == "running"
 
+    async def test_a_driven_run_that_asks_waits(self, log: RunStore) -> None:
+        """A run whose running tool asks is waiting, and stays driven; an answer, or its driver, makes it run again."""
+        await log.append("r", 0, [RunStarted(task="t", mode="plan", driver="d")])
+        await log.asks("r", "other", "question")
+        assert (await log.summary("r")).status == "running"
+        await log.asks("r", "d", "question")
+        row = await log.summary("r")
+        assert (row.status, row.waits_for, row.driver, row.parked) == ("waiting", "question", "d", False)
+        assert [row.id for row in await log.find(RunQuery(status=("waiting",)))] == ["r"]
+        await log.asks("r", "d", "")
+        assert (await log.summary("r")).status == "running"
+        await log.asks("r", "d", "question")
+        await log.append("r", 1, [RunEnded(status="failed")])
+        await log.asks("r", "d", "question")
+        assert (await log.summary("r")).status == "failed"
+
     async def test_a_run_handed_over_is_wanted(self, log: RunStore) -> None:
         """A run that its driver let go of because it leaves is queued at once."""
         await log.append("r", 0, [RunStarted(task="t", mode="plan", driver="d")])

@@ -15,6 +15,7 @@ from schemas.errors import error_classes
 from schemas.events import LoggedRecord
 from schemas.model import ModelChunk, ModelRequest
 from tests.runs import engine_of, plan_of, step
+from tests.serve.a2a.calling import make as assistants
 from tests.serve.serving import Served, messages, read_bytes, served
 from tests.test_streams import Reader
 
@@ -275,3 +276,15 @@ def test_caps_cannot_be_raised() -> None:
     with served(capped) as server:
         assert "above" in server.post("", {"task": "t", "limits": {"budget_usd": 2}}, 422)["error"]["message"]
         assert server.post("", {"task": "t", "mode": "plan", "limits": {"budget_usd": 0.5}}, 201)["id"]
+
+
+def test_a_run_whose_tool_asks_is_waiting_everywhere() -> None:
+    """The list, the run itself and a filter say waiting; the answer over HTTP lets it go on."""
+    with served(assistants) as here:
+        run_id = here.post("", {"task": "use seat", "assistant": "clerk"})["id"]
+        asked = here.asked(run_id)
+        assert here.until(run_id, "waiting")["waits_for"] == "question"
+        listed = here.client.get("/runs", params={"status": "waiting"}).json()["runs"]
+        assert [row["id"] for row in listed] == [run_id]
+        here.post(f"/{run_id}/answer", {"approval_id": asked["approval_id"], "result": "12A"}, 202)
+        assert here.ended(run_id)["status"] == "completed"

@@ -78,7 +78,7 @@ async def _each(
 
 async def resumable(store: RunStore) -> list[RunSummary]:
     """Return the runs that want a driver and have none, oldest first: interrupted, queued, or parked and due."""
-    open_runs = await standings(store, await store.find(RunQuery(status=("running", "queued"))))
+    open_runs = await standings(store, await store.find(RunQuery(status=("running", "waiting", "queued"))))
     due = await store.find(RunQuery(due=await store.now()))
     found = [*(each.run for each in open_runs if _wants(each)), *due]
     return sorted(found, key=lambda run: run.started_at)

@@ -35,8 +35,9 @@ class Standing:
 
     @property
     def status(self) -> str:
-        """The row's status; ``interrupted`` where nobody drives a run that should be running."""
-        return "interrupted" if self.run.status == "running" and not self.alive else self.run.status
+        """The row's status; ``interrupted`` where nobody drives a run that should be driven."""
+        driven = self.run.status in ("running", "waiting") and not self.run.parked
+        return "interrupted" if driven and not self.alive else self.run.status
 
     @property
     def place(self) -> str:

@@ -97,12 +97,12 @@ def list_runs(
 
 def _phases(status: list[str]) -> tuple[RunPhase, ...]:
     """What the store is asked for: it does not know which drivers are dead."""
-    asked = ("running" if each == "interrupted" else each for each in status)
+    asked = (one for each in status for one in (("running", "waiting") if each == "interrupted" else (each,)))
     return tuple(dict.fromkeys(cast("RunPhase", each) for each in asked))
 
 
 async def _found(store: RunStore, query: RunQuery, status: list[str], most: int) -> list[Standing]:
-    told_apart = "running" in query.status
+    told_apart = "running" in query.status or "waiting" in query.status
     limit = None if told_apart or not most else most
     found = await standings(store, await store.find(query.model_copy(update={"limit": limit})))
     if told_apart:

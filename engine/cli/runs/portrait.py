@@ -96,6 +96,7 @@ def _why(standing: Standing, now: float) -> str:
 
 
 _WAITS = {
+    "question": "for an answer to what a step asks",
     "approval": "for an answer",
     "timer": "a step is postponed",
     "rate_limit": "a model asked for patience",
@@ -116,7 +117,7 @@ def _steps(standing: Standing, story: Story, now: float, width: int) -> list[Tex
     ordered = sorted(plan.steps, key=lambda step: level.get(step.id, 1))
     indents = {step.id: " " * INDENT * (level.get(step.id, 1) - 1) for step in ordered}
     longest = max(cell_len(indents[step.id] + _name(step)) for step in ordered)
-    driven = standing.status == "running"
+    driven = standing.alive
     sheet = _Sheet(story, driven, now if driven else None, width, min(longest, WIDEST_TOOL + width // 4))
     return [Text(), *(line for step in ordered for line in sheet.lines(step, indents[step.id], needs[step.id]))]
 

@@ -48,7 +48,8 @@ WITH moved AS (
     + """),
         format = greatest(r.format, g.format),
         status = CASE WHEN g.status IS NOT NULL THEN g.status
-                      WHEN g.wakes AND r.status = 'waiting' THEN 'queued' ELSE r.status END,
+                      WHEN g.wakes AND r.status = 'waiting' AND r.driver = '' THEN 'queued'
+                      WHEN g.wakes AND r.status = 'waiting' THEN 'running' ELSE r.status END,
         waits_for = CASE WHEN g.status IS NOT NULL THEN g.waits_for
                          WHEN g.wakes AND r.status = 'waiting' THEN '' ELSE r.waits_for END,
         until = CASE WHEN g.status IS NOT NULL THEN g.until

@@ -51,6 +51,11 @@ _ENROLL = (
 )
 _BEAT = f"UPDATE {{s}}.drivers SET beat_at = {_NOW} WHERE id = %s RETURNING true"
 
+_ASKS = """
+UPDATE {s}.runs SET status = %s, waits_for = %s WHERE id = %s AND driver = %s AND status IN ('running', 'waiting')
+RETURNING true
+"""
+
 
 class PostgresStore(Care):
     """Keeps runs in Postgres (implements ``schemas.stores.RunStore`` and ``StoreCare``). asyncio only.
@@ -175,6 +180,11 @@ class PostgresStore(Care):
             if not await self.database.run(work):
                 raise _no_run(run_id)
             self._bell.moved(run_id, GONE)
+
+    async def asks(self, run_id: str, driver_id: str, waits_for: str) -> None:
+        """Say that a driven run waits for what a running tool asks, or for nothing any more."""
+        status = "waiting" if waits_for else "running"
+        await self.database.fetch(_ASKS, (status, waits_for, stored(run_id), stored(driver_id)))
 
     async def now(self) -> float:
         """Return the Unix time of the server's clock."""

@@ -37,6 +37,14 @@ def dismiss(transaction: Transaction, driver_id: str) -> None:
     transaction.db.execute("DELETE FROM drivers WHERE id = ?", (driver_id,))
 
 
+def asks(transaction: Transaction, run_id: str, driver_id: str, waits_for: str) -> None:
+    """Say in the row of a run that is driven what it waits for."""
+    transaction.db.execute(
+        "UPDATE runs SET status = ?, waits_for = ? WHERE id = ? AND driver = ? AND status IN ('running', 'waiting')",
+        ("waiting" if waits_for else "running", waits_for, run_id, driver_id),
+    )
+
+
 def drivers(db: sqlite3.Connection) -> list[Driver]:
     """Return all drivers, oldest first."""
     rows = db.execute("SELECT body, beat_at FROM drivers ORDER BY n").fetchall()

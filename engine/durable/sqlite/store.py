@@ -150,6 +150,10 @@ class SqliteStore(Keeping):
         if gone:
             await self.write(lambda transaction: kept.sweep(transaction, gone, self.folder))
 
+    async def asks(self, run_id: str, driver_id: str, waits_for: str) -> None:
+        """Say that a driven run waits for what a running tool asks, or for nothing any more."""
+        await self.write(lambda transaction: desk.asks(transaction, run_id, driver_id, waits_for), durable=False)
+
     async def now(self) -> float:
         """Return the Unix time of this machine, which all who share the file are on."""
         return time.time()

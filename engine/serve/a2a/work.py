@@ -256,7 +256,7 @@ class Work:
     async def _go_on(self, run_id: str) -> None:
         """Let a run that somebody spoke to go on."""
         row = await self._engine.store.summary(run_id)
-        if row.status != "waiting" and not row.ended:
+        if not row.parked and not row.ended:
             self._desk.drives.take(run_id)
 
     # ------------------------------------------------------------------ what is remembered

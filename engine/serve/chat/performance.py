@@ -147,7 +147,7 @@ class Performance:
         before = await store.summary(intent.run_id)
         await self._speak(intent)
         row = await store.summary(intent.run_id)
-        waits = row.status == "waiting"
+        waits = row.parked
         if not waits and not row.ended:
             self._desk.drives.take(row.id)
         writer = await self._head()

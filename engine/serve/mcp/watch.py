@@ -58,7 +58,7 @@ class Runs:
     async def go_on(self, run_id: str) -> None:
         """Let a run that somebody spoke to go on."""
         row = await self.engine.store.summary(run_id)
-        if row.status != "waiting" and not row.ended:
+        if not row.parked and not row.ended:
             self.drives.take(run_id)
 
 

@@ -87,7 +87,7 @@ export class Run {
   /** The status in one word, as the runs API says it. */
   get status() {
     if (this.ended) return this.ended.status;
-    if (this.parked) return "waiting";
+    if (this.parked || [...this.approvals.values()].some((asked) => asked.subject === "elicitation")) return "waiting";
     return this.started ? "running" : "queued";
   }
 
