@@ -11,11 +11,12 @@ from benchmarks.entry import Entry
 from benchmarks.orchestration import commands as orchestrated
 from benchmarks.orchestration import failure, line
 from benchmarks.orchestration.systems import ABOUT
+from benchmarks.quality import command as quality
 from benchmarks.report import commands as reports
 from benchmarks.simulated.profile import PROFILES
 from schemas.errors import EngineError
 
-_SUITES = (*orchestrated.entries(), line.ENTRY, failure.ENTRY, *measures.ENTRIES)
+_SUITES = (*orchestrated.entries(), line.ENTRY, failure.ENTRY, quality.ENTRY, *measures.ENTRIES)
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*_SUITES, quick.entry(_SUITES))}
 """Every suite there is, by name. A new one is added here."""
 

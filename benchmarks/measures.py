@@ -1,27 +1,20 @@
-"""The suites that are tables of measures: scheduler, stores, gateway, server, and the offline model's plans."""
+"""The suites that are tables of measures: scheduler, stores, gateway, server."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
-from pathlib import Path
-
-import anyio
+from dataclasses import dataclass
 
 from benchmarks import data
-from benchmarks.cases import durability, gateway, offline, scheduler, serve
+from benchmarks.cases import durability, gateway, scheduler, serve
 from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
-from benchmarks.plansets import own_sets, public_sets
 from benchmarks.report.rows import Row, save, table
 from schemas.errors import EngineError
 
 ROWS = "rows.json"
-SCORES = "scores.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +80,6 @@ def _told(row: Row) -> str:
     return f"{row.measure}: {row.cells()[1]}, ratio {row.cells()[4] or '–'}, target {row.target}"
 
 
-def _declare_offline(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
-    command.add_argument("--only", nargs="+", metavar="NAME", help="only sets whose names hold one of these")
-    command.add_argument("--misses", action="store_true", help="show each plan that is not exact, and what is wrong")
-    declare_out(command, "offline")
-
-
-def _offline(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Score the offline model's plans, set by set."""
-    folder = options.data or data.folder()
-    sets = own_sets() + (public_sets(folder) if folder is not None else [])
-    scores: list[offline.Score] = []
-    for one in [one for one in sets if options.only is None or any(part in one.name for part in options.only)]:
-        scores.append(anyio.run(partial(offline.score, one)))
-        if options.misses:
-            print(f"## {one.name}\n", *scores[-1].misses, sep="\n", end="\n\n")
-    print(offline.table(scores))
-    if folder is None:
-        print("LEFT OUT: NESTFUL, ParallelQA: ENGINE_BENCH_DATA is not set")
-    kept = [{**asdict(one), "misses": len(one.misses)} for one in scores]
-    Manifest.now(arguments=arguments, suite="offline").write(options.out)
-    (options.out / SCORES).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return 0
-
-
-def _missed() -> dict[str, dict[str, float]]:
-    """Return how much the offline model's plans lack, on the sets of our own."""
-    scores = [anyio.run(partial(offline.score, one)) for one in own_sets()]
-    return {
-        f"offline {score.name}": {
-            **{f"1 - F1 of {part}": round(1 - value, 6) for part, value in score.f1.items()},
-            "not exact": score.tasks - score.exact,
-            "calls where no tool fits": score.unfit - score.kept_out,
-        }
-        for score in scores
-    }
-
-
 ENTRIES: tuple[Entry, ...] = (
     *(
         suite.entry()
@@ -146,12 +101,5 @@ ENTRIES: tuple[Entry, ...] = (
             Measures("gateway", "what the gateway costs, beside other gateways", gateway.GROUPS, gateway.measured),
             Measures("serve", "500 chats at once, 2,000 who watch a run", serve.GROUPS, serve.measured),
         )
-    ),
-    Entry(
-        "offline",
-        "how near the offline model's plans are to the right ones",
-        _declare_offline,
-        _offline,
-        quick=_missed,
     ),
 )

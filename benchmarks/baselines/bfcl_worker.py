@@ -1,5 +1,6 @@
 """BFCL's stateful environments at work, in an environment that has ``bfcl-eval``: a JSON line in, a JSON line out.
 
+``{"do": "parallel"}`` gives every question whose calls are all known at once, over tools of its own, with those calls.
 ``{"do": "cases"}`` gives every conversation of the multi-turn set with its tools, its right calls and what they gave;
 ``open``, ``call`` and ``close`` play one: what is closed is compared with what the right calls lead to, attribute by
 attribute, as BFCL's own checker does.
@@ -25,6 +26,7 @@ from bfcl_eval.constants.executable_backend_config import (
 
 DATA = resources.files("bfcl_eval") / "data"
 SET = "BFCL_v4_multi_turn_base.json"
+PARALLEL = "BFCL_v4_parallel_multiple.json"
 Environments = dict[str, Any]
 
 
@@ -50,6 +52,8 @@ class Desk:
         """Do what is asked."""
         if told["do"] == "cases":
             return {"docs": self._docs, "rows": [self._case(name) for name in self._rows]}
+        if told["do"] == "parallel":
+            return parallel()
         if told["do"] == "open":
             self._open[told["run"]] = (told["id"], self._made(told["id"]))
             return None
@@ -91,6 +95,12 @@ class Desk:
         arguments = {name: ast.literal_eval(value) for name, value in zip(names, call.args, strict=False)}
         arguments |= {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         return call.func.id, arguments
+
+
+def parallel() -> list[dict[str, Any]]:
+    """Return the questions as published, each with its right calls: by argument, every value that is right."""
+    right = {row["id"]: row["ground_truth"] for row in lines("possible_answer", PARALLEL)}
+    return [{**row, "ground_truth": right[row["id"]]} for row in lines(PARALLEL)]
 
 
 def called(environments: Environments, tool: str, arguments: dict[str, Any]) -> Any:

@@ -166,7 +166,7 @@ def _tool(environment: str, doc: Mapping[str, Any]) -> CaseTool:
     return CaseTool(
         name,
         str(doc["description"]).rpartition("Tool description: ")[2],
-        _schema(doc["parameters"]),
+        schema_of(doc["parameters"]),
         mean_s=round(FASTEST_S + (SLOWEST_S - FASTEST_S) * chance(name), 2),
         effects="effectful" if writes else "none",
         reads=() if pure or writes else (environment,),
@@ -174,13 +174,13 @@ def _tool(environment: str, doc: Mapping[str, Any]) -> CaseTool:
     )
 
 
-def _schema(written: Mapping[str, Any]) -> dict[str, Any]:
+def schema_of(written: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema of BFCL's as JSON Schema."""
     schema = {key: written[key] for key in ("description", "enum", "required") if key in written}
     kind = str(written.get("type", "string"))
     schema["type"] = _TYPES.get(kind, kind)
     if "items" in written:
-        schema["items"] = _schema(written["items"])
+        schema["items"] = schema_of(written["items"])
     if "properties" in written:
-        schema["properties"] = {name: _schema(inner) for name, inner in written["properties"].items()}
+        schema["properties"] = {name: schema_of(inner) for name, inner in written["properties"].items()}
     return schema

@@ -20,7 +20,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 
 from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, CaseTool, canonical, filled
-from benchmarks.plansets import Declared, GoldCall, gold, nestful_rows, nestful_tools
+from benchmarks.quality.plansets import Declared, GoldCall, gold, nestful_rows, nestful_tools
 from benchmarks.simulated.profile import chance
 
 OFFERED = 10

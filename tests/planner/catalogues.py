@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.plansets import PlanSet
+from benchmarks.quality.plansets import PlanSet
 from engine.tools.builtin import BUILTIN_NAMES, builtin_tools
 from schemas.tool import ToolSpec
 

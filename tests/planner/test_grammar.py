@@ -13,7 +13,7 @@ import anyio
 import pytest
 from jsonschema import Draft202012Validator
 
-from benchmarks.plansets import public_sets
+from benchmarks.quality.plansets import public_sets
 from engine.planner.arguments import Dialect
 from engine.planner.grammar import compact, compile_grammar, output_sketch
 from engine.planner.limits import LIMITS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.plansets import public_sets
+from benchmarks.quality.plansets import public_sets
 from engine.planner.grammar import compile_grammar
 from engine.planner.limits import LIMITS, broken_rules, choose_form
 from tests.planner.catalogues import builtin_catalogue, made_up, of_set

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plansets import own_sets, public_sets
+from benchmarks.quality.plansets import own_sets, public_sets
 from engine.planner.shortlist import CATALOGUE_TOKENS, Selection, Shelf
 from gateway.estimate import text_tokens
 from schemas.tool import ToolSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.orchestration import nestful
 from benchmarks.orchestration.case import Case, CaseTool
-from benchmarks.plansets import nestful_rows
+from benchmarks.quality.plansets import nestful_rows
 from tests.benchmarks.orchestration.plans import problems
 
 

@@ -1,7 +1,7 @@
 """Tasks with the calls they should come to: sets of our own, and public ones from the folder of the data sets.
 
-Public: NESTFUL, Glaive part (IBM, Apache-2.0); ParallelQA (LLMCompiler, Kim et al., 2023). The sets of our own are the
-JSON files of ``tasks/``.
+Public: NESTFUL, Glaive part (IBM, Apache-2.0); ParallelQA (LLMCompiler, Kim et al., 2023); BFCL's parallel calls
+(``benchmarks.quality.bfcl``). The sets of our own are the JSON files of ``tasks/``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.data import parallelqa
 
-OWN = Path(__file__).parent / "tasks"
+ABSENT = ""
+"""Among the values that are right, stands for leaving the argument out (as BFCL writes it)."""
+OWN = Path(__file__).parent.parent / "tasks"
 _LABEL = re.compile(r"\$var_?(?P<number>\d+)(?:\.(?P<path>[^$]+))?\$")
 _WORDS = ("river", "lamp", "stone", "tulip", "violet", "marble", "ladder", "basket", "garden", "meadow", "pillow")
 
@@ -40,20 +42,39 @@ class GoldCall:
     Attributes:
         arguments: With ``{{1.field}}`` for the result of the first call; None where only the tool and ``after`` count.
         after: Numbers of the calls it uses, where ``arguments`` does not say.
+        accepts: By argument, every value that is right, where there may be several; ``ABSENT`` among them: none.
     """
 
     tool: str
     arguments: Mapping[str, Any] | None
     after: tuple[int, ...] = ()
+    accepts: Mapping[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
 
 
 @dataclass(frozen=True, slots=True)
 class PlanSet:
-    """Tasks over one catalogue, each with the calls of its right plan; no calls where no tool fits."""
+    """Tasks over one catalogue, each with the calls of its right plan; no calls where no tool fits.
+
+    Attributes:
+        catalogues: Where each task has tools of its own, those of each; ``tools`` are none then.
+    """
 
     name: str
     tools: tuple[Declared, ...]
     tasks: tuple[tuple[str, tuple[GoldCall, ...]], ...]
+    catalogues: tuple[tuple[Declared, ...], ...] = ()
+
+    def offered(self, number: int) -> tuple[Declared, ...]:
+        """Return the tools of a task, by its place."""
+        return self.catalogues[number] if self.catalogues else self.tools
+
+    def part(self, most: int | None) -> PlanSet:
+        """Return at most so many tasks, evenly spread."""
+        if most is None or most >= len(self.tasks):
+            return self
+        chosen = [at * len(self.tasks) // most for at in range(most)]
+        tasks = tuple(self.tasks[at] for at in chosen)
+        return replace(self, tasks=tasks, catalogues=tuple(self.catalogues[at] for at in chosen if self.catalogues))
 
     def renamed(self) -> PlanSet:
         """Return the set with every tool named by random words, the same ones each time; descriptions stay."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plansets import PlanSet, own_sets, public_sets
+from benchmarks.quality.plansets import PlanSet, own_sets, public_sets
 
 REFERENCE = "{{"
 

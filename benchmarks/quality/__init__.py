@@ -1,0 +1,1 @@
+"""How near the plans of a model are to the right ones."""
