@@ -15,9 +15,9 @@ import typer
 from engine.cli import load
 from engine.cli import options as given
 from engine.cli.notices import say_notice, traced
-from engine.cli.outfit import Outfit, run_server, settle_memory
+from engine.cli.outfit import Outfit, file_of, run_server, settle_memory, stamp_of
 from engine.cli.storage import Place, opened, place_of
-from engine.config import FILE_NAME, LoadedSettings, load_settings
+from engine.config import LoadedSettings, load_settings
 from engine.configured import ConfigurationAccount
 from gateway.keys import Keyring
 from gateway.server.server import Backing, Server, checked
@@ -48,7 +48,7 @@ def gateway(
     Chat completions, messages, responses and embeddings, to every configured provider. A changed file or SIGHUP
     reloads; Ctrl-C or SIGTERM drains, a second one leaves at once. docs/gateway.md has the rest.
     """
-    source = Source(_file(config), host, port)
+    source = Source(file_of(config), host, port)
     place = place_of(store, config)
     found = source.load()
     say_notice(found)
@@ -91,11 +91,7 @@ class Source:
 
     def stamp(self) -> object:
         """Return something that changes when the file does; None while there is none."""
-        try:
-            stat = self.file.stat() if self.file is not None else None
-        except OSError:
-            return None
-        return None if stat is None else (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return stamp_of(self.file)
 
     @property
     def folder(self) -> Path:
@@ -131,10 +127,3 @@ def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:
             print(f"engine gateway{name}: {url} (store {place.shown})", file=sys.stderr, flush=True)
 
     return say
-
-
-def _file(config: str | None) -> Path | None:
-    named = config or os.environ.get("ENGINE_CONFIG") or None
-    if named is not None:
-        return Path(named).expanduser()
-    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 
-from engine.config import LoadedSettings
+from engine.config import FILE_NAME, LoadedSettings
 from engine.filtering import FilterTools, filters_of
 from engine.telemetry import tracer
 from gateway.accounting import Accounting
@@ -88,3 +88,20 @@ def settle_memory(full: int = 50) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, full)
+
+
+def file_of(config: str | None) -> Path | None:
+    """Return the configuration's file: as given, by $ENGINE_CONFIG, ./engine.yaml; None: the environment is it."""
+    named = config or os.environ.get("ENGINE_CONFIG") or None
+    if named is not None:
+        return Path(named).expanduser()
+    return Path(FILE_NAME) if Path(FILE_NAME).is_file() else None
+
+
+def stamp_of(file: Path | None) -> object:
+    """Return something that changes when a file does; None while there is none."""
+    try:
+        stat = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return None if stat is None else (stat.st_mtime_ns, stat.st_size, stat.st_ino)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
+import anyio
 import typer
 
 from engine.api import Engine
 from engine.assistants import Assistants
 from engine.cli import options as given
 from engine.cli.notices import traced
-from engine.cli.outfit import Outfit, run_server, settle_memory
+from engine.cli.outfit import Outfit, file_of, run_server, settle_memory, stamp_of
 from engine.cli.session import loaded
 from engine.cli.storage import Place, opened, place_of
 from engine.config import LoadedSettings, resolve_secret
+from engine.serve.house import Renewal
 from engine.serve.server import EngineServer, Serving
 from gateway.server.metrics import Metrics
 from gateway.server.server import check_listeners
@@ -30,6 +35,8 @@ PORT = 8765
 TOKEN = "ENGINE_SERVE_TOKEN"
 OWN = "serve"
 """The name of the listener that is there without being configured."""
+_FIXED = ("store_url", "telemetry", "durability", "retention")
+"""Settings that a reload leaves as they were."""
 
 
 @commands.command()
@@ -63,7 +70,7 @@ def serve(
 ) -> int:
     """Serve assistants, models, runs and a page over HTTP.
 
-    Until Ctrl-C or SIGTERM, which hands its runs over. docs/http.md shows what clients send.
+    A changed file or SIGHUP reloads. Ctrl-C or SIGTERM hands its runs over. docs/http.md shows what clients send.
     """
     config = given.one_config(file, config)
     secret = _secret(token)
@@ -83,14 +90,44 @@ def serve(
     async def main() -> int:
         async with opened(place) as runs:
             with traced(found):
-                await _serve(found, runs, serving, _say_up(place, drives=serving.drives))
+                await _serve(found, runs, serving, Source(config, model, own), _say_up(place, drives=serving.drives))
         return 0
 
     return run_server(main)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the configuration comes from, and what the command line adds to it.
+
+    Attributes:
+        config, model: As given.
+        own: The port that is there without being configured.
+    """
+
+    config: str | None
+    model: Sequence[str] | None
+    own: Listener
+
+    def renewal(self, began: LoadedSettings, outfit: Outfit) -> Renewal:
+        """Return how the server gets the configuration anew; ``began``: what it started with."""
+
+        async def load() -> LoadedSettings:
+            found = await anyio.to_thread.run_sync(partial(loaded, self.config, self.model, quiet=True))
+            fixed = [name for name in _FIXED if getattr(found.settings, name) != getattr(began.settings, name)]
+            if fixed:
+                print(f"note: {', '.join(fixed)}: changes take effect when the server starts anew", file=sys.stderr)
+            return found
+
+        return Renewal(load, partial(_listeners, self.own), outfit.gateway, partial(stamp_of, file_of(self.config)))
+
+
 async def _serve(
-    found: LoadedSettings, runs: RunStore, serving: Serving, say: Callable[[Sequence[tuple[Listener, str]]], None]
+    found: LoadedSettings,
+    runs: RunStore,
+    serving: Serving,
+    source: Source,
+    say: Callable[[Sequence[tuple[Listener, str]]], None],
 ) -> None:
     metrics = Metrics()
     outfit = Outfit(found, runs, lambda: engine.presence.driver.id)
@@ -99,12 +136,13 @@ async def _serve(
         engine = Engine(found, store=runs, kind="serve", gateway=gateway, ledger=outfit.ledger)
     except ConfigError as exc:
         raise found.located(exc) from None
-    async with outfit.going(metrics), engine:
+    async with outfit.going(metrics), aclosing(engine):
         settle_memory(full=2)
         named = Assistants(engine)
         for text in (text for name in named for text in named.lacks(name)):
             print(f"note: {text}", file=sys.stderr)
-        await EngineServer(engine, serving, metrics=metrics, on_up=say).run_until_stopped()
+        renewal = source.renewal(found, outfit)
+        await EngineServer(engine, serving, metrics=metrics, on_up=say, renewal=renewal).run_until_stopped()
 
 
 def _listeners(own: Listener, found: LoadedSettings) -> tuple[Listener, ...]:

@@ -30,16 +30,16 @@ class Drives:
     """The runs that are driven in this process, and the search for more.
 
     Args:
-        engine: Drives them.
+        engine: Drives them; another may take its place, for runs that are taken from then on.
         most: Runs at once.
         drives: False where others drive: then runs are only accepted.
     """
 
     def __init__(self, engine: Engine, *, most: int, drives: bool = True) -> None:
-        self._engine = engine
+        self.engine = engine
         self._most = most
         self.drives = drives
-        self._running: set[str] = set()
+        self._running: dict[str, Engine | None] = {}
         self._coming = 0
         self._paused: dict[str, float] = {}
         self._again: set[str] = set()
@@ -92,12 +92,17 @@ class Drives:
         if self._group is None or not self.drives or self.leaving:
             return
         if run_id not in self._running and self.in_flight < self._most:
-            self._running.add(run_id)
+            self._running[run_id] = None
             self._group.start_soon(self._drive, run_id)
         else:
             if run_id in self._running:
                 self._again.add(run_id)  # it may be parking right now, and have been answered meanwhile
             self._nudged.set()
+
+    async def without(self, engine: Engine) -> None:
+        """Wait until no run is driven by an engine that ``engine`` has replaced."""
+        while any(each is engine for each in self._running.values()):
+            await anyio.sleep(POLL_S)
 
     @asynccontextmanager
     async def going(self, grace_s: float) -> AsyncGenerator[None]:
@@ -126,7 +131,7 @@ class Drives:
         Either way the log holds what was done, and whoever comes next goes on from there.
         """
         with suppress(StoreError):
-            await self._engine.drain()
+            await self.engine.drain()
         with anyio.move_on_after(grace_s):
             while self._running:
                 await anyio.sleep(0.05)
@@ -136,7 +141,8 @@ class Drives:
     async def _drive(self, run_id: str) -> None:
         log = structlog.get_logger()
         try:
-            row = await self._engine.drive(run_id)
+            self._running[run_id] = engine = self.engine
+            row = await engine.drive(run_id)
             log.debug("drove a run", run_id=run_id, status=row.status)
             if not row.ended and not row.parked:  # it was set aside, or somebody else has it
                 self._paused[run_id] = anyio.current_time() + _PAUSE_S
@@ -150,7 +156,7 @@ class Drives:
             log.exception("driving a run failed", run_id=run_id)
             self._paused[run_id] = anyio.current_time() + _PAUSE_S
         finally:
-            self._running.discard(run_id)
+            self._running.pop(run_id, None)
             if run_id in self._again:
                 self._again.discard(run_id)
                 self._paused.pop(run_id, None)
@@ -171,7 +177,7 @@ class Drives:
 
     async def _wanting(self, room: int) -> list[RunSummary]:
         """Return runs that nobody drives and that can go on, those that wait for longest first."""
-        store = self._engine.store
+        store = self.engine.store
         now = await store.now()
         alive = {driver.id for driver in await store.drivers() if not dead(driver, now)}
         found = await store.find(RunQuery(status=("queued",), limit=_MOST_SEEN))

@@ -60,7 +60,8 @@ class Site:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections to the providers, unless the gateway is another's."""
+        """Close the connections to the providers, unless the gateway is another's, and let its guests go."""
+        await self.guests.over()
         if self._owns:
             await self.gateway.aclose()
 

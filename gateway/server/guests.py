@@ -71,6 +71,10 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+async def _at_once() -> None:
+    """Do nothing."""
+
+
 async def _ready() -> None:
     """Be ready."""
 
@@ -83,12 +87,16 @@ class Guests:
         assistants, application: See there; None: there is none.
         leave: Called when the server begins to drain: what streams for long shall end.
         ready: Raises StoreError while no work can be taken.
+        begin: Called when their configuration is in force.
+        over: Called when it was replaced and the last request on it is over, or when it was refused.
     """
 
     assistants: Assistants | None = None
     application: Application | None = None
     leave: Callable[[], None] = _nothing
     ready: Callable[[], Awaitable[object]] = _ready
+    begin: Callable[[], Awaitable[None]] = _at_once
+    over: Callable[[], Awaitable[None]] = _at_once
 
     def knows(self, name: str) -> bool:
         """Whether a name is an assistant's."""

@@ -190,6 +190,7 @@ class Server:
                 await site.close()
             raise
         self._exchange(site, ports)
+        await site.guests.begin()
         if backing.told is not None:
             await backing.told(site.settings)
 

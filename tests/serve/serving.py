@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ import anyio
 import httpx2
 
 from engine.api import Engine
+from engine.serve.house import Renewal
 from engine.serve.server import EngineServer, Serving
 from schemas.events import LoggedRecord
 from schemas.gateway import Listener
@@ -32,6 +33,7 @@ class Served:
     thread: threading.Thread
     failure: list[BaseException] = field(default_factory=list[BaseException])
     urls: dict[str, str] = field(default_factory=dict[str, str])
+    listeners: Sequence[Listener] = ()
 
     def stop(self) -> None:
         """Stop it and wait."""
@@ -83,6 +85,8 @@ def served(
     listeners: Sequence[Mapping[str, Any]] = ({},),
     hosts: Sequence[str] = (),
     keys: Keys | None = None,
+    entered: bool = True,
+    renewal: Renewal | None = None,
     **how: Any,
 ) -> Generator[Served]:
     """Serve an engine, made in the server's own thread and event loop, on free ports."""
@@ -96,11 +100,12 @@ def served(
         up.set()
 
     async def main() -> None:
-        async with make_engine() as engine:
+        engine = make_engine()
+        async with engine if entered else aclosing(engine):
             for key in keys.store._keys.values() if keys is not None else ():  # pyright: ignore[reportPrivateUsage]
                 await engine.store.key_store.add(key)
             serving = Serving(**{"grace_s": 0.1, "listeners": ports, **how})
-            made.append(EngineServer(engine, serving, on_up=on_up))
+            made.append(EngineServer(engine, serving, on_up=on_up, renewal=renewal))
             await made[0].run_until_stopped()
 
     def run() -> None:
@@ -118,7 +123,7 @@ def served(
     token, url = how.get("token"), next(iter(urls.values()))
     headers = {b"authorization": f"Bearer {token}".encode()} if token else {}
     with httpx2.Client(base_url=url, timeout=20, headers=headers) as client:
-        found = Served(url, client, made[0], thread, failure, urls)
+        found = Served(url, client, made[0], thread, failure, urls, ports)
         try:
             yield found
         finally:

@@ -17,7 +17,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine.api import Engine
 from engine.serve.drives import Drives
 
 PATH = "/mcp"
@@ -28,13 +27,11 @@ class McpDoor:
     """An ASGI application that speaks MCP.
 
     Args:
-        engine: Whose assistants and runs are served.
-        drives: Drives the runs of this process.
+        drives: Drives the runs of this process, by the engine whose assistants are served.
         leaving: Set when the server is about to stop: every stream is then ended.
     """
 
-    def __init__(self, engine: Engine, drives: Drives, leaving: anyio.Event) -> None:
-        self._engine = engine
+    def __init__(self, drives: Drives, leaving: anyio.Event) -> None:
         self._drives = drives
         self._leaving = leaving
         self._lock = anyio.Lock()
@@ -70,7 +67,7 @@ class McpDoor:
 
     async def _keep(self, *, task_status: anyio.abc.TaskStatus[ASGIApp]) -> None:
         web: Any = await anyio.to_thread.run_sync(import_module, _MODULE)
-        async with web.sessions(self._engine, self._drives) as app:
+        async with web.sessions(self._drives) as app:
             task_status.started(app)
             await self._leaving.wait()
             self._app = None

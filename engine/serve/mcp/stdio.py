@@ -44,7 +44,7 @@ async def serve_stdio(engine: Engine, *, most: int, drives: bool, grace_s: float
         grace_s: How long they may go on when it stops.
     """
     driving = Drives(engine, most=most, drives=drives)
-    server = make_server(Runs(engine, driving))
+    server = make_server(Runs(driving))
     with guard_stdout() as out:
         async with driving.going(grace_s), anyio.create_task_group() as group:
             group.start_soon(_stopped, group.cancel_scope)

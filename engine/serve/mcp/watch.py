@@ -32,12 +32,15 @@ class Runs:
     """What a call works with.
 
     Attributes:
-        engine: Whose runs they are.
-        drives: Drives them in this process, where it does.
+        drives: Drives the runs of this process, where it does, by the engine that is in force.
     """
 
-    engine: Engine
     drives: Drives
+
+    @property
+    def engine(self) -> Engine:
+        """Whose runs they are."""
+        return self.drives.engine
 
     async def answer(self, run_id: str, asked: ApprovalRequested, filled: types.ElicitResult, by: str) -> bool:
         """Answer something with a filled form; False where the person left it open, or the answer does not fit."""

@@ -12,7 +12,6 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from engine.api import Engine
 from engine.serve.callers import Caller, caller, check_name
 from engine.serve.drives import Drives
 from engine.serve.mcp.server import make_server
@@ -25,10 +24,10 @@ _MOST_SESSIONS = 10_000
 
 
 @asynccontextmanager
-async def sessions(engine: Engine, drives: Drives) -> AsyncGenerator[ASGIApp]:
+async def sessions(drives: Drives) -> AsyncGenerator[ASGIApp]:
     """Keep the sessions of clients, and give the application that answers them; leaving ends every session."""
     manager = StreamableHTTPSessionManager(
-        make_server(Runs(engine, drives), _who, _check), session_idle_timeout=IDLE_S, max_sessions=_MOST_SESSIONS
+        make_server(Runs(drives), _who, _check), session_idle_timeout=IDLE_S, max_sessions=_MOST_SESSIONS
     )
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -40,7 +40,7 @@ def mail(**spec: Any) -> FakeTool:
 async def talking(made: Engine, mode: str = "legacy", **client: Any) -> AsyncGenerator[Client]:
     """Serve an engine to a client of the older protocol (``legacy``), or of the newer one (``auto``)."""
     drives = Drives(made, most=10)
-    async with made, drives.going(0.1), Client(make_server(Runs(made, drives)), mode=mode, **client) as found:
+    async with made, drives.going(0.1), Client(make_server(Runs(drives)), mode=mode, **client) as found:
         yield found
 
 
