@@ -32,6 +32,7 @@ class Manifest:
         command: As it was typed; ``python -m benchmarks …``.
         earlier: Other commands that ran into the same folder before, the oldest first.
         tokens: How tokens were counted: o200k, or four bytes a token; or by the providers.
+        clock: What seconds are by: wall, or virtual (those of models and tools alone, exact on every machine).
         profile: How the simulated models behaved; empty where none took part.
         planner_model, worker_model: The real models, where those were asked for.
         load: The machine's load when it began; None where it cannot be read.
@@ -49,6 +50,7 @@ class Manifest:
     profile: str = ""
     planner_model: str = ""
     worker_model: str = ""
+    clock: str = "wall"
     speed: float = 1.0
     seed: int = 1
     cases: int = 0
@@ -84,7 +86,7 @@ class Manifest:
                 or it cannot be written to.
         """
         known, made = read(folder), self
-        same = ("suite", "profile", "planner_model", "worker_model", "speed", "seed", "tokens")
+        same = ("suite", "profile", "planner_model", "worker_model", "clock", "speed", "seed", "tokens")
         if known is not None:
             differing = [name for name in same if getattr(known, name) != getattr(self, name)]
             if differing:

@@ -59,7 +59,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "regex": ("schemas.patterns", "gateway.filters.words"),
     "jmespath": ("engine.dag",),
     "anthropic": ("gateway.upstream",),
-    "openai": ("gateway.upstream",),
+    "openai": ("gateway.upstream", "benchmarks.baselines.langgraph_agents"),
     "httpx2": ("gateway.upstream", "engine.tools", "benchmarks.simulated.provider", "benchmarks.cases.serve"),
     "httpcore2": ("engine.tools.http",),
     "html_to_markdown": ("engine.tools.builtin.pages",),

@@ -10,6 +10,7 @@ Source: docs.langchain.com, "Agents"; LangGraph's tutorials, "Plan-and-Execute".
 
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportUntypedFunctionDecorator=false
+# pyright: reportPrivateUsage=false, reportPrivateImportUsage=false
 # LangGraph is installed beside the project, never in it.
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ToolRetryMiddleware, wrap_model_call
 from langchain_core.tools import StructuredTool, ToolException
 from langchain_openai import ChatOpenAI
+from openai import _base_client, _constants
 
 from benchmarks.baselines.pipe import Ended, PassingToolError, Task, ToolError, serve
 
@@ -29,7 +31,8 @@ TURNS = 200
 
 
 def model(task: Task, name: str) -> ChatOpenAI:
-    """Return a chat model; those of one task share their connections."""
+    """Return a chat model; those of one task share their connections. Its SDK's waits go by the task's time."""
+    _base_client.INITIAL_RETRY_DELAY = _constants.INITIAL_RETRY_DELAY / task.speed
     return ChatOpenAI(model=name, base_url=f"{task.base_url}/v1", api_key="simulated")
 
 

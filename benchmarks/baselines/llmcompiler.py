@@ -1,11 +1,11 @@
-"""LLMCompiler's own code, unmodified, with the prompts and examples it publishes for ParallelQA.
+"""LLMCompiler's own code, unmodified, with the prompts and examples it publishes for ParallelQA, HotpotQA and Movie.
 
 Runs in an environment of its own (llmcompiler.txt) over a checkout of its repository, which is on no package index:
 ``ENGINE_BENCH_LLMCOMPILER`` names the folder. The plan is streamed (its ``--stream``), the one replan it is configured
-with is its last turn. Its prompts know two tools, so it does ParallelQA and nothing else; tools are described to it in
-the words that every system reads. An error of a tool is given to it as a result: a tool that raises hangs it.
+with is its last turn. Its prompts know the tools of these settings alone, so it does nothing else; tools are described
+to it in the words that every system reads. An error of a tool is given to it as a result: a tool that raises hangs it.
 
-Source: github.com/SqueezeAILab/LLMCompiler, configs/parallelqa (Kim et al., "An LLM Compiler for Parallel Function
+Source: github.com/SqueezeAILab/LLMCompiler, configs (Kim et al., "An LLM Compiler for Parallel Function
 Calling", 2024).
 """
 
@@ -22,7 +22,9 @@ from typing import Any
 
 sys.path.insert(0, os.environ["ENGINE_BENCH_LLMCOMPILER"])
 
-from configs.parallelqa.configs import CONFIGS
+from configs.hotpotqa.configs import CONFIGS as HOTPOT
+from configs.movie.configs import CONFIGS as MOVIE
+from configs.parallelqa.configs import CONFIGS as PARALLELQA
 from langchain_community.chat_models import ChatOpenAI
 from src.agents.tools import Tool
 from src.llm_compiler.constants import END_OF_PLAN
@@ -31,7 +33,7 @@ from src.utils import logger_utils
 
 from benchmarks.baselines.pipe import Ended, Task, ToolError, serve
 
-TOOLS = ["search", "math"]
+SETTINGS: dict[str, dict[str, Any]] = {"parallelqa": PARALLELQA, "hotpot": HOTPOT, "movie": MOVIE}
 
 
 async def _model(task: Task, name: str, *, stream: bool) -> ChatOpenAI:
@@ -78,9 +80,8 @@ def _first_argument(name: str) -> Callable[[Any], str]:
 
 async def compiled(task: Task) -> Ended:
     """Let LLMCompiler do a case."""
-    if [tool["name"] for tool in task.tools] != TOOLS:
-        return Ended(status="failed", reason="LLMCompiler publishes prompts for ParallelQA's two tools alone")
-    prompts = CONFIGS["prompts"]["gpt"]
+    setting = SETTINGS[task.suite]
+    prompts = setting["prompts"]["gpt"]
     run: Callable[[str], Awaitable[str]] = LLMCompiler(
         tools=[_tool(task, tool) for tool in task.tools],
         planner_llm=await _model(task, f"{task.planner}-llmcompiler-planner", stream=True),
@@ -91,7 +92,7 @@ async def compiled(task: Task) -> Ended:
         agent_llm=await _model(task, f"{task.worker}-llmcompiler-joiner", stream=False),
         joinner_prompt=prompts["output_prompt"],
         joinner_prompt_final=None,
-        max_replans=CONFIGS["max_replans"],
+        max_replans=setting["max_replans"],
         benchmark=False,
     ).arun
     task.begin()

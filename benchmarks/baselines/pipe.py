@@ -41,6 +41,7 @@ class Task:
     """One case to be done.
 
     Attributes:
+        suite: What the case is one of.
         question: What the person asks.
         tools: ``name``, ``description`` and ``parameters`` (a JSON Schema) of each.
         base_url: Where its models are; ``planner`` and ``worker`` are the tiers of their names.
@@ -51,6 +52,7 @@ class Task:
         self._pipe = pipe
         self.run: int = told["run"]
         self.system: str = told["system"]
+        self.suite: str = told["suite"]
         self.question: str = told["question"]
         self.tools: list[dict[str, Any]] = told["tools"]
         self.base_url: str = told["base_url"]

@@ -13,15 +13,19 @@ from pathlib import Path
 import anyio
 
 from benchmarks import data
-from benchmarks.entry import Entry, declare_out
+from benchmarks.entry import Entry, at_least, declare_out, known_as, more_than_0
 from benchmarks.manifest import Manifest
+from benchmarks.orchestration import peers
 from benchmarks.orchestration.figures import COUNTS, named, table
 from benchmarks.orchestration.outcome import Outcome
-from benchmarks.orchestration.runner import Plan, perform
+from benchmarks.orchestration.runner import Contestant, Plan, perform, performed_by
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
 from benchmarks.orchestration.systems import DEFAULT, NAMES, real_systems, systems_named
+from benchmarks.orchestration.world import World
 from benchmarks.progress import Progress
+from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.profile import PROFILES
+from benchmarks.simulated.virtual import CLOCK, VirtualProvider
 from schemas.errors import ConfigError
 
 QUICK_CASES, QUICK_SPEED = 4, 20.0
@@ -38,49 +42,76 @@ def declare(command: argparse.ArgumentParser, suite: Suite) -> None:
     )
     command.add_argument("--planner-model", metavar="PROVIDER/MODEL", help="the one that plans, or takes ReAct's turns")
     command.add_argument("--worker-model", metavar="PROVIDER/MODEL", help="the one that completes steps and answers")
-    command.add_argument("--n", type=int, help="at most so many cases, evenly spread")
-    command.add_argument("--repeat", type=int, default=1, help="runs of each case by each system")
+    command.add_argument("--n", type=at_least(1), help="at most so many cases, evenly spread")
+    command.add_argument("--repeat", type=at_least(1), default=1, help="runs of each case by each system")
     command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
     command.add_argument("--seed", type=int, default=1, help="of what goes wrong")
-    command.add_argument("--speed", type=float, default=1.0, help="the simulated time is so many times faster")
-    command.add_argument("--at-once", type=int, default=4, help="runs at the same time")
+    command.add_argument("--speed", type=more_than_0, default=1.0, help="the simulated time is so many times faster")
+    command.add_argument("--at-once", type=at_least(1), default=4, help="runs at the same time")
+    told = "on a virtual clock: seconds of models and tools alone, exact on every machine; systems of ours only"
+    command.add_argument("--virtual", action="store_true", help=told)
     declare_out(command, suite.name)
 
 
 def run(options: argparse.Namespace, arguments: Sequence[str], suite: Suite) -> int:
     """Run a suite of cases and print its table; what is in its folder is not run again. Raises ConfigError."""
-    if options.simulated not in PROFILES:
-        raise ConfigError(f"there is no profile {options.simulated!r}", hint=f"profiles: {', '.join(PROFILES)}")
-    cases = cases_of(suite, options.data or data.folder(), options.n)
+    known_as(options.simulated, PROFILES, "profile")
     names, real = options.systems.split(","), _real_models(options)
-    contestants = real_systems(names, *real) if real else systems_named(names)
-    speed = 1.0 if real else options.speed
+    carrier = _carrier(options, suite, real=real is not None)
+    cases = cases_of(suite, options.data or data.folder(), options.n)
+    contestants = real_systems(names, *real) if real else systems_named(names, suite.name, carrier=carrier)
+    speed = 1.0 if real or carrier else options.speed
     profile = replace(PROFILES[options.simulated], speed=speed, seed=options.seed, **({"name": ""} if real else {}))
     Manifest.now(
         arguments=arguments,
+        peers=peers.versions(one.name for one in contestants if one.name in peers.KINDS),
         tokens="as the providers count" if real else "",
         suite=suite.name,
-        systems=tuple(names),
+        systems=tuple(_named(one) for one in contestants),
         profile=profile.name,
         planner_model=real[0] if real else "",
         worker_model=real[1] if real else "",
+        clock="wall" if carrier is None else "virtual",
         speed=profile.speed,
         seed=profile.seed,
         cases=len(cases),
         repeats=options.repeat,
     ).write(options.out)
     plan = Plan(cases, contestants, profile, repeats=options.repeat, at_once=options.at_once, simulated=not real)
-    outcomes = anyio.run(perform, plan, options.out, _telling(Progress()))
+    outcomes = _performed(plan, options.out, carrier)
     print(table(outcomes))
     print(f"\n{len(outcomes)} outcomes in {options.out}")
     return 0
+
+
+def _carrier(options: argparse.Namespace, suite: Suite, *, real: bool) -> VirtualProvider | None:
+    """Return the models on a virtual clock, where that is asked for. Raises ConfigError."""
+    if not options.virtual:
+        return None
+    if real:
+        raise ConfigError("real models have no virtual clock", hint="--model without --virtual")
+    if suite.world is not World:
+        raise ConfigError(f"{suite.name} cannot run on a virtual clock: its tools have a process of their own",
+                          hint="without --virtual; --speed makes it faster")  # fmt: skip
+    return VirtualProvider()
+
+
+def _performed(plan: Plan, folder: Path, carrier: VirtualProvider | None) -> list[Outcome]:
+    told = _telling(Progress())
+    if carrier is None:
+        return anyio.run(perform, plan, folder, told)
+    return virtually(partial(performed_by, carrier, replace(plan, at_once=1, clock=CLOCK), folder, told))[0]
+
+
+def _named(one: Contestant) -> str:
+    return one.name if one.worker == one.planner else f"{one.name}/{one.worker}"
 
 
 def counted(suite: Suite) -> dict[str, dict[str, float]]:
     """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError."""
     cases = cases_of(suite, data.folder(), QUICK_CASES)
     profile = replace(PROFILES["plain"], speed=QUICK_SPEED)
-    plan = Plan(cases, systems_named(QUICK_SYSTEMS), profile, at_once=6)
+    plan = Plan(cases, systems_named(QUICK_SYSTEMS, suite.name), profile, at_once=6)
     with tempfile.TemporaryDirectory() as folder:
         outcomes = anyio.run(perform, plan, Path(folder), _telling(Progress()))
     found: dict[str, list[Outcome]] = {}

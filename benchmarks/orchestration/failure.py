@@ -9,148 +9,68 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from benchmarks.entry import Entry, declare_out
+from benchmarks.entry import Entry, at_least, declare_out, known_as, more_than_0
 from benchmarks.manifest import Manifest
-from benchmarks.orchestration import synthetic
-from benchmarks.orchestration.case import Case
+from benchmarks.orchestration import peers
+from benchmarks.orchestration.complaints import complaints
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
-from benchmarks.orchestration.runner import Plan, performed_by, untold
+from benchmarks.orchestration.peers import Peer
+from benchmarks.orchestration.runner import Models, Plan, performed_by
+from benchmarks.orchestration.scenarios import SCENARIOS, SHAPES, Scenario
 from benchmarks.orchestration.ways import Way
-from benchmarks.orchestration.world import Trouble
-from benchmarks.simulated.profile import PROFILES, Fault, Profile
+from benchmarks.orchestration.world import WALL
+from benchmarks.progress import Progress
+from benchmarks.simulated.clock import virtually
+from benchmarks.simulated.profile import PROFILES, Profile
 from benchmarks.simulated.provider import SimulatedProvider
+from benchmarks.simulated.virtual import CLOCK, VirtualProvider
+from gateway.upstream.base import Upstream
 from schemas.errors import ConfigError
 from schemas.settings import Budget, Limits
 
+NAME = "failure"
 ROWS = "failure.jsonl"
 COMPLAINTS = "complaints.jsonl"
 HEADS = (
     "what goes wrong", "system", "right", "in part", "no answer", "seconds", "USD", "calls", "tool calls", "replans",
 )  # fmt: skip
-SHAPES = ((1, 1), (3, 3), (4, 2), (6, 2), (6, 3), (9, 3), (5, 1), (8, 4))
-"""Look-ups and things of the questions that are asked."""
 CAPS = Limits(max_parallel=4, max_steps=20, max_turns=24, max_replans=3)
 BUDGET = Budget(run_usd=0.12, run_seconds=120.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What goes wrong.
-
-    Attributes:
-        trouble: With tools.
-        faults: With models.
-        stand_in: Whether another tool can do what fails.
-        agent: Whether an agent takes part.
-        tight: Whether the budget is so small that most runs meet it.
-    """
-
-    name: str
-    trouble: Trouble = field(default_factory=Trouble)
-    faults: dict[Fault, float] = field(default_factory=dict[Fault, float])
-    stand_in: bool = False
-    agent: bool = False
-    tight: bool = False
-
-    def cases(self, most: int | None = None) -> list[Case]:
-        """Return its questions."""
-        return [
-            synthetic.case(steps, width, suite="failure", stand_in=self.stand_in, agent=self.agent)
-            for steps, width in SHAPES[:most]
-        ]
-
-
-_EVERYTHING: dict[Fault, float] = {
-    "rate_limit": 0.1, "overloaded": 0.1, "malformed_plan": 0.1, "wrong_argument": 0.1, "unknown_tool": 0.1, "cut": 0.1
-}  # fmt: skip
-SCENARIOS: dict[str, Scenario] = {
-    one.name: one
-    for one in (
-        Scenario("nothing"),
-        *(Scenario(f"calls-fail-{rate}", Trouble(rate=rate / 100)) for rate in (10, 20, 30, 40)),
-        *(Scenario(f"lasting-{rate}", Trouble(lasting=rate / 100), stand_in=True) for rate in (10, 20, 30, 40)),
-        Scenario("lasting-20-no-stand-in", Trouble(lasting=0.2)),
-        Scenario("dead-tool", Trouble(dead=("look_up",)), stand_in=True),
-        Scenario("dead-tool-no-stand-in", Trouble(dead=("look_up",))),
-        Scenario("dead-agent", Trouble(dead=("analyst",)), stand_in=True, agent=True),
-        Scenario("dead-agent-no-stand-in", Trouble(dead=("analyst",)), agent=True),
-        Scenario("malformed-plan", faults={"malformed_plan": 0.4}),
-        Scenario("wrong-argument", faults={"wrong_argument": 0.4}),
-        Scenario("unknown-tool", faults={"unknown_tool": 0.4}),
-        Scenario("cut", faults={"cut": 0.3}),
-        Scenario("rate-limit", faults={"rate_limit": 0.3}),
-        Scenario("overloaded", faults={"overloaded": 0.3}),
-        Scenario("always-malformed", faults={"malformed_plan": 1.0}),
-        Scenario("everything", Trouble(rate=0.2, lasting=0.1), _EVERYTHING, stand_in=True, agent=True),
-        Scenario("everything-tight", Trouble(rate=0.2, lasting=0.1), _EVERYTHING, stand_in=True, tight=True),
-    )
+WAYS: Mapping[str, tuple[str, Limits]] = {
+    "plan-no-replan": ("plan", CAPS.model_copy(update={"max_replans": 0})),
+    "plan": ("plan", CAPS),
+    "plan-then-react": ("plan", CAPS.model_copy(update={"max_replans": 1, "react_fallback": True})),
+    "react": ("react", CAPS),
+    "react-parallel": ("react-parallel", CAPS),
 }
+"""Our ways of working by name: the system, and the caps that each of its runs has."""
 
 
-def ways(*, tight: bool = False) -> tuple[Way, ...]:
-    """Return the ways of working that are compared, with the caps that every run has."""
-    budget = Budget(run_usd=0.03, run_seconds=10.0) if tight else BUDGET
-    once = CAPS.model_copy(update={"max_replans": 0})
-    turning = CAPS.model_copy(update={"max_replans": 1, "react_fallback": True})
-    return (
-        Way("plan, no replan", Ours("plan", limits=once, budget=budget)),
-        Way("plan", Ours("plan", limits=CAPS, budget=budget)),
-        Way("plan, then ReAct", Ours("plan", limits=turning, budget=budget)),
-        Way("ReAct", Ours("react", limits=CAPS, budget=budget)),
-        Way("ReAct, parallel", Ours("react-parallel", limits=CAPS, budget=budget)),
-    )
+def ways(names: Iterable[str] = WAYS, *, tight: bool = False, carrier: Upstream | None = None) -> tuple[Way, ...]:
+    """Return ways of working of ours.
 
-
-def complaints(outcome: Outcome, way: Way, speed: float) -> list[str]:
-    """Return what may never be said of a run.
-
-    A run whose time is up still says what it has; five seconds (on the clock, as the machine may be busy) are
-    granted for that. A model call that is under way when the budget runs out was covered when it began.
+    Args:
+        names: Of ``WAYS``.
+        tight: Whether the budget is so small that most runs meet it.
+        carrier: What carries requests to the models, where that is no network.
     """
-    told = f"{outcome.case} by {outcome.system}"
-    return [f"{told}: {one}" for one in (*_untrue(outcome), *_beyond(outcome, way.made, speed))]
-
-
-def _untrue(outcome: Outcome) -> Iterator[str]:
-    """Yield what is not said, or not as it is."""
-    complete = outcome.status == "completed" and not outcome.partial
-    asked = [call["status"] for call in outcome.calls if call["part"] in ("planner", "react")]
-    admits = "could be had" in outcome.answer
-    for wrong, said in (
-        (not outcome.answer.strip() and not outcome.reason.strip(), "it ended without an answer and without a reason"),
-        (outcome.partial and not outcome.reason.strip(), "its answer is partial, and it does not say why"),
-        (complete and not outcome.right and not admits, "it says that it is complete, and its answer is wrong"),
-        (complete and asked[-1:] >= [400], "it says that it is complete, though its last turn could not be had"),
-        (outcome.status not in ("completed", "failed"), f"it ended as {outcome.status!r}"),
-    ):
-        if wrong:
-            yield said
-
-
-def _beyond(outcome: Outcome, made: Ours, speed: float) -> Iterator[str]:
-    """Yield the caps that were exceeded."""
-    limits, budget = made.limits, made.budget
-    turns = sum(call["part"] == "react" and call["status"] == 200 for call in outcome.calls)
-    grace_s = 5 * speed
-    for measure, had, cap in (
-        ("replans", outcome.replans, limits.max_replans),
-        ("calls at once", outcome.peak_parallel, limits.max_parallel),
-        ("USD", round(outcome.cost_usd, 5), budget.run_usd),
-        ("seconds", round(outcome.seconds - grace_s, 1), budget.run_seconds),
-        ("model calls of turns", turns, 3 * (limits.max_turns + 1)),  # a turn may ask for its calls again, twice
-    ):
-        if cap is not None and had > cap:
-            yield f"{had} {measure} of {cap}"
+    budget = Budget(run_usd=0.03, run_seconds=10.0) if tight else BUDGET
+    chosen = ((name, *WAYS[name]) for name in names)
+    return tuple(
+        Way(name, Ours(system, limits=limits, budget=budget, carrier=carrier)) for name, system, limits in chosen
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,71 +133,173 @@ def cells(one: Row) -> tuple[str, ...]:
     return (one.scenario, one.system, *shares, f"{one.seconds:.1f}", f"{one.cost_usd:.4f}", *counts)
 
 
-async def measured(
-    scenarios: Sequence[Scenario], profile: Profile, folder: Path, *, most: int | None = None, at_once: int = 4
-) -> tuple[list[Row], list[str]]:
-    """Run scenarios, each in a folder of its own, and return their rows and the complaints about their runs."""
-    rows: list[Row] = []
-    found: list[str] = []
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is to be measured.
+
+    Attributes:
+        names: Of our ways of working; ``others`` are peers beside them.
+        most: Questions a scenario, at most.
+        at_once: Runs at the same time.
+    """
+
+    scenarios: Sequence[Scenario]
+    profile: Profile
+    folder: Path
+    names: Sequence[str] = tuple(WAYS)
+    others: Sequence[Peer] = ()
+    most: int | None = None
+    at_once: int = 4
+
+    @property
+    def runs(self) -> int:
+        """How many there are in all."""
+        contestants = len(self.names) + len(self.others)
+        return sum(len(scenario.cases(self.most)) for scenario in self.scenarios) * contestants
+
+
+@dataclass(slots=True)
+class Found:
+    """What was measured: rows, and by scenario and system what may never be said of a run."""
+
+    rows: list[Row]
+    complaints: list[dict[str, str]]
+
+    def of_ours(self) -> list[str]:
+        """Return the complaints about runs of ours."""
+        return [f"{one['scenario']}: {one['said']}" for one in self.complaints if one["system"] in WAYS]
+
+
+def measured(trial: Trial) -> Found:
+    """Run scenarios, each in a folder of its own.
+
+    Without peers it is done on a virtual clock, in this process and with the bytes of the real wire: the same on every
+    machine. With peers, which have processes of their own, all of it goes by the wall clock.
+    """
+    if not trial.others:
+        provider = VirtualProvider()
+        return virtually(partial(_measured, provider, replace(trial, at_once=1), provider))[0]
+    return anyio.run(_beside_peers, trial)
+
+
+async def _beside_peers(trial: Trial) -> Found:
     with SimulatedProvider() as provider:
         try:
-            for number, scenario in enumerate(scenarios, 1):
-                known = {way.name: way for way in ways(tight=scenario.tight)}
-                faulty = replace(profile, faults=scenario.faults)
-                trouble = replace(scenario.trouble, seed=profile.seed)
-                plan = Plan(scenario.cases(most), list(known.values()), faulty, at_once=at_once, trouble=trouble)
-                outcomes = await performed_by(provider, plan, folder / scenario.name, untold)
-                print(f"… {number}/{len(scenarios)} {scenario.name}", file=sys.stderr, flush=True)
-                for name, way in known.items():
-                    its = [outcome for outcome in outcomes if outcome.system == name]
-                    rows.append(row(scenario.name, name, its))
-                    for outcome in its:
-                        found += [f"{scenario.name}: {said}" for said in complaints(outcome, way, profile.speed)]
+            async with AsyncExitStack() as stack:
+                for peer in trial.others:
+                    await stack.enter_async_context(peer)
+                return await _measured(provider, trial, None)
         finally:
             await provider.aclose()
-    return rows, found
+
+
+async def _measured(provider: Models, trial: Trial, carrier: Upstream | None) -> Found:
+    found, progress, before = Found([], []), Progress(), 0
+    for scenario in trial.scenarios:
+        known = {way.name: way for way in ways(trial.names, tight=scenario.tight, carrier=carrier)}
+        beside = {peer.name: Way(peer.name, peer) for peer in trial.others}
+        plan = Plan(
+            scenario.cases(trial.most),
+            [*known.values(), *beside.values()],
+            replace(trial.profile, faults=scenario.faults),
+            at_once=trial.at_once,
+            trouble=replace(scenario.trouble, seed=trial.profile.seed),
+            clock=WALL if carrier is None else CLOCK,
+        )
+        told = partial(_tell, progress, scenario.name, before, trial.runs)
+        outcomes = await performed_by(provider, plan, trial.folder / scenario.name, told)
+        before += len(outcomes)
+        for name, way in {**known, **beside}.items():
+            its = [outcome for outcome in outcomes if outcome.system == name]
+            found.rows.append(row(scenario.name, name, its))
+            said = (one for outcome in its for one in complaints(outcome, way.made, trial.profile.speed))
+            found.complaints += [{"scenario": scenario.name, "system": name, "said": one} for one in said]
+    return found
+
+
+def _tell(progress: Progress, scenario: str, before: int, runs: int, outcome: Outcome, done: int, of: int) -> None:
+    del of
+    progress(f"{scenario} {outcome.system}", before + done, runs)
 
 
 def declare(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    names = ", ".join((*WAYS, *peers.anywhere()))
     command.add_argument("--only", nargs="+", metavar="NAME", help=", ".join(SCENARIOS))
-    command.add_argument("--simulated", default="plain", choices=PROFILES, help="how the models behave")
-    command.add_argument("--n", type=int, help=f"questions a scenario (default {len(SHAPES)})")
+    command.add_argument("--systems", default=",".join(WAYS), metavar="A,B,…", help=f"of {names} (default: ours)")
+    command.add_argument("--simulated", default="plain", metavar="PROFILE", help=", ".join(PROFILES))
+    command.add_argument("--n", type=at_least(1), help=f"questions a scenario (default {len(SHAPES)})")
     command.add_argument("--seed", type=int, default=1, help="of what goes wrong")
-    command.add_argument("--speed", type=float, default=4.0, help="the simulated time is so many times faster")
-    command.add_argument("--at-once", type=int, default=4, help="runs at the same time")
-    declare_out(command, "failure")
+    told = "beside peers, the simulated time is so many times faster (default 4)"
+    command.add_argument("--speed", type=more_than_0, default=4.0, help=told)
+    command.add_argument("--at-once", type=at_least(1), default=4, help="beside peers, runs at the same time")
+    declare_out(command, NAME)
 
 
 def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Run the suite and print its table; 1 where a run said nothing or went beyond a cap. Raises ConfigError."""
-    unknown = [name for name in options.only or () if name not in SCENARIOS]
-    if unknown:
-        raise ConfigError(f"nothing goes wrong by the name {unknown[0]!r}", hint=f"known: {', '.join(SCENARIOS)}")
+    for name in options.only or ():
+        known_as(name, SCENARIOS, "scenario")
     scenarios = [SCENARIOS[name] for name in options.only or SCENARIOS]
-    profile = replace(PROFILES[options.simulated], speed=options.speed, seed=options.seed)
-    manifest = Manifest.now(
-        arguments=arguments,
-        suite="failure",
-        systems=tuple(way.name for way in ways()),
-        profile=profile.name,
-        speed=profile.speed,
-        seed=profile.seed,
-        cases=len(SHAPES[: options.n]),
+    profile = known_as(options.simulated, PROFILES, "profile")
+    names, others = _systems(options.systems)
+    speed = options.speed if others else 1.0
+    trial = Trial(
+        scenarios,
+        replace(PROFILES[profile], speed=speed, seed=options.seed),
+        options.out,
+        names,
+        others,
+        most=options.n,
+        at_once=options.at_once,
     )
-    manifest.write(options.out)
-    made = partial(measured, scenarios, profile, options.out, most=options.n, at_once=options.at_once)
-    rows, found = anyio.run(made)
-    _keep((asdict(one) for one in rows), options.out / ROWS)
-    _keep(({"said": said} for said in found), options.out / COMPLAINTS)
-    print(table(rows))
-    print(*(f"NEVER: {said}" for said in found), sep="\n")
-    print(f"{sum(one.runs for one in rows)} runs, {len(found)} without an answer or a reason, or beyond a cap")
-    return 1 if found else 0
+    Manifest.now(
+        arguments=arguments,
+        peers=peers.versions(peer.name for peer in others),
+        suite=NAME,
+        systems=(*names, *(peer.name for peer in others)),
+        profile=profile,
+        clock="wall" if others else "virtual",
+        speed=speed,
+        seed=options.seed,
+        cases=len(SHAPES[: options.n]),
+    ).write(options.out)
+    found = measured(trial)
+    keep(found, options.out)
+    print(table(found.rows))
+    ours = found.of_ours()
+    print(*(f"NEVER: {said}" for said in ours), sep="\n")
+    runs = sum(one.runs for one in found.rows)
+    print(f"{runs} runs, {len(ours)} of ours without an answer or a reason, or beyond a cap")
+    return 1 if ours else 0
 
 
-def _keep(told: Iterable[dict[str, Any]], path: Path) -> None:
-    path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told), encoding="utf-8")
+def _systems(asked: str) -> tuple[list[str], list[Peer]]:
+    """Return the names of our ways, and the peers; those that cannot be had are left out, and why is said."""
+    wanted = [name.strip() for name in asked.split(",") if name.strip()]
+    for name in wanted:
+        known_as(name, {**WAYS, **peers.KINDS}, "system")
+    there = (peers.peer_named(name, "big", "big", NAME) for name in wanted if name in peers.KINDS)
+    names, others = [name for name in wanted if name in WAYS], [peer for peer in there if peer is not None]
+    if not names and not others:
+        raise ConfigError("no system is left to run", hint=f"systems: {', '.join(WAYS)}")
+    return names, others
 
 
-ENTRY = Entry("failure", "what each way of working makes of failing tools, erring models and dead agents", declare, run)
+def keep(found: Found, folder: Path) -> None:
+    """Write rows and complaints down, beside those of other scenarios and systems that the folder has already."""
+    made = {(one.scenario, one.system) for one in found.rows}
+    for path, told in ((folder / ROWS, [asdict(one) for one in found.rows]), (folder / COMPLAINTS, found.complaints)):
+        kept = [one for one in _lines(path) if (one["scenario"], one["system"]) not in made]
+        order = list(SCENARIOS)
+        together = sorted([*kept, *told], key=lambda one: order.index(one["scenario"]))
+        text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in together)
+        path.write_text(text, encoding="utf-8")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
+
+
+ENTRY = Entry(NAME, "what each way of working makes of failing tools, erring models and dead agents", declare, run)

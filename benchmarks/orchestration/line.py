@@ -207,6 +207,7 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
         suite=NAME,
         systems=("react", "react-parallel", "plan", "plan/small", "auto", "auto/small"),
         profile=profile.name,
+        clock="virtual",
         cases=len(cases),
     ).write(options.out)
     progress = Progress()

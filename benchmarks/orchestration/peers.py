@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import anyio
 from anyio.abc import Process, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from benchmarks.baselines.environment import python_with
+from benchmarks.baselines.environment import PINS, python_with
 from benchmarks.baselines.pipe import LINE_BYTES
 from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.outcome import Outcome
@@ -39,29 +39,57 @@ class Kind:
         about: What it is.
         environment: The pins it is installed with (``benchmarks/baselines/NAME.txt``).
         module: What its process runs.
+        packages: Those of them that it is made of.
         checkout: The environment variable that names the folder of its code, where that is on no package index.
+        suites: The suites it does; empty: every one.
+        why: Why it does no others.
     """
 
     about: str
     environment: str
     module: str
+    packages: tuple[str, ...]
     checkout: str = ""
+    suites: tuple[str, ...] = ()
+    why: str = ""
 
 
-_AGENTS = ("langgraph_agents", "benchmarks.baselines.langgraph_agents")
+_AGENTS = ("langgraph_agents", "benchmarks.baselines.langgraph_agents", ("langgraph", "langchain", "langchain-openai"))
 KINDS: dict[str, Kind] = {
     "langgraph-react": Kind("LangChain's prebuilt agent on LangGraph, parallel tool calls", *_AGENTS),
     "langgraph-react-sequential": Kind("the same, one tool call a turn", *_AGENTS),
     "langgraph-plan": Kind(
-        "the plan-and-execute graph of LangGraph's tutorial", "langgraph_agents", "benchmarks.baselines.langgraph_plan"
+        "the plan-and-execute graph of LangGraph's tutorial",
+        "langgraph_agents",
+        "benchmarks.baselines.langgraph_plan",
+        _AGENTS[2],
     ),
     "llmcompiler": Kind(
-        "LLMCompiler's own code and prompts, its plan streamed; ParallelQA only",
+        "LLMCompiler's own code and prompts, its plan streamed; parallelqa, hotpot and movie only",
         "llmcompiler",
         "benchmarks.baselines.llmcompiler",
+        ("langchain", "openai"),
         checkout="ENGINE_BENCH_LLMCOMPILER",
+        suites=("parallelqa", "hotpot", "movie"),
+        why="it publishes prompts with examples for these alone, and none that would do for other tools",
     ),
 }
+
+
+def anywhere() -> list[str]:
+    """Return the names of those that do every suite."""
+    return [name for name, kind in KINDS.items() if not kind.suites]
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions that peers are pinned to, by package."""
+    found: dict[str, str] = {}
+    for kind in dict.fromkeys(KINDS[name] for name in names):
+        pins = (line.partition("==") for line in (PINS / f"{kind.environment}.txt").read_text("utf-8").splitlines())
+        pinned = {name: version for name, _, version in pins}
+        beside = f" (of {kind.environment})" if kind.checkout else ""
+        found |= {f"{package}{beside}": pinned[package] for package in kind.packages}
+    return found
 
 
 @dataclass(slots=True)
@@ -128,7 +156,8 @@ class Peer:
             {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
             for tool in case.tools
         ]
-        told: dict[str, Any] = {"run": number, "system": self.name, "question": case.question, "tools": tools}
+        told: dict[str, Any] = {"run": number, "system": self.name, "suite": case.suite}
+        told |= {"question": case.question, "tools": tools}
         told |= {"base_url": base_url, "planner": self.planner, "worker": self.worker, "speed": world.speed}
         try:
             await self._send(told)
@@ -189,14 +218,21 @@ class Peer:
         await self._send(reply)
 
 
-def peer_named(name: str, planner: str, worker: str) -> Peer | None:
-    """Return a peer; None, and why on stderr, when what it needs cannot be installed. Raises KeyError."""
+def peer_named(name: str, planner: str, worker: str, suite: str) -> Peer | None:
+    """Return a peer; None, and why on stderr, when it does not do a suite or cannot be installed. Raises KeyError."""
     kind = KINDS[name]
-    if kind.checkout and not Path(os.environ.get(kind.checkout) or "/nowhere").is_dir():
-        print(f"LEFT OUT: {name} ({kind.checkout} must name a checkout of its repository)", file=sys.stderr)
-        return None
-    python = python_with(kind.environment)
+    why = _missing(kind, suite)
+    python = None if why else python_with(kind.environment)
     if python is None:
-        print(f"LEFT OUT: {name} (its environment is not there)", file=sys.stderr)
+        print(f"LEFT OUT: {name}: {why or 'its environment cannot be made'}", file=sys.stderr)
         return None
     return Peer(name, module=kind.module, planner=planner, worker=worker, python=python)
+
+
+def _missing(kind: Kind, suite: str) -> str:
+    """Return why a peer cannot do a suite here; empty when nothing is known to be missing."""
+    if kind.suites and suite not in kind.suites:
+        return f"it does {', '.join(kind.suites)}, not {suite}: {kind.why}"
+    if kind.checkout and not Path(os.environ.get(kind.checkout) or "/nowhere").is_dir():
+        return f"{kind.checkout} must name a checkout of its repository"
+    return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,17 +66,6 @@ SUITES: dict[str, Suite] = {
 def world_of(case: Case, speed: float, trouble: Trouble) -> World:
     """Return the tools of a case at work for one run; of a case of no known suite, those that its steps tell."""
     return (SUITES[case.suite].world if case.suite in SUITES else World)(case, speed, trouble)
-
-
-def suite_named(name: str) -> Suite:
-    """Return a suite. Raises ConfigError."""
-    if name not in SUITES:
-        near = difflib.get_close_matches(name, SUITES, 1)
-        raise ConfigError(
-            f"there is no suite {name!r}",
-            hint=f"did you mean {near[0]}?" if near else f"suites: {', '.join(SUITES)}",
-        )
-    return SUITES[name]
 
 
 def cases_of(suite: Suite, data: Path | None, most: int | None = None) -> list[Case]:

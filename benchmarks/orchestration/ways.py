@@ -1,22 +1,22 @@
-"""Our systems under names of their own: the same way of working with other caps, or another choice of mode."""
+"""Systems under names of their own: a way of working with other caps, another choice of mode, or opened already."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from benchmarks.orchestration.case import Case
-from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
+from benchmarks.orchestration.runner import Contestant
 from benchmarks.orchestration.world import World
 from benchmarks.simulated.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One of our systems under a name of its own (a contestant of the runner)."""
+    """A system under a name of its own (a contestant of the runner); who made it opens it, where that is needed."""
 
     name: str
-    made: Ours
+    made: Contestant
 
     @property
     def planner(self) -> str:

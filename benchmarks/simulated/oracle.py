@@ -299,9 +299,9 @@ def spoiled(said: Said, fault: str, names: Sequence[str]) -> Said:
     """
     if fault == "malformed_plan":
         return Said(said.text[: len(said.text) * 2 // 3]) if said.text else Said(said.text, said.calls[:0])
-    pattern = re.compile("|".join(f'"{re.escape(name)}"(?=:)' for name in names)) if names else None
     if fault == "unknown_tool":
-        text = pattern.sub('"no_such_tool"', said.text, count=1) if pattern is not None else said.text
+        named = "|".join(map(re.escape, names)) or "(?!)"  # "name": in a plan of ours, 1. name: in one of words
+        text = re.sub(rf'(?<=")(?:{named})(?=":)|(?<=\d\. )(?:{named})(?=: )', "no_such_tool", said.text, count=1)
         calls = tuple(Call("no_such_tool", call.arguments) if at == 0 else call for at, call in enumerate(said.calls))
         return Said(text, calls)
     calls = tuple(Call(call.name, {"no_such_argument": 1}) if at == 0 else call for at, call in enumerate(said.calls))

@@ -74,6 +74,8 @@ class Provider:
                 await _json(send, wires.error(wire, reply.error, "simulated"), reply.call.status, _waits(guest, reply))
             elif body.get("stream"):
                 await _stream(reply, reply.events(wire), receive, send)
+            elif reply.call.fault == "cut":
+                await _break_off(reply, wire, send)
             else:
                 await _until(reply.pace.due(len(reply.written)))
                 await _json(send, reply.whole(wire))
@@ -117,6 +119,18 @@ async def _stream(reply: Reply, events: wires.Events, receive: Receive, send: Se
         left.cancel()
         if gone:
             reply.call.left(told)
+
+
+async def _break_off(reply: Reply, wire: wires.Wire, send: Send) -> None:
+    """Send half of an answer that is no stream, in half the time, and drop the connection."""
+    half = len(reply.written) // 2
+    await _until(reply.pace.due(half))
+    body = json.dumps(reply.whole(wire), ensure_ascii=False).encode()
+    reply.call.left(half)
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await _start(send, 200, headers)
+    await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+    raise ConnectionResetError("simulated")
 
 
 async def _left(receive: Receive) -> None:

@@ -70,8 +70,14 @@ class VirtualProvider:
             return _Written(wires.error(wire, reply.error, "simulated"), reply.call.status, _waits(guest, reply))
         if body.get("stream"):
             return _Streamed(guest, reply, wire)
-        await anyio.sleep_until(reply.pace.due(len(reply.written)))
+        cut = reply.call.fault == "cut"
+        written = len(reply.written) // 2 if cut else len(reply.written)
+        await anyio.sleep_until(reply.pace.due(written))
+        if cut:
+            reply.call.left(written)
         guest.ended(reply.call, anyio.current_time())
+        if cut:
+            raise ModelUnavailableError("the simulated reply broke off")
         return _Written(reply.whole(wire))
 
     async def aclose(self) -> None:

@@ -37,10 +37,10 @@ def test_a_group_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_measures_keep_how_they_were_made(tmp_path: Path) -> None:
     """Beside the rows stand the command, the machine and the versions."""
-    program.main(["run", "scheduler", "--only", "capped", "--out", str(tmp_path)])
+    program.main(["run", "scheduler", "--only", "tokens", "--out", str(tmp_path)])
     told = manifest.read(tmp_path)
     assert told is not None
-    assert told.command == f"python -m benchmarks run scheduler --only capped --out {tmp_path}"
+    assert told.command == f"python -m benchmarks run scheduler --only tokens --out {tmp_path}"
     assert (tmp_path / "rows.json").exists()
 
 

@@ -100,10 +100,10 @@ def test_a_peer_that_cannot_be_installed_is_left_out(
 ) -> None:
     """Loudly; and when nothing else is asked for, there is nothing to run."""
     monkeypatch.setattr(peers, "python_with", lambda _: None)
-    assert [one.name for one in systems_named(["plan", "langgraph-react"])] == ["plan"]
+    assert [one.name for one in systems_named(["plan", "langgraph-react"], "trips")] == ["plan"]
     assert "LEFT OUT: langgraph-react" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="no system is left"):
-        systems_named(["langgraph-react"])
+        systems_named(["langgraph-react"], "trips")
 
 
 def test_a_peer_without_its_checkout_is_left_out(
@@ -111,8 +111,27 @@ def test_a_peer_without_its_checkout_is_left_out(
 ) -> None:
     """What is on no package index must be named by its folder."""
     monkeypatch.delenv("ENGINE_BENCH_LLMCOMPILER", raising=False)
-    assert [one.name for one in systems_named(["plan", "llmcompiler"])] == ["plan"]
-    assert "LEFT OUT: llmcompiler (ENGINE_BENCH_LLMCOMPILER must name" in capsys.readouterr().err
+    assert [one.name for one in systems_named(["plan", "llmcompiler"], "movie")] == ["plan"]
+    assert "LEFT OUT: llmcompiler: ENGINE_BENCH_LLMCOMPILER must name" in capsys.readouterr().err
+
+
+def test_a_peer_that_does_not_do_a_suite_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything runs, in one line that says why; a suite that it does is not refused."""
+    assert [one.name for one in systems_named(["plan", "llmcompiler"], "finance")] == ["plan"]
+    assert "LEFT OUT: llmcompiler: it does parallelqa, hotpot, movie, not finance" in capsys.readouterr().err
+
+
+def test_the_versions_of_peers_are_their_pins() -> None:
+    """Those of what a peer is made of; of LLMCompiler's old ones it is said whose they are."""
+    found = peers.versions(["langgraph-react", "langgraph-plan", "llmcompiler"])
+    assert set(found) == {
+        "langgraph",
+        "langchain",
+        "langchain-openai",
+        "langchain (of llmcompiler)",
+        "openai (of llmcompiler)",
+    }
+    assert all(found.values())
 
 
 @pytest.mark.slow
@@ -125,7 +144,7 @@ def test_langgraph_does_the_case_in_its_own_way(tmp_path: Path, name: str, calls
     python = python_with(KINDS[name].environment)
     if python is None:
         pytest.skip(f"{name}: its environment cannot be made")
-    plan = Plan([TRIP], systems_named([name]), FAST)
+    plan = Plan([TRIP], systems_named([name], "trips"), FAST)
     (outcome,) = anyio.run(perform, plan, tmp_path, lambda *_: None)
     assert outcome.right, outcome.reason
     assert (len(outcome.calls), outcome.tool_calls, outcome.peak_parallel) == (calls, 3, peak)

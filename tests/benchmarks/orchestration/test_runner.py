@@ -55,7 +55,7 @@ def test_a_failing_tool_is_tried_again(tmp_path: Path) -> None:
 
 def test_both_wire_formats_give_the_same_counts(tmp_path: Path) -> None:
     """Calls, what is written and what tools are asked for do not depend on how models are spoken to."""
-    systems = systems_named(["plan", "plan@messages", "react-parallel", "react-parallel@messages"])
+    systems = systems_named(["plan", "plan@messages", "react-parallel", "react-parallel@messages"], "trips")
     counts = [
         ([call["part"] for call in outcome.calls], outcome.tokens("completion"), outcome.tool_calls, outcome.right)
         for outcome in done(tmp_path, Plan([TRIP], systems, FAST))
