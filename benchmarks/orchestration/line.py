@@ -71,6 +71,11 @@ class Cell:
     better: str
 
     @property
+    def waves(self) -> int:
+        """How many look-ups the longest chain has."""
+        return -(-self.steps // self.width)
+
+    @property
     def chose_well(self) -> bool:
         """Whether ``auto`` chose the better side, or one as good."""
         return self.better in ("even", self.auto)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.manifest import Manifest
-from benchmarks.orchestration import failure
+from benchmarks.orchestration import failure, line
 from benchmarks.orchestration.runner import OUTCOMES
-from benchmarks.report import cases, failures, measured
+from benchmarks.report import cases, failures, maps, measured
 from benchmarks.report.document import Block
 
 Section = Callable[[Manifest, Path, str], Iterator[Block]]
@@ -19,6 +19,7 @@ Args: how it was run, its folder of results, and the beginning of its pictures' 
 
 SECTIONS: tuple[tuple[str, Section], ...] = (
     (failure.ROWS, failures.section),
+    (line.CELLS, maps.section),
     (OUTCOMES, cases.section),
     (measured.ROWS, measured.rows),
     (measured.SCORES, measured.scores),

@@ -154,32 +154,57 @@ def timeline(title: str, lanes: Sequence[tuple[str, Sequence[Piece]]], most: flo
     return _svg(bottom + 38, title, out)
 
 
-def heat(title: str, across: str, up: str, cells: Sequence[tuple[int, int, float, str]], named: str) -> str:
-    """Return a map of cells (x, y, shade in −1…1, text): one hue below nought, another above.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One cell of a map: whole numbers for where it is.
+
+    Attributes:
+        shade: In −1…1: one hue below nought, another above; nought: none.
+        framed, marked: A frame and a filled corner, whose meaning the map's legend says.
+    """
+
+    x: int
+    y: int
+    shade: float
+    text: str
+    framed: bool = False
+    marked: bool = False
+
+
+def heat(title: str, across: str, up: str, cells: Sequence[Place], named: str) -> str:
+    """Return a map of cells.
 
     Args:
         title: What it shows.
         across, up: What the axes are, with units.
         cells: The cells.
-        named: What the two hues say.
+        named: What hues and marks say.
     """
-    columns, rows = sorted({cell[0] for cell in cells}), sorted({cell[1] for cell in cells}, reverse=True)
+    columns, rows = sorted({cell.x for cell in cells}), sorted({cell.y for cell in cells}, reverse=True)
     wide, high, left, top = min(64.0, (WIDTH - 60) / len(columns)), 26, 46, 60
     out = [_text(0, 14, title, "title"), _text(0, 32, named, "muted"), _text(0, top - 10, up, "muted")]
-    for x, y, shade, text in cells:
-        at, down = left + columns.index(x) * wide, top + rows.index(y) * high
-        fill = "var(--c1)" if shade > 0 else "var(--c5)"
-        strength = min(1.0, 0.12 + 0.88 * abs(shade))
-        out.append(
-            f'<rect x="{at:.1f}" y="{down}" width="{wide - 2:.1f}" height="{high - 2}" fill="{fill}"'
-            f' fill-opacity="{strength * 0.55:.2f}"><title>{escape(text)}</title></rect>'
-        )
-        out.append(_text(at + wide / 2 - 1, down + 16, text, anchor="middle"))
+    for cell in cells:
+        out += _cell(cell, left + columns.index(cell.x) * wide, top + rows.index(cell.y) * high, wide - 2, high - 2)
     bottom = top + high * len(rows)
     out += [_text(left + (at + 0.5) * wide, bottom + 14, str(x), "muted", "middle") for at, x in enumerate(columns)]
     out += [_text(left - 8, top + at * high + 16, str(y), "muted", "end") for at, y in enumerate(rows)]
     out.append(_text(left + len(columns) * wide / 2, bottom + 32, across, "muted", "middle"))
     return _svg(bottom + 40, title, out)
+
+
+def _cell(cell: Place, x: float, y: float, wide: float, high: float) -> list[str]:
+    fill = "var(--c1)" if cell.shade > 0 else "var(--c5)" if cell.shade < 0 else "var(--c4)"
+    strength = 0.14 if cell.shade == 0 else 0.12 + 0.46 * abs(cell.shade)
+    frame = ' stroke="var(--ink)" stroke-width="1.8"' if cell.framed else ""
+    told = escape(f"{cell.x}, {cell.y}: {cell.text}")
+    box = f'x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}"'
+    out = [
+        f'<rect {box} fill="{fill}" fill-opacity="{strength:.2f}"{frame}><title>{told}</title></rect>',
+        _text(x + wide / 2, y + 16, cell.text, anchor="middle"),
+    ]
+    if cell.marked:
+        out.append(f'<path class="corner" fill="var(--ink)" d="M{x + wide - 9:.1f} {y:.1f}h9v9z"/>')
+    return out
 
 
 def ticked(most: float, *, whole: bool = False) -> list[float]:

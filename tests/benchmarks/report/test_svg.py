@@ -6,14 +6,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.report.svg import Bar, Piece, bars, heat, lines, standalone, strips, ticked, timeline
+from benchmarks.report.svg import Bar, Piece, Place, bars, heat, lines, standalone, strips, ticked, timeline
 
 PLOTS = {
     "bars": bars("T <&>", "seconds", [Bar("plan", 2.0, 1.5, 2.5, "2.0 s"), Bar("react", 9.0, text="9.0 s")]),
     "strips": strips("T", "×", [("plan", [2.0, 3.0]), ("a", [1.0])], (2.15, "published")),
     "lines": lines("T", "calls", "seconds", [("plan", [(1, 2.0), (9, 2.0)]), ("react", [(1, 2.0), (9, 2.1)])]),
     "timeline": timeline("T", [("model", [Piece("planner", 0, 2, "red")]), ("tools", [])], 3.0),
-    "heat": heat("T", "steps", "width", [(1, 1, -0.5, "0.5"), (2, 1, 1.0, "2")], "blue: plan"),
+    "heat": heat(
+        "T",
+        "steps",
+        "width",
+        [Place(1, 1, -0.5, "0.5"), Place(2, 1, 1.0, "2", framed=True, crossed=True)],
+        "blue: plan",
+    ),
 }
 
 
