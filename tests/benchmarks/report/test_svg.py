@@ -17,7 +17,7 @@ PLOTS = {
         "T",
         "steps",
         "width",
-        [Place(1, 1, -0.5, "0.5"), Place(2, 1, 1.0, "2", framed=True, crossed=True)],
+        [Place(1, 1, -0.5, "0.5"), Place(2, 1, 1.0, "2", framed=True, marked=True)],
         "blue: plan",
     ),
 }
