@@ -12,8 +12,8 @@ import anyio
 
 from engine.asking import Asked
 from engine.assembly import new_state_of
-from engine.beginning import first_event
-from engine.driving import Driving, require
+from engine.beginning import first_event, require
+from engine.driving import Driving
 from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
 from engine.forking import Change, asked_for, changed_plan, forked, started_again

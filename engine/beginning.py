@@ -2,21 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from engine.asking import Asked
 from engine.assembly import Assembly
 from engine.assistants import Assistants
+from engine.dag.build import Problem, plan_error
 from engine.dag.refs import literal
-from engine.offer import client_tools, offered, wants_agent, wants_tools
+from engine.offer import client_tools, offered, require_known, wants_agent, wants_tools
 from engine.planner.triage import Triage
 from engine.tools.agents.base import QUERY
 from engine.triaging import Chosen, choose
 from schemas.agents import AssistantSettings
-from schemas.errors import ToolUnavailableError
-from schemas.events import RunStarted, Warned
+from schemas.errors import ConflictError, ToolUnavailableError
+from schemas.events import LoggedEvent, ModelCalled, RunStarted, Warned
 from schemas.plan import Plan, Step
+from schemas.result import Usage
+from schemas.stores import RunLog
 from schemas.tool import ToolSpec
+
+Checking = Callable[[Plan, Asked], Sequence[Problem]]
+"""Returns what is wrong with a plan where the tools of that run are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a run begins.
+
+    Attributes:
+        started: Its first event, without a driver.
+        made: What came before it and is written behind it: calls that chose its mode, warnings.
+        usage: Of these calls.
+    """
+
+    started: RunStarted
+    made: tuple[ModelCalled | Warned, ...]
+    usage: Usage
+
+
+async def opening(engine: Assembly, run_id: str, asked: Asked, check: Checking) -> Opening:
+    """Return how a run begins: its mode chosen, its plan checked, its tools written down.
+
+    Raises:
+        ConfigError: A tool is named that is not there.
+        PlanError: The given plan cannot run as it is.
+    """
+    if not asked.assistant:  # an assistant does without what was removed
+        require_known(asked.tools, engine.tools.specs(), engine.servers.down())
+    if asked.plan is not None:
+        require(check(asked.plan, asked), engine.servers.down())
+    chosen = await chosen_mode(engine, run_id, asked)
+    if chosen.triage.agent:
+        plan = passed_to(chosen.triage.agent, asked.task)
+        asked = replace(asked, plan=plan, limits=asked.limits or engine.limits())
+        require(check(plan, asked), engine.servers.down())
+    started = first_event(engine, asked, chosen.triage)
+    return Opening(started, (*chosen.calls, *warnings(engine, asked)), chosen.usage)
+
+
+async def written(log: RunLog, run_id: str, events: Sequence[LoggedEvent]) -> None:
+    """Write the first events of a run that nobody drives yet.
+
+    Raises:
+        ConflictError: There already is a run of that id.
+        StoreError: The log cannot be written.
+    """
+    try:
+        await log.append(run_id, 0, events)
+    except ConflictError:
+        raise ConflictError(f"there already is a run {run_id}", hint="choose another id, or none") from None
 
 
 def first_event(engine: Assembly, asked: Asked, chosen: Triage) -> RunStarted:
@@ -98,3 +153,11 @@ def _default_agent(visible: Sequence[ToolSpec], assistant: AssistantSettings | N
     if assistant is not None and assistant.default in names:
         return assistant.default or ""
     return next((tool.name for tool in visible if tool.agent is not None and tool.agent.default), "")
+
+
+def require(problems: Sequence[Problem], down: Sequence[str]) -> None:
+    """Raise PlanError where something is wrong with a plan; what is down may be why."""
+    if problems:
+        error = plan_error(problems)
+        error.hint = "; ".join(part for part in (error.hint, *down) if part)
+        raise error

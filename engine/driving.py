@@ -5,22 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import anyio
 
 from engine.asking import Asked
 from engine.assembly import Assembly, new_state_of
-from engine.beginning import chosen_mode, first_event, offered_to, passed_to, warnings
+from engine.beginning import offered_to, opening, written
 from engine.claiming import SET_ASIDE, Claiming
-from engine.dag.build import Problem, check_plan, plan_error
+from engine.dag.build import Problem, check_plan
 from engine.driven import DrivenRun, Feed
 from engine.durable.artifacts import Artifacts
 from engine.hooks import call_hooks
 from engine.learning import learn
 from engine.loop import Loop, Prelude
-from engine.offer import require_known
 from engine.presence import Presence
 from engine.tools.judge import ask_judge
 from gateway.accounting import Accounting
@@ -128,7 +127,8 @@ class Driving(Assembly):
         told = (assistant, instructions, conversation, client_tools, wishes)
         asked = Asked(task, plan, mode, approve, limits, user, tools, *told)
         async with self._here(run_id) as run_id:
-            await self._begin(run_id, asked, "")
+            first = await opening(self, run_id, asked, self.check)
+            await written(self.driving_log(), run_id, (first.started, *first.made))
             return run_id
 
     @asynccontextmanager
@@ -201,23 +201,12 @@ class Driving(Assembly):
             async with self.hosting(run_id):
                 yield run_id
 
-    async def _begin(self, run_id: str, asked: Asked, driver: str, *, park: bool = False) -> _Begun:
-        """Write a run's first event; without a driver nobody has it yet."""
-        if not asked.assistant:  # an assistant does without what was removed
-            require_known(asked.tools, self.tools.specs(), self.servers.down())
-        if asked.plan is not None:
-            require(self.check(asked.plan, asked), self.servers.down())
-        chosen = await chosen_mode(self, run_id, asked)
-        if chosen.triage.agent:
-            plan = passed_to(chosen.triage.agent, asked.task)
-            asked = replace(asked, plan=plan, limits=asked.limits or self.limits())
-            require(self.check(plan, asked), self.servers.down())
-        started = first_event(self, asked, chosen.triage)
-        log = self.driving_log()
-        begun = self._assembled(run_id, log, Artifacts(log), (*chosen.calls, *warnings(self, asked)), park=park)
-        await begun.loop.begin(started.model_copy(update={"driver": driver}))
-        if driver:
-            await self.open_budget(run_id, started.limits, chosen.usage)
+    async def _begin(self, run_id: str, asked: Asked, driver: str, *, park: bool) -> _Begun:
+        """Write a run's first event, as its driver."""
+        log, first = self.driving_log(), await opening(self, run_id, asked, self.check)
+        begun = self._assembled(run_id, log, Artifacts(log), first.made, park=park)
+        await begun.loop.begin(first.started.model_copy(update={"driver": driver}))
+        await self.open_budget(run_id, first.started.limits, first.usage)
         return begun
 
     async def _claim(self, run_id: str, force: bool, *, park: bool) -> _Begun:
@@ -294,14 +283,6 @@ class Driving(Assembly):
         if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
             self.tools.add(ask_judge, origin="the plan")
         return check_plan(plan, self.tools.specs() if asked is None else offered_to(self, asked))
-
-
-def require(problems: Sequence[Problem], down: Sequence[str]) -> None:
-    """Raise PlanError where something is wrong with a plan; what is down may be why."""
-    if problems:
-        error = plan_error(problems)
-        error.hint = "; ".join(part for part in (error.hint, *down) if part)
-        raise error
 
 
 async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, presence: Presence) -> None:

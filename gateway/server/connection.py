@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -29,7 +30,10 @@ LINGER_S = 5.0
 IDLE_S = 75
 """How long a connection is kept for its next request: longer than clients and proxies keep theirs."""
 HEAD_BYTES = 64 * 1024
+GONE_S = (0.02, 0.1, 0.4)
+"""When a client that ended its side is looked for after it was written to; later, about once a second."""
 EXTENSION = "engine.connection"
+_STILL = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
 class _Joining:
@@ -84,6 +88,7 @@ class Connection(HttpToolsProtocol):
     _linger_since: float | None = None
     _head_bytes = 0
     _refusal: EngineError | None = None
+    _half_closed = False
 
     def connection_made(self, transport: Any) -> None:
         """Give it its time."""
@@ -110,6 +115,34 @@ class Connection(HttpToolsProtocol):
             self._head_bytes = 0
         elif self._head_bytes > HEAD_BYTES:
             self._refuse(RequestHeadError(f"the request's head is larger than {HEAD_BYTES:,} bytes"))
+
+    def eof_received(self) -> Any:
+        """Stay open for a client that only said it sends no more and waits for its answer; close for any other.
+
+        The two look alike until something is written: an interim answer, which every client of HTTP/1.1 passes over,
+        is met by a reset where nobody is there any more.
+
+        Source: RFC 9112 section 9.6, RFC 9110 section 15.2, RFC 2518 section 10.1 (102 Processing).
+        """
+        cycle = cast("Any", self.cycle)
+        if cycle is None or cycle.more_body or cycle.response_started or cycle.response_complete:
+            return None
+        if self.pipeline or self.scope["http_version"] != "1.1":
+            return None
+        cycle.keep_alive = False
+        self._half_closed = True
+        self.transport.write(_STILL)
+        for after_s in GONE_S:
+            self.loop.call_later(after_s, self._look_for_reset)
+        return True
+
+    def _look_for_reset(self) -> None:
+        """Let a client go that was found to be gone; nothing is read any more that would say so."""
+        line: Any = self.transport.get_extra_info("socket")
+        if self.lost or line is None or self.transport.is_closing():
+            return
+        if line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Begin the time of a head."""
@@ -155,6 +188,8 @@ class Connection(HttpToolsProtocol):
         Args:
             now: The loop's time.
         """
+        if self._half_closed:
+            self._look_for_reset()
         if self._stuck_since is not None and now - self._stuck_since > STUCK_S:
             self.transport.abort()
         elif self._linger_since is not None and now - self._linger_since > LINGER_S:

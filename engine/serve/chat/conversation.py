@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.serve.chat.intent import Thread
@@ -99,6 +99,7 @@ class Remembered:
         whole: Its client has sent all that was said before.
         parent: The conversation it branches off, as it first said.
         runs: Every run that it began, oldest first, each with the message that began it.
+        lost: Where a reply is missing among the turns, each with the run that gave it.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -107,6 +108,7 @@ class Remembered:
     whole: bool = False
     parent: str = ""
     runs: tuple[tuple[str, str], ...] = ()
+    lost: tuple[tuple[int, str], ...] = ()
 
     @property
     def known(self) -> bool:
@@ -232,8 +234,7 @@ def _cut(text: str) -> str:
 
 
 def _read(notes: Iterable[Note]) -> Remembered:
-    turns: list[Turn] = []
-    runs: list[tuple[str, str]] = []
+    read = _Reading()
     parent = ""
     whole = False
     for note in notes:
@@ -241,8 +242,42 @@ def _read(notes: Iterable[Note]) -> Remembered:
         whole = whole or bool(line.get("whole"))
         parent = str(line.get("parent", parent))
         if "role" in line:
-            turns.append((line["role"], line["text"]))
+            read.said((line["role"], line["text"]))
         if "run" in line:
-            runs.append((line["run"], line.get("by", "")))
-    run_id, begun_by = runs[-1] if runs else ("", "")
-    return Remembered(tuple(turns), run_id, begun_by, whole, parent, tuple(runs))
+            read.began(line["run"], line.get("by", ""))
+    read.settle()
+    run_id, begun_by = read.runs[-1] if read.runs else ("", "")
+    lost = tuple(read.lost)
+    return Remembered(tuple(read.turns), run_id, begun_by, whole, parent, tuple(read.runs), lost)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Reads what was kept; a message whose reply never came to be kept (its server died) is a turn all the same."""
+
+    turns: list[Turn] = field(default_factory=list[Turn])
+    runs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    lost: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    _open: tuple[str, str] | None = None
+
+    def began(self, run_id: str, by: str) -> None:
+        """Take in that a message began a run."""
+        self.settle()
+        self.runs.append((run_id, by))
+        self._open = (run_id, by)
+
+    def said(self, turn: Turn) -> None:
+        """Take in what was said."""
+        if self._open is not None and turn == ("user", self._open[1]):
+            self._open = None
+        self.settle()
+        self.turns.append(turn)
+
+    def settle(self) -> None:
+        """Put a message that nothing was kept of behind it into its place."""
+        if self._open is None:
+            return
+        (run_id, by), self._open = self._open, None
+        if by and by != next((text for role, text in reversed(self.turns) if role == "user"), None):
+            self.turns.append(("user", by))
+            self.lost.append((len(self.turns), run_id))

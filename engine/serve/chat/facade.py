@@ -21,7 +21,7 @@ from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
 from gateway.wire.chat.requests import chat_body
 from schemas.agents import AssistantSettings
-from schemas.errors import EngineError, ModelRequestError, NotFoundError, RequestFieldError
+from schemas.errors import EngineError, ModelRequestError, NotFoundError, RequestFieldError, RequestTooLargeError
 
 ON_DISCONNECT = "x-engine-on-disconnect"
 _LEFT = "its client went away"
@@ -57,11 +57,15 @@ class Facade:
         """Answer a call.
 
         Raises:
-            EngineError: The request is wrong or nothing can be begun; within a stream, why it ends.
+            EngineError: The request is wrong, or longer than the runs API takes, or nothing can be begun; within a
+                stream, why it ends.
 
         Cancellation: a client that left cancels the run, or not, as it or its assistant chose; a server that leaves
         lets it be.
         """
+        if len(call.body) > self._desk.body_bytes:
+            most = f"{self._desk.body_bytes:,} bytes"
+            raise RequestTooLargeError(f"the request is larger than {most}, the most that an assistant reads")
         self._desk.payers.see(visit.key)
         assistant = self._assistants[name]
         headers = _headers(visit)

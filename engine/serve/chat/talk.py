@@ -34,6 +34,7 @@ from engine.serve.chat.sidecalls import is_side_call
 from engine.serve.chat.speaking import Speaking
 from engine.serve.chat.standing import Standing, standing
 from engine.serve.chat.wishes import wishes_of
+from engine.serve.view import state_of
 from engine.sinks.words import seconds, usd
 from gateway.wire.chat.asked import asked_request
 from schemas.agents import AssistantSettings
@@ -142,7 +143,7 @@ class Talk:
         await kept.sweep(time.monotonic())
         if not ids.conversation:
             return thread, Remembered()
-        known = await kept.recall(asked.user, ids.conversation)
+        known = await self._whole(await kept.recall(asked.user, ids.conversation))
         before, sends_all = said[:-1], ids.whole or known.whole or len(said) > 1
         if sends_all:
             return replace(thread, anew=_texts(known.turns) != _texts(before), whole=True), known
@@ -150,6 +151,19 @@ class Talk:
         above = await self._above(kept, asked.user, parent, ids.conversation) if parent else ()
         new_parent = parent if parent and not known.parent and above else ""
         return replace(thread, said=(*above, *known.turns, *said), parent=new_parent), known
+
+    async def _whole(self, known: Remembered) -> Remembered:
+        """Return what is remembered with the replies that were lost with their server, where their runs have ended."""
+        turns = list(known.turns)
+        for place, run_id in reversed(known.lost):
+            try:
+                ended = (await self._engine.store.summary(run_id)).ended
+                answer = (await state_of(self._engine.store, run_id)).answer if ended else None
+            except NotFoundError:
+                continue
+            if answer is not None:
+                turns.insert(place, ("assistant", answer.text))
+        return replace(known, turns=tuple(turns)) if known.lost else known
 
     async def _above(self, kept: Conversations, user: str, parent: str, child: str) -> tuple[Turn, ...]:
         """Return what was said in the conversations that one branches off, the oldest first."""

@@ -162,3 +162,25 @@ def test_a_websocket_is_no_way_in(gateway: Served) -> None:
     upgrade = b"connection: upgrade\r\nupgrade: websocket\r\n"
     raw = talk(gateway, b"GET /healthz HTTP/1.1\r\n%b%b\r\n" % (HOST, upgrade))
     assert raw.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_who_ends_its_own_side_still_gets_its_answer() -> None:
+    """A client that sends, says that it sends no more, and waits is answered, behind a word that it is heard."""
+    late = WireServer(lambda request, path: say(request, path, "late", delay_s=0.6))
+    with late as upstream, served(config(upstream.url)) as slow:
+        raw = talk(slow, post(BODY, more=b""), shut=True)
+        interim, _, answer = raw.partition(b"\r\n\r\n")
+        assert (interim, told(answer)[0]) == (b"HTTP/1.1 102 Processing", 200)
+        assert b"late" in answer
+        assert slow.metric("clients_left_total") == 0
+
+
+def test_who_is_gone_is_not_waited_for() -> None:
+    """A client that closed its connection altogether looks the same at first, and is found out at once."""
+    late = WireServer(lambda request, path: say(request, path, "late", delay_s=60.0))
+    with late as upstream, served(config(upstream.url)) as slow:
+        address = urlsplit(slow.url)
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=20) as line:
+            line.sendall(post(BODY))
+            time.sleep(0.3)
+        assert upstream.wait_left(10.0)

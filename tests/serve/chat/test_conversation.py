@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.durable.notes import MemoryNotes
@@ -41,6 +43,19 @@ async def test_turns_and_the_run_come_back() -> None:
     known = await store.recall("ann", "c1")
     assert (known.turns, known.run_id, known.begun_by) == ((("user", "hi"), ("assistant", "hello")), "r1", "hi")
     assert not (await store.recall("ben", "c1")).known
+
+
+async def test_a_message_whose_reply_was_lost_is_a_turn() -> None:
+    """A server that died between a message and its reply left the message: it stands where it was said."""
+    store = kept()
+    await store.begun(HERE, "r1")
+    assert (await store.recall("ann", "c1")).turns == (("user", "hi"),)
+    next_one = replace(HERE, said=(("user", "and you?"),))
+    await store.begun(next_one, "r2")
+    await store.spoken(next_one, "fine", "r2", waits=False)
+    known = await store.recall("ann", "c1")
+    assert known.turns == (("user", "hi"), ("user", "and you?"), ("assistant", "fine"))
+    assert known.lost == ((1, "r1"),)
 
 
 async def test_places_are_found_without_an_id() -> None:

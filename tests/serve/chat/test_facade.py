@@ -116,6 +116,12 @@ def test_wishes_that_no_run_fulfils_are_named(here: Served, *, streamed: bool) -
     assert "x-engine-dropped" not in here.client.post("/v1/chat/completions", json=asked(stream=streamed)).headers
 
 
+def test_a_request_of_ten_megabytes_is_refused(here: Served) -> None:
+    """In OpenAI's envelope, with the limit; a model's requests have the gateway's own."""
+    got = here.client.post("/v1/chat/completions", json=asked("x" * 10_000_000))
+    assert (got.status_code, "8,000,000 bytes" in got.json()["error"]["message"]) == (413, True)
+
+
 def test_a_tool_of_the_client_may_have_any_name(here: Served) -> None:
     """Names that mean something else in a plan, or are a tool's of ours, are taken like any other."""
     functions = [{"type": "function", "function": {"name": name}} for name in ("answer", "step", "ask", "look")]
