@@ -21,6 +21,7 @@ from gateway.budget import MemoryLedger
 from gateway.budgets import Budgets
 from gateway.cache import Keeping
 from gateway.call import Call
+from gateway.counting import Counting
 from gateway.directory import Directory, ModelInfo
 from gateway.doorway import Doorway
 from gateway.exchange import ClientCall, WireReply
@@ -33,6 +34,7 @@ from gateway.providers.base import Dialect, PlanTier, Provider
 from gateway.providers.relayer import Relayer
 from gateway.record import CallRecord, Observer, show
 from gateway.relay import ClientForm, Relay
+from gateway.remembered import Remembered
 from gateway.routing import Model, Route
 from gateway.trace import Trace, default_tracer
 from gateway.trail import check_aliases, check_fallbacks
@@ -77,6 +79,7 @@ class Gateway:
 
     Attributes:
         directory: What names stand for.
+        counting: How many tokens requests have.
         gates: Limits of rate and of calls at once.
         ledger: Budgets.
         payer: Gives the key that calls of a user's runs count to; None: no key.
@@ -103,10 +106,12 @@ class Gateway:
         self._settings = settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._providers: dict[str, Provider] = dict(providers or {})
-        self._prices, self._lanes = Prices(self._environ), dict[str, Lane]()
+        configured = {f"{one.name}/{model.name}" for one in settings.model_providers for model in one.models}
+        self._prices, self._lanes = Prices(self._environ), Remembered[str, Lane](always=configured)
         self.directory = Directory(settings, self._prices, self._lanes)
         self._maker: Maker = maker
         self._doorway = Doorway(filters, Keeping(settings.gateway.cache, _version(settings)), answers)
+        self.counting = Counting(self.directory, self._doorway, self._lane)
         check_fallbacks(settings.gateway.fallbacks, self.resolve)
         check_aliases(settings.aliases, self.resolve)
         self.gates = Gates(settings)

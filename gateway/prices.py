@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
+from gateway.remembered import Remembered
 from gateway.routing import Model
 from schemas.result import Usage
 
@@ -120,8 +121,8 @@ class Prices:
     ) -> None:
         self._environ: Mapping[str, str] = environ or {}
         self._now = now
-        self._found: dict[str, Any] = {}
-        self._compiled: dict[tuple[str, str], Compiled] = {}
+        self._found = Remembered[str, Any]()
+        self._compiled = Remembered[tuple[str, str], Compiled]()
 
     def cost_usd(self, model: Model, usage: Usage, *, tier: Tier = "") -> float | None:
         """Return what the usage costs in USD, or None when no price is known."""

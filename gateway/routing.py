@@ -21,6 +21,7 @@ from typing import get_args
 
 from gateway.affinity import Affinity
 from gateway.needs import NOTHING, Needs
+from gateway.remembered import Remembered
 from schemas.errors import NoRouteError
 from schemas.gateway import Weighted
 from schemas.model import Role
@@ -113,8 +114,8 @@ class Routing:
         self._context = context
         self._chance = chance
         self._affinity = Affinity(settings.gateway.affinity_s) if affinity is None else affinity
-        self._fixed: dict[str, list[Route]] = {}
-        self._capable: dict[tuple[str, int], tuple[list[Route], bool]] = {}
+        self._fixed = Remembered[str, list[Route]]()
+        self._capable = Remembered[tuple[str, int], tuple[list[Route], bool]]()
 
     @property
     def models(self) -> Sequence[Model]:

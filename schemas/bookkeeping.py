@@ -25,7 +25,8 @@ class ApiKey(Record):
         hint: The secret's first and last characters, for lists.
         models: Names it may ask for, ``*`` for any text; empty: all.
         listeners: Where it may be used; empty: everywhere.
-        scopes: What it may do beside calling models: ``usage`` (read its own), ``admin`` (read everybody's).
+        scopes: What it may do beside calling models: ``usage`` (read its own), ``runs`` (count its calls to anybody's
+            runs, as agents do), ``admin`` (read everybody's, and all the others).
         agent: Whose calls these are, for budgets and usage.
         usd, tokens, per, zone: Its own budget; None for no cap.
         limits: Its own rate limits; None: those of ``gateway.key_limits``.
@@ -39,7 +40,7 @@ class ApiKey(Record):
     hint: str = ""
     models: tuple[str, ...] = ()
     listeners: tuple[str, ...] = ()
-    scopes: tuple[Literal["usage", "admin"], ...] = ()
+    scopes: tuple[Literal["usage", "runs", "admin"], ...] = ()
     agent: str | None = None
     usd: float | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=1)

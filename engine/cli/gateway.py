@@ -115,9 +115,12 @@ def _backing(source: Source, store: RunStore, outfit: Outfit) -> Backing:
     async def settings() -> Settings:
         return (await anyio.to_thread.run_sync(source.load)).settings
 
+    async def owner(run_id: str) -> str:
+        return (await store.summary(run_id)).user
+
     told = ConfigurationAccount(store.audit_book, str(source.file or "the environment"), "gateway")
     keyring = Keyring(store.key_store)
-    return Backing(settings, outfit.gateway, source.stamp, keyring, store.now, store.usage_book, told=told)
+    return Backing(settings, outfit.gateway, source.stamp, keyring, store.now, store.usage_book, owner=owner, told=told)
 
 
 def _say_up(place: Place) -> Callable[[Sequence[tuple[Listener, str]]], None]:

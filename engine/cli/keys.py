@@ -11,23 +11,22 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from engine.cli import options as given
 from engine.cli.columns import print_table
+from engine.cli.keyoptions import ExpiresOption, Wishes, takes_wishes
 from engine.cli.session import run_async
 from engine.cli.storage import Place, opened, place_of
 from engine.cli.terminal import me
 from engine.durable.audit import accounted
 from engine.sinks.words import one_line, usd
 from gateway.keys import hash_of, hint_of, new_secret, valid
-from schemas.accounts import time_zone
 from schemas.audit import AuditEntry
 from schemas.bookkeeping import ApiKey, UsageQuery
 from schemas.errors import ConflictError, NotFoundError
-from schemas.gateway import RateLimits
 from schemas.stores import RunStore
 
 _NAME = re.compile(r"[\w][\w .@/+-]{0,99}")
@@ -36,81 +35,16 @@ _DAY_S = 86_400.0
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
-Per = Literal["day", "week", "month", "ever"]
-SCOPES = ("usage", "admin")
-_PERIODS = {"day": "day", "week": "week", "month": "month", "ever": ""}
-
-
-def expiry(text: str) -> float:
-    """Return the Unix time of ``30d`` (from now on), or of an ISO date or time; ``never`` is 0.
-
-    Raises:
-        typer.BadParameter: It is neither, or is over already.
-    """
-    told = text.strip().lower()
-    if told == "never":
-        return 0.0
-    try:
-        at = datetime.fromisoformat(text.strip())
-        until = (at if at.tzinfo else at.astimezone()).timestamp()
-    except ValueError:
-        try:
-            until = time.time() + given.duration(told)
-        except typer.BadParameter:
-            said = f"{text!r} is no time: write how long from now (12h, 30d, 8w), a date such as 2027-01-31, or never"
-            raise typer.BadParameter(said) from None
-    if until <= time.time():
-        raise typer.BadParameter(f"{text!r} is over already")
-    return until
-
-
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What people call it.")]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="A key's name or id.")]
-ModelsOption = Annotated[
-    list[str] | None,
-    typer.Option("--model", "-m", metavar="NAME", help="A name it may ask for, * for any text; again for more. All."),
-]
-ListenersOption = Annotated[
-    list[str] | None, typer.Option("--listener", metavar="NAME", help="Where it may be used; again for more. All.")
-]
-ScopesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--scope", metavar="usage|admin", help="usage: it may read what it used; admin: what everybody did. Neither."
-    ),
-]
-AgentOption = Annotated[str | None, typer.Option("--agent", metavar="NAME", help="Whose calls these are.")]
-UsdOption = Annotated[
-    float | None, typer.Option("--usd", parser=given.money, metavar="USD", help="Most USD of a period.")
-]
-TokensOption = Annotated[int | None, typer.Option("--tokens", min=1, help="Most tokens of a period.")]
-PerOption = Annotated[Per | None, typer.Option("--per", help="The period of its budget; month.")]
-ZoneOption = Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="Where its days begin; UTC.")]
-RpmOption = Annotated[int | None, typer.Option("--rpm", min=1, help="Most requests in a minute.")]
-TpmOption = Annotated[int | None, typer.Option("--tpm", min=1, help="Most tokens in a minute.")]
-ParallelOption = Annotated[int | None, typer.Option("--max-parallel", min=1, help="Most requests at once.")]
-ExpiresOption = Annotated[
-    float | None,
-    typer.Option("--expires", parser=expiry, metavar="TIME|DATE", help="When it ends: 30d, 2027-01-31, never."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @commands.command()
+@takes_wishes
 def create(
     name: NameArgument,
-    models: ModelsOption = None,
-    listeners: ListenersOption = None,
-    scopes: ScopesOption = None,
-    agent: AgentOption = None,
-    usd_cap: UsdOption = None,
-    tokens: TokensOption = None,
-    per: PerOption = None,
-    zone: ZoneOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    max_parallel: ParallelOption = None,
-    expires: ExpiresOption = None,
+    wishes: Wishes,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
     json: JsonOption = False,
@@ -121,10 +55,8 @@ def create(
     runs on the same store.
     """
     secret = new_secret()
-    whose = _options(models, listeners, scopes, agent, usd_cap, tokens, per, zone, expires)
-    limits = _limits(rpm, tpm, max_parallel, None)
     new = {"id": _new_id(), "name": _named(name), "hash": hash_of(secret), "hint": hint_of(secret)}
-    key = ApiKey.model_validate({**new, "created_at": time.time(), **whose, "limits": limits})
+    key = ApiKey.model_validate({**new, "created_at": time.time(), **wishes.fields()})
     place = _place(store, config)
 
     async def main() -> int:
@@ -197,35 +129,23 @@ def show(
 
 
 @commands.command()
+@takes_wishes
 def change(
     key: KeyArgument,
-    models: ModelsOption = None,
-    listeners: ListenersOption = None,
-    scopes: ScopesOption = None,
-    agent: AgentOption = None,
-    usd_cap: UsdOption = None,
-    tokens: TokensOption = None,
-    per: PerOption = None,
-    zone: ZoneOption = None,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    max_parallel: ParallelOption = None,
-    expires: ExpiresOption = None,
+    wishes: Wishes,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,
     json: JsonOption = False,
 ) -> int:
     """Change what a key may do; its secret, and what is not named, stay as they are."""
-    changes = _options(models, listeners, scopes, agent, usd_cap, tokens, per, zone, expires)
-    if not changes and rpm is None and tpm is None and max_parallel is None:
+    if not wishes.fields():
         raise typer.BadParameter("say what to change, such as --usd 10 or --expires 30d")
     place = _place(store, config)
 
     async def main() -> int:
         async with opened(place) as kept:
             found = await named(kept, key)
-            limits = _limits(rpm, tpm, max_parallel, found.limits)
-            changed = found.model_copy(update={**changes, "limits": limits})
+            changed = found.model_copy(update=wishes.fields(found))
             async with _accounted(kept, changed, "changed", changed, found):
                 await kept.key_store.change(changed)
         _say(changed, f"changed key {changed.name}", json=json)
@@ -343,43 +263,6 @@ def _named(name: str) -> str:
 
 def _new_id() -> str:
     return "k_" + "".join(secrets.choice(_ALPHABET) for _ in range(10))
-
-
-def _options(
-    models: list[str] | None,
-    listeners: list[str] | None,
-    scopes: list[str] | None,
-    agent: str | None,
-    usd_cap: float | None,
-    tokens: int | None,
-    per: Per | None,
-    zone: str | None,
-    expires: float | None,
-) -> dict[str, Any]:
-    """Return the fields that options name. Raises ConfigError, typer.BadParameter."""
-    if zone is not None:
-        time_zone(zone)
-    wrong = [scope for scope in scopes or () if scope not in SCOPES]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is no scope: there are {' and '.join(SCOPES)}")
-    told: dict[str, Any] = {
-        "models": models and tuple(models),
-        "listeners": listeners and tuple(listeners),
-        "scopes": scopes and tuple(scopes),
-        "agent": agent,
-        "usd": usd_cap,
-        "tokens": tokens,
-        "per": _PERIODS.get(per or ""),
-        "zone": zone,
-    }
-    found = {name: value for name, value in told.items() if value is not None}
-    return found if expires is None else {**found, "expires_at": expires or None}
-
-
-def _limits(rpm: int | None, tpm: int | None, at_once: int | None, before: RateLimits | None) -> RateLimits | None:
-    told = {"requests_per_minute": rpm, "tokens_per_minute": tpm, "max_parallel": at_once}
-    changes = {name: value for name, value in told.items() if value is not None}
-    return (before or RateLimits()).model_copy(update=changes) if changes else before
 
 
 def _give(key: ApiKey, secret: str, *, json: bool) -> None:

@@ -105,6 +105,7 @@ class EngineServer:
             self._beside,
             owns=False,
             told=ConfigurationAccount(engine.store.audit_book, how.source, "serve"),
+            owner=self._owner,
         )
         self._server = Server(backing, metrics=metrics, on_up=on_up)
 
@@ -186,6 +187,9 @@ class EngineServer:
         self._recurring.look()
         assert self._group is not None
         await self._group.start(house.keep, self.drives)
+
+    async def _owner(self, run_id: str) -> str:
+        return (await self.drives.engine.store.summary(run_id)).user
 
     async def _ready(self) -> None:
         if self.drives.leaving:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.limits import Quota
@@ -17,6 +18,7 @@ from gateway.providers.forms import as_asked, content_type, is_stream, read_even
 from gateway.providers.names import ToolNames
 from gateway.providers.quirks import Quirks
 from gateway.providers.quota import quota_of, wait_s
+from gateway.remembered import Remembered
 from gateway.upstream.base import Answer, Sent, Upstream
 from gateway.upstream.events import Events
 from gateway.wire.base import Meter, ProviderFormat
@@ -65,8 +67,8 @@ class HttpProvider:
         self._wires = wires
         self._connect = connect
         self.upstream: Upstream | None = None
-        self._quotas: dict[str, Quota] = {}
-        self._quirks = Quirks(self._refused())
+        self._quotas = Remembered[str, Quota]()
+        self._quirks = Quirks(_refused(self.kind, self.address))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -169,10 +171,32 @@ class HttpProvider:
             answer = await self._send(sent, model)
             if answer.status >= 300:
                 raise classify(await self._failure(sent.where, answer))
-            await self._checked(sent.where, answer, streamed)
+            await _checked(sent.where, answer, streamed)
             if is_stream(answer, asked=streamed) == streamed:
                 return answer
             return await as_asked(answer, format, body, provider=self.name, model=model, streamed=streamed)
+        except ModelError as exc:
+            raise without(exc, self.address.secret) from exc.__cause__
+
+    async def count(self, model: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> bytes | None:
+        """Return what the server says a request of the Messages API would read; None where it does not count.
+
+        Contract, and what it raises: ``gateway.providers.relayer.Relayer``.
+        """
+        if self.kind != "anthropic" or "messages" not in self.formats:
+            return None
+        try:
+            head = self.address.headers("messages", headers)
+            asked = self._sent("messages", model, body, head, False, timeout_s)
+            answer = await self._connected().send(replace(asked, url=f"{asked.url}/count_tokens"))
+            try:
+                if answer.status in (404, 405, 501):
+                    return None
+                if answer.status >= 300:
+                    raise classify(await self._failure(asked.where, answer))
+                return await answer.read(_ERROR_BYTES, where=asked.where)
+            finally:
+                await answer.close()
         except ModelError as exc:
             raise without(exc, self.address.secret) from exc.__cause__
 
@@ -208,7 +232,7 @@ class HttpProvider:
             fit = self._quirks.apply(model, body)
             answer = await self._send(self._sent(wire, model, _written(fit), headers, stream, timeout_s), model)
             if answer.status < 300:
-                return await self._checked(self._where(model), answer, stream)
+                return await _checked(self._where(model), answer, stream)
             failure = await self._failure(self._where(model), answer)
             if not self._quirks.learn(model, fit, failure):
                 raise classify(failure)
@@ -227,13 +251,16 @@ class HttpProvider:
         )
 
     async def _send(self, sent: Sent, model: str) -> Answer:
-        if self.upstream is None:
-            self.upstream = self._connect(self.address.base_url())
-        answer = await self.upstream.send(sent)
+        answer = await self._connected().send(sent)
         quota = quota_of(answer.headers)
         if quota is not None:
             self._quotas[model] = quota
         return answer
+
+    def _connected(self) -> Upstream:
+        if self.upstream is None:
+            self.upstream = self._connect(self.address.base_url())
+        return self.upstream
 
     async def _failure(self, where: str, answer: Answer) -> Failure:
         try:
@@ -248,32 +275,34 @@ class HttpProvider:
             headers["retry-after"] = f"{wait:.3f}"
         return describe(where, answer.status, _body(content), headers, self.address.secret)
 
-    async def _checked(self, where: str, answer: Answer, streamed: bool) -> Answer:
-        """Return an answer that may be one; a page of a proxy, or of a portal, is none."""
-        if content_type(answer) != "text/html":
-            return answer
-        await answer.close()
-        asked = "a stream" if streamed else "a reply"
-        raise ModelOutputError(
-            f"{where} answered {answer.status} with a page of HTML instead of {asked}",
-            hint="check the provider's base_url, and what stands between here and there",
-            details={"model": where, "status": answer.status},
-        )
-
     def _wire(self, model: str) -> ProviderFormat:
         """Return the format to ask a model in: the usual one, unless its server, or the model, takes another only."""
         wanted = self.address.format_of(model)
         return next((wire for wire in self._wires if wire.name == wanted), self._wires[0])
 
-    def _refused(self) -> set[str]:
-        """Return what all models of the server are known to refuse; another than OpenAI's has an older token limit."""
-        preset = self.address.preset
-        newer = self.address.official or preset.token_limit == "max_completion_tokens"
-        refused = {*preset.refuses, *(() if newer or self.kind != "openai" else ("max_completion_tokens",))}
-        return refused | ({"top_k"} if self.kind == "openai" and self.address.official else set())
-
     def _where(self, model: str) -> str:
         return f"{self.settings.name}/{model}"
+
+
+async def _checked(where: str, answer: Answer, streamed: bool) -> Answer:
+    """Return an answer that may be one; a page of a proxy, or of a portal, is none."""
+    if content_type(answer) != "text/html":
+        return answer
+    await answer.close()
+    asked = "a stream" if streamed else "a reply"
+    raise ModelOutputError(
+        f"{where} answered {answer.status} with a page of HTML instead of {asked}",
+        hint="check the provider's base_url, and what stands between here and there",
+        details={"model": where, "status": answer.status},
+    )
+
+
+def _refused(kind: ProviderKind, address: Address) -> set[str]:
+    """Return what all models of a server are known to refuse; another than OpenAI's has an older token limit."""
+    preset = address.preset
+    newer = address.official or preset.token_limit == "max_completion_tokens"
+    refused = {*preset.refuses, *(() if newer or kind != "openai" else ("max_completion_tokens",))}
+    return refused | ({"top_k"} if kind == "openai" and address.official else set())
 
 
 def _written(body: Mapping[str, Any]) -> bytes:

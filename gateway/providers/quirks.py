@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.providers.failures import Failure
+from gateway.remembered import Remembered
 
 _OPTIONAL: Mapping[str, str | None] = {
     "max_completion_tokens": "max_tokens",
@@ -49,8 +50,8 @@ class Quirks:
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known = frozenset(known)
-        self._learnt: dict[str, set[str]] = {}
-        self._refused: dict[str, set[str]] = {}
+        self._learnt = Remembered[str, set[str]]()
+        self._refused = Remembered[str, set[str]]()
 
     def apply(self, model: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request without what this model refuses, and with other names where there are any."""
@@ -69,11 +70,11 @@ class Quirks:
         """
         if failure.status not in (400, 422) or _REFUSAL.search(failure.wording) is None:
             return False
-        learnt = self._learnt.setdefault(model, set())
+        learnt = self._learnt.get(model, set())
         name = next(_named(failure, sent), None)
         if name is None or name in learnt or _OPTIONAL[name] in learnt:
             return False
-        learnt.add(name)
+        learnt = self._learnt[model] = {*learnt, name}
         self._refused[model] = learnt | {known for known in self._known if _OPTIONAL.get(known) not in learnt}
         return True
 

@@ -57,6 +57,15 @@ class Relayer(Protocol):
         """
         ...
 
+    async def count(self, model: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> bytes | None:
+        """Return the server's own answer to how many tokens a request of the Messages API has; None: it does not count.
+
+        Raises:
+            ModelError: The server can't be reached in time, or refuses the request.
+            ConfigError: The API key is missing.
+        """
+        ...
+
     def lost(self, model: str, request: ModelRequest) -> tuple[str, ...]:
         """Return the wishes of a translated request that its format has no words for."""
         ...

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import Any
 
 from gateway.gateway import Gateway
 from gateway.keys import Keyring, require
 from gateway.server.doors import is_loopback
 from gateway.server.guests import NOBODY, Guests
+from gateway.server.others import models_named
 from schemas.bookkeeping import ApiKey
-from schemas.errors import AccessError, ConfigError, NoRouteError
+from schemas.errors import AccessError, ConfigError, NoRouteError, ScopeError
 from schemas.gateway import Listener, RateLimits
 
 LOOK_S = 1.0
 """How long "there is no key yet" is believed."""
 _MOST_NAMES = 2_000
+_LONGEST_NAME = 500
 _TOKEN = ApiKey(id="", name="", hash="0" * 64, scopes=("admin",), limits=RateLimits())
 """Who comes with the server's own token: its administrator, who is no user."""
 
@@ -130,6 +133,7 @@ class Names:
             NoRouteError: Nothing has that name, or not on this listener.
             ScopeError: The key may not ask for it.
         """
+        _check_length(name)
         default = self._listener.default_model
         if self._listener.always is not None:
             name = self._listener.always
@@ -142,6 +146,28 @@ class Names:
         if key is not None and key.models:
             require(key, model=name)
         return name
+
+    def check_others(self, asked: str, key: ApiKey | None, body: Mapping[str, Any]) -> None:
+        """Hold what a body names beside its model (``others``) to the same lists. Cost: nothing where there are none.
+
+        Args:
+            asked: The name asked for; a name of its provider's may also be allowed as ``provider/name``.
+            key: Who asks.
+            body: The request.
+
+        Raises:
+            ScopeError: A further model is not allowed.
+        """
+        if not (self._listener.models or self._listener.always or (key is not None and key.models)):
+            return
+        provider = asked.partition("/")[0]
+        for name in models_named(body):
+            if name != asked and not self.offered(key, (name, f"{provider}/{name}")):
+                raise ScopeError(
+                    f"the request also names {name[:120]!r}, which is not allowed here",
+                    hint="leave it out of the body; fallbacks are the gateway's own matter",
+                    details={"model": name[:120]},
+                )
 
     def offered(self, key: ApiKey | None, names: Sequence[str]) -> list[str]:
         """Return those of the names that may be asked for with this key."""
@@ -180,6 +206,11 @@ class Names:
         return NoRouteError(
             f"no model is called {name[:120]!r} on this listener", hint=hint, details={"name": name[:120], "near": near}
         )
+
+
+def _check_length(name: str) -> None:
+    if len(name) > _LONGEST_NAME:
+        raise NoRouteError(f"no model has a name of {len(name):,} characters", details={"name": name[:120]})
 
 
 def _bytes(secret: str) -> bytes:

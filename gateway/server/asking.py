@@ -34,8 +34,20 @@ async def show_route(visit: Visit) -> None:
 
 
 async def count_tokens(visit: Visit) -> None:
-    """Answer with an estimate of what a request of the Messages API would read; a header says that it is one."""
-    call, _ = await _asked(visit)
+    """Answer how many tokens a request of the Messages API has: as its provider counts, else by an estimate.
+
+    A header says which model counted, or that it is an estimate. Raises EngineError.
+    """
+    call, asked = await _asked(visit)
+    if asked != call.model:
+        call.parsed["model"] = asked
+    told = None
+    if not visit.desk.guests.knows(asked):
+        told = await visit.desk.gateway.counting.count(call, context_of(visit, call))
+    if told is not None:
+        counted, model = told
+        await visit.answer_json(counted, headers=[(b"x-engine-model", model.ref.encode())])
+        return
     counted = {"input_tokens": max(1, len(call.body) // BYTES_PER_TOKEN)}
     await visit.answer_json(counted, headers=[(b"x-engine-estimate", b"true")])
 

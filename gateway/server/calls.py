@@ -73,8 +73,12 @@ async def _called(visit: Visit) -> ClientCall:
     call = ClientCall(visit.form, body, head.passed, head.request_id)
     named = call.model
     asked = desk.names.asked(named, visit.key)
+    run_id = head.passed.get("x-engine-run")
+    if run_id:
+        await desk.charging.check(visit.key, run_id)
     if not asked:
         raise ModelRequestError("the request names no model", details={"param": "model"})
+    desk.names.check_others(asked, visit.key, call.parsed)
     if asked != named:  # the listener's default: from here on it is what the client asked for
         call.parsed["model"] = asked
         call.body = json.dumps(call.parsed).encode()

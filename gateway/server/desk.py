@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
 from gateway.server.access import Access, Names
+from gateway.server.charging import Charging
 from gateway.server.doors import Doors, is_loopback
 from gateway.server.guests import NOBODY, Guests
 from gateway.server.metrics import Metrics
@@ -80,6 +81,7 @@ class Desk:
     Attributes:
         ready: Raises when what the server stands on (its store) is away.
         usage: What calls used, for ``/v1/usage``; None: it is not counted.
+        charging: Which runs calls may count to.
     """
 
     listener: Listener
@@ -91,6 +93,7 @@ class Desk:
     leaving: Leaving
     ready: Callable[[], Awaitable[object]] | None = None
     usage: UsageBook | None = None
+    charging: Charging = field(default_factory=lambda: Charging(None))
 
     @property
     def gateway(self) -> Gateway:
@@ -124,10 +127,12 @@ def make_desk(
     ready: Callable[[], Awaitable[object]] | None = None,
     usage: UsageBook | None = None,
     token: str | None = None,
+    charging: Charging | None = None,
 ) -> Desk:
     """Return the desk of a listener."""
     named = bool(listener.allow_hosts) or is_loopback(listener.host)
     hosts = (*listener.allow_hosts, listener.host) if named else ()
     doors = Doors(hosts, listener.allow_origins, hint=f"allow_hosts of listener {listener.name!r} adds a name")
     names = Names(listener, site.gateway, site.guests)
-    return Desk(listener, site, Access(listener, keyring, token), names, doors, metrics, leaving, ready, usage)
+    access, charging = Access(listener, keyring, token), charging or Charging(None)
+    return Desk(listener, site, access, names, doors, metrics, leaving, ready, usage, charging)

@@ -74,6 +74,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._series: dict[_Key, _Series] = {}
+        self._answered: set[tuple[str, str]] = set()
         self._keys: dict[str, _Spent] = {}
         self._decisions: Counter[tuple[str, str]] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
@@ -140,11 +141,19 @@ class Metrics:
             found.setdefault(name, Family(name, "gauge", reading.help)).add(reading.labels, reading.value)
         return exposition([*families, *found.values()])
 
+    def configured(self, models: Iterable[tuple[str, str]]) -> None:
+        """Take note of models, (provider, name), that have series of their own before they ever answered."""
+        self._answered.update(models)
+
     def _new(self, key: _Key) -> _Series:
-        if len(self._series) >= MOST:
-            key = (key[0], key[1], OTHER, OTHER, key[4])
-            if key in self._series:
-                return self._series[key]
+        listener, form, provider, model, outcome = key
+        if not outcome:
+            if len(self._answered) < MOST:
+                self._answered.add((provider, model))
+        elif model and (provider, model) not in self._answered:  # a name that a client made up
+            key = (listener, form, provider, OTHER, outcome)
+        if len(self._series) >= MOST and key not in self._series:
+            key = (listener, form, OTHER, OTHER, outcome)
         return self._series.setdefault(key, _Series())
 
     def _spend(self, record: CallRecord) -> None:

@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup
 
 from gateway.gateway import Gateway
 from gateway.keys import Keyring
+from gateway.server.charging import Charging
 from gateway.server.desk import Desk, Leaving, Site, make_desk
 from gateway.server.front import Front
 from gateway.server.guests import NOBODY, Guests
@@ -51,6 +52,7 @@ class Backing:
         usage: Where calls are counted, for ``/v1/usage``; None: nowhere.
         token: The server's own token, which may do everything; empty: none is set; None: there is no such thing.
         guests: What is served beside a gateway; None: nothing.
+        owner: Gives whose a run is (NotFoundError: there is none), so that only its owner's calls count to it.
         owns: Whether the gateways are closed here.
         told: Told of each configuration that is put in force.
     """
@@ -65,6 +67,7 @@ class Backing:
     guests: Callable[[Settings, Gateway], Awaitable[Guests]] | None = None
     owns: bool = True
     told: Callable[[Settings], Awaitable[None]] | None = None
+    owner: Callable[[str], Awaitable[str]] | None = None
 
     async def site(self, metrics: Metrics) -> Site:
         """Read the configuration and make what stands on it. Raises ConfigError, StoreError."""
@@ -218,6 +221,7 @@ class Server:
         for port in gone:
             port.close()
         self._site = site
+        self.metrics.configured((one.name, model.name) for one in site.settings.model_providers for model in one.models)
 
     async def _drain(self) -> None:
         """Stop accepting, let calls end for as long as is configured, then end them with an error."""
@@ -289,8 +293,9 @@ async def checked(backing: Backing) -> None:
 def _desks(backing: Backing, site: Site, metrics: Metrics, leaving: Leaving) -> list[Desk]:
     listeners = site.settings.listeners or (Listener(),)
     check_listeners(listeners)
+    charging = Charging(backing.owner)
     return [
-        make_desk(each, site, backing.keyring, metrics, leaving, backing.ready, backing.usage, backing.token)
+        make_desk(each, site, backing.keyring, metrics, leaving, backing.ready, backing.usage, backing.token, charging)
         for each in listeners
     ]
 

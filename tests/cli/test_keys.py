@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from engine.cli.keys import expiry
+from engine.cli.keyoptions import expiry
 from gateway.keys import hash_of, well_formed
 from tests.cli.command import called, one_error_line
 

@@ -88,3 +88,20 @@ def test_any_time_has_a_bucket(took_s: float) -> None:
     metrics = Metrics()
     metrics(call(took_s=took_s))
     assert found(metrics)["request_seconds_bucket", "p m +Inf"] == 1
+
+
+def test_made_up_names_make_no_series() -> None:
+    """Labels are never what a client made up: a name that nobody answers to is other, a configured one is not."""
+    metrics = Metrics()
+    metrics.configured([("p", "m")])
+    for name in ("m", "x1", "x2", "x3"):
+        metrics(call(model=name, outcome="model.not_found"))
+    metrics(call(model="new"))
+    metrics(call(model="new", outcome="model.timeout"))
+    told = [key[1] for key in found(metrics) if key[0] == "requests_total"]
+    assert sorted(told) == [
+        "default chat p m model.not_found",
+        "default chat p new model.timeout",
+        "default chat p new ok",
+        "default chat p other model.not_found",
+    ]
