@@ -15,6 +15,9 @@ LOG_FORMAT = 1
 """The version of the events this release writes. It rises when an older release could misread them; a driver takes
 no run whose format is above its own, so that old and new workers may share a store while one replaces the other."""
 
+FORGOTTEN_S = 7_200.0
+"""A driver that was not heard of for so long is forgotten when the next one comes: twice the longest timeout."""
+
 
 class RunSummary(Record):
     """One line of ``engine runs list``: folded into a row as events are appended.

@@ -100,7 +100,7 @@ class RunStore(RunLog, Protocol):
         ...
 
     async def enroll(self, driver: Driver) -> None:
-        """Write a driver's row, or overwrite it; its first heartbeat."""
+        """Write a driver's row, or overwrite it; its first heartbeat. Rows silent for ``FORGOTTEN_S`` go."""
         ...
 
     async def beat(self, driver_id: str) -> bool:

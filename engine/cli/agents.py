@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import loaded, run_async, session
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, opened, place_of
 from engine.cli.terminal import me
 from engine.tools.agents.member import AgentState
 from engine.tools.agents.roster import Roster
@@ -32,10 +32,10 @@ _DOWN = 1
 
 
 @asynccontextmanager
-async def _roster(store: str | None, config: str | None) -> AsyncGenerator[Roster]:
-    """The agents of a configuration and its store."""
+async def _roster(store: str | None, config: str | None, *, looks: bool = False) -> AsyncGenerator[Roster]:
+    """The agents of a configuration and its store; who only looks makes none."""
     place = place_of(store, config)
-    async with opened(place) as runs, session(loaded(config, quiet=True), runs) as engine:
+    async with (existing if looks else opened)(place) as runs, session(loaded(config, quiet=True), runs) as engine:
         await engine.agents.refresh()
         yield engine.agents
 
@@ -50,7 +50,7 @@ def listed(
     """List agents: where each is, what it is good at, whether it can be asked now."""
 
     async def main() -> int:
-        async with _roster(store, config) as agents:
+        async with _roster(store, config, looks=True) as agents:
             await agents.ready()
             found = agents.states(capability)
         if json:
@@ -74,7 +74,7 @@ def show(
     """Show one agent."""
 
     async def main() -> int:
-        async with _roster(store, config) as agents:
+        async with _roster(store, config, looks=True) as agents:
             found = (await agents.check([name]))[0]
         if json:
             print(jsonlib.dumps(found.model_dump(mode="json"), ensure_ascii=False))
@@ -98,7 +98,7 @@ def check(
     """Ask agents how they are; exit code 1 where one that is enabled cannot be asked now."""
 
     async def main() -> int:
-        async with _roster(store, config) as agents:
+        async with _roster(store, config, looks=True) as agents:
             found = await agents.check(names or ())
         if json:
             _print_json(found)

@@ -16,7 +16,7 @@ from engine.audit import audit, changed, row_of
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import run_async
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, place_of
 from engine.sinks.words import one_line, printable
 from schemas.audit import AuditEntry, AuditQuery, What
 from schemas.stores import RunStore
@@ -74,7 +74,7 @@ def listed(
     query = AuditQuery.model_validate({**asked, "what": tuple(what.split(",")) if what else ()})
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             if verify is not None:
                 return await _verify(kept, verify)
             async with aclosing(audit(kept, query)) as found:

@@ -17,7 +17,7 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.keys import JsonOption, named
 from engine.cli.session import run_async
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, opened, place_of
 from engine.cli.terminal import me
 from engine.durable.audit import accounted
 from engine.waking import wake
@@ -45,7 +45,7 @@ def listed(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             names = {key.id: key.name for key in await kept.key_store.keys()}
             found = [one for one in await _ledger(kept).accounts() if _who(one, names).startswith(of)]
             now = await kept.now()
@@ -73,7 +73,7 @@ def resume(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             mine = await _of(kept, who)
             for scope in dict.fromkeys(one.scope for one in mine):
                 async with _accounted(kept, who, "resumed", {"scope": scope}):

@@ -19,7 +19,7 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.keyoptions import ExpiresOption, Wishes, takes_wishes
 from engine.cli.session import run_async
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, opened, place_of
 from engine.cli.terminal import me
 from engine.durable.audit import accounted
 from engine.sinks.words import one_line, usd
@@ -79,7 +79,7 @@ def list_keys(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             keys = await kept.key_store.keys()
         now = time.time()
         shown = [key for key in keys if everything or valid(key, now)]
@@ -105,7 +105,7 @@ def show(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             found = await named(kept, key)
             month = datetime.now(UTC).strftime("%Y-%m-01")
             used = await kept.usage_book.read(UsageQuery(by=(), since=month, key=found.id))
@@ -143,7 +143,7 @@ def change(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             found = await named(kept, key)
             changed = found.model_copy(update=wishes.fields(found))
             async with _accounted(kept, changed, "changed", changed, found):
@@ -172,7 +172,7 @@ def rotate(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             found = await named(kept, key)
             if found.revoked_at is not None:
                 raise ConflictError(f"key {found.name} is revoked", hint="engine keys create makes another")
@@ -204,7 +204,7 @@ def revoke(
     place = _place(store, config)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             found = [await named(kept, key) for key in keys]
             for one in found:
                 if one.revoked_at is None:

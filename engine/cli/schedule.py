@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import loaded, run_async
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, opened, place_of
 from engine.cli.terminal import me
 from engine.schedules import Firing, Schedules, ScheduleState
 from schemas.accounts import time_zone
@@ -31,8 +31,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @asynccontextmanager
-async def _schedules(store: str | None, config: str | None) -> AsyncGenerator[Schedules]:
-    """The schedules of a configuration and its store. Raises StoreError for one that ends with this process."""
+async def _schedules(store: str | None, config: str | None, *, looks: bool = False) -> AsyncGenerator[Schedules]:
+    """The schedules of a configuration and its store; who only looks makes none.
+
+    Raises:
+        StoreError: The store ends with this process, or cannot be opened.
+    """
     place = place_of(store, config)
     if not place.durable:
         raise StoreError(
@@ -40,7 +44,7 @@ async def _schedules(store: str | None, config: str | None) -> AsyncGenerator[Sc
             hint="name a file or a database by --store, or as store: in engine.yaml",
         )
     configured = loaded(config, quiet=True).settings.schedules
-    async with opened(place) as runs:
+    async with (existing if looks else opened)(place) as runs:
         yield Schedules(runs, configured)
 
 
@@ -90,7 +94,7 @@ def listed(store: given.StoreOption = None, config: given.ConfigOption = None, j
     """List schedules: when each is due next, and what came of its last time."""
 
     async def main() -> int:
-        async with _schedules(store, config) as schedules:
+        async with _schedules(store, config, looks=True) as schedules:
             now = await schedules.store.now()
             found = [one.state(now) for one in await schedules.read()]
         if json:
@@ -116,7 +120,7 @@ def show(
     """Show one schedule, and what came of its latest times."""
 
     async def main() -> int:
-        async with _schedules(store, config) as schedules:
+        async with _schedules(store, config, looks=True) as schedules:
             state = (await schedules.find(name, user)).state(await schedules.store.now())
         if json:
             print(jsonlib.dumps(state.model_dump(mode="json"), ensure_ascii=False))

@@ -18,7 +18,7 @@ from platformdirs import user_state_path
 
 from engine.cli.failure import error_line
 from engine.config import declared_settings, resolve_secret
-from engine.durable.opening import open_store
+from engine.durable.opening import file_of, open_store
 from schemas.care import Retention
 from schemas.errors import StoreError
 from schemas.stores import RunStore
@@ -116,6 +116,34 @@ async def opened(place: Place) -> AsyncGenerator[RunStore]:
     finally:
         with anyio.CancelScope(shield=True):
             await store.aclose()
+
+
+@asynccontextmanager
+async def existing(place: Place) -> AsyncGenerator[RunStore]:
+    """Open a store to look at what is there, or to go on with it: nothing is made.
+
+    Where runs are kept by default, or as configured, there may be nothing yet: then there is nothing in it.
+
+    Raises:
+        ConfigError: It names no store.
+        StoreError: The file that somebody named is not there, or the store cannot be opened.
+    """
+    missing = is_missing(place)
+    if missing and place.chosen in ("option", "environment"):
+        raise missing_error(place)
+    async with opened(Place(MEMORY) if missing else place) as store:
+        yield store
+
+
+def is_missing(place: Place) -> bool:
+    """Whether a store is a file that is not there. Raises ConfigError for a name of no store."""
+    file = file_of(place.url, place.folder)
+    return file is not None and not file.exists()
+
+
+def missing_error(place: Place) -> StoreError:
+    """Return what to raise where nothing shall be made."""
+    return StoreError(f"there is no store {place.shown}", hint="--store names another; the first run makes it")
 
 
 @asynccontextmanager

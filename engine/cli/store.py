@@ -13,9 +13,9 @@ import typer
 
 from engine.cli import options as given
 from engine.cli.session import run_async
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, is_missing, missing_error, opened, place_of
 from engine.config import declared_settings
-from engine.durable.opening import file_of, open_store
+from engine.durable.opening import open_store
 from engine.sinks.words import count, shortened
 from schemas.care import Fault, Pruned, StoreFigures
 from schemas.errors import StoreError
@@ -86,7 +86,10 @@ def backup(
     async def main() -> int:
         async with opened(place) as runs:
             size = await cast("StoreCare", runs).backup(file)
-        print(f"wrote {file} ({_size(size)}); look into it by: engine runs list --store {shlex.quote(file)}")
+        name = shlex.quote(file)
+        back = f"bring it back by: pg_restore --dbname=… {name}"
+        what = back if place.shared else f"look into it by: engine runs list --store {name}"
+        print(f"wrote {file} ({_size(size)}); {what}")
         return 0
 
     return run_async(main)
@@ -153,9 +156,8 @@ def _kept_place(store: str | None, config: str | None) -> Place:
     place = place_of(store, config)
     if not place.durable:
         raise typer.BadParameter(f"{place.shown} ends with its process; name a file or a database by --store")
-    file = file_of(place.url, place.folder)
-    if file is not None and not file.exists():
-        raise StoreError(f"there is no store {place.shown}", hint="--store names another; the first run makes it")
+    if is_missing(place):
+        raise missing_error(place)
     return replace(place, keep=None)
 
 

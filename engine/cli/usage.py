@@ -16,7 +16,7 @@ from engine.cli import options as given
 from engine.cli.columns import Cell, print_table
 from engine.cli.keys import named
 from engine.cli.session import run_async
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, place_of
 from engine.sinks.words import count
 from gateway.accounting import row_of
 from schemas.bookkeeping import UsageField, UsageLine, UsageQuery
@@ -87,7 +87,7 @@ def usage(
     query = UsageQuery(by=by or ("day", "model"), since=since, until=until, model=model, agent=agent, most=most)
 
     async def main() -> int:
-        async with opened(place) as kept:
+        async with existing(place) as kept:
             asked = query.model_copy(update={"key": await _key(kept, key), "run_id": run})
             rows = await kept.usage_book.read(asked)
             whole = await kept.usage_book.read(asked.model_copy(update={"by": (), "most": None}))

@@ -23,7 +23,7 @@ from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.session import loaded, run_async, session
 from engine.cli.signals import CANCELLED
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, opened, place_of
 from engine.config import LoadedSettings
 from engine.durable.opening import open_dispatcher
 from engine.recurring import Recurring
@@ -83,7 +83,7 @@ def workers(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             rows = await who(runs)
         if json:
             print(jsonlib.dumps(rows, indent=2, ensure_ascii=False))

@@ -71,12 +71,19 @@ class PatientLog:
         return await patiently(self._patience_s, "read", lambda: self._log.load(run_id, after))
 
     async def wait(self, run_id: str, after: int) -> None:
-        """Return once the run's head is beyond ``after``; a store that is away is waited for without end."""
+        """Return once the run's head is beyond ``after``; a store that is away is waited for without end.
+
+        Raises:
+            NotFoundError: No such run (any more).
+            StoreError: The store will not be back as it is.
+        """
         delay_s = _FIRST_DELAY_S
         while True:
             try:
                 return await self._log.wait(run_id, after)
-            except StoreError:
+            except StoreError as exc:
+                if not _may_pass(exc):
+                    raise
                 await anyio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
@@ -182,7 +189,7 @@ async def patiently(patience_s: float, what: str, attempt: Callable[[], Awaitabl
     """Attempt until it works, or fails other than by the store, or the patience is over.
 
     Raises:
-        StoreError: It failed for ``patience_s`` seconds.
+        StoreError: It failed for ``patience_s`` seconds, or in a way that will not pass.
     """
     failed_at: float | None = None
     delay_s = _FIRST_DELAY_S
@@ -191,6 +198,8 @@ async def patiently(patience_s: float, what: str, attempt: Callable[[], Awaitabl
             return await attempt()
         except StoreError as exc:
             now = anyio.current_time()
+            if not _may_pass(exc):
+                raise _gone(exc, what, 0.0) from exc
             if failed_at is None:
                 failed_at = now
                 structlog.get_logger().warning("the store is away; trying again", error=exc.message)
@@ -198,6 +207,11 @@ async def patiently(patience_s: float, what: str, attempt: Callable[[], Awaitabl
                 raise _gone(exc, what, now - failed_at) from exc
         await anyio.sleep(delay_s)
         delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+
+def _may_pass(exc: StoreError) -> bool:
+    """Whether trying again may help: a wrong password, a missing right or a read-only file stay what they are."""
+    return exc.details.get("retryable") is not False
 
 
 def _gone(exc: StoreError, what: str, seconds: float) -> StoreError:

@@ -278,6 +278,29 @@ class RunStoreContract(RunLogContract):
                 await missing
         assert [record.seq for record in await log.append("a", 0, [FIRST])] == [1]
 
+    async def test_who_waits_for_a_deleted_run_is_told(self, log: RunStore) -> None:
+        """A wait for a run that is deleted meanwhile ends: there is no such run."""
+        await log.append("a", 0, [FIRST])
+        ended: list[str] = []
+
+        async def waits() -> None:
+            with pytest.raises(NotFoundError):
+                await log.wait("a", 1)
+            ended.append("log")
+
+        async def waits_live() -> None:
+            with pytest.raises(NotFoundError):
+                await log.wait_live("a", 1, 0)
+            ended.append("live")
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(waits)
+                group.start_soon(waits_live)
+                await anyio.sleep(0.05)
+                await log.delete("a")
+        assert sorted(ended) == ["live", "log"]
+
     async def test_drivers_come_and_go(self, log: RunStore) -> None:
         """A driver's row holds its heartbeat by the store's clock; one that was dismissed cannot beat."""
         before = await log.now()

@@ -156,3 +156,22 @@ def test_budgets_wait_for_their_store_and_count_once() -> None:
             await ledger.reserve(["run:1"], {"tokens": 1})
 
     virtually(go)
+
+
+@pytest.mark.anyio
+async def test_what_will_not_pass_is_not_waited_for() -> None:
+    """A wrong password, a missing right or a read-only file is raised at once."""
+
+    class Refuses(MemoryLog):
+        async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
+            raise StoreError(f"wrong password for {run_id}", hint="give another", details={"retryable": False})
+
+        async def wait(self, run_id: str, after: int) -> None:
+            await self.load(run_id, after)
+
+    log = PatientLog(Refuses(), 3600.0)
+    with anyio.fail_after(5):
+        with pytest.raises(StoreError, match="could not be read: wrong password"):
+            await log.load("r")
+        with pytest.raises(StoreError, match="wrong password"):
+            await log.wait("r", 0)

@@ -13,7 +13,7 @@ from engine.cli import source
 from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import Standing, find_run, standings
 from engine.cli.session import connected, loaded, run_async, session
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, place_of
 from engine.sinks.story import story_of
 from engine.sinks.words import shortened
 from schemas.errors import ConfigError, EngineError
@@ -46,7 +46,7 @@ def resume(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             chosen = [await find_run(runs, run)] if run is not None else await resumable(runs)
             if not chosen:
                 print("no run is interrupted or due", file=sys.stderr)
@@ -155,7 +155,7 @@ def fork(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             row = await find_run(runs, run)
             async with session(loaded(config, quiet=True), runs) as engine:
                 await connected(engine)

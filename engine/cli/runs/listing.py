@@ -15,7 +15,7 @@ from rich.text import Text
 from engine.cli import options as given
 from engine.cli.columns import print_table
 from engine.cli.runs.finding import Standing, standings
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, place_of
 from engine.sinks.words import one_line, usd
 from schemas.runs import RunPhase, RunQuery
 from schemas.stores import RunStore
@@ -76,7 +76,7 @@ def list_runs(
     most = limit if limit is not None else (0 if json else ROWS)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             query = RunQuery(
                 status=_phases(wanted), user=user, assistant=assistant, text=text, since=since, before=before
             )

@@ -14,7 +14,7 @@ from engine.cli.drive import exit_code_of_end, make_sink
 from engine.cli.runs.finding import find_run
 from engine.cli.runs.records import recorded
 from engine.cli.session import loaded, run_async, session
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, place_of
 from engine.durable.artifacts import references
 from engine.sinks.json_lines import json_line
 from engine.sinks.words import count
@@ -80,7 +80,7 @@ def export(
         given.require_folder(file)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             row = await find_run(runs, run)
             records = await runs.load(row.id)
             text = "".join(json_line(record) + "\n" for record in records)

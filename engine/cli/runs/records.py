@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.cli import options as given
 from engine.cli.recording import read_records
 from engine.cli.runs.finding import Standing, standing
-from engine.cli.storage import Place, opened
+from engine.cli.storage import Place, existing
 from engine.durable.memory import MemoryLog
 from schemas.errors import StoreError
 from schemas.events import LoggedRecord
@@ -51,7 +51,7 @@ async def recorded(run: str, place: Place) -> AsyncGenerator[Recorded]:
         row = row.model_copy(update={"started_at": records[0].at, "updated_at": records[-1].at})
         yield Recorded(Standing(row), records, memory, time.time())
         return
-    async with opened(place) as store:
+    async with existing(place) as store:
         found = await standing(store, run)
         yield Recorded(found, await store.load(found.run.id), store, await store.now())
 

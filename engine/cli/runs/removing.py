@@ -11,7 +11,7 @@ import typer
 
 from engine.cli import options as given
 from engine.cli.runs.finding import find_run, standings
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, place_of
 from engine.cli.terminal import me, read_line, somebody_is_here
 from engine.sinks.words import count, shortened
 from schemas.care import Pruned, Retention
@@ -39,7 +39,7 @@ def delete(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             found = {row.id: row for row in [await find_run(runs, run) for run in given_runs]}
             await _require_idle(runs, list(found.values()))
             if not yes and not await _sure(list(found.values())):
@@ -111,7 +111,7 @@ def prune(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             beyond = await _beyond(runs, keep) if keep is not None else []
             for row in [] if dry_run else beyond:
                 await runs.delete(row.id, by=me(), through="terminal")

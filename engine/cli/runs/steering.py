@@ -14,7 +14,7 @@ from engine.cli import source
 from engine.cli.runs.driving import go_on
 from engine.cli.runs.finding import Standing, standing
 from engine.cli.session import loaded, run_async, session
-from engine.cli.storage import opened, place_of
+from engine.cli.storage import existing, place_of
 from engine.cli.terminal import me
 from engine.decisions import REPLIED, given_in
 from engine.handle import Decision, RunHandle
@@ -170,7 +170,7 @@ def cancel(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             found = _going_on(await standing(runs, run))
             async with session(loaded(config, quiet=True), runs) as engine:
                 handle = engine.attach(found.run.id, through="terminal")
@@ -205,7 +205,7 @@ def _say(run: str, act: Callable[[RunHandle, Callable[[str, str], Plan]], Awaita
     place = place_of(way.store, way.config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             found = _going_on(await standing(runs, run))
             async with session(loaded(way.config, quiet=True), runs) as engine:
 

@@ -14,7 +14,7 @@ from engine.cli.drive import exit_code_of_end, make_sink, parked_line
 from engine.cli.runs.finding import find_run, standing
 from engine.cli.session import run_async
 from engine.cli.signals import CANCELLED, heed_signals
-from engine.cli.storage import Place, opened, place_of
+from engine.cli.storage import Place, existing, place_of
 from engine.following import Following
 from engine.sinks import Sink
 from engine.sinks.story import story_of
@@ -49,7 +49,7 @@ def watch(
     place = place_of(store, config)
 
     async def main() -> int:
-        async with opened(place) as runs:
+        async with existing(place) as runs:
             row = await find_run(runs, run)
             watched = Watched(runs, row.id, place)
             return await watched.show(make_sink(json=json, quiet=quiet, past=row.ended), after)

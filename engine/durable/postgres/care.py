@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import structlog
 
 from engine.durable.encoding import artifacts_of, decode
 from engine.durable.postgres import audit, bookkeeping
+from engine.durable.postgres.copying import dump
 from engine.durable.postgres.database import Connection, Database
 from engine.durable.postgres.finding import COLUMNS, summarized
 from engine.durable.postgres.schema import VERSION, migrate, version
@@ -73,19 +73,12 @@ class Care:
         return faults + await bookkeeping.faults(self.database)
 
     async def backup(self, path: str) -> int:
-        """Refuse: Postgres' own tools copy a database better than we could.
+        """Write a consistent copy by pg_dump while others go on writing, and return its bytes.
 
         Raises:
-            StoreError: Always; its hint is the command to use.
+            StoreError: pg_dump is not there (the hint is the command), ``path`` is, or the copy failed.
         """
-        address = self.database.address
-        url = address.shown.split("?", 1)[0]
-        command = f"pg_dump --schema={address.schema} --format=custom --file={shlex.quote(path)} {shlex.quote(url)}"
-        raise StoreError(
-            f"{path}: a Postgres store is backed up by Postgres' own tools",
-            hint=f"{command} (while others go on writing; bring it back with pg_restore)",
-            details={"retryable": False},
-        )
+        return await dump(self.database.address, path)
 
     async def stats(self) -> StoreFigures:
         """Return what is in the store and what it takes; sizes are the server's."""

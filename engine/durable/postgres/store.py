@@ -27,7 +27,7 @@ from schemas.care import Retention
 from schemas.errors import ConfigError, ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveReset, LiveText
-from schemas.runs import Driver, RunQuery, RunSummary
+from schemas.runs import FORGOTTEN_S, Driver, RunQuery, RunSummary
 
 LONGEST_ID = 200
 _NOW = "extract(epoch FROM clock_timestamp())::double precision"
@@ -43,7 +43,8 @@ _KEEP = (
 )
 _DRIVER = "id, kind, host, pid, boot_id, version, format, started_at, timeout_s, draining"
 _ENROLL = (
-    f"INSERT INTO {{s}}.drivers ({_DRIVER}, beat_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, {_NOW})"
+    f"WITH gone AS (DELETE FROM {{s}}.drivers WHERE beat_at < {_NOW} - {FORGOTTEN_S} AND id <> %s)"
+    f" INSERT INTO {{s}}.drivers ({_DRIVER}, beat_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, {_NOW})"
     " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, host = excluded.host, pid = excluded.pid,"
     " boot_id = excluded.boot_id, version = excluded.version, format = excluded.format,"
     " started_at = excluded.started_at, timeout_s = excluded.timeout_s, draining = excluded.draining,"
@@ -195,7 +196,7 @@ class PostgresStore(Care):
     async def enroll(self, driver: Driver) -> None:
         """Write a driver's row."""
         row = {name: stored(value) if isinstance(value, str) else value for name, value in driver}
-        await self.database.fetch(_ENROLL, [row[name] for name in _DRIVER.split(", ")])
+        await self.database.fetch(_ENROLL, [row["id"], *(row[name] for name in _DRIVER.split(", "))])
 
     async def beat(self, driver_id: str) -> bool:
         """Renew a heartbeat; False when the row is gone."""

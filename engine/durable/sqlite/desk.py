@@ -10,14 +10,15 @@ from engine.durable.sqlite.rows import column, number_of, place
 from engine.durable.sqlite.schema import SEQ_BITS
 from engine.durable.sqlite.writer import Transaction
 from schemas.live import LiveReset, LiveText
-from schemas.runs import Driver
+from schemas.runs import FORGOTTEN_S, Driver
 
 _SEQ_MASK = (1 << SEQ_BITS) - 1
 _OVER = ("completed", "failed", "cancelled")
 
 
 def enroll(transaction: Transaction, driver: Driver) -> None:
-    """Write a driver's row with its first heartbeat."""
+    """Write a driver's row with its first heartbeat; rows of those that were not heard of for hours go."""
+    transaction.db.execute("DELETE FROM drivers WHERE beat_at < ?", (transaction.at - FORGOTTEN_S,))
     transaction.db.execute(
         "INSERT INTO drivers (id, body, beat_at) VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET body = excluded.body, beat_at = excluded.beat_at",

@@ -64,5 +64,6 @@ def test_nothing_near() -> None:
 
 def test_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`last` of an empty store is not found."""
+    (tmp_path / "runs.db").touch()
     assert main(["runs", "show", "last", "--store", str(tmp_path / "runs.db")]) == 4
     assert "there are no runs yet" in capsys.readouterr().err

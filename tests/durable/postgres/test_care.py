@@ -127,11 +127,14 @@ async def test_what_is_in_it(filled: PostgresStore) -> None:
     assert "s3cret" not in figures.where
 
 
-async def test_a_backup_is_the_servers(filled: PostgresStore) -> None:
-    """A backup names the command of Postgres that makes one, without the password."""
+async def test_a_backup_is_the_servers(filled: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pg_dump is missing a backup names the command that makes one, without the password."""
+    monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(StoreError) as caught:
         await filled.backup("/tmp/copy of monday")
-    assert caught.value.hint.startswith("pg_dump --schema=engine --format=custom --file='/tmp/copy of monday' ")
+    assert caught.value.hint.startswith(
+        "where it is: pg_dump --schema=engine --format=custom --file='/tmp/copy of monday' "
+    )
     assert "s3cret" not in caught.value.hint
 
 

@@ -16,7 +16,7 @@ from schemas.care import Retention
 from schemas.errors import NotFoundError
 from schemas.events import LoggedEvent, ModelCalled, RunEnded, RunStarted, StepEnded, StepStarted
 from schemas.result import StepResult, Usage
-from schemas.runs import RunQuery
+from schemas.runs import Driver, RunQuery
 from tests.durable.contract import FIRST, RunStoreContract, numbered, text
 from tests.durable.sqlite.files import ended_run, shell
 
@@ -107,3 +107,17 @@ async def test_a_store_goes_on_after_it_was_closed(log: SqliteStore) -> None:
             await anyio.lowlevel.checkpoint()
             await log.aclose()
     assert len(await log.load("r")) == 5
+
+
+@pytest.mark.anyio
+async def test_drivers_that_died_long_ago_are_forgotten(tmp_path: Path) -> None:
+    """A row that nobody renewed for hours goes when the next driver comes; one of minutes ago stays."""
+    store = SqliteStore(tmp_path / "runs.db")
+    for name in ("dead", "late"):
+        await store.enroll(Driver(id=name))
+    shell(store.path, "UPDATE drivers SET beat_at = beat_at - 8000 WHERE id = 'dead'")
+    shell(store.path, "UPDATE drivers SET beat_at = beat_at - 3000 WHERE id = 'late'")
+    await store.enroll(Driver(id="new"))
+    assert [driver.id for driver in await store.drivers()] == ["late", "new"]
+    assert not await store.beat("dead")
+    await store.aclose()
