@@ -9,15 +9,14 @@ from engine.asking import Asked
 from engine.assembly import Assembly
 from engine.assistants import Assistants
 from engine.dag.build import Problem, plan_error
-from engine.dag.refs import literal
+from engine.dag.handing import passed_to
 from engine.offer import client_tools, offered, require_known, wants_agent, wants_tools
 from engine.planner.triage import Triage
-from engine.tools.agents.base import QUERY
 from engine.triaging import Chosen, choose
 from schemas.agents import AssistantSettings
 from schemas.errors import ConflictError, ToolUnavailableError
 from schemas.events import LoggedEvent, ModelCalled, RunStarted, Warned
-from schemas.plan import Plan, Step
+from schemas.plan import Plan
 from schemas.result import Usage
 from schemas.stores import RunLog
 from schemas.tool import ToolSpec
@@ -139,12 +138,6 @@ async def chosen_mode(engine: Assembly, run_id: str, asked: Asked) -> Chosen:
     if chosen.triage.mode != "direct" or not default:
         return chosen
     return Chosen(Triage("plan", f"no other agent is for it ({chosen.triage.reason})", agent=default), chosen.calls)
-
-
-def passed_to(agent: str, task: str) -> Plan:
-    """Return the plan that puts a task, to the byte as it is, to one agent."""
-    step = Step(id="1", tool=agent, tool_input={QUERY: literal(task)})
-    return Plan(goal=task, steps=(step,))
 
 
 def _default_agent(visible: Sequence[ToolSpec], assistant: AssistantSettings | None) -> str:

@@ -12,6 +12,7 @@ import structlog
 
 from engine.dag.approvals import may_ask
 from engine.dag.build import dependencies
+from engine.dag.handing import agent_of, passed_to
 from engine.dag.refs import find_references
 from engine.dag.similarity import Call, calls
 from engine.dag.state import RunState
@@ -148,8 +149,15 @@ class Planning:
 
 
 def _given(state: RunState, event: PlanStarted | ReplanStarted) -> Plan | None:
-    """The plan that a person gave, where it is its turn: the first time, or again when that was broken off."""
-    again = isinstance(event, ReplanStarted) and any(trigger.kind == "resumed" for trigger in event.triggers)
+    """The plan that a person gave, where it is its turn: the first time, or again when that was broken off.
+
+    A run whose task goes to one agent as it is asks that agent anew where its goal changed.
+    """
+    triggers = event.triggers if isinstance(event, ReplanStarted) else ()
+    again = any(trigger.kind == "resumed" for trigger in triggers)
+    agent = agent_of(state.started)
+    if agent and (state.task != state.started.task or any(trigger.kind == "goal_changed" for trigger in triggers)):
+        return passed_to(agent, state.task, str(state.graph.highest_id + 1))
     return state.given_plan() if event.revision == 1 or again else None
 
 

@@ -13,9 +13,9 @@ from engine.api import Engine
 from engine.assistants import Assistants
 from engine.testing import Script, ScriptedProvider, scripted_engine
 from schemas.events import ModelCalled
-from schemas.live import LiveText
+from schemas.live import LiveReset, LiveText
 from tests.runs import no_model, plan_of, ran, step
-from tests.tools.agents.speaking import asked, streamed, whole
+from tests.tools.agents.speaking import SSE, asked, delta, streamed, whole
 from tests.tools.webserver import Answer, Sent, Server, serving
 
 pytestmark = pytest.mark.anyio
@@ -138,6 +138,41 @@ async def test_b52_a_passthrough_agent_is_given_the_query_byte_for_byte() -> Non
     assert run.result.answer == f"={ODD}"
     assert len(run.starts()) == 1
     assert run.events("model_called") == []
+
+
+def pondering(sent: Sent) -> Answer:
+    """An agent that begins an answer to its first question, and then says nothing more; others it answers."""
+
+    def slowly() -> Generator[bytes]:
+        yield delta("About the ")
+        threading.Event().wait(2)
+
+    if asked(sent.body) == "first":
+        return Answer(slowly(), headers=SSE)
+    return streamed("=", asked(sent.body))
+
+
+async def test_b52_another_goal_is_asked_of_the_agent_as_it_is() -> None:
+    """B52: steering a passthrough assistant's run breaks its agent off, and asks it anew with the very words."""
+    assistants = [{"name": "front", "passthrough": "helper"}]
+    with team(no_model, {"assistants": assistants}, helper=pondering) as (engine, servers):
+        live: list[str] = []
+        async with engine.start("first", **Assistants(engine).options("front")) as run:
+            async for item in run.events():
+                if isinstance(item, LiveReset) and item.stream == "answer":
+                    live.clear()
+                if isinstance(item, LiveText) and item.stream == "answer":
+                    live.append(item.text)
+                    if item.text == "About the ":
+                        await run.steer(ODD)
+            result = await run.result()
+        records = await engine.store.load(run.run_id)
+    assert [asked(sent.body) for sent in posted(servers["helper"])] == ["first", ODD]
+    assert (result.status, result.answer, "".join(live)) == ("completed", f"={ODD}", f"={ODD}")
+    assert [r.event.kind for r in records].count("model_called") == 1  # what the agent says it used
+    assert {name: ended.status for name, ended in result.steps.items()} == {"1": "discarded", "2": "done"}
+    async for _ in engine.replay(records):
+        pass
 
 
 async def test_b52_a_task_that_one_passthrough_agent_is_for_goes_to_it() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from engine.dag.approvals import Approvals, taking_approvals
+from engine.dag.handing import agent_of
 from engine.dag.ready import ReadyQueue
 from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
@@ -219,7 +220,7 @@ class RunState:
         self.approved_plan = None
         self.accepted[event.revision] = event.plan
         self.warnings += event.warnings
-        self.graph.adopt(event.plan.steps, event.keeps, event.revision)
+        self.graph.adopt(event.plan.steps, event.keeps, event.revision, instead=bool(agent_of(self.started)))
 
     def _plan_rejected(self, event: PlanRejected) -> None:
         self.planning = self.planning_lost = False

@@ -138,10 +138,10 @@ class StepGraph:
         found = (_known_now({"items": step.step.foreach}, self.lookup(step)) or {})["items"]
         return list(cast("list[Any]", found)) if isinstance(found, (list, tuple)) else []
 
-    def adopt(self, steps: tuple[Step, ...], keeps: Iterable[str], revision: int) -> None:
+    def adopt(self, steps: tuple[Step, ...], keeps: Iterable[str], revision: int, *, instead: bool = False) -> None:
         """Make these the plan: new steps are added, unended ones it does not name are void.
 
-        What runs under an earlier accepted plan goes on; what a draft of this revision began does not.
+        What runs under an earlier accepted plan goes on, but not ``instead`` of it; nor does what a draft began.
         """
         self._ranked = False
         if not self.steps:
@@ -150,7 +150,7 @@ class StepGraph:
             return
         named = {step.id for step in steps} | _with_needs(keeps, self.steps)
         for step in [*self.steps.values()]:
-            if step.parent is None and step.id not in named and not _goes_on(step, revision):
+            if step.parent is None and step.id not in named and not _goes_on(step, revision, instead=instead):
                 self._void(step)
         place = len(self.steps)  # beyond every place a draft was given
         for step in in_dependency_order(steps):
@@ -291,11 +291,14 @@ def _spec(tools: Mapping[str, ToolSpec], step: Step) -> ToolSpec:
     return found if found is not None else reduce.SPEC if step.tool == reduce.NAME else UNKNOWN_TOOL
 
 
-def _goes_on(step: StepState, revision: int) -> bool:
+def _goes_on(step: StepState, revision: int, *, instead: bool) -> bool:
     """Whether a step that a new plan does not name keeps its course.
 
-    It has ended, runs (here or at a client) under an accepted plan, or a person must say first whether it happened.
+    It has ended, runs (here or at a client) under an accepted plan, or a person must say first whether it happened. A
+    plan that stands ``instead`` of the one before breaks off what runs.
     """
+    if instead and step.phase == "running":
+        return False
     if step.phase == "ended" or step.doubt:
         return True
     return step.phase in ("running", "outside", "waiting") and not step.void and step.revision != revision

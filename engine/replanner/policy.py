@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.dag.handing import agent_of
 from engine.dag.state import RunState
 from schemas.result import ErrorInfo
 from schemas.settings import Limits
@@ -30,6 +31,7 @@ class Situation:
         plan_error: Why the last planning call gave no plan.
         react_fallback: Whether ReAct may take over after a cap.
         outdated: Whether a call is under way for a goal that changed, and another will take its place.
+        passes: Whether its goal goes to one agent as it is: a new one is no repair.
     """
 
     triggers: tuple[Trigger, ...]
@@ -44,6 +46,7 @@ class Situation:
     plan_error: ErrorInfo | None = None
     react_fallback: bool = False
     outdated: bool = False
+    passes: bool = False
 
 
 def situation(state: RunState, limits: Limits) -> Situation:
@@ -62,6 +65,7 @@ def situation(state: RunState, limits: Limits) -> Situation:
         error_rate=limits.error_rate,
         plan_error=state.plan_error,
         react_fallback=limits.react_fallback,
+        passes=bool(agent_of(state.started)),
     )
 
 
@@ -77,7 +81,8 @@ def outdated(state: RunState) -> bool:
     """
     if not (state.planning and goal_changed(state)):
         return False
-    return state.mode == "react" or (state.plan_error is None and state.replans < state.started.limits.max_replans)
+    more = state.replans < state.started.limits.max_replans or bool(agent_of(state.started))
+    return state.mode == "react" or (state.plan_error is None and more)
 
 
 def undisturbed(state: RunState) -> bool:
@@ -122,7 +127,8 @@ def next_move(now: Situation) -> Move:
 def _repair(now: Situation, triggers: tuple[Trigger, ...]) -> Move:
     if not triggers and not (now.react_fallback and _unplanned(now)):
         return _finish(now, "")
-    if now.plan_error is None and (now.replans < now.max_replans or any(trigger.reply for trigger in triggers)):
+    free = any(trigger.reply or (now.passes and trigger.kind == "goal_changed") for trigger in triggers)
+    if now.plan_error is None and (now.replans < now.max_replans or free):
         return Move("replan", triggers)
     reason = _cap(now)
     if now.react_fallback and now.settled:

@@ -79,6 +79,8 @@ class Speaking:
 
         Calls of the client's own tools whose results did not come are given up: the client went on without them.
         """
+        if asked.assistant.passthrough is not None:
+            return Steer(thread, run.run_id, message)  # its agent is asked with the very words
         said = Said(message, _goals(thread.said[:-1]), run.state.task, asked.assistant.conversation.history_tokens)
         found = await resolve(said, self._engine.gateway, asked.calling)
         gone = tuple(

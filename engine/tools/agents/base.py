@@ -11,13 +11,11 @@ from typing import Any, Protocol
 from opentelemetry.propagate import inject
 from pydantic import Field
 
+from engine.dag.handing import QUERY
 from schemas.agents import AgentSettings
 from schemas.protocols import ToolContext
 from schemas.result import Record
 from schemas.tool import AgentTraits, RetryPolicy, ToolSpec
-
-QUERY = "query"
-"""The argument that every agent takes."""
 
 LOOK_S = 5.0
 """How long an agent may take to say how it is."""
