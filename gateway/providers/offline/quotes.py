@@ -9,6 +9,19 @@ _QUOTES = (
     r"'(?:[^'\n]|(?<=\w)'(?=\w))*'(?!\w)|\"[^\"\n]*\"|“[^”]*”|‘[^’]*’|「[^」]*」|『[^』]*』|«[^»]*»|„[^“”]*[“”]|`[^`]*`"
 )
 QUOTED = re.compile(rf"(?<!\w)(?:{_QUOTES})|「[^」]*」|『[^』]*』|“[^”]*”|‘[^’]*’")
+_MARKS = "'\"“‘「『«„`"
+
+
+def unwrapped(text: str) -> str:
+    """Return a text without the quotes around all of it: they quote nothing; one word in quotes stays.
+
+    >>> unwrapped('"Read a.txt and sum it up"'), unwrapped("'a' and 'b'")
+    ('Read a.txt and sum it up', "'a' and 'b'")
+    """
+    bare = text.strip()
+    if bare[:1] not in _MARKS or not any(sign.isspace() for sign in bare):
+        return text
+    return bare[1:-1].strip() if QUOTED.fullmatch(bare.replace("\n", " ")) else text
 
 
 def outside_quotes(text: str, change: Callable[[str], str]) -> str:

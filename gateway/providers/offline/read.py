@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from gateway.providers.offline.calls import Past
 from gateway.providers.offline.catalogue import OfferedTool, tool_of_definition, tools_of_grammar
+from gateway.providers.offline.quotes import unwrapped
 from schemas.fence import Fenced, read_fences
 from schemas.instructions import newest
 from schemas.model import Message, ModelRequest, ToolCallPart, ToolResultPart
@@ -123,9 +124,9 @@ def _is_grammar(schema: dict[str, Any]) -> bool:
 def _task(messages: Sequence[Message], fences: Sequence[Fenced]) -> str:
     fenced = [fence.text for fence in fences if fence.label == "task"]
     if fenced:
-        return newest(fenced[-1].strip())
+        return unwrapped(newest(fenced[-1].strip()))
     plain = [message.text for message in messages if message.role == "user" and message.text.strip()]
-    return newest(plain[-1].strip()) if plain else ""
+    return unwrapped(newest(plain[-1].strip())) if plain else ""
 
 
 def _plan(request: ModelRequest, task: str, fences: Sequence[Fenced], grammar: dict[str, Any], emit: str) -> PlanAsked:
