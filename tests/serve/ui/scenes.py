@@ -114,6 +114,21 @@ def mail(amount: float = 120.0) -> dict[str, Any]:
     )
 
 
+def tongues() -> dict[str, Any]:
+    """A plan in several scripts, with words that have no end."""
+    endless = "Donaudampfschifffahrtsgesellschaft" * 6
+    plan_ = plan(
+        ("look", {endless: endless, "arabic": "مرحبا بالعالم — تقرير", "hebrew": "שלום עולם"}, []),
+        ("compare", {"japanese": "財務報告書の要約を作成してください" * 4, "emoji": "👩‍👩‍👧‍👦🏳️‍🌈🇩🇪 👍🏽"}, [1]),
+        ("ratio", {"url": "https://example.com/" + "a" * 400}, [2]),
+        goal=f"تقرير عن إيرادات الشركة {endless} 財務報告書 👩‍👩‍👧‍👦",
+        answer=f"مرحبا **{endless}**\n\n| 財務 | שלום |\n|---|---|\n| {endless} | 👍🏽 |\n\n`{endless}`",
+    )
+    for step in plan_["steps"]:
+        step["description"] = f"وصف {endless}"
+    return plan_
+
+
 def failing() -> dict[str, Any]:
     """A plan whose middle step fails."""
     return plan(
@@ -138,6 +153,12 @@ def _replies(request: ModelRequest) -> Any:
         return ANSWER
     if "which year" in said.lower() and "only 2024" not in said:
         return {"steps": [{"ask": "Which year do you mean: 2023 or 2024?"}]}
+    if "try the shaky one" in said:
+        if "404 Not Found" in said:
+            return {"steps": [{"search_news": {"query": "again"}}, {"shaky": {"url": "https://example.com/2"}}]}
+        return {"steps": [{"look": {"query": "services"}}, {"shaky": {"url": "https://example.com/1"}}]}
+    if "in Oslo" in said:
+        return {"steps": [{"get_weather": {"city": "Oslo"}}]}
     return {"steps": [{"look": {"query": "services revenue"}}, {"compare": {"values": ["{{1}}"]}}]}
 
 
@@ -155,6 +176,10 @@ def make(store: Any = None, *, pace: float = 0.0, **settings: Any) -> Engine:
         FakeTool("hostile", {HOSTILE: HOSTILE, "text": HOSTILE}),
         FakeTool("long_text", "All work and no play. " * 6_000),
         FakeTool("slow", "ok", seconds=30.0),
+        FakeTool("shaky", [ToolError("404 Not Found"), *["found"] * 9]),
+        FakeTool("transfer", "ok", seconds=30.0, effects="effectful", expected_s=30.0),
+        FakeTool("pay", {"paid": True}, effects="effectful", approval={"rule": "amount_usd > 500"}, simulate="quote"),
+        FakeTool("quote", {"fee_usd": 3, "arrives": "tomorrow"}),
         FakeTool("broken", ToolError("GET https://example.com/filings/10-K: 404 Not Found", hint="does it exist?")),
         FakeTool("send_mail", {"sent": True}, effects="effectful", approval="always", input_schema=MAIL),
     ]

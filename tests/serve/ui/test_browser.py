@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +13,11 @@ from playwright.sync_api import Browser, Page, expect
 from engine.durable.memory import MemoryLog
 from tests.serve.serving import Served, served
 from tests.serve.ui import scenes
-from tests.serve.ui.chromium import browsing, visiting
+from tests.serve.ui.chromium import visiting
+from tests.serve.ui.watching import PHONE, QUIET, begin, status
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture(scope="module")
-def here() -> Generator[Served]:
-    with served(lambda: scenes.make(MemoryLog(), pace=0.05)) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with browsing() as found:
-        yield found
-
-
-@pytest.fixture
-def page(here: Served, browser: Browser) -> Generator[Page]:
-    with visiting(browser, here.url) as found:
-        yield found
-
-
-def begin(here: Served, run_id: str, plan: dict[str, Any], **more: Any) -> str:
-    """Start a run of a plan and return its address on the page."""
-    body = {"plan": plan, "task": plan["goal"], "run_id": run_id, "limits": {"max_steps": 300}, **more}
-    here.post("", body)
-    return f"{here.url}/#/runs/{run_id}"
-
-
-def status(page: Page, word: str) -> None:
-    """Wait until the run's head says a word."""
-    expect(page.locator(".title .pill")).to_have_text(word)
+pytestmark = QUIET
+slow = pytest.mark.slow
 
 
 def test_start_and_watch(page: Page) -> None:
@@ -58,13 +29,9 @@ def test_start_and_watch(page: Page) -> None:
     expect(page.locator(".node")).to_have_count(2)
     expect(page.get_by_role("article", name="Answer")).to_contain_text("Services revenue grew 14 % a year")
     expect(page.locator(".answer table")).to_have_count(1)
-    page.get_by_role("button", name="Step 1, look, Done").click()
+    page.get_by_role("button", name="Step 1 look Done").click()
     expect(page.get_by_role("heading", name="1 look")).to_be_focused()
     expect(page.locator(".step")).to_contain_text("services revenue")
-
-
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-slow = pytest.mark.slow
 
 
 @slow
@@ -294,15 +261,3 @@ def test_everybody_can_read_it(here: Served, browser: Browser, colours: Any, how
             page.wait_for_timeout(400)
             found = page.evaluate((Path(__file__).parent / "reading.js").read_text(encoding="utf-8"))
             assert found == [], place
-
-
-@slow
-def test_two_hundred_steps_stay_smooth(here: Served, page: Page) -> None:
-    """A plan of 200 steps is laid out within 1.5 s, and what an event changes is drawn within 50 ms."""
-    page.goto(begin(here, "many", scenes.many(200), wait=True))
-    expect(page.locator(".node")).to_have_count(200)
-    measured = (Path(__file__).parent / "measuring.js").read_text(encoding="utf-8")
-    laid_out, updated = page.evaluate(measured)  # of several, what is not due to a busy machine
-    print(f"layout {laid_out:.0f} ms, an update {updated:.1f} ms")
-    assert laid_out <= 1_500
-    assert updated <= 50

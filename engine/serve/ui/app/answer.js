@@ -1,24 +1,26 @@
 // The answer as it is written, what it rests on, what is missing from it, and how the run stands meanwhile.
-import { html } from "./html.js";
+import { html, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Markdown } from "./markdown.js";
 import { Copy } from "./parts.js";
 import { runAt } from "./place.js";
 import { Calls } from "./step.js";
-import { plain, triggerText } from "./words.js";
+import { count, plain, triggerText } from "./words.js";
 
 const MOST_NAMED = 24;
+const LONGEST = 100_000; // characters drawn at first: megabytes would hold up the page
 
 /** @param {{run: import("./fold.js").Run, choose: (id: string) => void, point: (id: string|null) => void}} props */
 export function AnswerView({ run, choose, point }) {
   const { answer, ended } = run;
   const live = run.texts.of("answer");
   const text = answer ? answer.text : live;
+  const [most, setMost] = useState(LONGEST);
   const own = run.calls.filter((call) => !call.step_id);
   return html`<article class="answer" aria-label="Answer">
     <header class="inspector-head"><div><h2>Answer</h2>${answer?.partial && html`<span class="tag warn">partial</span>`}${!answer && live && html`<span class="tag live-tag">writing</span>`}</div>${text && html`<${Copy} text=${() => text} />`}</header>
     ${ended?.error && html`<div class="problem" role="alert"><strong>${plain(ended.error.message)}</strong>${ended.error.hint && html`<span class="hint">${plain(ended.error.hint)}</span>`}<code>${ended.error.code}</code></div>`}
-    ${text ? html`<div class=${answer ? "" : "growing"} aria-busy=${answer ? "false" : "true"}><${Markdown} text=${text} /></div>` : html`<${Meanwhile} run=${run} />`}
+    ${text ? html`<div class=${answer ? "" : "growing"} aria-busy=${answer ? "false" : "true"}><${Markdown} text=${text.slice(0, most)} />${text.length > most && html`<p class="buttons"><button type="button" class="small" onClick=${() => setMost(most + LONGEST)}>Show more (${count(text.length - most)} characters left)</button></p>`}</div>` : html`<${Meanwhile} run=${run} />`}
     ${answer?.error && html`<p class="note">No model wrote it: ${plain(answer.error.message)}</p>`}
     ${answer?.missing.length > 0 && html`<section><h3>Missing</h3><ul class="plain">${answer.missing.map((/** @type {string} */ each) => html`<li>${plain(each)}</li>`)}</ul></section>`}
     ${answer?.steps_used.length > 0 && html`<section class="needs"><div><h3>Rests on</h3>${answer.steps_used.slice(0, MOST_NAMED).map((/** @type {string} */ id) => html`<button type="button" class="ref" onClick=${() => choose(id)} onMouseEnter=${() => point(id)} onMouseLeave=${() => point(null)}

@@ -28,8 +28,8 @@ export function Events({ run, choose }) {
   const [open, setOpen] = useState(/** @type {number|null} */ (null));
   const follows = useRef(true);
   useSignal(times);
-  const wanted = text.trim().toLowerCase();
-  const found = wanted ? run.events.filter((event) => searched(event).includes(wanted)) : run.events;
+  const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = wanted.length ? run.events.filter((event) => wanted.every((word) => searched(event).includes(word))) : run.events;
   const look = () => {
     const { scrollTop, clientHeight, scrollHeight } = box.current;
     follows.current = scrollTop + clientHeight > scrollHeight - ROW;

@@ -7,11 +7,12 @@ import { tookS } from "./schedule.js";
 import { STATE_WORDS, brief, inputLine, plural, seconds } from "./words.js";
 import { serverNow } from "./client.js";
 
-const LEAST = 0.12;
+const LEAST = 0.03;
 const MOST = 1.6;
 const READABLE = 0.4; // the smallest scale at which a whole plan is shown at first
 const START = 0.6;
-const FAR = 0.6; // below this scale only states are told apart
+const FAR = 0.6; // below this scale only tools and states are told apart
+const TINY = 0.2; // below this only states, by colour and by what stands in a failed one
 
 /** One step. @extends {Component<any, any>} */
 class Node extends Component {
@@ -26,13 +27,12 @@ class Node extends Component {
     const took = tookS(row, now);
     const many = row.total !== null ? `${row.ended}/${row.total}` : "";
     const line = row.progress ? `${row.progress.fraction === null ? "" : `${Math.round(row.progress.fraction * 100)} % `}${row.progress.message}` : row.note && row.state !== "done" ? row.note : inputLine(row.input, 60);
-    const said = `Step ${row.id}, ${row.tool}, ${STATE_WORDS[row.state]}${took === null ? "" : `, ${seconds(took)}`}${many ? `, ${many}` : ""}${critical ? ", on the critical path" : ""}`;
     return html`<button type="button" class=${`node s-${row.state}${selected ? " selected" : ""}${hot ? " hot" : ""}${dim ? " dim" : ""}${critical ? " critical" : ""}`}
-      style=${{ transform: `translate(${x}px, ${y}px)` }} data-step=${row.id} tabIndex=${tab ? 0 : -1} aria-label=${said} aria-pressed=${selected ? "true" : "false"}
+      style=${{ transform: `translate(${x}px, ${y}px)` }} data-step=${row.id} tabIndex=${tab ? 0 : -1} aria-pressed=${selected ? "true" : "false"}
       onClick=${() => choose(row.id)} onMouseEnter=${() => point(row.id)} onMouseLeave=${() => point(null)} onFocus=${() => point(row.id)} onBlur=${() => point(null)}>
       <${Icon} name=${row.state} size=${22} />
-      <span class="node-text"><span class="node-head"><b>${brief(row.tool, 40)}</b><i>${many || (took === null ? "" : seconds(took))}</i></span>
-      <span class="node-line"><em>${row.id}</em> ${brief(line, 80)}</span></span>
+      <span class="node-text"><span class="node-id"><span class="unseen">Step</span> ${row.id}</span><b>${brief(row.tool, 40)}<span class="unseen"> ${STATE_WORDS[row.state]}${critical ? ", on the critical path" : ""}</span></b>
+      <i>${many || (took === null ? "" : seconds(took))}</i><span class="node-line" dir="auto">${brief(line, 80)}</span></span>
       ${row.progress?.fraction != null && html`<span class="node-bar" style=${{ width: `${row.progress.fraction * 100}%` }}></span>`}
     </button>`;
   }
@@ -99,7 +99,7 @@ export function Graph({ run, revision, selected, hot, critical, choose, point })
     <div class="graph-view" ref=${view} onKeyDown=${onKeyDown} role="group" aria-label=${`The plan: ${plural(made?.places.size || 0, "step")}. Arrow keys move between steps, Enter opens one.`}>
       ${empty && html`<div class="empty"><strong>${run.planning ? "Planning…" : run.ended ? "No steps" : "No plan yet"}</strong><span>${run.planning ? "Steps appear as they are written." : run.ended ? "This run was answered without any." : ""}</span></div>`}
       ${made && html`<div class="graph-size" style=${{ width: `${made.width * shown}px`, height: `${made.height * shown}px` }}>
-        <div class=${`graph-plane${shown < FAR ? " far" : ""}`} style=${{ transform: `scale(${shown})`, width: `${made.width}px`, height: `${made.height}px` }}>
+        <div class=${`graph-plane${shown < FAR ? " far" : ""}${shown < TINY ? " tiny" : ""}`} style=${{ transform: `scale(${shown})`, width: `${made.width}px`, height: `${made.height}px` }}>
           <${Lines} made=${made} hot=${hot} critical=${critical} />
           ${[...made.places.values()].map((place) => {
             const row = run.rows.get(place.id);
@@ -110,7 +110,7 @@ export function Graph({ run, revision, selected, hot, critical, choose, point })
         </div>
       </div>`}
     </div>
-    ${!empty && made && room.width > 420 && (made.width * shown > room.width + 8 || made.height * shown > room.height + 8) && html`<${Minimap} run=${run} made=${made} scale=${shown} view=${view} />`}
+    ${!empty && made && room.width > 420 && (made.width * shown > room.width + 8 || made.height * shown > room.height + 8) && html`<${Minimap} run=${run} made=${made} scale=${shown} room=${room} view=${view} />`}
     ${!empty && html`<div class="zoom" role="group" aria-label="Zoom">
       <button type="button" class="quiet icon-only" aria-label="Zoom out" onClick=${() => setScale(Math.max(LEAST, shown / 1.25))}><${Icon} name="minus" /></button>
       <button type="button" class="quiet icon-only" aria-label="Fit the plan" onClick=${() => setScale(fit)}><${Icon} name="fit" /></button>

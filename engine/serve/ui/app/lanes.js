@@ -41,13 +41,13 @@ export function Timeline({ run, selected, hot, choose, point }) {
 
 /** @param {any} props */
 function Lane({ lane, from, span, selected, hot, choose, point }) {
-  const said = `${lane.id === null ? lane.label : `Step ${lane.id}, ${lane.label}, ${STATE_WORDS[lane.state]}`}${lane.duration === null ? "" : `, ${seconds(lane.duration)}`}${lane.cost ? `, ${usd(lane.cost)}` : ""}${lane.critical ? ", on the critical path" : ""}`;
-  const inside = html`<span class="lane-name">${lane.indent && html`<i class="indent"></i>`}<${Icon} name=${lane.state} /><em>${lane.id || ""}</em><b>${brief(lane.label, 40)}</b></span>
+  const about = lane.id === null ? "" : html`<span class="unseen"> ${STATE_WORDS[lane.state]}${lane.critical ? ", on the critical path" : ""}</span>`;
+  const inside = html`<span class="lane-name">${lane.indent && html`<i class="indent"></i>`}<${Icon} name=${lane.state} /><span class="lane-id">${lane.id !== null && html`<span class="unseen">Step</span> ${lane.id}`}</span><b>${brief(lane.label, 40)}${about}</b></span>
     <span class="lane-bars">${lane.bars.map((/** @type {any} */ bar) => html`<span class=${`span s-${bar.kind}${lane.critical ? " critical" : ""}${bar.open ? " open" : ""}`}
       style=${{ left: `${((bar.from - from) / span) * 100}%`, width: `max(3px, ${((bar.to - bar.from) / span) * 100}%)` }}></span>`)}</span>
     <span class="lane-time">${lane.duration === null ? "" : seconds(lane.duration)}${lane.cost ? html`<small>${usd(lane.cost)}</small>` : ""}</span>`;
-  if (lane.id === null) return html`<div class="lane" aria-label=${said}>${inside}</div>`;
-  return html`<button type="button" class=${`lane${selected ? " selected" : ""}${hot ? " hot" : ""}`} aria-label=${said} aria-pressed=${selected ? "true" : "false"} onClick=${() => choose(lane.id)}
+  if (lane.id === null) return html`<div class="lane">${inside}</div>`;
+  return html`<button type="button" class=${`lane${selected ? " selected" : ""}${hot ? " hot" : ""}`} aria-pressed=${selected ? "true" : "false"} onClick=${() => choose(lane.id)}
     onMouseEnter=${() => point(lane.id)} onMouseLeave=${() => point(null)}>${inside}</button>`;
 }
 

@@ -43,7 +43,7 @@ function App() {
 /** @param {{place: import("./place.js").Place}} props */
 function View({ place }) {
   if (place.view === "run") return html`<${RunView} place=${place} />`;
-  if (place.view === "usage") return html`<${UsageView} />`;
+  if (place.view === "usage") return html`<${UsageView} place=${place} />`;
   if (place.view === "agents") return html`<${AgentsView} />`;
   return html`<${RunsView} place=${place} />`;
 }

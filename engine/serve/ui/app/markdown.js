@@ -138,7 +138,7 @@ function drawn(block) {
     case "heading":
       return h(`h${Math.min(6, block.level + 2)}`, {}, inline(block.text)); // below the page's own headings
     case "code":
-      return h("pre", { tabIndex: 0 }, h("code", {}, block.text));
+      return h("pre", { tabIndex: 0, dir: "ltr" }, h("code", {}, block.text));
     case "rule":
       return h("hr", {});
     case "quote":
@@ -151,11 +151,11 @@ function drawn(block) {
         h("thead", {}, h("tr", {}, block.head.map((cell, index) => h("th", { class: block.align[index], scope: "col" }, inline(cell))))),
         h("tbody", {}, block.rows.map((row) => h("tr", {}, row.map((cell, index) => h("td", { class: block.align[index] }, inline(cell))))))));
     default:
-      return h("p", {}, inline(block.text));
+      return h("p", { dir: "auto" }, inline(block.text));
   }
 }
 
 /** @param {{text: string}} props */
 export function Markdown({ text }) {
-  return h("div", { class: "prose" }, blocks(text).map(drawn));
+  return h("div", { class: "prose", dir: "auto" }, blocks(text).map(drawn));
 }

@@ -9,9 +9,9 @@ const COLOURS = { done: "--done", failed: "--failed", running: "--running", retr
 
 /**
  * Pointed at only: by keyboard one moves from step to step, and the view follows.
- * @param {{run: import("./fold.js").Run, made: import("./layout.js").Layout, scale: number, view: {current: any}}} props
+ * @param {{run: import("./fold.js").Run, made: import("./layout.js").Layout, scale: number, room: {width: number, height: number}, view: {current: any}}} props
  */
-export function Minimap({ run, made, scale, view }) {
+export function Minimap({ run, made, scale, room, view }) {
   const canvas = useRef(/** @type {any} */ (null));
   const frame = useRef(/** @type {any} */ (null));
   const small = Math.min(MOST_WIDE / made.width, MOST_HIGH / made.height);
@@ -40,7 +40,7 @@ export function Minimap({ run, made, scale, view }) {
     follow();
     box.addEventListener("scroll", follow, { passive: true });
     return () => box.removeEventListener("scroll", follow);
-  });
+  }, [made, scale, room]);
   const move = (/** @type {PointerEvent} */ event) => {
     if (event.type === "pointermove" && !event.buttons) return;
     const box = view.current;

@@ -33,6 +33,9 @@ export function runAt(id, step = null, query = {}) {
 /** @param {Record<string, string|number|null|undefined>} query */
 export const listAt = (query) => `#/${asked(query)}`;
 
+/** @param {Record<string, string|number|null|undefined>} query */
+export const usageAt = (query) => `#/usage${asked(query)}`;
+
 /** @param {Record<string, string|number|null|undefined>|URLSearchParams} query */
 function asked(query) {
   const given = query instanceof URLSearchParams ? [...query] : Object.entries(query);

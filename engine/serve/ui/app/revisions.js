@@ -21,7 +21,7 @@ export function Change({ run, number, choose, point }) {
   const told = (/** @type {import("./rows.js").Row} */ row) => html`<span class="change-step">${chip(row)}<${Icon} name=${row.state} /><code>${inputLine(row.step.tool_input ?? row.input, 140)}</code></span>`;
   const line = (/** @type {string} */ word, /** @type {string} */ kind, /** @type {any} */ left, /** @type {any} */ right) => html`<tr class=${`d-${kind}`}><th scope="row">${word}</th><td>${left}</td><td>${right}</td></tr>`;
   return html`<details class="change" key=${number} open=${found.before !== null && run.rows.size < 30}><summary><b>Plan ${number}</b>${found.before === null ? html` <span>the first one</span>` : html` <span>${counts.join(", ")}</span>`}${triggers.length > 0 && html` <span class="why">${plain(triggers.map(triggerText).join("; "))}</span>`}</summary>
-    ${found.before !== null && html`<div class="scroll" tabIndex=${0} role="region" aria-label=${`What plan ${number} changed`}><table><thead><tr><th scope="col"></th><th scope="col">Plan ${found.before}</th><th scope="col">Plan ${number}</th></tr></thead><tbody>
+    ${found.before !== null && html`<div class="scroll" tabIndex=${0} role="region" aria-label=${`What plan ${number} changed`}><table><thead><tr><th scope="col">Step</th><th scope="col">Plan ${found.before}</th><th scope="col">Plan ${number}</th></tr></thead><tbody>
       ${found.replaced.map(([old, next]) => line("replaced", "replaced", told(old), told(next)))}
       ${found.added.map((row) => line("new", "added", "", told(row)))}
       ${found.dropped.map((row) => line("dropped", "dropped", told(row), ""))}

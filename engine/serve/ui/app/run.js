@@ -53,6 +53,7 @@ export function RunView({ place }) {
   const [hot, point] = useState(/** @type {string|null} */ (null));
   const [dialog, setDialog] = useState(/** @type {any} */ (null));
   const opener = useRef(/** @type {any} */ (null));
+  const row = step === null ? undefined : run.row(step);
   useTicking(1000, !run.ended && run.started !== null);
   const choose = (/** @type {string|null} */ to) => {
     if (to !== null && step === null) opener.current = document.activeElement;
@@ -64,13 +65,12 @@ export function RunView({ place }) {
     document.title = run.started ? `${waits ? `(${waits}) ` : ""}${(run.task || "A given plan").slice(0, 60)} · ${run.status}` : "Run";
   });
   useEffect(() => {
-    if (step === null || !run.started) return;
+    if (row === undefined) return;
     const title = document.getElementById("step-title");
     if (window.matchMedia("(max-width: 900px)").matches) title?.closest(".inspector")?.scrollIntoView({ block: "start" });
     title?.focus({ preventScroll: true });
-  }, [step, run.started !== null]);
+  }, [step, row !== undefined]);
   const critical = useMemo(() => (run.ended ? criticalPath(run) : NONE), [run.ended]);
-  const row = step === null ? undefined : run.row(step);
   if (error && !run.started) return html`<main id="main" class="page"><h1 tabIndex=${-1}>Run ${id}</h1><${Problem} error=${error} /><p class="buttons"><a href="#/">All runs</a></p></main>`;
   if (!run.started) return html`<main id="main" class="page"><p class="loading" role="status"><span class="spinner"></span> ${line === "lost" ? "No line to the server; trying again…" : "Loading the run…"}</p></main>`;
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
@@ -112,7 +112,7 @@ function Head({ run, line, open }) {
   const done = [...run.rows.values()].filter((row) => ["done", "failed", "skipped", "cancelled", "discarded"].includes(row.state)).length;
   return html`<header class="run-head">
     <p class="crumbs"><a href="#/"><${Icon} name="back" size=${14} />Runs</a><code>${run.id}</code>${started.forked_from && html`<a href=${`#/runs/${encodeURIComponent(started.forked_from)}`}><${Icon} name="fork" size=${13} />forked from ${started.forked_from}</a>`}${!ended && html`<span class=${`line-now l-${line}`}>${line === "open" ? "Live" : line === "lost" ? "Reconnecting" : "Connecting"}</span>`}</p>
-    <div class="title"><h1 tabIndex=${-1}>${plain(run.task || "A given plan")}</h1><span role="status"><${Pill} state=${run.approvals.size && !ended ? "waiting" : run.status} word=${run.approvals.size && !ended ? "Waiting for you" : run.cancelling && !ended ? "Cancelling" : undefined} /></span></div>
+    <div class="title"><h1 tabIndex=${-1} dir="auto">${plain(run.task || "A given plan")}</h1><span role="status"><${Pill} state=${run.approvals.size && !ended ? "waiting" : run.status} word=${run.approvals.size && !ended ? "Waiting for you" : run.cancelling && !ended ? "Cancelling" : undefined} /></span></div>
     <div class="sub"><p class="facts-line" title=${`Begun ${moment(run.startedAt)}`}>${facts.map((fact) => html`<span>${fact}</span>`)}</p>
       <p class="buttons">${!ended && html`<button type="button" onClick=${() => open({ kind: "steer" })}><${Icon} name="steer" />Steer</button><button type="button" onClick=${() => open({ kind: "cancel" })}><${Icon} name="stop" />Cancel</button>`}
         <button type="button" onClick=${() => open({ kind: "fork", from: run.status === "failed" ? firstFailed(run) : null })}><${Icon} name="fork" />${run.status === "failed" ? "Retry" : "Fork"}</button>

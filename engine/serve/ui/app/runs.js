@@ -66,7 +66,7 @@ export function RunsView({ place }) {
   const filter = filterOf(place.query);
   const [text, setText] = useState(filter.text);
   const typed = useRef(filter.text);
-  const narrow = (/** @type {Partial<typeof filter>} */ how) => turn(listAt({ ...filter, offset: 0, ...how }));
+  const narrow = (/** @type {Partial<typeof filter>} */ how) => turn(listAt({ ...filter, ...how, offset: null }));
   useEffect(() => {
     document.title = "Runs";
   }, []);
@@ -94,7 +94,7 @@ export function RunsView({ place }) {
       <${Problem} error=${error} />
       ${!data ? html`<p class="loading" role="status">${error ? "" : "Loading…"}</p>` : data.runs.length ? html`<${Table} runs=${data.runs} narrow=${narrow} />`
         : narrowed ? html`<${Empty} title="No such runs"><button type="button" onClick=${() => { setText(""); turn("#/"); }}>Show all runs</button></${Empty}>` : html`<${Welcome} />`}
-      ${data && (filter.offset > 0 || data.next_offset !== null) && html`<nav class="pages" aria-label="Pages"><button type="button" disabled=${!filter.offset} onClick=${() => turn(listAt({ ...filter, offset: Math.max(0, filter.offset - PAGE) }))}>Newer</button><span class="faint">${filter.offset + 1}–${filter.offset + data.runs.length}</span>
+      ${data && (filter.offset > 0 || data.next_offset !== null) && html`<nav class="pages" aria-label="Pages"><button type="button" disabled=${!filter.offset} onClick=${() => turn(listAt({ ...filter, offset: Math.max(0, filter.offset - PAGE) || null }))}>Newer</button><span class="faint">${filter.offset + 1}–${filter.offset + data.runs.length}</span>
         <button type="button" disabled=${data.next_offset === null} onClick=${() => turn(listAt({ ...filter, offset: data.next_offset }))}>Older</button></nav>`}
     </section>
     <p class="unseen" role="status">${data && narrowed ? `${plural(data.runs.length, "run")} shown` : ""}</p>
@@ -105,7 +105,7 @@ export function RunsView({ place }) {
 function Table({ runs, narrow }) {
   const now = serverNow();
   const only = (/** @type {string} */ name, /** @type {string} */ value) => html` · <button type="button" class="as-text" title=${`Only runs of this ${name}`} onClick=${() => narrow({ [name]: value })}>${plain(value)}</button>`;
-  return html`<table class="runs"><thead><tr><th scope="col">Status</th><th scope="col">Task</th><th scope="col" class="right">Cost</th><th scope="col" class="right">Time</th><th scope="col" class="right"><${TimesButton} label="Started" kind="as-text" /></th></tr></thead>
+  return html`<table class="runs"><thead><tr><th scope="col">Status</th><th scope="col">Task</th><th scope="col" class="right">Cost</th><th scope="col" class="right">Time</th><th scope="col" class="right"><${TimesButton} label="When" kind="as-text" /></th></tr></thead>
     <tbody>${runs.map((run) => {
       const over = ["completed", "failed", "cancelled"].includes(run.status);
       const href = runAt(run.id);

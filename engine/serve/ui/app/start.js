@@ -38,7 +38,7 @@ export function Start() {
   const onKeyDown = (/** @type {KeyboardEvent} */ event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && start(event);
   return html`<form class="card start" onSubmit=${start} aria-label="Start a run">
     <label for="task" class="unseen">What should be done?</label>
-    <textarea id="task" rows="2" placeholder="What should be done?" value=${task} onInput=${(/** @type {any} */ e) => setTask(e.target.value)} onKeyDown=${onKeyDown}></textarea>
+    <textarea id="task" dir="auto" rows="2" placeholder="What should be done?" value=${task} onInput=${(/** @type {any} */ e) => setTask(e.target.value)} onKeyDown=${onKeyDown}></textarea>
     <${Problem} error=${act.error} />
     <div class="start-row">
       ${known.length > 0 && html`<label class="inline">Assistant <select value=${assistant} onChange=${(/** @type {any} */ e) => setAssistant(e.target.value)}><option value="" selected=${!assistant}>none</option>${known.map(({ id, description }) => html`<option value=${id} title=${description} selected=${id === assistant}>${id}</option>`)}</select></label>`}

@@ -23,7 +23,7 @@ export function StepView({ run, row, choose, point, fork }) {
       <div><h2 id="step-title" tabIndex=${-1}><span class="step-id">${row.id}</span> ${row.tool}</h2><${Pill} state=${row.state} /></div>
       <div class="inspector-acts"><${Copy} icon="link" label="Link" text=${() => linkTo(runAt(run.id, row.id))} /><button type="button" class="quiet icon-only" aria-label="Close the step" onClick=${() => choose(null)}><${Icon} name="close" /></button></div>
     </header>
-    ${(step.description || step.rationale) && html`<p class="about">${step.description}${step.description && step.rationale && html`<br />`}${step.rationale && html`<span class="faint">${step.rationale}</span>`}</p>`}
+    ${(step.description || step.rationale) && html`<p class="about" dir="auto">${step.description}${step.description && step.rationale && html`<br />`}${step.rationale && html`<span class="faint">${step.rationale}</span>`}</p>`}
     <dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${row.note && row.state !== "done" && !result?.error && html`<p class="note">${plain(row.note)}</p>`}
     ${row.progress && html`<p class="note" role="status">${row.progress.message} ${row.progress.fraction !== null && html`<progress value=${row.progress.fraction} max="1"></progress>`}</p>`}
@@ -35,7 +35,7 @@ export function StepView({ run, row, choose, point, fork }) {
       ${row.input === null ? html`<p class="faint">None yet</p>` : html`<${Value} value=${row.input} name="Input" hot=${point} choose=${choose} />`}
       ${planned && html`<details><summary>As planned</summary><${Value} value=${step.tool_input} name="Planned input" hot=${point} choose=${choose} /></details>`}
     </section>
-    ${live && !result && html`<section><h3>Writing</h3><pre class="live" tabIndex=${0}>${plain(live.slice(-6000))}</pre></section>`}
+    ${live && !result && html`<section><h3>Writing</h3><pre class="live" dir="auto" tabIndex=${0}>${plain(live.slice(-6000))}</pre></section>`}
     <${Output} run=${run} row=${row} />
     <${Decided} run=${run} row=${row} />
     ${row.instances.length > 0 && html`<section><h3>${plural(row.total ?? row.instances.length, "call")}</h3><ul class="rows">${row.instances.slice(0, 200).map((each) => html`<li key=${each.id}>
@@ -75,7 +75,7 @@ function Output({ run, row }) {
     }
   };
   return html`<section><h3>Output<span class="tag">${size(bytes)}</span></h3>
-    ${loaded ? html`<${Value} value=${loaded.value} name="Output" />` : html`<pre class="live" tabIndex=${0}>${plain(preview)}…</pre>`}
+    ${loaded ? html`<${Value} value=${loaded.value} name="Output" />` : html`<pre class="live" dir="auto" tabIndex=${0}>${plain(preview)}…</pre>`}
     ${error && html`<p class="wrong">${error}</p>`}
     <p class="buttons">${!loaded && html`<button type="button" class="small" onClick=${show}>Show all</button>`}<button type="button" class="small" onClick=${() => download(path, `${run.id}-${row.id}.json`)}><${Icon} name="down" size=${13} />Download</button></p></section>`;
 }
@@ -92,6 +92,6 @@ function Needs({ run, row, choose, point }) {
 export function Calls({ calls, title }) {
   return html`<section><h3>${title}</h3><ul class="calls">${calls.map((call) => html`<li><details><summary><b>${call.role}</b> <span>${call.model}</span><i>${seconds(call.latency_s)} · ${count(call.usage.input_tokens)} → ${count(call.usage.output_tokens)} tokens · ${usd(call.usage.cost_usd)}</i></summary>
     ${call.error && html`<p class="wrong">${plain(call.error.message)}</p>`}
-    ${call.parts.map((/** @type {any} */ part) => (part.text ? html`<pre class="live" tabIndex=${0}>${plain(part.text)}</pre>` : html`<${Value} value=${part} name="Part" />`))}
+    ${call.parts.map((/** @type {any} */ part) => (part.text ? html`<pre class="live" dir="auto" tabIndex=${0}>${plain(part.text)}</pre>` : html`<${Value} value=${part} name="Part" />`))}
     ${call.attempts > 1 && html`<p class="faint">${plural(call.attempts, "attempt")}</p>`}</details></li>`)}</ul></section>`;
 }

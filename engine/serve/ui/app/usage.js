@@ -2,6 +2,7 @@
 import { get } from "./client.js";
 import { html, useEffect, useState } from "./html.js";
 import { Empty, Problem } from "./parts.js";
+import { turn, usageAt } from "./place.js";
 import { count, usd } from "./words.js";
 
 const DAY_MS = 86_400_000;
@@ -11,9 +12,13 @@ const COLOURS = 6;
 /** @param {number} ago days */
 const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
 
-export function UsageView() {
-  const [days, setDays] = useState(30);
-  const [measure, setMeasure] = useState("cost");
+const MEASURES = [["cost", "Cost"], ["tokens", "Tokens"], ["calls", "Calls"]];
+
+/** @param {{place: import("./place.js").Place}} props */
+export function UsageView({ place }) {
+  const days = SPANS.find(([each]) => each === Number(place.query.get("days")))?.[0] ?? 30;
+  const measure = MEASURES.find(([id]) => id === place.query.get("measure"))?.[0] ?? "cost";
+  const look = (/** @type {any} */ how) => turn(usageAt({ ...Object.fromEntries(place.query), ...how }));
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   useEffect(() => {
@@ -21,8 +26,8 @@ export function UsageView() {
     get(`/v1/usage?by=day,model&since=${day(days - 1)}`).then(setFound, setError);
   }, [days]);
   return html`<main id="main" class="page"><h1 tabIndex=${-1}>Usage</h1>
-    <div class="toolbar"><div class="chips" role="group" aria-label="Span">${SPANS.map(([each, label]) => html`<button type="button" aria-pressed=${days === each ? "true" : "false"} onClick=${() => setDays(/** @type {number} */ (each))}>${label}</button>`)}</div>
-      <div class="chips" role="group" aria-label="Measure">${[["cost", "Cost"], ["tokens", "Tokens"], ["calls", "Calls"]].map(([id, label]) => html`<button type="button" aria-pressed=${measure === id ? "true" : "false"} onClick=${() => setMeasure(id)}>${label}</button>`)}</div></div>
+    <div class="toolbar"><div class="chips" role="group" aria-label="Span">${SPANS.map(([each, label]) => html`<button type="button" aria-pressed=${days === each ? "true" : "false"} onClick=${() => look({ days: each })}>${label}</button>`)}</div>
+      <div class="chips" role="group" aria-label="Measure">${MEASURES.map(([id, label]) => html`<button type="button" aria-pressed=${measure === id ? "true" : "false"} onClick=${() => look({ measure: id })}>${label}</button>`)}</div></div>
     <${Problem} error=${error} />
     ${found && (found.data.length ? html`<${Usage} data=${found.data} days=${days} measure=${measure} />` : html`<section class="card"><${Empty} title="Nothing used yet">Calls of models are counted here, by day and model.</${Empty}></section>`)}
   </main>`;
@@ -51,7 +56,7 @@ function Usage({ data, days, measure }) {
   const columns = Array.from({ length: days }, (_, index) => day(days - 1 - index)).map((date) => ({ date, lines: data.filter((line) => line.day === date) }));
   const sum = (/** @type {any[]} */ lines) => lines.reduce((total, line) => total + amount(line, measure), 0);
   const most = Math.max(...columns.map(({ lines }) => sum(lines)), 1e-9);
-  return html`<section class="card"><div class="totals">${[["cost", "Cost"], ["tokens", "Tokens"], ["calls", "Calls"]].map(([id, label]) => html`<div><span>${label}</span><b>${id === "cost" ? usd(data.reduce((t, l) => t + amount(l, id), 0)) : count(data.reduce((t, l) => t + amount(l, id), 0))}</b></div>`)}</div>
+  return html`<section class="card"><div class="totals">${MEASURES.map(([id, label]) => html`<div><span>${label}</span><b>${id === "cost" ? usd(data.reduce((t, l) => t + amount(l, id), 0)) : count(data.reduce((t, l) => t + amount(l, id), 0))}</b></div>`)}</div>
     <div class="chart" role="img" aria-label=${`By day, at most ${say(most)} a day. The same numbers stand in the table below.`}><span class="most">${say(most)}</span>
       ${columns.map(({ date, lines }) => html`<div class="column" title=${`${date}: ${say(sum(lines))}`}>${[...lines].sort((a, b) => (colour.get(a.model) || 0) - (colour.get(b.model) || 0)).map((line) => html`<i class=${`c${colour.get(line.model)}`} style=${{ height: `${(amount(line, measure) / most) * 100}%` }}></i>`)}</div>`)}</div>
     <div class="chart-days" aria-hidden="true"><span>${columns[0].date}</span><span>${columns.at(-1)?.date}</span></div></section>

@@ -47,8 +47,8 @@ function Request({ run, asked, choose }) {
     <header><${Icon} name="waiting" size=${20} /><h2 id=${`asked-${asked.approval_id}`} tabIndex=${-1}>${subject === "plan" ? html`Approve plan ${asked.revision}?` : subject === "question" ? "A question for you"
       : html`${asked.step_id && html`<button type="button" class="ref" onClick=${() => choose(asked.step_id)}>Step ${asked.step_id}</button>`} ${subject === "elicitation" ? html`<code>${asked.tool}</code> asks` : html`${TITLES[subject] || "waits"} <code>${asked.tool}</code>`}`}</h2>
       <${Expiry} asked=${asked} /></header>
-    ${asked.question && html`<p class="question">${plain(asked.question)}</p>`}
-    ${asked.reason && asked.reason !== asked.question && html`<p class="reason">${plain(asked.reason)}</p>`}
+    ${asked.question && html`<p class="question" dir="auto">${plain(asked.question)}</p>`}
+    ${asked.reason && asked.reason !== asked.question && html`<p class="reason" dir="auto">${plain(asked.reason)}</p>`}
     ${asked.rationale && html`<p class="reason">What for: ${plain(asked.rationale)}</p>`}
     ${asked.expected_usd && subject !== "plan" ? html`<p class="reason">Expected to cost ${usd(asked.expected_usd)}</p>` : ""}
     ${asked.input && !["question", "elicitation"].includes(subject) && mode !== "edit" && html`<div class="exact"><h3>Exact input</h3><${Value} value=${asked.input} name="Exact input" /></div>`}

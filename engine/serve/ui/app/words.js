@@ -73,13 +73,22 @@ export const moment = (at) => MOMENT.format(at * 1000);
 
 // eslint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+// Joiners belong to emoji, and to scripts whose letters join: there they hide nothing.
+const JOINED = /[\p{Extended_Pictographic}\u{1f3fb}-\u{1f3ff}\ufe0f\p{Script=Arabic}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gujarati}\p{Script=Gurmukhi}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Oriya}\p{Script=Sinhala}\p{Script=Tamil}\p{Script=Telugu}]/u;
 
 /**
  * Text in which nothing hides: what steers, reorders or shows nothing is written as an escape.
  * @param {string} text
  */
 export const plain = (text) =>
-  text.replace(UNSEEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  text.replace(UNSEEN, (found, at) => ((found === "\u200c" || found === "\u200d") && joins(text, at) ? found : `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`));
+
+/** @param {string} text @param {number} at of a joiner */
+function joins(text, at) {
+  const before = [...text.slice(Math.max(0, at - 2), at)].at(-1) || "";
+  const after = String.fromCodePoint(text.codePointAt(at + 1) ?? 32);
+  return JOINED.test(before) && JOINED.test(after);
+}
 
 /**
  * JSON on one line, cut to about so many characters.
