@@ -16,7 +16,7 @@ const SLOW_MS = 6000;
 const STATUSES = [["", "All"], ["queued,running", "Running"], ["waiting", "Waiting"], ["completed", "Completed"], ["failed", "Failed"], ["cancelled", "Cancelled"]];
 const SPANS = [["", "Any time"], ["1", "Last hour"], ["24", "Last day"], ["168", "Last 7 days"], ["720", "Last 30 days"]];
 /** @type {Record<string, string>} */
-const WAITS = { approval: "for an answer", timer: "for its time", rate_limit: "for a rate limit", handover: "for a server", set_aside: "for somebody to let it go on" };
+const WAITS = { approval: "for an answer", question: "for what a tool asks", timer: "for its time", rate_limit: "for a rate limit", handover: "for a server", set_aside: "for somebody to let it go on" };
 
 /** Asks again and again while the page is seen; faster while something runs. @param {string} path */
 function useListed(path) {
