@@ -20,9 +20,9 @@ def here() -> Generator[Served]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Debian's chromium."""
+    """Debian's chromium; not for the session: its event loop would be in the way of other files."""
     with browsing() as found:
         yield found
 
