@@ -289,7 +289,13 @@ class Assembly:
         return Surroundings(
             tools=offer,
             keep=artifacts.keep,
-            agents=AgentAccounts(self.ledger, self.budgets, loop.report, self.accounting),
+            agents=AgentAccounts(
+                self.ledger,
+                self.budgets,
+                loop.report,
+                self.accounting,
+                lambda: self.gateway.payer(loop.state.started.user),
+            ),
             model_for=model.for_step,
             on_progress=on_progress,
             on_retry=loop.report,

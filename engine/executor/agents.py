@@ -11,6 +11,7 @@ import anyio
 
 from gateway.budgets import Budgets
 from gateway.record import CallRecord, Observer
+from schemas.bookkeeping import ApiKey
 from schemas.errors import BudgetError, ConflictError, StoreError
 from schemas.events import ModelCalled
 from schemas.planning import StepCall
@@ -38,6 +39,11 @@ class Held:
     left_usd: float | None
 
 
+def _nobody() -> ApiKey | None:
+    """No key."""
+    return None
+
+
 class AgentAccounts:
     """Counts the calls of agents of one run.
 
@@ -46,15 +52,22 @@ class AgentAccounts:
         budgets: Which of them a call counts to.
         report: Takes what a call used as an event of the run.
         observe: Takes its record, for the usage book.
+        payer: Gives the key of the run's user, whose budgets count too; None: there is none.
     """
 
     def __init__(
-        self, ledger: Ledger, budgets: Budgets, report: Callable[[ModelCalled], None], observe: Observer
+        self,
+        ledger: Ledger,
+        budgets: Budgets,
+        report: Callable[[ModelCalled], None],
+        observe: Observer,
+        payer: Callable[[], ApiKey | None] = _nobody,
     ) -> None:
         self._ledger = ledger
         self._budgets = budgets
         self._report = report
         self._observe = observe
+        self._payer = payer
 
     async def reserve(self, spec: ToolSpec, call: StepCall) -> Held:
         """Hold what a call is expected to cost.
@@ -64,7 +77,7 @@ class AgentAccounts:
             BudgetError: A budget does not cover it.
             StoreError: The ledger cannot be reached.
         """
-        scopes = await self._budgets.scopes(None, spec.name, call.run_id)
+        scopes = await self._budgets.scopes(self._payer(), spec.name, call.run_id)
         amounts = {"usd": max(spec.expected_usd or 0.0, _LEAST_USD), "tokens": 1}
         try:
             reservation = await self._ledger.reserve(scopes, amounts)
@@ -81,6 +94,7 @@ class AgentAccounts:
                 self._budgets.crossed(crossed)
         if not usage.calls:
             return
+        payer = self._payer()
         self._report(
             ModelCalled(role=ROLE, model=call.tool, provider=ROLE, step_id=call.step_id, usage=usage, latency_s=took_s)
         )
@@ -92,6 +106,7 @@ class AgentAccounts:
                 model=call.tool,
                 usage=usage,
                 cost_usd=usage.cost_usd,
+                key="" if payer is None else payer.id,
                 agent=call.tool,
                 run_id=call.run_id,
                 role=ROLE,

@@ -91,8 +91,15 @@ class UrlAgent:
             message, hint = _without(secrets, exc.message), _without(secrets, exc.hint)
             raise type(exc)(message, hint=hint, details=exc.details) from None  # what it came from may quote a header
         finally:
-            if reply.usage is not None and self.settings.usage == "reply":
-                context.used(priced(reply.usage, self.settings.expected_usd))
+            if self.settings.usage == "reply" and (used := self._used(reply)) is not None:
+                context.used(used)
+
+    def _used(self, reply: ChatReply) -> Usage | None:
+        """Return what a reply used: as it says, else one call at what the configuration expects; None: nothing did."""
+        if reply.usage is not None:
+            return priced(reply.usage, self.settings.expected_usd)
+        silent = bool(reply.texts) and self.settings.expected_usd is not None
+        return Usage(calls=1, cost_usd=self.settings.expected_usd) if silent else None
 
     def _headers(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """Return what every request says, and which of it nobody may see. Raises ToolFailedError."""
