@@ -101,7 +101,11 @@ class Webhooks:
 
     def heed(self, webhooks: Sequence[Webhook]) -> None:
         """Post what comes from now on to these. Raises ConfigError: a secret is missing, and nothing is changed."""
-        self._targets = [(webhook.url, _secret(webhook, self._environ)) for webhook in webhooks]
+        self._targets = self.check(webhooks)
+
+    def check(self, webhooks: Sequence[Webhook]) -> list[tuple[str, bytes | None]]:
+        """Return where notices would go, each with its secret. Raises ConfigError: a secret is missing."""
+        return [(webhook.url, _secret(webhook, self._environ)) for webhook in webhooks]
 
     def __call__(self, notice: Notice) -> None:
         """Have a notice sent. Never waits: beyond ``WAITING`` it is only in the log."""

@@ -118,7 +118,12 @@ def _backing(source: Source, store: RunStore, outfit: Outfit) -> Backing:
     async def owner(run_id: str) -> str:
         return (await store.summary(run_id)).user
 
-    told = ConfigurationAccount(store.audit_book, str(source.file or "the environment"), "gateway")
+    account = ConfigurationAccount(store.audit_book, str(source.file or "the environment"), "gateway")
+
+    async def told(settings: Settings) -> None:
+        outfit.in_force(settings)
+        await account(settings)
+
     keyring = Keyring(store.key_store)
     return Backing(settings, outfit.gateway, source.stamp, keyring, store.now, store.usage_book, owner=owner, told=told)
 

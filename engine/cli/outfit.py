@@ -55,8 +55,8 @@ class Outfit:
             yield
 
     async def gateway(self, settings: Settings, metrics: Metrics) -> Gateway:
-        """Return a gateway of a configuration. Raises ConfigError."""
-        self.webhooks.heed(settings.gateway.webhooks)
+        """Return a gateway of a configuration, which is not yet in force. Raises ConfigError."""
+        self.webhooks.check(settings.gateway.webhooks)
         loaded = LoadedSettings(settings, self._folder, self._source)
         return Gateway(
             settings,
@@ -68,6 +68,10 @@ class Outfit:
             tell=self.webhooks,
             tracer=tracer,
         )
+
+    def in_force(self, settings: Settings) -> None:
+        """Heed what a configuration says of notices, now that nothing of it was refused."""
+        self.webhooks.heed(settings.gateway.webhooks)
 
 
 def run_server(main: Callable[[], Awaitable[int]]) -> int:

@@ -119,7 +119,8 @@ class Source:
                 print(f"note: {', '.join(fixed)}: changes take effect when the server starts anew", file=sys.stderr)
             return found
 
-        return Renewal(load, partial(_listeners, self.own), outfit.gateway, partial(stamp_of, file_of(self.config)))
+        stamp = partial(stamp_of, file_of(self.config))
+        return Renewal(load, partial(_listeners, self.own), outfit.gateway, stamp, outfit.in_force)
 
 
 async def _serve(

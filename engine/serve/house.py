@@ -27,12 +27,14 @@ class Renewal:
         listeners: Returns its ports. Raises ConfigError.
         gateway: Makes its gateway. Raises ConfigError.
         stamp: Something that changes when there is a new one.
+        in_force: Called once nothing of it was refused.
     """
 
     load: Callable[[], Awaitable[LoadedSettings]]
     listeners: Callable[[LoadedSettings], Sequence[Listener]]
     gateway: Callable[[Settings, Metrics], Awaitable[Gateway]]
     stamp: Callable[[], object]
+    in_force: Callable[[Settings], None] = lambda _: None
 
 
 @dataclass(eq=False)

@@ -94,6 +94,7 @@ class EngineServer:
         self._group: anyio.abc.TaskGroup | None = None
         stamp = None if renewal is None else renewal.stamp
         keyring, usage = Keyring(engine.store.key_store), engine.store.usage_book
+        self._account = ConfigurationAccount(engine.store.audit_book, how.source, "serve")
         backing = Backing(
             self._settings,
             self._gateway,
@@ -104,7 +105,7 @@ class EngineServer:
             how.token,
             self._beside,
             owns=False,
-            told=ConfigurationAccount(engine.store.audit_book, how.source, "serve"),
+            told=self._told,
             owner=self._owner,
         )
         self._server = Server(backing, metrics=metrics, on_up=on_up)
@@ -187,6 +188,11 @@ class EngineServer:
         self._recurring.look()
         assert self._group is not None
         await self._group.start(house.keep, self.drives)
+
+    async def _told(self, settings: Settings) -> None:
+        if self._renewal is not None:
+            self._renewal.in_force(settings)
+        await self._account(settings)
 
     async def _owner(self, run_id: str) -> str:
         return (await self.drives.engine.store.summary(run_id)).user

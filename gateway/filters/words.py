@@ -15,6 +15,7 @@ from pydantic import field_validator
 from gateway.filters.base import Blocked, Encoding, Facts, Kind, Scanner
 from gateway.filters.decision import Block
 from gateway.filters.phrases import PhraseFinder
+from gateway.filters.seams import seams
 from gateway.filters.window import Finder, Limit, Row, Span, Window, replaced
 from schemas.gateway import Side
 from schemas.result import Record
@@ -136,7 +137,28 @@ class WordsSession:
         self._counts: dict[Side, int] = {"input": 0, "output": 0}
 
     def prepare(self, texts: Callable[[], list[str]], body: Mapping[str, Any] | None) -> None:
-        """Do nothing: each text is looked at by itself."""
+        """Look at what lies across two parts of one message; else each text is looked at by itself. Raises Blocked.
+
+        It cannot be taken out of either, so it is refused where it would be removed, too.
+        """
+        del texts
+        if body is None or not any(self._crossing(*pair) for pair in seams(body)):
+            return
+        if self._owner.options.mode != "annotate":
+            raise Blocked(Block("it holds a word that is not allowed, split over two parts"))
+        self._counts["input"] += 1
+
+    def _crossing(self, kind: str, before: str, after: str) -> bool:
+        kinds = self._owner.options.kinds
+        if kinds and kind not in kinds:
+            return False
+        for finder in self._owner.finders:
+            head, tail = before[-finder.longest :], after[: finder.longest]
+            for joint in ("", " "):
+                spans = finder.find(f"{head}{joint}{tail}", 0)
+                if any(begin < len(head) and end > len(head) + len(joint) for begin, end, _ in spans):
+                    return True
+        return False
 
     def request(self, text: str, kind: Kind, fixed: bool) -> str:
         """Return a text without what is listed. Raises Blocked, TimeoutError."""

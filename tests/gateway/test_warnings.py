@@ -96,6 +96,13 @@ def test_a_secret_that_is_not_set_is_said() -> None:
             Webhooks([Webhook(url="https://h.example/x", secret=secret)], {}, Receiver())
 
 
+def test_a_configuration_that_is_not_in_force_changes_nothing() -> None:
+    """B71: looking whether webhooks could be heeded, as for a configuration that is refused after all, heeds none."""
+    hooks = Webhooks([Webhook(url="https://old.example/h")], {}, Receiver(200))
+    assert [url for url, _ in hooks.check([Webhook(url="https://new.example/h")])] == ["https://new.example/h"]
+    assert [url for url, _ in hooks._targets] == ["https://old.example/h"]  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_other_webhooks_are_heeded_at_once() -> None:
     """B71: after a reload notices go to the webhooks that are configured now; one without its secret changes none."""
     receiver, seen = Receiver(200), list[Notice]()

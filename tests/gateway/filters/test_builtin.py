@@ -225,6 +225,53 @@ async def test_words_are_refused_removed_or_noted() -> None:
         await chain(one("words", **options)).request("chat", body)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["project  x", "Project\n\t x", "pr\u043eject x", "\u0440roject \u0445", "pro\u200bject x", "PR\u039fJECT  \u0425"],
+)
+async def test_words_are_seen_through_tricks(text: str) -> None:
+    """B73: white space, letters that look alike and invisible ones hide no listed word, whole or streamed."""
+    body = asked("chat", f"about {text}, then")
+    new = await chain(one("words", mode="redact", deny=["project x"])).request("chat", body)
+    assert said("chat", new) == "about [removed], then"
+    finder = WordsFilter(WordsOptions(mode="redact", deny=("project x",)))
+    scanner = finder.session(Facts()).scanner("assistant", "text", False)
+    assert scanner is not None
+    assert "".join([scanner.feed(char) for char in f"about {text}, then"]) + scanner.finish() == "about [removed], then"
+
+
+@pytest.mark.parametrize(
+    "text", ["projects x", "project. x", "\u043f\u0440\u043e\u0435\u043a\u0442 x", "project" + " " * 40 + "x"]
+)
+async def test_what_is_not_listed_stays(text: str) -> None:
+    """Other words, sentences that end between, and long gaps are no match."""
+    body = asked("chat", text)
+    assert await chain(one("words", mode="redact", deny=["project x"])).request("chat", body) is body
+
+
+async def test_own_scripts_fit_themselves() -> None:
+    """A listed word of a script whose letters look Latin is found as it is written."""
+    body = asked("chat", "\u0421\u043e\u0440 \u0438 \u0440\u0443\u043a\u0430")
+    new = await chain(one("words", mode="redact", deny=["\u0440\u0443\u043a\u0430"])).request("chat", body)
+    assert said("chat", new) == "\u0421\u043e\u0440 \u0438 [removed]"
+
+
+@pytest.mark.parametrize("mode", ["block", "redact"])
+@pytest.mark.parametrize(
+    ("parts", "found"), [(["proj", "ect x"], True), (["project", "x"], True), (["a project", "y"], False)]
+)
+async def test_words_split_over_parts_are_refused(parts: list[str], found: bool, mode: str) -> None:
+    """B73: what lies across two parts of a message is one text to a model; it cannot be taken out, so it is refused."""
+    content = [{"type": "text", "text": part} for part in parts]
+    body = {"messages": [{"role": "user", "content": content}]}
+    looked = chain(one("words", mode=mode, deny=["project x"]))
+    if not found:
+        assert await looked.request("chat", body) is body
+        return
+    with pytest.raises(FilterBlockedError, match="split over two parts"):
+        await looked.request("chat", body)
+
+
 async def test_choices_and_names_are_refused_but_never_replaced() -> None:
     """B73: what an answer has to fit, and a speaker's name, may block; they stay as they are."""
     schema = {"properties": {"a": {"enum": ["project x"]}, "b": {"const": "project x"}}}
