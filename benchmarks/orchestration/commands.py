@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from benchmarks import data
 from benchmarks.entry import Entry, at_least, declare_out, known_as, more_than_0
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration import peers
-from benchmarks.orchestration.figures import COUNTS, named, table
+from benchmarks.orchestration.figures import counts, named, table
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Contestant, Plan, perform, performed_by
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
@@ -117,10 +116,7 @@ def counted(suite: Suite) -> dict[str, dict[str, float]]:
     found: dict[str, list[Outcome]] = {}
     for one in outcomes:
         found.setdefault(f"{suite.name} {named(one)}", []).append(one)
-    return {
-        system: {name: round(statistics.fmean(count(one) for one in ones), 6) for name, count in COUNTS.items()}
-        for system, ones in found.items()
-    }
+    return {system: counts(ones) for system, ones in found.items()}
 
 
 def _real_models(options: argparse.Namespace) -> tuple[str, str] | None:

@@ -50,6 +50,11 @@ class Figures:
     partial: float
 
 
+def counts(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the means of what does not depend on the machine."""
+    return {name: round(statistics.fmean(count(one) for one in outcomes), 6) for name, count in COUNTS.items()}
+
+
 def named(outcome: Outcome) -> str:
     """Return a system's name, with the tier of its worker where that is not its planner's."""
     return outcome.system if outcome.worker == outcome.planner else f"{outcome.system}/{outcome.worker}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration import synthetic
 from benchmarks.orchestration.case import Case
-from benchmarks.orchestration.figures import named
+from benchmarks.orchestration.figures import counts, named
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, performed_by, untold
@@ -36,6 +37,7 @@ from gateway.upstream.base import Upstream
 Told = Callable[[Outcome, int, int], None]
 NAME = "line"
 CELLS = "cells.jsonl"
+QUICK = ((1, 1), (3, 1), (4, 4), (8, 4), (12, 3), (20, 10))
 STEPS, WIDTHS = range(1, 21), range(1, 11)
 EVEN = 0.05
 TARGET = 0.9
@@ -228,6 +230,18 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 1 if options.check and (wrong or not well) else 0
 
 
+def counted() -> dict[str, dict[str, float]]:
+    """Return what a few places take of what does not depend on the machine, and how often ``auto`` errs there."""
+    cases = {place: synthetic.case(*place) for place in QUICK}
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = measured(list(cases.values()), PROFILES["plain"], Path(folder))
+    by_system: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        by_system.setdefault(f"{NAME} {named(one)}", []).append(one)
+    erred = sum(not one.chose_well for one in cells(cases, outcomes))
+    return {**{system: counts(found) for system, found in by_system.items()}, f"{NAME} cells": {"auto errs": erred}}
+
+
 def keep(found: Sequence[Cell], folder: Path) -> None:
     """Write the cells down, one a line."""
     text = "".join(json.dumps(asdict(one)) + "\n" for one in found)
@@ -239,4 +253,6 @@ def kept(folder: Path) -> list[Cell]:
     return [Cell(**json.loads(line)) for line in (folder / CELLS).read_text(encoding="utf-8").splitlines()]
 
 
-ENTRY = Entry(NAME, "from how many steps on a plan is worth it: steps × width × executor's price", declare, run)
+ENTRY = Entry(
+    NAME, "from how many steps on a plan is worth it: steps × width × executor's price", declare, run, quick=counted
+)

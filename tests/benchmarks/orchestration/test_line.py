@@ -55,3 +55,13 @@ def test_what_was_measured_is_read_again(chain: list[line.Cell], tmp_path: Path)
     """The cells of a folder are those that were kept there."""
     line.keep(chain, tmp_path)
     assert line.kept(tmp_path) == chain
+
+
+def test_a_few_places_are_counted_for_the_quick_tier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each system takes, and how often auto errs: figures that no machine moves."""
+    monkeypatch.setattr(line, "QUICK", ((2, 1),))
+    found = line.counted()
+    assert list(found) == ["line react", "line react-parallel", "line plan", "line plan/small", "line auto",
+                           "line auto/small", "line cells"]  # fmt: skip
+    assert (found["line react"]["model calls"], found["line plan"]["model calls"]) == (3.0, 2.0)
+    assert found["line cells"] == {"auto errs": 0}
