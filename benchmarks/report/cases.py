@@ -12,26 +12,18 @@ from benchmarks.orchestration.figures import HEADS, cells, figures, named
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import PROMPTS, read
 from benchmarks.report.document import Block, Code, Folded, Heading, Picture, Table, Words
+from benchmarks.report.lanes import lanes
+from benchmarks.report.published import BASE, LLMCOMPILER
 from benchmarks.report.ratios import by_case, mean_of, ratio_of
-from benchmarks.report.svg import Bar, Piece, bars, lines, strips, timeline
+from benchmarks.report.single import every
+from benchmarks.report.svg import Bar, bars, lines, strips, timeline
 from benchmarks.simulated.profile import PROFILES, Profile
 
-BASE = "react"
 ORDER = (
-    "react", "langgraph-react", "react-parallel", "langgraph-react-parallel", "langgraph-plan", "llmcompiler",
-    "sequential", "plan-no-stream", "plan", "plan/small",
+    "react", "langgraph-react-sequential", "langgraph-react", "react-parallel", "langgraph-react-parallel",
+    "langgraph-plan", "llmcompiler", "sequential", "plan-no-stream", "plan", "plan/small",
 )  # fmt: skip
 """From turn by turn to a plan that streams, peers beside what they are like; the baseline first."""
-PUBLISHED: Mapping[str, tuple[float, float, str]] = {
-    "hotpot": (1.80, 3.37, "HotpotQA"),
-    "movie": (3.74, 6.73, "Movie Recommendation"),
-    "parallelqa": (2.15, 4.65, "ParallelQA"),
-}
-"""LLMCompiler against sequential ReAct, both with a GPT model: times faster, times cheaper.
-
-Source: Kim et al., "An LLM Compiler for Parallel Function Calling", 2023 (arXiv:2312.04511), table 1.
-"""
-
 Of = Callable[[Outcome], float]
 
 
@@ -65,6 +57,7 @@ def section(told: Manifest, folder: Path, name: str) -> Iterator[Block]:
     yield from _by_steps(systems, name)
     yield from _timelines(systems, name)
     yield from _folded(systems, prompts)
+    yield from every(systems, name)
 
 
 def _by_system(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -79,7 +72,8 @@ def _conditions(told: Manifest) -> str:
     if not told.profile:
         return f"{told.planner_model} plans, {told.worker_model} does the rest"
     fast = "" if told.speed == 1 else f", time sped up {told.speed:g} ×"
-    return f"profile “{told.profile}”{fast}"
+    virtual = ", on a virtual clock" if told.clock == "virtual" else ""
+    return f"profile “{told.profile}”{fast}{virtual}"
 
 
 def _bars(title: str, unit: str, systems: Mapping[str, Sequence[Outcome]], of: Of, form: str) -> str:
@@ -107,17 +101,11 @@ def _ratios(told: Manifest, systems: Mapping[str, Sequence[Outcome]], name: str)
         if system != BASE:
             dots.append((system, [base[0][case] / took for case, took in mine[0].items() if case in base[0]]))
     heads = ("system", "× faster", "× cheaper", "× fewer tokens", "× fewer calls")
-    published = PUBLISHED.get(told.suite.split("-")[0])
+    published = LLMCOMPILER.get(told.suite)
     if published:
         faster, cheaper, suite = published
         rows.append((f"LLMCompiler, published ({suite})", f"{faster:.2f}", f"{cheaper:.2f}", "", ""))
     yield Table(heads, rows)
-    if published:
-        yield Words(
-            "Published: Kim et al. 2023 (arXiv:2312.04511), GPT models, against a few-shot ReAct prompt. "
-            "Ours: the simulated model, and a ReAct prompt that is short and stable, with native tool calls. It is not "
-            "padded to reach a figure, so part of the published saving is not there to be had."
-        )
     mark = (published[0], f"LLMCompiler, published: {published[0]:.2f} ×") if published else None
     yield Picture(f"{name}-faster", strips("Times faster than sequential ReAct, each case a dot, the stroke the median",
                                            "× faster", dots, mark))  # fmt: skip
@@ -185,36 +173,6 @@ def _timelines(systems: Mapping[str, Sequence[Outcome]], name: str) -> Iterator[
             title = f"{system}, {which}: case {one.case}, {one.seconds:.2f} s"
             slug = f"{name}-{system.replace('/', '-')}-{which}"
             yield Picture(slug, timeline(title, lanes(one), most))
-
-
-def lanes(outcome: Outcome) -> list[tuple[str, list[Piece]]]:
-    """Return a run's calls in lanes: models above, then as many lanes of tools as ran at once."""
-    model = [
-        Piece(call["part"], call["began"], call["ended"], "var(--c5)" if call["fault"] else "var(--c1)")
-        for call in outcome.calls
-    ]
-    tools = [
-        Piece(one["tool"], one["began"], one["ended"], "var(--c5)" if one["failed"] else "var(--c8)")
-        for one in outcome.spans
-    ]
-    packed = [*(("model", lane) for lane in _packed(model)), *(("tools", lane) for lane in _packed(tools))]
-    seen: set[str] = set()
-    labelled: list[tuple[str, list[Piece]]] = []
-    for label, lane in packed:
-        labelled.append(("" if label in seen else label, lane))
-        seen.add(label)
-    return labelled
-
-
-def _packed(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    found: list[list[Piece]] = []
-    for piece in sorted(pieces, key=lambda one: one.began):
-        lane = next((lane for lane in found if lane[-1].ended <= piece.began + 0.02), None)
-        if lane is None:
-            found.append([piece])
-        else:
-            lane.append(piece)
-    return found
 
 
 def _folded(systems: Mapping[str, Sequence[Outcome]], prompts: Mapping[str, str]) -> Iterator[Block]:

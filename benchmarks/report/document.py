@@ -20,6 +20,13 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """Links to headings."""
+
+    headings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A paragraph; ``strong``: set off from the rest."""
 
@@ -54,14 +61,17 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """Blocks that are shown when asked for, and in print."""
+    """Blocks that are shown when asked for, and in print; those that are ``long`` not there."""
 
     summary: str
     blocks: Sequence[Block]
+    long: bool = False
 
 
-Block: TypeAlias = "Heading | Words | Table | Picture | Code | Folded"
+Block: TypeAlias = "Heading | Contents | Words | Table | Picture | Code | Folded"
 
+PICTURES = "pictures"
+"""The folder of the pictures beside the Markdown."""
 PAGE_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
@@ -80,6 +90,15 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
     )
 
 
+def anchor(heading: str) -> str:
+    """Return what a heading is linked by, as Markdown viewers make it.
+
+    >>> anchor("parallelqa, profile “plain”")
+    'parallelqa-profile-plain'
+    """
+    return "".join(sign for sign in heading.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
+
+
 def pictures(blocks: Iterable[Block]) -> Iterable[Picture]:
     """Yield the pictures, those in folded blocks too."""
     for block in blocks:
@@ -93,12 +112,14 @@ def _markdown(block: Block) -> str:
     match block:
         case Heading():
             return f"{'#' * block.level} {block.text}"
+        case Contents():
+            return "\n".join(f"- [{one}](#{anchor(one)})" for one in block.headings)
         case Words():
             return f"**{block.text}**" if block.strong else block.text
         case Table():
             return _grid(block)
         case Picture():
-            return f"![{block.caption or block.name}]({block.name}.svg)"
+            return f"![{block.caption or block.name}]({PICTURES}/{block.name}.svg)"
         case Code():
             fence = "`" * (4 if "```" in block.text else 3)
             return f"{fence}text\n{block.text}\n{fence}"
@@ -123,17 +144,14 @@ def _grid(block: Table) -> str:
 def _html(block: Block) -> str:
     match block:
         case Heading():
-            return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
+            return f'<h{block.level} id="{anchor(block.text)}">{escape(block.text)}</h{block.level}>'
+        case Contents():
+            items = "".join(f'<li><a href="#{anchor(one)}">{escape(one)}</a></li>' for one in block.headings)
+            return f'<nav aria-label="Contents"><ul>{items}</ul></nav>'
         case Words():
             return f'<p class="strong">{escape(block.text)}</p>' if block.strong else f"<p>{escape(block.text)}</p>"
         case Table():
-            head = "".join(f"<th>{escape(cell)}</th>" for cell in block.heads)
-            rows = "\n".join(
-                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in block.rows
-            )
-            kind = ' class="words"' if block.words else ""
-            inside = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
-            return f'<div class="wide"><table{kind}>\n{inside}</table></div>'
+            return _rows(block)
         case Picture():
             caption = f"<figcaption>{escape(block.caption)}</figcaption>" if block.caption else ""
             return f"<figure>\n{block.svg}\n{caption}</figure>"
@@ -141,6 +159,15 @@ def _html(block: Block) -> str:
             return f"<pre>{escape(block.text)}</pre>"
         case Folded():
             inner = "\n".join(_html(one) for one in block.blocks)
-            return f"<details><summary>{escape(block.summary)}</summary>\n{inner}\n</details>"
+            kind = ' class="long"' if block.long else ""
+            return f"<details{kind}><summary>{escape(block.summary)}</summary>\n{inner}\n</details>"
         case _:
             assert_never(block)
+
+
+def _rows(block: Table) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in block.heads)
+    rows = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in block.rows)
+    kind = ' class="words"' if block.words else ""
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>"
+    return f'<div class="wide"><table{kind}>\n{inside}</table></div>'

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from benchmarks import manifest
 from benchmarks.manifest import Manifest
-from benchmarks.report.document import Block, Heading, Table, Words, pictures, to_html, to_markdown
+from benchmarks.orchestration.runner import read
+from benchmarks.orchestration.suites import SUITES
+from benchmarks.report.document import PICTURES, Block, Contents, Heading, Table, Words, pictures, to_html, to_markdown
+from benchmarks.report.overview import glance
+from benchmarks.report.published import beside
 from benchmarks.report.sections import section_of
 from benchmarks.report.svg import standalone
 from schemas.errors import ConfigError
@@ -19,6 +23,8 @@ HONEST = (
     "and the same failures. So this measures orchestration, not intelligence: seconds, calls, tokens and cost of doing "
     "what is right, not how often a model finds out what is right."
 )
+BESIDE = ("plain", "anchored")
+"""Profiles whose figures stand beside published ones: without prompt caching, as those were."""
 REAL = "Real models took part in what names them; their answers are judged by whether they hold the right one's text."
 
 
@@ -34,8 +40,9 @@ def write(folder: Path) -> Path:
     if not found:
         raise ConfigError(f"there are no results in {folder}", hint="python -m benchmarks run SUITE --out DIR")
     blocks = list(_blocks(found))
+    (folder / PICTURES).mkdir(exist_ok=True)
     for picture in pictures(blocks):
-        (folder / f"{picture.name}.svg").write_text(standalone(picture.svg) + "\n", encoding="utf-8")
+        (folder / PICTURES / f"{picture.name}.svg").write_text(standalone(picture.svg) + "\n", encoding="utf-8")
     (folder / "report.md").write_text(to_markdown(blocks), encoding="utf-8")
     page = folder / "report.html"
     page.write_text(to_html(TITLE, blocks), encoding="utf-8")
@@ -43,12 +50,26 @@ def write(folder: Path) -> Path:
 
 
 def _blocks(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
+    parts = [*_head(found), *_sections(found)]
     yield Heading(TITLE, 1)
     if any(told.profile for told, _ in found):
         yield Words(HONEST, strong=True)
     if any(told.planner_model for told, _ in found):
         yield Words(REAL)
+    yield Contents(tuple(part.text for part in parts if isinstance(part, Heading) and part.level == 2))
+    yield from parts
+
+
+def _head(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
+    """Yield what is told of all runs together."""
+    runs = [(told, read(folder)) for told, folder in found if told.suite in SUITES]
+    yield from glance(runs)
+    simulated = {told.suite: outcomes for told, outcomes in runs if told.profile in BESIDE}
+    yield from beside(simulated)
     yield from _made(found)
+
+
+def _sections(found: Sequence[tuple[Manifest, Path]]) -> Iterator[Block]:
     taken: set[str] = set()
     for told, folder in found:
         section = section_of(folder)

@@ -11,7 +11,8 @@ from pathlib import Path
 WIDTH, ROW, LABEL, CHAR = 720, 30, 150, 6.7
 COLOURS = {
     "plan": 1, "plan/small": 2, "plan-no-stream": 3, "sequential": 4, "react": 5, "react-parallel": 6,
-    "langgraph-react": 7, "langgraph-plan": 8, "llmcompiler": 9,
+    "langgraph-react": 7, "langgraph-plan": 8, "llmcompiler": 9, "langgraph-react-sequential": 10,
+    "plan-no-replan": 3, "plan-then-react": 2, "auto": 4, "auto/small": 4,
 }  # fmt: skip
 STYLE = (Path(__file__).parent / "plot.css").read_text(encoding="utf-8")
 
@@ -38,9 +39,8 @@ class Piece:
 
 
 def colour(name: str) -> str:
-    """Return the colour of a system, the same in every picture."""
-    number = COLOURS.get(name) or 1 + sum(map(ord, name)) % 9
-    return f"var(--c{number})"
+    """Return the colour of a system, the same in every picture; what is none has that of the plan."""
+    return f"var(--c{COLOURS.get(name, 1)})"
 
 
 def bars(title: str, unit: str, rows: Sequence[Bar]) -> str:
@@ -106,7 +106,7 @@ def lines(title: str, across: str, up: str, series: Sequence[tuple[str, Sequence
         across, up: What the axes are, with units.
         series: Systems and their points.
     """
-    left, right, top, bottom = 46, WIDTH - LABEL, 50, 300
+    left, right, top, bottom = 46, WIDTH - max(LABEL, _labels(name for name, _ in series)), 50, 300
     ticks_x = ticked(max((x for _, points in series for x, _ in points), default=1.0), whole=True)
     ticks_y = ticked(max((y for _, points in series for _, y in points), default=1.0))
     place, rise = _scale(left, right, ticks_x[-1]), _scale(bottom, top, ticks_y[-1])
@@ -151,6 +151,28 @@ def timeline(title: str, lanes: Sequence[tuple[str, Sequence[Piece]]], most: flo
             out.append(_rect(place(piece.began), y, wide, high - 4, piece.colour, told))
             if len(piece.text) * CHAR + 6 < wide:
                 out.append(_text(place(piece.began) + 4, y + 11.5, piece.text, "inside"))
+    return _svg(bottom + 38, title, out)
+
+
+def timelines(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, Sequence[Piece]]]]]) -> str:
+    """Return timelines one below the other on one scale of seconds, each with its name above."""
+    left, right, high, top = 60, WIDTH - 16, 13, 22
+    most = max((piece.ended for _, lanes in rows for _, pieces in lanes for piece in pieces), default=1.0)
+    ticks = ticked(most)
+    place = _scale(left, right, ticks[-1])
+    bottom = top + sum(18 + high * len(lanes) for _, lanes in rows) + 4
+    out = [_text(0, 14, title, "title"), *_across(place, ticks, top, bottom, "seconds")]
+    y = top
+    for name, lanes in rows:
+        out.append(_text(left, y + 13, name, "muted"))
+        y += 18
+        for label, pieces in lanes:
+            out.append(_text(left - 8, y + 9, label, "muted", "end"))
+            for piece in pieces:
+                wide = max(1.5, place(piece.ended) - place(piece.began) - 1)
+                told = f"{piece.text}: {piece.began:.2f}–{piece.ended:.2f} s"
+                out.append(_rect(place(piece.began), y, wide, high - 3, piece.colour, told))
+            y += high
     return _svg(bottom + 38, title, out)
 
 

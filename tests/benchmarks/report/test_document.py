@@ -17,7 +17,7 @@ def test_markdown_escapes_what_would_break_it() -> None:
     text = to_markdown(BLOCKS)
     assert "| a\\|b | 1.5 |" in text
     assert "````text\nx < ```\n````" in text
-    assert "![what](p.svg)" in text
+    assert "![what](pictures/p.svg)" in text
 
 
 def test_a_page_loads_nothing_and_escapes_texts() -> None:
