@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.sinks.progress import RunProgress
-from engine.sinks.words import count, seconds, usd
+from engine.sinks.words import count, seconds, usd, worked
 
 
 def summary_line(run: RunProgress) -> str:
@@ -15,7 +15,7 @@ def summary_line(run: RunProgress) -> str:
     end = run.ended
     if end is None:
         return ""
-    parts = [f"{end.status} in {seconds(end.duration_s)}"]
+    parts = [f"{end.status} in {worked(end.duration_s, run.last_at - run.started_at)}"]
     if end.steps:
         parts.append(count(end.steps, "step"))
         parts.append(f"critical path {seconds(end.critical_path_s)}")

@@ -91,6 +91,16 @@ def _quoted(value: Any) -> str:
     return f'"{text}"' if isinstance(value, str) and (" " in text or not text) else text
 
 
+def worked(duration_s: float, wall_s: float) -> str:
+    """Return how long a run was driven and, where it also lay still (parked, or its driver gone), how long it was on.
+
+    >>> worked(12.0, 12.4), worked(12.0, 200.0)
+    ('12.0s', '12.0s of work, 3m20s after it began')
+    """
+    lay_still = wall_s > max(1.1 * duration_s, duration_s + 1.0)
+    return f"{seconds(duration_s)} of work, {seconds(wall_s)} after it began" if lay_still else seconds(duration_s)
+
+
 def seconds(duration_s: float) -> str:
     """Return a duration in as few characters as tell it.
 

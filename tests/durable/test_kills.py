@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from tests.durable.cluster import Cluster, running
+from tests.durable.kills.firing import doubled, fired
 from tests.durable.kills.killing import Plot, kind_of, suffer
 from tests.durable.kills.world import TASKS
 
@@ -60,3 +61,21 @@ def test_killed_at_length(store: str, workers: int, tmp_path: Path) -> None:
         trial(plot)
     finally:
         server.remove()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_schedules_fire_once(store: str, tmp_path: Path, cluster: Cluster) -> None:
+    """B59: kill −9 of processes that fire the same schedule: each time starts one run, or is told as missed."""
+    times, told = anyio.run(fired, url_of(store, tmp_path, cluster), 3, 5)
+    assert doubled(times) == []
+    missed = sum(firing.missed for firing in told)
+    assert len(times) + missed >= max(times) - min(times) + 1
+    assert len(times) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_schedules_fire_once_at_length(store: str, tmp_path: Path, cluster: Cluster) -> None:
+    """B59: the same with many kills."""
+    times, _ = anyio.run(fired, url_of(store, tmp_path, cluster), LONG // 20, 6)
+    assert doubled(times) == []

@@ -19,10 +19,21 @@ from engine.sinks.board import STYLES as STEP_STYLES
 from engine.sinks.progress import ACTIVE
 from engine.sinks.sentences import asked_text
 from engine.sinks.story import Story
-from engine.sinks.words import count, fit, input_text, moment, one_line, printable, seconds, shortened, usd, value_text
+from engine.sinks.words import (
+    count,
+    fit,
+    input_text,
+    moment,
+    one_line,
+    printable,
+    seconds,
+    shortened,
+    usd,
+    value_text,
+    worked,
+)
 from schemas.events import ApprovalRequested
 from schemas.plan import Step
-from schemas.runs import RunSummary
 
 WIDEST = 160
 WIDEST_TOOL = 24
@@ -57,7 +68,7 @@ def _head(standing: Standing, story: Story, now: float, width: int) -> list[Text
     facts = [f"begun {moment(run.started_at)}, {age(now - run.started_at)} ago", count(run.head, "event")]
     usage, ended = story.progress.usage, story.progress.ended
     if ended is not None:
-        facts.append(_took(standing.run, story, ended.duration_s))
+        facts.append(f"took {worked(ended.duration_s, story.progress.last_at - run.started_at)}")
     if usage.calls:
         facts += [count(usage.calls, "model call"), count(usage.total_tokens, "token"), usd(usage.cost_usd)]
     if story.progress.replans:
@@ -70,13 +81,6 @@ def _head(standing: Standing, story: Story, now: float, width: int) -> list[Text
         facts.append(f"forked from {run.forked_from}")
     task = Text(shortened(run.task, 3 * width) or "(a given plan)", style="bold")
     return [task, said, Text(" · ".join(facts), style="dim"), *_warnings(story, width)]
-
-
-def _took(run: RunSummary, story: Story, duration_s: float) -> str:
-    """Say how long a run took; one that was gone on with: until when, for its duration is its last driver's alone."""
-    if run.claims > 1:
-        return f"ended after {seconds(story.progress.last_at - run.started_at)}"
-    return f"took {seconds(duration_s)}"
 
 
 def _why(standing: Standing, now: float) -> str:

@@ -56,12 +56,12 @@ def test_interrupted_run(store: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_run_that_was_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The duration of a run with several drivers is not that of its last one: it says after how long it ended."""
+    """How long a run was driven is said of all its drivers together."""
     first, *rest = done()
     path = store_of(tmp_path / "runs.db", {DONE: [first, RunClaimed(driver="d1"), RunClaimed(driver="d2"), *rest]})
     text = shown(capsys, DONE, "--store", str(path))
-    assert " · ended after " in text
-    assert "took" not in text
+    assert " · took " in text
+    assert "claimed 2 times" in text
 
 
 def test_json(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
