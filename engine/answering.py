@@ -10,7 +10,8 @@ from engine.dag.steps import StepState
 from engine.replanner.history import past_steps
 from engine.replanner.policy import goal_changed
 from engine.replanner.view import Rules
-from engine.synth.template import fill_answer, partial_answer
+from engine.synth.language import phrases_for
+from engine.synth.template import fill_answer, missing_note, partial_answer
 from schemas.errors import (
     CostBudgetError,
     EngineError,
@@ -186,7 +187,7 @@ def answer_request(state: RunState, found: Verdict, rules: Rules = FOR_PEOPLE) -
         instructions=state.started.instructions,
         steps=past_steps(state, rules),
         expected_output_format=plan.expected_output_format if plan is not None else None,
-        missing=found.missing,
+        missing=lacking(state, found.missing),
         mode="direct" if state.mode == "direct" else "plan",
         wishes=state.started.wishes,
     )
@@ -223,21 +224,42 @@ def _reason(found: Verdict) -> str:
 def without_model(state: RunState, found: Verdict) -> Answer:
     """Return an answer made from what there is, without asking a model."""
     text = partial_text(state, found)
-    partial = bool(found.missing)
-    return Answer(text=text, source="template", steps_used=found.used, partial=partial, missing=found.missing)
+    missing = lacking(state, found.missing)
+    return Answer(text=text, source="template", steps_used=found.used, partial=bool(missing), missing=missing)
+
+
+def lacking(state: RunState, missing: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what is missing from an answer; where anything is, also the agents and servers that were down."""
+    return (*missing, *_down(state)) if missing and state.stop != "cancelled" else missing
+
+
+def with_lacks(state: RunState, answer: Answer) -> Answer:
+    """Return an answer that asks, or says that nothing can be done, with what could not be used for it."""
+    down = _down(state)
+    untold = tuple(line for line in down if line not in answer.text)
+    note = f"\n\n{missing_note(untold, phrases_for(state.task))}" if untold else ""
+    missing = (*answer.missing, *(line for line in down if line not in answer.missing))
+    return answer.model_copy(update={"text": answer.text + note, "missing": missing, "partial": bool(missing)})
+
+
+def _down(state: RunState) -> tuple[str, ...]:
+    done = (step for step in state.graph.steps.values() if step.result is not None and step.result.status == "done")
+    return state.warnings.lacks({step.step.tool for step in done})
 
 
 def written(state: RunState, found: Verdict, ready: AnswerReady) -> Answer:
     """Return the answer that the synthesizer wrote."""
     direct = "refusal" if ready.refused else "direct"
-    return Answer(
+    missing = lacking(state, found.missing)
+    answer = Answer(
         text=ready.text,
         source=direct if state.mode == "direct" else "model",
         steps_used=ready.steps_used,
-        partial=bool(found.missing),
-        missing=found.missing,
+        partial=bool(missing),
+        missing=missing,
         cut=ready.cut,
     )
+    return with_lacks(state, answer) if answer.source == "refusal" else answer
 
 
 def unwritten(state: RunState, cap: str, error: EngineError) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.answering import with_lacks
 from engine.dag.policy import Asking, asked_of_cost, asked_of_plan, cost_of
 from engine.dag.similarity import similarity
 from engine.journal import Journal
@@ -144,6 +145,5 @@ class Drafting:
         state = self._journal.state
         used = tuple(step.id for step in state.graph.plan_steps() if step.result and step.result.status == "done")
         missing = (answer.reason or "the answer is not complete",) if answer.partial else ()
-        self._journal.fact(
-            Answer(text=answer.text, source="react", steps_used=used, partial=answer.partial, missing=missing)
-        )
+        found = Answer(text=answer.text, source="react", steps_used=used, partial=answer.partial, missing=missing)
+        self._journal.fact(with_lacks(state, found) if answer.partial else found)

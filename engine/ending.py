@@ -9,6 +9,7 @@ from engine.answering import (
     filled_template,
     unwritten,
     verdict,
+    with_lacks,
     without_model,
     written,
 )
@@ -65,7 +66,8 @@ class Ending:
         found = verdict(state, cap)
         if plan is not None and plan.question:
             partial = bool(found.missing)
-            emit(Answer(text=plan.question, source="question", partial=partial, missing=found.missing))
+            asked = Answer(text=plan.question, source="question", partial=partial, missing=found.missing)
+            emit(with_lacks(state, asked))
         elif not found.missing and (told := _told(state, found)) is not None:
             emit(told)
         elif not found.has_results and found.missing:

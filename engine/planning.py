@@ -111,6 +111,7 @@ class Planning:
             instructions=state.started.instructions,
             tools=tuple(visible),
             unavailable=event.unavailable,
+            lacks=state.warnings.lacks([spec.name for spec in visible]),
             first_id=state.graph.highest_id + 1,
             history=history,
             max_steps=state.started.limits.max_steps,

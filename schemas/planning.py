@@ -78,6 +78,7 @@ class PlanRequest(Record):
         instructions: What the planner is told in the assistant's name; the same for all its runs.
         tools: The declared, enabled, visible tools, sorted by name.
         unavailable: Names of declared tools that are down right now.
+        lacks: What was down when the run began, and why, a line each; of servers nobody knows what tools they have.
         first_id: Number of the first new step: ids go on, they are never reused.
         history: None for a first plan.
         max_steps: Most new steps.
@@ -92,6 +93,7 @@ class PlanRequest(Record):
     instructions: str = ""
     tools: tuple[ToolSpec, ...]
     unavailable: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     first_id: int = 1
     history: PlanHistory | None = None
     max_steps: int = 12

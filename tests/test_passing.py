@@ -11,10 +11,11 @@ import pytest
 
 from engine.api import Engine
 from engine.assistants import Assistants
-from engine.testing import Script, ScriptedProvider, scripted_engine
+from engine.testing import FakeTool, Script, ScriptedProvider, scripted_engine
+from schemas.errors import ToolFailedError
 from schemas.events import ModelCalled
 from schemas.live import LiveReset, LiveText
-from tests.runs import no_model, plan_of, ran, step
+from tests.runs import engine_of, no_model, plan_of, ran, step
 from tests.tools.agents.speaking import SSE, asked, delta, streamed, whole
 from tests.tools.webserver import Answer, Sent, Server, serving
 
@@ -214,3 +215,38 @@ async def test_b80_an_agent_over_its_budget_is_paused_said_and_resumed_by_hand()
     assert [asked(sent.body) for sent in posted(servers["helper"])] == ["one", "three"]
     assert parked is not None
     assert parked.until is not None
+
+
+def nowhere(*tools: FakeTool, **settings: Any) -> Engine:
+    """An engine with tools, and an agent that nobody reaches."""
+    agents = [{"name": "weather", "url": "http://127.0.0.1:9/x", "description": "Weather forecasts for any city."}]
+    return engine_of(FakeTool("look", 700_000), *tools, agents=agents, **settings)
+
+
+async def test_what_was_down_from_the_start_is_named_in_a_partial_answer() -> None:
+    """A step that fails while an agent is down leaves an answer that names the step and the agent, and why."""
+    engine = nowhere(FakeTool("broken", ToolFailedError("no")))
+    run = await ran(engine, plan_of(step("1"), step("2", "broken"), answer=None))
+    assert (run.result.status, run.result.partial) == ("failed", True)
+    assert run.result.missing[0].startswith("step 2, broken, failed")
+    assert run.result.missing[1].startswith("the agent 'weather' is not available: 127.0.0.1:9 cannot be reached")
+    assert "the agent 'weather' is not available" in run.result.answer
+
+
+async def test_the_planner_is_told_what_is_down_and_why() -> None:
+    """The planner reads which agents are down, and why; what it is not shown it is told of."""
+    replies = [{"steps": [{"ask": "Shall I do without the weather?"}]}]
+    engine = nowhere(script=replies)
+    run = await ran(engine, "The weather in Oslo, and its population", limits=engine.limits(max_questions=0))
+    told = engine.gateway._providers["scripted"].requests[0].messages[-1].text  # type: ignore
+    assert "the agent 'weather' is not available: 127.0.0.1:9 cannot be reached" in told
+    assert run.result.missing[0].startswith("the agent 'weather' is not available")
+    assert "is not available" in run.result.answer
+
+
+async def test_offline_the_answer_names_what_is_down() -> None:
+    """The offline model, too, says in its answer which agent was not there for a part of the task."""
+    agents = [{"name": "weather", "url": "http://127.0.0.1:9/x", "description": "Weather forecasts for any city."}]
+    engine = Engine({"agents": agents, "tools": [{"builtin": "calculate"}]}, environ={})
+    run = await ran(engine, "Weather forecast for Oslo", limits=engine.limits(max_questions=0))
+    assert "the agent 'weather' is not available: 127.0.0.1:9 cannot be reached" in run.result.answer

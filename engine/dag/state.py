@@ -17,6 +17,7 @@ from engine.dag.step import StepState
 from engine.dag.steps import StepGraph
 from engine.dag.tenure import FURTHER, Tenure
 from engine.dag.waits import Waits, taking_waits
+from engine.dag.warnings import Warnings
 from schemas.driving import RunClaimed, StepReused
 from schemas.errors import StoreError
 from schemas.events import (
@@ -93,7 +94,7 @@ class RunState:
         self.stop_reason = ""
         self.exhausted: BudgetExhausted | None = None
         self.usage = Usage()
-        self.warnings: list[str] = []
+        self.warnings = Warnings()
         self.summaries: dict[str, str] = {}
         self.answer: Answer | None = None
         self.ended: RunEnded | None = None
@@ -125,7 +126,7 @@ class RunState:
             "goal_changed": self._goal_changed,
             "cancel_requested": self._cancel_requested,
             "mode_changed": self._mode_changed,
-            "warning": lambda event: self.warnings.append(event.message),
+            "warning": self.warnings.take,
             "budget_exhausted": self._budget_exhausted,
             "answer": self._answered,
             "run_ended": self._run_ended,

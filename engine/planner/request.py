@@ -48,6 +48,11 @@ def tail(request: PlanRequest) -> str:
     parts.append(fence("first_id", str(request.first_id)))
     if request.unavailable:
         parts.append(f"Not available right now, do not use: {', '.join(sorted(request.unavailable))}.")
+    if request.lacks:
+        parts.append(fence("unavailable", "\n".join(request.lacks)))
+        parts.append(
+            "Where the task needs what is unavailable, do the rest, and say in the answer what is missing and why."
+        )
     if request.history is not None and request.history.questions and not request.may_ask:
         parts.append("Nobody answers a further question: plan with what there is, on a sensible assumption.")
     parts.append(f"At most {request.max_steps} {'call' if request.max_steps == 1 else 'calls'}.")

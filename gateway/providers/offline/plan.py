@@ -37,7 +37,7 @@ def write_plan(asked: PlanAsked) -> str:
     if question:
         return _written([{"ask": question}])
     items = [_item(call) for call in new]
-    answer = _answer(made, new, phrases)
+    answer = _answer(made, new, asked, phrases)
     return _written([*items, {"answer": answer}] if answer else items)
 
 
@@ -50,12 +50,21 @@ def _question(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases)
     if not asked.task.strip():
         return phrases.no_task
     if not asked.tools:
-        return f"{phrases.identity} {phrases.no_tools}"
+        return _lacking(f"{phrases.identity} {phrases.no_tools}", asked, phrases)
     if made.failed and not new:
         return phrases.failed.format(what="; ".join(made.failed))
     if not made.calls:
-        return f"{phrases.identity} {phrases.no_tool.format(what=brief(asked.task))}"
+        return _lacking(f"{phrases.identity} {phrases.no_tool.format(what=brief(asked.task))}", asked, phrases)
     return _needed(made, new, phrases)
+
+
+def _lacking(said: str, asked: PlanAsked, phrases: Phrases) -> str:
+    """Return what is said of a part of the task that no tool does, with what could not be used for it."""
+    return (
+        "\n".join([said, "", phrases.missing, *(f"- {line.replace('{{', '{ {')}" for line in asked.down)])
+        if asked.down
+        else said
+    )
 
 
 def _needed(made: Sketch, new: list[Call], phrases: Phrases) -> str:
@@ -113,13 +122,13 @@ def _item_of(argument: Argument, rows: Argument) -> str:
     return f"{{{{item.{best.name}}}}}" if best is not None else "{{item}}"
 
 
-def _answer(made: Sketch, new: list[Call], phrases: Phrases) -> str:
+def _answer(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases) -> str:
     """Return the answer as a template: one plain value, all done, or a clause without a tool; else nothing."""
     if made.requests or made.left or (made.calls and not new):
         lines = [f"{brief(call.text)}: {{{{{call.id}}}}}" for call in made.calls]
         lines += [phrases.no_tool.format(what=brief(text)) for text in made.requests[:_MOST_TOLD]]
         lines += [phrases.left.format(what=brief(made.left))] if made.left else []
-        return "\n".join(lines)
+        return _lacking("\n".join(lines), asked, phrases) if made.requests else "\n".join(lines)
     if len(new) == 1 and len(made.calls) == 1 and not new[0].missing and not new[0].when:
         return _plain_value(new[0])
     return ""

@@ -29,6 +29,7 @@ class PlanAsked:
         repairs: How often this plan was refused already.
         problems: Why it was refused last.
         most: Most new steps.
+        down: What cannot be used now, and why, a line each.
     """
 
     task: str
@@ -39,6 +40,7 @@ class PlanAsked:
     repairs: int = 0
     problems: str = ""
     most: int | None = None
+    down: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,10 @@ def _task(messages: Sequence[Message], fences: Sequence[Fenced]) -> str:
     return unwrapped(newest(plain[-1].strip())) if plain else ""
 
 
+def _unavailable(fences: Sequence[Fenced]) -> tuple[str, ...]:
+    return tuple(line for fence in fences if fence.label == "unavailable" for line in fence.text.splitlines())
+
+
 def _plan(request: ModelRequest, task: str, fences: Sequence[Fenced], grammar: dict[str, Any], emit: str) -> PlanAsked:
     said = "\n".join(message.text for message in request.messages if message.role == "user")
     down = {name.strip() for match in _DOWN.finditer(said) for name in match["names"].split(",")}
@@ -141,6 +147,7 @@ def _plan(request: ModelRequest, task: str, fences: Sequence[Fenced], grammar: d
     )
     return PlanAsked(
         task=_with_feedback(task, fences),
+        down=_unavailable(fences),
         tools=tuple(tool for tool in tools_of_grammar(grammar) if tool.name not in down),
         emit=emit,
         first_id=int(first) if first.isdigit() else 1,
