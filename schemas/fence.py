@@ -14,9 +14,10 @@ from html import escape, unescape
 _BREAK = "\u200b"
 _LABEL = re.compile(r"^[a-z][a-z_]*$")
 _FENCE = re.compile(
-    r"^<(?P<label>[a-z][a-z_]*)(?P<attrs>(?: [a-z_]+=\"[^\"]*\")*)>\n(?P<text>.*?)\n?^</(?P=label)>$", re.S | re.M
+    r"^<(?P<label>[a-z][a-z_]*)(?P<attrs>(?: [a-z_]+=(?:\"[^\"]*\"|'[^']*'))*)>\n(?P<text>.*?)\n?^</(?P=label)>$",
+    re.S | re.M,
 )
-_ATTR = re.compile(r' ([a-z_]+)="([^"]*)"')
+_ATTR = re.compile(r" ([a-z_]+)=(?:\"([^\"]*)\"|'([^']*)')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,15 @@ def fence(label: str, text: str, **attrs: str) -> str:
     """
     if not _LABEL.match(label):
         raise ValueError(f"a fence label is lower-case letters and underscores, not {label!r}")
-    head = "".join(f' {key}="{escape(value)}"' for key, value in attrs.items())
+    head = "".join(f" {key}={_quoted(value)}" for key, value in attrs.items())
     return f"<{label}{head}>\n{text.replace('</', '<' + _BREAK + '/')}\n</{label}>"
+
+
+def _quoted(value: str) -> str:
+    """Return an attribute's value in quotes: single ones where it holds double ones, as JSON does."""
+    if '"' not in value:
+        return f'"{escape(value, quote=False)}"'
+    return "'{}'".format(escape(value, quote=False).replace("'", "&#x27;"))
 
 
 def read_fences(prompt: str) -> list[Fenced]:
@@ -54,7 +62,7 @@ def read_fences(prompt: str) -> list[Fenced]:
     return [
         Fenced(
             label=match["label"],
-            attrs={key: unescape(value) for key, value in _ATTR.findall(match["attrs"])},
+            attrs={key: unescape(one or other) for key, one, other in _ATTR.findall(match["attrs"])},
             text=match["text"].replace("<" + _BREAK + "/", "</"),
         )
         for match in _FENCE.finditer(prompt)

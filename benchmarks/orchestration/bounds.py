@@ -11,20 +11,23 @@ from __future__ import annotations
 import json
 
 from benchmarks.orchestration.case import Case
+from benchmarks.orchestration.ours import spec_of
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.simulated.counting import pieces
-from benchmarks.simulated.oracle import Asked, Turn, plan
+from benchmarks.simulated.oracle import Asked, plan
 from benchmarks.simulated.profile import Profile, Tier
+from engine.planner.grammar import compile_grammar
 
 
 def bound_s(case: Case, outcome: Outcome, profile: Profile) -> float | None:
     """Return it for a run that planned once and wrote its answer once; None for any other."""
     parts = [call["part"] for call in outcome.calls if not call["fault"]]
-    if parts not in (["planner"], ["planner", "synthesizer"]):
+    if parts[:1] not in (["planner"], ["planner-answering"]) or parts[1:] not in ([], ["synthesizer"]):
         return None
     planning, *writing = outcome.calls
     tier = profile.tiers[planning["tier"]]
-    text = plan(case, Asked("planner", (Turn("user", "<first_id>1</first_id>"),))).text
+    grammar = compile_grammar([spec_of(tool, 1.0, case.approves) for tool in case.tools], "unions")
+    text = plan(case, Asked("planner", (), schema=grammar)).text
     due = {number: _due(tier, planning, tokens) for number, tokens in enumerate(_closes(text), 1)}
     whole = _due(tier, planning, planning["completion_tokens"])
     ends: dict[str, float] = {}

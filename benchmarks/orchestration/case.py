@@ -146,6 +146,12 @@ class Case:
             return all(text.lower() in answer.lower() for text in self.expects)
         return " ".join(answer.split()) == " ".join(self.told().split())
 
+    def result_step(self) -> CaseStep | None:
+        """Return the step whose result is the answer: the only one whose result no other step uses, if it is."""
+        used = {need for step in self.steps for need in step.needs}
+        last = [step for step in self.steps if step.id not in used]
+        return last[0] if len(last) == 1 and _text(last[0].value) == self.told() else None
+
     def told(self) -> str:
         """Return the right answer with results put in."""
         known = {one.id: one.value for one in self.steps}

@@ -33,8 +33,9 @@ QUICK_SYSTEMS = ("react", "react-parallel", "plan", "plan/small", "plan-no-strea
 
 def declare(command: argparse.ArgumentParser, suite: Suite) -> None:
     """Declare the options of a suite of cases."""
-    told = f"of {', '.join(NAMES)}; NAME/small: a small worker (default: {','.join(DEFAULT)})"
-    command.add_argument("--systems", default=",".join(DEFAULT), metavar="A,B,…", help=told)
+    usual = ",".join((*DEFAULT, *suite.more))
+    told = f"of {', '.join(NAMES)}; NAME/small: a small worker (default: {usual})"
+    command.add_argument("--systems", default=usual, metavar="A,B,…", help=told)
     command.add_argument("--simulated", default="plain", metavar="PROFILE", help=", ".join(PROFILES))
     command.add_argument(
         "--model", metavar="PROVIDER/MODEL", help="a real model, by your configuration, for everything"
@@ -110,7 +111,7 @@ def counted(suite: Suite) -> dict[str, dict[str, float]]:
     """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError."""
     cases = cases_of(suite, data.folder(), QUICK_CASES)
     profile = replace(PROFILES["plain"], speed=QUICK_SPEED)
-    plan = Plan(cases, systems_named(QUICK_SYSTEMS, suite.name), profile, at_once=6)
+    plan = Plan(cases, systems_named((*QUICK_SYSTEMS, *suite.more), suite.name), profile, at_once=6)
     with tempfile.TemporaryDirectory() as folder:
         outcomes = anyio.run(perform, plan, Path(folder), _telling(Progress()))
     found: dict[str, list[Outcome]] = {}

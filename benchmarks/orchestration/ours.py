@@ -28,10 +28,17 @@ from schemas.protocols import Planner, ToolContext
 from schemas.settings import Budget, Limits, ModelProvider, ModelSettings, Roles, Settings
 from schemas.tool import RetryPolicy, ToolSpec
 
+ANSWERING = "plan-writes-answer"
+ANSWERING_ABOUT = (
+    "as plan, same oracle, but the planner also writes the answer's template where one step's result is the answer:"
+    " such a run makes one model call"
+)
+"""What a real planner does is between ``plan`` and this."""
 NAMES = {
     "react": "react-sequential",
     "react-parallel": "react",
     "plan": "plan",
+    ANSWERING: "plan",
     "plan-no-stream": "plan-no-stream",
     "sequential": "sequential",
 }
@@ -135,7 +142,8 @@ class Ours:
 
     def _settings(self, system: System, base_url: str, profile: Profile) -> Settings:
         turns = system.mode == "react"
-        planner = f"{self.planner}-{'react' if turns else 'planner'}"
+        answering = "-answering" if self.name.removesuffix(MESSAGES) == ANSWERING else ""
+        planner = f"{self.planner}-{'react' if turns else f'planner{answering}'}"
         names = (planner, f"{self.worker}-executor", f"{self.worker}-synthesizer")
         known = (*names, f"{self.planner}-{WARM}")
         models = [

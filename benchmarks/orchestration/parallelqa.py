@@ -22,6 +22,7 @@ TOOLS = (
         "Search for an entity and get what is known of it.",
         {"type": "object", "properties": {"entity": _TEXT}, "required": ["entity"], "additionalProperties": False},
         mean_s=0.61,
+        returns=_TEXT,
     ),
     CaseTool(
         "math",
@@ -33,6 +34,7 @@ TOOLS = (
             "additionalProperties": False,
         },
         mean_s=1.5,
+        returns=_TEXT,
     ),
 )
 
@@ -45,19 +47,21 @@ def cases(folder: Path) -> list[Case]:
 
 
 def _case(row: dict[str, Any], calls: Sequence[Call]) -> Case:
-    steps = tuple(map(_step, calls))
-    return Case(
-        "parallelqa", row["id"], row["question"], TOOLS, steps, str(row["answer"]), expects=(str(row["answer"]),)
-    )
+    answer = str(row["answer"])
+    used = {number for call in calls for number in call.after}
+    last = [call.number for call in calls if call.number not in used]
+    steps = tuple(_step(call, answer if last == [call.number] else f"{_number(call.argument)}") for call in calls)
+    return Case("parallelqa", row["id"], row["question"], TOOLS, steps, answer, expects=(answer,))
 
 
-def _step(call: Call) -> CaseStep:
+def _step(call: Call, value: str) -> CaseStep:
+    """Return a step; what the only one gives whose result no other uses is the answer."""
     if call.tool == "search":
         return CaseStep(str(call.number), "search", {"entity": call.argument}, found(call.argument))
     arguments: dict[str, Any] = {"problem": call.argument}
     if call.after:
         arguments["context"] = [f"{{{{{number}}}}}" for number in call.after]
-    return CaseStep(str(call.number), "math", arguments, f"{_number(call.argument)}")
+    return CaseStep(str(call.number), "math", arguments, value)
 
 
 def found(entity: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.orchestration import bfcl, nestful, own, parallelqa, shapes
 from benchmarks.orchestration.case import Case
+from benchmarks.orchestration.ours import ANSWERING
 from benchmarks.orchestration.world import Trouble, World
 from schemas.errors import ConfigError
 
@@ -18,6 +19,7 @@ class Suite:
 
     Attributes:
         about: What they are, and from whom.
+        more: Systems that are measured on it beside the usual ones.
         load: Returns the cases, given the folder of the public data sets where it ``needs_data``.
         world: Returns a run's tools at work.
     """
@@ -26,6 +28,7 @@ class Suite:
     about: str
     load: Callable[[Path], list[Case]]
     needs_data: bool = False
+    more: tuple[str, ...] = ()
     world: Callable[[Case, float, Trouble], World] = World
 
 
@@ -37,6 +40,7 @@ SUITES: dict[str, Suite] = {
             "questions over a search and a math tool, right plans known (LLMCompiler)",
             parallelqa.cases,
             needs_data=True,
+            more=(ANSWERING,),
         ),
         Suite(
             "nestful",

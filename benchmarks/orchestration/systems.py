@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from benchmarks.entry import known_as
 from benchmarks.orchestration import peers
-from benchmarks.orchestration.ours import MESSAGES, Ours
+from benchmarks.orchestration.ours import ANSWERING, ANSWERING_ABOUT, MESSAGES, Ours
 from benchmarks.orchestration.ours import NAMES as OURS
 from benchmarks.orchestration.real import user_settings
 from benchmarks.orchestration.runner import Contestant
@@ -15,8 +15,11 @@ from gateway.upstream.base import Upstream
 from schemas.errors import ConfigError
 
 NAMES = (*OURS, *peers.KINDS)
-ABOUT = dict.fromkeys(OURS, "") | {name: kind.about for name, kind in peers.KINDS.items()}
+ABOUT = (
+    dict.fromkeys(OURS, "") | {ANSWERING: ANSWERING_ABOUT} | {name: kind.about for name, kind in peers.KINDS.items()}
+)
 TIERS = tuple(dict.fromkeys(tier for profile in PROFILES.values() for tier in profile.tiers))
+REAL = tuple(name for name in OURS if name != ANSWERING)
 DEFAULT = ("react", "react-parallel", "plan", "plan-no-stream")
 
 
@@ -57,11 +60,11 @@ def real_systems(names: Iterable[str], planner: str, worker: str) -> tuple[Conte
     user = user_settings(planner, worker)
     wanted = [name.strip() for name in names if name.strip()]
     for name in wanted:
-        if name in peers.KINDS:
-            raise ConfigError(f"{name!r} does not run on real models", hint=f"systems that do: {', '.join(OURS)}")
-        known_as(name, OURS, "system for real models")
+        if name in peers.KINDS or name == ANSWERING:
+            raise ConfigError(f"{name!r} does not run on real models", hint=f"systems that do: {', '.join(REAL)}")
+        known_as(name, REAL, "system for real models")
     if not wanted:
-        raise ConfigError("no system is left to run", hint=f"systems: {', '.join(OURS)}")
+        raise ConfigError("no system is left to run", hint=f"systems: {', '.join(REAL)}")
     return tuple(Ours(name, planner=planner, worker=worker, user=user) for name in wanted)
 
 

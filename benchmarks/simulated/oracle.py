@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, canonical
+from benchmarks.simulated.constrained import UnfitError, constrained
 from schemas.fence import read_fences
 
 _FIRST = re.compile(r"<first_id[^>]*>\s*(\d+)")
@@ -53,6 +55,7 @@ class Asked:
         forced: The tool that must be called.
         parallel: Whether it may call several at once.
         structured: Whether its text must be JSON of a schema.
+        schema: The schema that its text, or the forced tool's arguments, must keep to.
     """
 
     part: str
@@ -61,6 +64,7 @@ class Asked:
     forced: str | None = None
     parallel: bool = True
     structured: bool = False
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,31 @@ def plan(case: Case, asked: Asked) -> Said:
     text = "\n".join(turn.text for turn in asked.turns if turn.role == "user")  # one to repair comes after the task
     done, failed = _finished(case, text)
     first = int(found[1]) if (found := _FIRST.search(text)) else 1
-    written = list(_items(case, done, failed, first))
-    body = json.dumps({"steps": written}, ensure_ascii=False)
+    return _handed_in({"steps": list(_items(case, done, failed, first))}, asked)
+
+
+def plan_with_answer(case: Case, asked: Asked) -> Said:
+    """Write the plan, and the answer's template where the answer is what one step gives: its last one."""
+    last = case.result_step()
+    return plan(case if last is None else replace(case, answer=f"{{{{{last.id}}}}}", templated=True), asked)
+
+
+def _handed_in(document: dict[str, Any], asked: Asked) -> Said:
+    """Write a plan as the request's schema takes it."""
+    if asked.schema is not None:
+        items = {**asked.schema["properties"]["steps"]["items"], "$defs": asked.schema.get("$defs", {})}
+        document = {"steps": [_taken(item, items) for item in document["steps"]]}
     if asked.forced is not None:
-        return Said(calls=(Call(asked.forced, {"steps": written}),))
-    return Said(body)
+        return Said(calls=(Call(asked.forced, document),))
+    return Said(json.dumps(document, ensure_ascii=False))
+
+
+def _taken(item: Any, schema: Mapping[str, Any]) -> Any:
+    """Return an item in the first form that is taken: as it is, or as a step; where none is, as it is."""
+    for form in (item, {"step": item}):
+        with suppress(UnfitError):
+            return constrained(form, schema)
+    return item
 
 
 def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], first: int) -> Iterator[Any]:
@@ -125,9 +149,7 @@ def _item(case: Case, step: CaseStep, tool: str, ids: Mapping[str, str]) -> Any:
     bare = len(required) == 1 == len(arguments) and isinstance(next(iter(arguments.values())), str)
     short = bare and properties.get(required[0], {}).get("type") == "string"
     call: dict[str, Any] = {tool: next(iter(arguments.values())) if short else arguments}
-    if step.after:
-        return {"step": call, "depends_on": [int(ids[before]) for before in step.after]}
-    return call if set(arguments) <= set(required) else {"step": call}
+    return {"step": call, "depends_on": [int(ids[before]) for before in step.after]} if step.after else call
 
 
 def tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
@@ -149,7 +171,7 @@ def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]
     for found in read_fences(text):
         if found.label != "finished":
             continue
-        step = case.step_of(found.attrs["tool"], _object(found.text).get("input") or {}, done)
+        step = _called(case, found.attrs["tool"], _object(found.text).get("input") or {}, done)
         if step is None:
             continue
         if found.attrs["status"] in ("done", "running"):
@@ -157,6 +179,24 @@ def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]
         elif found.attrs["status"] != "skipped":
             _fail(case, failed, step, found.attrs["tool"], found.text)
     return {step.id: done[step.id] for step in case.steps if step.id in done}, failed
+
+
+def _called(case: Case, tool: str, given: Mapping[str, Any], ids: Mapping[str, str]) -> CaseStep | None:
+    """Return the step that a call is, told with its values or as it was planned.
+
+    Args:
+        case: The case.
+        tool, given: The call.
+        ids: By id of the case's step, the id it has in the run; of steps that it is not.
+    """
+    own = {run: step for step, run in ids.items()}
+    text = REFERENCE.sub(lambda match: "{{" + own.get(match["step"], "") + match["path"] + "}}", json.dumps(given))
+    planned = canonical(json.loads(text))
+    for step in case.steps:
+        same = step.tool == tool or case.tool(step.tool).instead == tool
+        if same and step.id not in ids and canonical(step.arguments) == planned:
+            return step
+    return case.step_of(tool, given, ids)
 
 
 def _fail(case: Case, failed: dict[str, set[str]], step: CaseStep, tool: str, told: str) -> None:
@@ -226,18 +266,15 @@ def is_failure(text: str) -> bool:
 def synthesize(case: Case, asked: Asked) -> Said:
     """Write the answer from the results, with the ids of the steps it rests on as our synthesizer is asked for them."""
     shown = [found for found in read_fences(asked.turns[-1].text) if found.label == "result"]
-    had = [found for found in shown if found.attrs["status"] == "done"]
-    done = {
-        step.id
-        for found in had
-        if (step := case.step_of(found.attrs["tool"], _object(found.attrs["input"]))) is not None
-    }
+    had = [found for found in shown if "status" not in found.attrs]
+    done: dict[str, str] = {}
+    for found in had:
+        step = _called(case, found.attrs["tool"], _object(found.attrs.get("input", "{}")), done)
+        done |= {} if step is None else {step.id: found.attrs["step"]}
     said = answer_of(
-        case, done if len(had) < len(case.steps) else {step.id for step in case.steps}
+        case, set(done) if len(had) < len(case.steps) else {step.id for step in case.steps}
     )  # inputs may be cut
-    wants_steps = "[steps:" in asked.turns[0].text
-    ids = ", ".join(found.attrs["step"] for found in had)
-    return Said(f"{said}\n[steps: {ids or 'none'}]" if wants_steps else said)
+    return Said(said if had else f"{said}\n[steps: none]")  # it rests on all there are
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -269,6 +306,7 @@ WARM = "warm"
 """The part that every system asks once before its clock starts, so that none measures a connection being made."""
 PARTS: dict[str, Part] = {
     "planner": plan,
+    "planner-answering": plan_with_answer,
     "executor": fill,
     "synthesizer": synthesize,
     "react": react,

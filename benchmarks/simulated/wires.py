@@ -48,7 +48,21 @@ def _read_chat(body: Mapping[str, Any]) -> Asked:
         forced,
         body.get("parallel_tool_calls") is not False,
         body.get("response_format") is not None,
+        _schema(body.get("response_format"), "json_schema", "schema")
+        or _schema(_named(body, forced), "function", "parameters"),
     )
+
+
+def _schema(told: Any, *path: str) -> Json | None:
+    """Return the JSON Schema that stands at a path, if one does."""
+    for key in path:
+        told = cast("Json", told).get(key) if isinstance(told, dict) else None
+    return cast("Json", told) if isinstance(told, dict) else None
+
+
+def _named(body: Mapping[str, Any], name: str | None) -> Json | None:
+    """Return the tool of that name."""
+    return next((tool for tool in body.get("tools") or () if tool.get("function", tool).get("name") == name), None)
 
 
 def _chat_turn(message: Mapping[str, Any]) -> Turn:
@@ -68,8 +82,9 @@ def _read_messages(body: Mapping[str, Any]) -> Asked:
         turns += _message_turns(message)
     output: Json = body.get("output_config") or {}
     structured = bool(output.get("format"))
+    schema = _schema(output, "format", "schema") or _schema(_named(body, forced), "input_schema")
     parallel = not choice.get("disable_parallel_tool_use", False)
-    return Asked(part_of(body["model"]), tuple(turns), tools, forced, parallel, structured)
+    return Asked(part_of(body["model"]), tuple(turns), tools, forced, parallel, structured, schema)
 
 
 def _message_turns(message: Mapping[str, Any]) -> Iterator[Turn]:

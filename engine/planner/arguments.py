@@ -30,6 +30,8 @@ def nullable(schema: Schema) -> Schema:
     """Return a schema that takes null too: where every property has to be written, null stands for "left out"."""
     described = {"description": schema["description"]} if "description" in schema else {}
     plain = {key: value for key, value in schema.items() if key != "description"}
+    if plain.keys() == {"type"} and isinstance(plain["type"], str):
+        return {**described, "type": [plain["type"], "null"]}
     branches = cast("list[Schema]", plain["anyOf"]) if "anyOf" in plain else [plain]
     return {**described, "anyOf": [*branches, {"type": "null"}]}
 

@@ -32,14 +32,15 @@ def catalogue_line(tool: ToolSpec) -> str:
     properties = cast("dict[str, Schema]", tool.input_schema.get("properties", {}))
     ordered = [*tool.required, *(name for name in properties if name not in tool.required)]
     signature = ", ".join(_argument(name, properties.get(name, {}), defs, name in tool.required) for name in ordered)
+    returns = result_shape(tool.output_schema)
+    gives = f" -> {returns}" if returns else ""
     effects = "" if tool.effects == "none" else " [effects]"
-    approval = approval_words(tool)
-    lines = [f"- {tool.name}({signature}){effects}{approval}: {_indented(tool.description)}".rstrip(": ")]
+    head = f"- {tool.name}({signature}){gives}{effects}{approval_words(tool)}"
+    lines = [f"{head}: {_indented(tool.description)}".rstrip(": ")]
     for name, schema in properties.items():
         meaning = _meaning(schema)
         lines += [f"  {name}: {_indented(meaning)}"] if meaning else []
-    returns = result_shape(tool.output_schema)
-    return "\n".join([*lines, f"  returns: {returns}"] if returns else lines)
+    return "\n".join(lines)
 
 
 def approval_words(tool: ToolSpec) -> str:

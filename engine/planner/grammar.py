@@ -14,10 +14,12 @@ reference; ``strings`` is for providers that cap union types: there such argumen
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from engine.planner.arguments import REFERENCE, REFERENCE_REF, Dialect, Schema, argument_schema, nullable
+from engine.planner.features import Features, features
 from engine.planner.items import Answer, Ask, compact, expand
 from schemas.errors import ConfigError
 from schemas.plan import Operator
@@ -28,6 +30,8 @@ __all__ = ["Answer", "Ask", "Dialect", "compact", "compile_grammar", "expand", "
 RESERVED = frozenset({"step", "answer", "ask"})
 _SKETCH_DEPTH = 4
 _SKETCH_LENGTH = 600
+_MOST_UNIONS = 12  # of the 16 that Anthropic takes; the form of a plan itself has two or three
+_SHARED_CHARS = 40  # what is shorter costs no more than a reference to it
 
 
 def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect, *, described: bool = False) -> Schema:
@@ -42,35 +46,28 @@ def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect, *, described: b
     Raises:
         ConfigError: A tool has one of the names the grammar keeps for itself.
     """
-    defs: dict[str, Any] = {}
-    for tool in sorted(tools, key=lambda spec: spec.name):
+    ordered = sorted(tools, key=lambda spec: spec.name)
+    for tool in ordered:
         if tool.name in RESERVED:
             raise ConfigError(
                 f"a tool cannot be named {tool.name!r}: plans keep that word for themselves",
                 hint="give the tool another name (tools: - name: …)",
             )
-        defs[f"call_{tool.name}"] = _call(tool, dialect, _bare(tool) or _body(tool, dialect, optional=False))
-    names = [key.removeprefix("call_") for key in defs]
-    whole = {tool.name: f"call_{tool.name}" for tool in tools}
-    for tool in sorted(tools, key=lambda spec: spec.name):
-        if not tool.input_schema.get("properties", {}).keys() <= set(tool.required):
-            whole[tool.name] = f"full_{tool.name}"
-            defs[whole[tool.name]] = _call(tool, dialect, _body(tool, dialect, optional=True), full=True)
-    if names and dialect == "unions":
-        defs["reference"] = {"type": "string", "pattern": REFERENCE}
-    if names:
-        defs["step"] = _step([whole[name] for name in names], dialect)
-    defs["answer"] = _text("answer", "The answer, as text with {{id.path}} where results belong. The last item.")
-    defs["ask"] = _text("ask", "A question to the person, and the only item: no plan is possible without its answer.")
-    branches = [*(f"call_{name}" for name in names), *(["step"] if names else []), "answer", "ask"]
+    defs: dict[str, Any] = {}
+    shown = _calls(ordered, dialect, defs)
     grammar: Schema = {
         "type": "object",
-        "properties": {"steps": {"type": "array", "items": {"anyOf": [_ref(name) for name in branches]}}},
+        "properties": {"steps": {"type": "array", "items": {"anyOf": [*shown, *_ENDS]}}},
         "required": ["steps"],
         "additionalProperties": False,
         "$defs": defs,
     }
-    return grammar if described else _undescribed(grammar)
+    if not described:
+        grammar = _undescribed(grammar)
+        _share(grammar)
+    if '"#/$defs/reference"' in json.dumps(grammar):
+        grammar["$defs"]["reference"] = {"type": "string", "pattern": REFERENCE}
+    return grammar
 
 
 def output_sketch(schema: Mapping[str, Any] | None) -> str:
@@ -84,18 +81,69 @@ def output_sketch(schema: Mapping[str, Any] | None) -> str:
     return '{"type":"object"}' if schema.get("type") == "object" else ""
 
 
-def _call(tool: ToolSpec, dialect: Dialect, body: Schema, *, full: bool = False) -> Schema:
+def _calls(tools: Sequence[ToolSpec], dialect: Dialect, defs: dict[str, Any]) -> list[Schema]:
+    """Return the items that call something; what stands in two places goes into ``defs``, once.
+
+    In ``filled`` a call writes all its arguments; one that needs no more than the required ones has a form of its own.
+    """
+    used = features(tools)
+    apart = [tool for tool in tools if dialect == "filled" and _optional(tool)]
+    both = [tool for tool in tools if _optional(tool) and _bare(tool)]
+    bare = dialect != "strings" or len(both) <= _MOST_UNIONS
+    calls = [_call(tool, _bodies(tool, dialect, bare=bare)) for tool in tools if tool not in apart]
+    if not tools or not (used.step or apart):
+        return calls
+    if not apart:
+        defs["call"] = {"anyOf": calls}
+        return [_ref("call"), _step(used, _ref("call"), dialect)]
+    short = [_call(tool, _bodies(tool, dialect)) for tool in apart]
+    defs["full"] = {"anyOf": [_call(tool, [_body(tool, dialect, _arguments(tool))]) for tool in apart]}
+    if not calls:
+        return [*short, _step(used, _ref("full"), dialect)]
+    defs["call"] = {"anyOf": calls}
+    return [_ref("call"), *short, _step(used, {"anyOf": [_ref("call"), _ref("full")]}, dialect)]
+
+
+def _call(tool: ToolSpec, bodies: Sequence[Schema]) -> Schema:
+    """Return a call: one property, the tool's name, with one of these bodies."""
     returns = output_sketch(tool.output_schema)
     text = "\n".join(part for part in (tool.description.strip(), f"Returns: {returns}" if returns else "") if part)
-    if _bare(tool) and not full and dialect == "unions":
-        body = {"anyOf": [body, _body(tool, dialect, optional=False)]}
     return {
         "type": "object",
-        **({"description": text} if text and not full else {}),
-        "properties": {tool.name: body},
+        **({"description": text} if text else {}),
+        "properties": {tool.name: bodies[0] if len(bodies) == 1 else {"anyOf": [*bodies]}},
         "required": [tool.name],
         "additionalProperties": False,
     }
+
+
+def _bodies(tool: ToolSpec, dialect: Dialect, *, bare: bool = True) -> list[Schema]:
+    """Return what may stand behind a tool's name, the shortest first.
+
+    Where every property has to be written, what may be left out is written as null, so a call that needs none of it has
+    a body of its own; the other one then begins with what may be left out, for no two may share a first key.
+
+    Args:
+        bare: Whether a bare text may stand beside the arguments by name: a union, of which some take a few only.
+    """
+    names, optional = _arguments(tool), _optional(tool)
+    text = _bare(tool)
+    short = text or _body(tool, dialect, [name for name in names if name not in optional])
+    if not optional or dialect == "filled":
+        return [short]
+    if dialect == "strings":
+        whole = _body(tool, dialect, names)
+        return [text, whole] if text and bare else [whole]
+    first = [] if text else optional[:1]
+    return [short, _body(tool, dialect, [*first, *(name for name in names if name not in first)])]
+
+
+def _arguments(tool: ToolSpec) -> list[str]:
+    return list(tool.input_schema.get("properties", {}))
+
+
+def _optional(tool: ToolSpec) -> list[str]:
+    return [name for name in _arguments(tool) if name not in tool.required]
 
 
 def _bare(tool: ToolSpec) -> Schema | None:
@@ -110,12 +158,11 @@ def _bare(tool: ToolSpec) -> Schema | None:
     return {"type": "string", "description": text}
 
 
-def _body(tool: ToolSpec, dialect: Dialect, *, optional: bool) -> Schema:
+def _body(tool: ToolSpec, dialect: Dialect, names: Sequence[str]) -> Schema:
     defs = cast("dict[str, Any]", tool.input_schema.get("$defs", {}))
     properties = cast("dict[str, Schema]", tool.input_schema.get("properties", {}))
-    required = [name for name in tool.required if name in properties]
-    shown = {name: argument_schema(properties[name], dialect, defs) for name in (properties if optional else required)}
-    return _closed(shown, required, dialect)
+    shown = {name: argument_schema(properties[name], dialect, defs) for name in names}
+    return _closed(shown, [name for name in names if name in tool.required], dialect)
 
 
 def _closed(properties: Schema, required: Sequence[str], dialect: Dialect) -> Schema:
@@ -132,7 +179,8 @@ def _closed(properties: Schema, required: Sequence[str], dialect: Dialect) -> Sc
     }
 
 
-def _step(calls: Sequence[str], dialect: Dialect) -> Schema:
+def _step(used: Features, call: Schema, dialect: Dialect) -> Schema:
+    """Return the form of a call that needs more than arguments, with what these tools can use of it."""
     to: Schema = {"type": "string", "description": "What to compare with: a number, true, false, text or a reference."}
     if dialect == "unions":
         to = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}
@@ -146,22 +194,22 @@ def _step(calls: Sequence[str], dialect: Dialect) -> Schema:
         "required": ["value", "op", "to"],
         "additionalProperties": False,
     }
-    properties: Schema = {
-        "step": {"anyOf": [_ref(name) for name in calls]},
-        "depends_on": {
-            "type": "array",
-            "items": {"type": "integer"},
-            "description": "Steps that must be done first although no {{reference}} says so.",
-        },
-        "when": {"type": "array", "items": condition, "description": "All must hold, else the step is skipped."},
-        "foreach": REFERENCE_REF
-        if dialect == "unions"
-        else {"type": "string", "description": "A reference to a list: one call an item, {{item}} in the arguments."},
-        "rationale": {"type": "string", "description": "Why, in a few words; only where it is not plain."},
+    depends_on: Schema = {
+        "type": "array",
+        "items": {"type": "integer"},
+        "description": "Steps that must be done first although no {{reference}} says so.",
     }
+    foreach: Schema = {"type": "string", "description": "A reference to a list: one call an item, {{item}} in it."}
+    more: dict[str, tuple[bool, Schema]] = {
+        "depends_on": (used.order, depends_on),
+        "when": (used.when, {"type": "array", "items": condition, "description": "All must hold, else it is skipped."}),
+        "foreach": (used.foreach, REFERENCE_REF if dialect == "unions" else foreach),
+        "rationale": (used.why, {"type": "string", "description": "What the call is for, in a few words."}),
+    }
+    shown = {name: schema for name, (wanted, schema) in more.items() if wanted}
     return {
-        **_closed(properties, ["step"], dialect),
-        "description": "A call that needs more than its required arguments.",
+        **_closed({"step": call, **shown}, ["step"], dialect),
+        "description": "A call that needs more than its arguments.",
     }
 
 
@@ -176,6 +224,12 @@ def _text(name: str, description: str) -> Schema:
 
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
+
+
+_ENDS = (
+    _text("answer", "The answer, as text with {{id.path}} where results belong. The last item."),
+    _text("ask", "A question to the person, and the only item: no plan is possible without its answer."),
+)
 
 
 def _undescribed(schema: Schema) -> Schema:
@@ -200,3 +254,27 @@ def _sketch(schema: Mapping[str, Any], depth: int) -> Schema:
     if isinstance(items, dict) and depth:
         kept["items"] = _sketch(cast("Schema", items), depth - 1)
     return kept
+
+
+def _share(grammar: Schema) -> None:
+    """Put what several arguments are alike into ``$defs``, once; an argument is told by what it is, not by its name."""
+    bodies = list(_bodies_in(grammar))
+    counted = Counter(json.dumps(value) for body in bodies for value in body["properties"].values())
+    names: dict[str, str] = {}
+    for text, count in counted.items():
+        if count > 1 and len(text) >= _SHARED_CHARS:
+            names[text] = f"type_{len(names) + 1}"
+            grammar["$defs"][names[text]] = json.loads(text)
+    for body in bodies:
+        body["properties"] = {
+            key: _ref(names[text]) if (text := json.dumps(value)) in names else value
+            for key, value in body["properties"].items()
+        }
+
+
+def _bodies_in(grammar: Schema) -> Iterator[Schema]:
+    """Yield the objects of arguments in a grammar."""
+    items = grammar["properties"]["steps"]["items"]["anyOf"]
+    for call in [*items, *(one for name in grammar["$defs"] for one in grammar["$defs"][name].get("anyOf", ()))]:
+        for value in call.get("properties", {}).values():
+            yield from (body for body in value.get("anyOf", [value]) if "properties" in body)

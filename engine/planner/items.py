@@ -264,8 +264,7 @@ def _written(step: Step, position: str, tools: Mapping[str, ToolSpec], dialect: 
     extras = _written_extras(step, dialect)
     if step.id != position:
         extras = {"id": step.id, **extras}
-    optional = tool is not None and step.tool_input is not None and not step.tool_input.keys() <= set(tool.required)
-    return {"step": call, **extras} if extras or optional else call
+    return {"step": call, **extras} if extras else call
 
 
 def _written_arguments(given: dict[str, Any] | None, tool: ToolSpec | None, dialect: Dialect) -> Any:

@@ -220,12 +220,18 @@ def _union(part: Mapping[str, Any]) -> int:
 
 
 def _shares_first_key(part: Mapping[str, Any], defs: Mapping[str, Any]) -> bool:
-    firsts = [key for branch in part.get("anyOf", ()) if (key := _first_key(branch, defs)) is not None]
+    firsts = [key for key in _first_keys(part, defs) if key is not None]
     return len(firsts) != len(set(firsts))
 
 
-def _first_key(branch: Mapping[str, Any], defs: Mapping[str, Any]) -> str | None:
-    return next(iter(_resolved(branch, defs).get("properties", {})), None)
+def _first_keys(part: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[str | None]:
+    """Yield the first key of each branch of an ``anyOf``; a branch that is an ``anyOf`` itself stands for its own."""
+    for branch in part.get("anyOf", ()):
+        inner = _resolved(branch, defs)
+        if "anyOf" in inner:
+            yield from _first_keys(inner, defs)
+        else:
+            yield next(iter(inner.get("properties", {})), None)
 
 
 def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -117,7 +117,7 @@ class _Task:
         """Return the call to make, after a failed attempt or as the first, and how its reply is written."""
         chosen = self._chosen()
         form = choose_form(chosen.shown, self._declared, self._tier, self._refused)
-        system = system_prompt(chosen.text, form.dialect, self._request.instructions)
+        system = system_prompt(chosen, form.dialect, self._request.instructions)
         messages = [Message.system(system), Message.user(tail(self._request))]
         if failed is not None:
             messages += repair_messages(failed)

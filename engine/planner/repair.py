@@ -19,7 +19,7 @@ arguments of its call):
 
 {problems}
 
-Write the whole plan again, mended, as one JSON object and nothing else. Number the steps as before, from <first_id>."""
+Write the whole plan again, mended, as one JSON object and nothing else. Number the steps as before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, assert_never
 
+from engine.dag.inputs import told_input
 from engine.planner.arguments import Dialect
+from engine.planner.features import features
 from engine.planner.grammar import compact
 from engine.planner.jsontext import loads
 from engine.planner.limits import Form
+from engine.planner.shortlist import Selection
 from schemas.errors import PlanParseError
 from schemas.fence import fence
 from schemas.instructions import instructed
@@ -20,32 +24,54 @@ from schemas.tool import ToolSpec
 
 EMIT = "emit_plan"
 _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
+_TAGGED = re.compile(r"\[(\w+)\] (.*)", re.S)
+_TEXTS = 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text'
 _WRITTEN: Mapping[str, str] = {
-    "strings": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text.\n',
-    "filled": 'Write every argument as a text: "5" for a number, "true", a list or an object as JSON in a text; '
+    "strings": f"{_TEXTS}.\n",
+    "filled": f'{_TEXTS}. A call with an optional argument is written {{"step": {{its name: {{all its arguments}}}}}}, '
     '"" for an optional argument that is left out.\n',
 }
+_AGAIN = (
+    "Plan only what is still missing. Refer to the results of finished and running steps, and never repeat their calls."
+    ' A call with status "waiting" has not begun: it is dropped unless a step of your plan refers to it. Do not repeat'
+    " a failed call with the same arguments: mend the arguments its error speaks of, take another tool, or another way."
+    " What stands in <tried> did not work."
+)
 _INPUT_CHARS = 1_000
 _TRIED_PLANS = 3
 
 
-def system_prompt(catalogue: str, dialect: Dialect = "unions", instructions: str = "") -> str:
+def system_prompt(shown: Selection, dialect: Dialect = "unions", instructions: str = "") -> str:
     """Return the rules with the tools: the same for every request that shows the same of them.
 
+    Rules of what no plan over these tools can use are left out (``features.py``).
+
     Args:
-        catalogue: The tools as the model reads them; empty where there are none.
+        shown: The tools, and how the model reads them.
         dialect: How arguments are written.
         instructions: What the assistant adds; at the end, so that assistants over the same tools share a beginning.
     """
     written = [_WRITTEN[dialect]] if dialect in _WRITTEN else []
-    tools = catalogue or "There are none: answer, or ask."
-    return instructed("\n".join([_PROMPT.rstrip(), "", *written, "# Tools", "", tools]) + "\n", instructions)
+    tools = shown.text or "There are none: answer, or ask."
+    return instructed("\n".join([_rules(shown.shown), "", *written, "# Tools", "", tools]) + "\n", instructions)
+
+
+def _rules(tools: Sequence[ToolSpec]) -> str:
+    """Return the lines of the prompt that have no tag, or the tag of a feature that plans over these tools can use."""
+    used = features(tools).names
+    kept: list[str] = []
+    for line in _PROMPT.rstrip().splitlines():
+        tagged = _TAGGED.match(line)
+        if tagged is None or tagged[1] in used:
+            kept.append(line if tagged is None else tagged[2])
+    return "\n".join(kept)
 
 
 def tail(request: PlanRequest) -> str:
     """Return what this request adds: task, history, limits; data from outside stands in fences."""
     parts = [fence("task", request.task), *_history(request.history, request.tools)]
-    parts.append(fence("first_id", str(request.first_id)))
+    if request.first_id > 1:
+        parts.append(fence("first_id", str(request.first_id)))
     if request.unavailable:
         parts.append(f"Not available right now, do not use: {', '.join(sorted(request.unavailable))}.")
     if request.lacks:
@@ -78,7 +104,8 @@ def model_request(messages: Sequence[Message], form: Form, model: str, note: str
 def _history(history: PlanHistory | None, tools: Sequence[ToolSpec]) -> list[str]:
     if history is None:
         return []
-    parts = [fence("finished", _past(past), **_attributes(past)) for past in history.steps]
+    done = {past.step.id for past in history.steps if past.status == "done"}
+    parts = [fence("finished", _past(past, done), **_attributes(past)) for past in history.steps]
     tried = history.tried[-_TRIED_PLANS:]
     parts += [fence("asked", asked_text(past)) for past in history.questions]
     parts += [fence("tried", json.dumps(compact(plan, tools), ensure_ascii=False)) for plan in tried]
@@ -87,7 +114,7 @@ def _history(history: PlanHistory | None, tools: Sequence[ToolSpec]) -> list[str
         parts.append(fence("triggers", "\n".join(why)))
     if history.feedback:
         parts.append(fence("feedback", history.feedback))
-    return parts
+    return [*parts, _AGAIN]
 
 
 def asked_text(past: PastQuestion) -> str:
@@ -102,9 +129,13 @@ def _attributes(past: PastStep) -> dict[str, str]:
     return {"step": past.step.id, "tool": past.step.tool, "status": past.status}
 
 
-def _past(past: PastStep) -> str:
-    """Return a step of an earlier plan as JSON: what it was called with, and how it went."""
-    told: dict[str, Any] = {"input": _short(past.input if past.input is not None else past.step.tool_input)}
+def _past(past: PastStep, done: Set[str]) -> str:
+    """Return a step of an earlier plan as JSON: what it was called with, and how it went.
+
+    What went well is told as it was planned where it was called with whole results; what failed, with the very values.
+    """
+    given = past.input if past.input is not None else past.step.tool_input
+    told: dict[str, Any] = {"input": _short(told_input(past, done) if past.status == "done" else given)}
     if past.status == "done":
         told["result"] = _value(past.preview)
     if past.error is not None:

@@ -11,6 +11,7 @@ from schemas.model import Message, TextPart, ToolCallPart, ToolResultPart
 from schemas.planning import PastQuestion, PastStep, PlanRequest
 
 _CALL_CHARS = 4_000
+_HAND_ON = "To hand it on to a tool, or a part of it, write nothing but the reference as the argument."
 
 
 def conversation(request: PlanRequest, system: str) -> list[Message]:
@@ -78,7 +79,8 @@ def _answer(past: PastQuestion) -> ToolResultPart:
 
 def _result(past: PastStep) -> ToolResultPart:
     if past.status == "done":
-        return ToolResultPart(call_id=past.step.id, content=past.preview)
+        handed_on = "" if past.view == "whole" else f"\n{_HAND_ON}"
+        return ToolResultPart(call_id=past.step.id, content=past.preview + handed_on)
     if past.status == "failed":
         return ToolResultPart(call_id=past.step.id, content=_failure(past), is_error=True)
     state = {"skipped": "Not called", "running": "Still running: no result yet", "waiting": "Waiting for a person"}

@@ -20,8 +20,7 @@ REPEATED = "the same call three times"
 ASK = "ask"
 _ASK = ToolDefinition(
     name=ASK,
-    description="Ask the person one question, in the language of the task, and wait for the answer. Only where the"
-    " task cannot be done without it, and no sensible assumption will do.",
+    description="Ask the person, in the language of the task. Only where no sensible assumption will do.",
     input_schema={
         "type": "object",
         "properties": {"question": {"type": "string", "minLength": 1}},

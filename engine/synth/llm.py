@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import cast
 
+from engine.dag.inputs import told_input
 from engine.synth.forming import Former
 from engine.synth.language import phrases_for
 from engine.synth.marker import MarkedText
@@ -24,6 +25,12 @@ _PROMPT = Path(__file__).with_name("prompt.md").read_text(encoding="utf-8")
 _DIRECT_PROMPT = Path(__file__).with_name("direct.md").read_text(encoding="utf-8")
 _ROLE = "synthesizer"
 _INPUT_CHARS = 400
+_KEEP_TO_FORMAT = "Keep to <format>."
+_SHORTENED = "A result may be shortened; where it matters that a part was left out, say so."
+_SAY_WHAT_IS_MISSING = (
+    "What stands in <missing>, and what failed or was skipped, could not be had. Say plainly, in the language of the"
+    " task, what is missing and why, and what that means for the answer. Never fill such a gap by guessing."
+)
 _TERM = re.compile(r"[^\W_]+")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _MENTIONED_SHARE = 0.6
@@ -99,14 +106,25 @@ class LLMSynthesizer:
 
 
 def _fences(request: AnswerRequest, max_chars: int) -> Iterator[str]:
+    """Yield what the model is told, with the rules that only this request needs at its end."""
     yield fence("task", request.task)
-    texts = excerpts([_outcome(step) for step in request.steps], max_chars)
+    outcomes = [_outcome(step) for step in request.steps]
+    texts = excerpts(outcomes, max_chars)
     for step, text in zip(request.steps, texts, strict=True):
-        yield fence("result", text, step=step.step.id, tool=step.step.tool, status=step.status, input=_input(step))
+        status = {} if step.status == "done" else {"status": step.status}
+        told = _input(step, request)
+        yield fence(
+            "result", text, step=step.step.id, tool=step.step.tool, **status, **({"input": told} if told else {})
+        )
     if request.missing:
         yield fence("missing", "\n".join(request.missing))
     if request.expected_output_format:
         yield fence("format", request.expected_output_format)
+        yield _KEEP_TO_FORMAT
+    if texts != outcomes or any(step.view != "whole" for step in request.steps):
+        yield _SHORTENED
+    if request.missing or any(step.status != "done" for step in request.steps):
+        yield _SAY_WHAT_IS_MISSING
 
 
 def _outcome(step: PastStep) -> str:
@@ -115,8 +133,10 @@ def _outcome(step: PastStep) -> str:
     return step.error.message if step.error else step.reason or step.preview
 
 
-def _input(step: PastStep) -> str:
-    arguments = step.input if step.input is not None else step.step.tool_input or {}
+def _input(step: PastStep, request: AnswerRequest) -> str:
+    arguments = told_input(step, {other.step.id for other in request.steps})
+    if not arguments:
+        return ""
     return excerpts([json.dumps(arguments, ensure_ascii=False, default=str)], _INPUT_CHARS)[0]
 
 

@@ -14,13 +14,13 @@ def test_a_tool() -> None:
         "send",
         ["to"],
         to={"type": "array", "items": {"type": "string"}},
-        copies={"type": "integer", "default": 1, "description": "How many.", "minimum": 1},
+        n={"type": "integer", "default": 1, "description": "How many.", "minimum": 1},
     )
     spec = spec.model_copy(update={"effects": "effectful", "approval": ApprovalPolicy(), "output_schema": output})
+    spec = spec.model_copy(update={"description": "It sends."})
     assert catalogue_line(spec).splitlines() == [
-        "- send(to: string[], copies?: integer = 1) [effects] [a person approves each call]: The send tool.",
-        "  copies: How many. [minimum 1]",
-        "  returns: {ok: boolean}",
+        "- send(to: string[], n?: integer = 1) -> {ok: boolean} [effects] [a person approves each call]: It sends.",
+        "  n: How many. [minimum 1]",
     ]
     assert catalogue_line(CONVERT).startswith('- convert(value: number, to: "ft" | "m"): ')
 

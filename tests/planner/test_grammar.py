@@ -16,13 +16,14 @@ from jsonschema import Draft202012Validator
 from benchmarks.quality.plansets import public_sets
 from engine.planner.arguments import Dialect
 from engine.planner.grammar import compact, compile_grammar, output_sketch
-from engine.planner.limits import LIMITS
+from engine.planner.limits import LIMITS, choose_form
 from schemas.errors import ConfigError
 from schemas.plan import Plan, Step
 from schemas.planning import PlanReady, PlanRequest, Repairing
+from schemas.policies import ApprovalPolicy
 from schemas.tool import ToolSpec
 from tests.planner.catalogues import builtin_catalogue, of_set
-from tests.planner.doubles import SEARCH, TOOLS, ScriptedModel, deltas, tool
+from tests.planner.doubles import CONVERT, SEARCH, TOOLS, ScriptedModel, deltas, tool
 from tests.planner.walks import Outcome, accepts, compiled, outcome, walk
 
 # Missing steps are case 16, cycles 17, empty plans 19, arguments 20, conditions 21, references 22; and empty texts.
@@ -44,6 +45,7 @@ NESTED = tool(
 )
 NESTED = NESTED.model_copy(update={"input_schema": {**NESTED.input_schema, "$defs": {"extra": {"enum": [1, 2]}}}})
 ALL = (*TOOLS, NESTED, tool("now"))
+PAY = tool("pay", ["to"], to="string").model_copy(update={"effects": "effectful", "approval": ApprovalPolicy()})
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
@@ -55,9 +57,14 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
             yield from parts(part)
 
 
-def valid(reply: str, dialect: Dialect = "unions") -> bool:
+def valid(reply: str, dialect: Dialect = "unions", tools: Sequence[ToolSpec] = ALL) -> bool:
     """Whether a reply keeps to the grammar."""
-    return Draft202012Validator(compile_grammar(ALL, dialect)).is_valid(json.loads(reply))
+    return Draft202012Validator(compile_grammar(tools, dialect)).is_valid(json.loads(reply))
+
+
+def calls(grammar: dict[str, Any]) -> dict[str, Any]:
+    """The bodies of the calls in a grammar, by the tool's name."""
+    return {name: body for call in grammar["$defs"]["call"]["anyOf"] for name, body in call["properties"].items()}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -70,7 +77,9 @@ def test_deterministic(dialect: Dialect) -> None:
 
 def test_replies() -> None:
     """The grammar takes what the instructions show, and nothing with an unknown tool."""
-    assert valid('{"steps":[{"search":"a"},{"search":{"query":"a"}},{"now":{}},{"answer":"x"},{"ask":"y"}]}')
+    assert valid('{"steps":[{"search":"a"},{"search":{"query":"a","limit":5}},{"now":{}},{"answer":"x"},{"ask":"y"}]}')
+    assert valid('{"steps":[{"merge":{"parts":["{{1}}"]}},{"merge":{"options":"{}","parts":"{{1}}"}}]}')
+    assert valid('{"steps":[{"search":"a"},{"search":{"query":"a"}},{"search":{"query":"a","limit":"5"}}]}', "strings")
     assert valid('{"steps":[{"convert":{"value":"{{1.m}}","to":"ft"}},{"convert":{"value":1,"to":"{{1}}"}}]}')
     assert valid('{"steps":[{"convert":{"value":"1","to":"ft"}}]}', "strings")
     assert not valid('{"steps":[{"serch":"a"}]}')
@@ -79,11 +88,40 @@ def test_replies() -> None:
 
 
 def test_whole_steps() -> None:
-    """A call with more than required arguments stands in a step."""
+    """A call that needs more than arguments stands in a step; in ``filled`` also one with optional arguments."""
     more = '"depends_on":[1],"when":null,"foreach":"{{1.items}}","rationale":null'
-    assert valid(f'{{"steps":[{{"step":{{"search":{{"query":"{{{{item}}}}","limit":5}}}},{more}}}]}}')
-    assert valid('{"steps":[{"step":{"search":{"query":"a"}},"depends_on":["1"]}]}', "strings") is False
-    assert valid('{"steps":[{"step":{"search":{"query":"a","limit":"5"}},"depends_on":[1]}]}', "strings")
+    step = f'{{"steps":[{{"step":{{"search":{{"query":"{{{{item}}}}","limit":5}}}},{more}}}]}}'
+    assert valid(step, tools=(*ALL, PAY))
+    assert not valid(step)
+    assert valid('{"steps":[{"step":{"search":"a"},"depends_on":["1"]}]}', "strings", (*ALL, PAY)) is False
+    assert valid('{"steps":[{"step":{"search":{"query":"a","limit":"5"}},"depends_on":[1]}]}', "strings", (*ALL, PAY))
+    assert valid('{"steps":[{"step":{"search":{"query":"a","limit":""}},"when":[],"foreach":""}]}', "filled")
+    assert not valid('{"steps":[{"search":{"query":"a","limit":"5"}}]}', "filled")
+
+
+def test_what_nothing_can_use_is_left_out() -> None:
+    """Over tools that only look plain texts up there is no longer form, and calls stand where they belong."""
+    plain = [spec.model_copy(update={"output_schema": {"type": "string"}}) for spec in (SEARCH, CONVERT)]
+    grammar = compile_grammar(plain, "unions")
+    names = [next(iter(item["properties"])) for item in grammar["properties"]["steps"]["items"]["anyOf"]]
+    assert names == ["convert", "search", "answer", "ask"]
+    assert set(grammar["$defs"]) == {"reference"}
+
+
+def test_alike_arguments_stand_once() -> None:
+    """What several arguments are alike is said once, whatever their names."""
+    grammar = compile_grammar([tool(name, ["a", "b"], a="number", b="number") for name in "xyz"], "unions")
+    bodies = [body["properties"] for body in calls(grammar).values()]
+    assert bodies == [{"a": {"$ref": "#/$defs/type_1"}, "b": {"$ref": "#/$defs/type_1"}}] * 3
+
+
+def test_bare_texts_and_unions() -> None:
+    """Where unions are few a bare text may stand beside arguments by name for a few tools only, else none."""
+    few, many = ([tool(f"t{n}", ["a"], a="string", b="string") for n in range(count)] for count in (12, 13))
+    assert valid('{"steps":[{"t0":"x"},{"t0":{"a":"x","b":"y"}}]}', "strings", few)
+    assert not valid('{"steps":[{"t0":"x"}]}', "strings", many)
+    assert valid('{"steps":[{"t0":{"a":"x"}}]}', "strings", many)
+    assert [str(choose_form(tools, "anthropic", "schema")) for tools in (few, many)] == ["schema, strings"] * 2
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -113,12 +151,13 @@ def test_unions_rules() -> None:
 
 @pytest.mark.parametrize("dialect", ["strings", "filled"])
 def test_strings_rules(dialect: Dialect) -> None:
-    """The dialects of strings have no union of types; in ``filled`` nothing may be left out."""
+    """The dialects of strings have no union of types but a bare text's; in ``filled`` nothing may be left out."""
     grammar = compile_grammar(ALL, dialect)
-    unions = [part for part in parts(grammar) if "anyOf" in part and not all("$ref" in one for one in part["anyOf"])]
-    assert unions == []
+    plain = [part for part in parts(grammar) if any(one.get("type") != "object" for one in part.get("anyOf", ()))]
+    unions = [part for part in plain if not any("$ref" in one for one in part["anyOf"])]
+    assert unions == ([calls(grammar)["search"]] if dialect == "strings" else [])
     optional = sum(len(part["properties"]) - len(part["required"]) for part in parts(grammar) if "properties" in part)
-    assert optional == (4 + 1 + 1 + 5 if dialect == "strings" else 0)
+    assert optional == (2 + 1 + 1 + 5 if dialect == "strings" else 0)
 
 
 def test_reserved_names() -> None:
@@ -131,14 +170,14 @@ def test_reserved_names() -> None:
 def test_descriptions() -> None:
     """Where it is the only thing read, the grammar says what tools and arguments mean; else it says nothing twice."""
     spec = SEARCH.model_copy(update={"output_schema": {"type": "array", "items": {"type": "string", "title": "x"}}})
-    defs = compile_grammar([spec, NESTED], "unions", described=True)["$defs"]
-    assert defs["call_search"]["description"] == 'The search tool.\nReturns: {"type":"array","items":{"type":"string"}}'
-    assert defs["full_nested"]["properties"]["nested"]["properties"]["choice"]["description"] == (
-        "How many. [minimum 3, default 5]"
-    )
+    grammar = compile_grammar([spec, NESTED], "unions", described=True)
+    said = [call["description"] for call in grammar["$defs"]["call"]["anyOf"]]
+    assert said == ["The nested tool.", 'The search tool.\nReturns: {"type":"array","items":{"type":"string"}}']
+    whole = calls(grammar)["nested"]["anyOf"][1]["properties"]
+    assert whole["choice"]["description"] == "How many. [minimum 3, default 5]"
     assert "description" not in json.dumps(compile_grammar([spec, NESTED], "unions"))
     named = compile_grammar([tool("named", ["description", "x"], description="string", x="string")], "strings")
-    assert named["$defs"]["call_named"]["properties"]["named"]["properties"].keys() == {"description", "x"}
+    assert calls(named)["named"]["properties"].keys() == {"description", "x"}
 
 
 def test_output_sketch() -> None:

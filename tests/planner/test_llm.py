@@ -245,8 +245,8 @@ async def test_large_catalogue() -> None:
     model = ScriptedModel(['{"steps":[{"ask":"details: tool_7"}]}', '{"steps":[{"tool_7":"a"}]}'])
     plan = await planned(model, asked("Search the height of Everest", tools=(*many, *TOOLS)), catalogue_tokens=900)
     shown = [json.dumps(request.output.json_schema) for request in model.requests if request.output]
-    assert ["call_search" in text for text in shown] == [True, True]
-    assert ['call_tool_7"' in text for text in shown] == [False, True]
+    assert ['"search"' in text for text in shown] == [True, True]
+    assert ['"tool_7"' in text for text in shown] == [False, True]
     assert plan.steps[0].tool == "tool_7"
 
 
@@ -258,9 +258,9 @@ async def test_prompt_within_its_cap() -> None:
     text = model.requests[0].messages[0].text
     schema = json.dumps(model.requests[0].output.json_schema if model.requests[0].output else {})
     assert text_tokens(len(text.partition("# Tools")[2])) <= 901
-    assert "call_search" in schema
-    assert "call_convert" in schema
-    assert schema.count('"call_tool_') < 100
+    assert '{"search": ' in schema
+    assert '{"convert": ' in schema
+    assert schema.count('{"tool_') < 100
     assert "of 203 tools in full" in model.requests[0].form
 
 

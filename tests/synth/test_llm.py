@@ -140,7 +140,7 @@ async def test_the_request_fences_all_that_came_from_outside() -> None:
     assert [fenced.label for fenced in read_fences(user.text)] == ["task", "result", "result", "missing", "format"]
     first, second = read_fences(user.text)[1:3]
     assert first.text == step.preview
-    assert first.attrs == {"step": "1", "tool": "search", "status": "done", "input": '{"query": "a \\"b\\""}'}
+    assert first.attrs == {"step": "1", "tool": "search", "input": '{"query": "a \\"b\\""}'}
     assert (second.text, second.attrs["status"]) == ("no route", "failed")
     assert read_fences(system.text) == []
     assert model.roles == [("synthesizer", None, None)]

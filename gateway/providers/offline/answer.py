@@ -150,6 +150,6 @@ def _named(result: Result) -> str:
     """Return a title of a result's own: what its tool was given, else its tool's name and number."""
     given = _given(result)
     given = _SHARE.sub(r"\g<share>% × ", given)
-    if given and len(given) <= 60 and "\n" not in given:
+    if given and len(given) <= 60 and "\n" not in given and "{{" not in given:
         return given if re.search(r"\d", given) else f"{result.tool.replace('_', ' ')} {given}"
     return f"{result.tool.replace('_', ' ')} ({result.step})" if result.step else result.tool.replace("_", " ")

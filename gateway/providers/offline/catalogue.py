@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from schemas.model import ToolDefinition
 Schema = Mapping[str, Any]
 _RETURNS = re.compile(r"\n?Returns: (\{.*\})\s*$", re.S)
 _OPTIONS = re.compile(r"\((?:e\.?g\.?,?|such as|for example|i\.?e\.?|例如|z\. ?B\.)?:?\s*([^()]+)\)", re.IGNORECASE)
+_NO_TOOLS = frozenset({"step", "answer", "ask"})
 _REFERENCE = re.compile(r"\\\{")
 _FILLED = re.compile(r"\[[^\[\]]*\bminLength [1-9]")
 _PACKED = re.compile(r"\(JSON[^()]*, as text\)$")
@@ -88,18 +89,15 @@ class OfferedTool:
 
 
 def tools_of_grammar(grammar: Schema) -> tuple[OfferedTool, ...]:
-    """Return the tools of a compact plan grammar: one for each ``call_…`` of its definitions."""
-    definitions = cast("dict[str, Schema]", grammar.get("$defs", {}))
+    """Return the tools of a compact plan grammar: one for each item of one property that names a tool."""
+    defs = cast("dict[str, Schema]", grammar.get("$defs", {}))
+    items = _branches(grammar["properties"]["steps"]["items"])
     found: list[OfferedTool] = []
-    for key, call in definitions.items():
-        if not key.startswith("call_") or not call.get("properties"):
-            continue
-        name, body = next(iter(cast("dict[str, Schema]", call["properties"]).items()))
-        full = _full_body(definitions.get("full_" + key.removeprefix("call_")), definitions) or body
-        description = str(call.get("description") or body.get("description") or "")
-        found.append(
-            _tool(name, description, _object(body, definitions), _object(full, definitions), _bare(body), definitions)
-        )
+    for call in (one for item in items for one in _branches(_resolve(item, defs))):
+        properties = cast("dict[str, Schema]", call.get("properties", {}))
+        if len(properties) == 1 and not properties.keys() & _NO_TOOLS:
+            ((name, body),) = properties.items()
+            found.append(_tool(name, str(call.get("description") or ""), _branches(body), defs))
     return tuple(found)
 
 
@@ -107,29 +105,11 @@ def tool_of_definition(definition: ToolDefinition) -> OfferedTool:
     """Return a natively offered tool."""
     schema = definition.input_schema
     defs = cast("dict[str, Schema]", schema.get("$defs", {}))
-    return _tool(definition.name, definition.description, schema, schema, bare=False, defs=defs)
-
-
-def _full_body(full: Schema | None, defs: Mapping[str, Schema]) -> Schema | None:
-    if not full or not full.get("properties"):
-        return None
-    return _object(next(iter(full["properties"].values())), defs)
-
-
-def _bare(body: Schema) -> bool:
-    return any(branch.get("type") == "string" for branch in _branches(body))
+    return _tool(definition.name, definition.description, [schema], defs)
 
 
 def _branches(schema: Schema) -> list[Schema]:
-    return [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
-
-
-def _object(body: Schema, defs: Mapping[str, Schema]) -> Schema:
-    for branch in _branches(_resolve(body, defs)):
-        branch = _resolve(branch, defs)
-        if "properties" in branch or branch.get("type") == "object":
-            return branch
-    return body
+    return [*schema.get("anyOf", ()), *schema.get("oneOf", ())] or [schema]
 
 
 def _resolve(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
@@ -137,18 +117,33 @@ def _resolve(schema: Schema, defs: Mapping[str, Schema]) -> Schema:
     return {**target, **{k: v for k, v in schema.items() if k != "$ref"}} if target is not None else schema
 
 
-def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Mapping[str, Schema]) -> OfferedTool:
+def _tool(name: str, text: str, bodies: Sequence[Schema], defs: Mapping[str, Schema]) -> OfferedTool:
+    """Return a tool.
+
+    Args:
+        name, text: Its name, and its description with what it returns.
+        bodies: What may stand behind its name: a bare text, required arguments, all arguments.
+        defs: Where references in them lead.
+    """
     match = _RETURNS.search(text)
     description = text[: match.start()] if match else text
-    required = set(body.get("required", ())) if "properties" in body else _bare_name(body, full)
-    properties = {**body.get("properties", {}), **full.get("properties", {})}
+    objects = [body for body in bodies if body.get("type") == "object" or "properties" in body]
+    bare = next((body for body in bodies if body.get("type") == "string"), None)
+    properties = cast("dict[str, Schema]", objects[-1].get("properties", {})) if objects else {}
+    required = set(objects[0].get("required", ())) if objects else set[str]()
+    if bare is not None:  # its description begins with the name of the argument
+        only = str(bare.get("description", "")).partition(":")[0].strip()
+        properties, required = (properties or {only: {**bare, "description": _after_name(bare)}}), {only}
     returned = _load(match[1]) if match else {}
     return OfferedTool(
         name=name,
         description=description.strip(),
-        arguments=tuple(_argument(key, value, key in required, defs) for key, value in properties.items()),
+        arguments=tuple(
+            _argument(key, properties[key], key in required, defs)
+            for key in sorted(properties, key=lambda key: key not in required)
+        ),
         returns=tuple(_argument(k, v, True, defs) for k, v in returned.get("properties", {}).items()),
-        bare=bare,
+        bare=bare is not None,
         scalar=returned.get("type") in ("string", "number", "integer", "boolean"),
         stems=frozenset([*name_stems(name), *stems(description)]),
         verb=next((word.stem for word in words(description[:60])), ""),
@@ -156,10 +151,8 @@ def _tool(name: str, text: str, body: Schema, full: Schema, bare: bool, defs: Ma
     )
 
 
-def _bare_name(body: Schema, full: Schema) -> set[str]:
-    """Return the argument a bare text stands for: its description begins with the name."""
-    name = str(body.get("description", "")).partition(":")[0].strip()
-    return {name} if name in full.get("properties", {}) else set(full.get("required", ()))
+def _after_name(bare: Schema) -> str:
+    return str(bare.get("description", "")).partition(":")[2].strip()
 
 
 def _load(text: str) -> dict[str, Any]:

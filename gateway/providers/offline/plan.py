@@ -85,14 +85,12 @@ def _bared(call: Call) -> Call:
 
 
 def _item(call: Call) -> dict[str, Any]:
-    """Return one call as an item: bare text, required arguments only, or the form with all else."""
-    needed = [argument.name for argument in call.tool.required]
+    """Return one call as an item: bare text, its arguments, or the form with what else it needs."""
     values, foreach = _spread(call)
-    if set(values) == set(needed) and not foreach and not call.when:
-        alone = values[needed[0]] if len(needed) == 1 and call.tool.bare else None
-        return {call.tool.name: alone if isinstance(alone, str) else values}
-    item: dict[str, Any] = {"step": {call.tool.name: values}}
     waits = [one for one in call.after if one not in ids_in(values)]
+    if not foreach and not call.when and (bare := _plainly(call, values, waits)) is not None:
+        return {call.tool.name: bare}
+    item: dict[str, Any] = {"step": {call.tool.name: values}}
     if waits:
         item["depends_on"] = waits
     if foreach:
@@ -102,6 +100,15 @@ def _item(call: Call) -> dict[str, Any]:
     if call.missing:
         item["rationale"] = brief(call.text)
     return item
+
+
+def _plainly(call: Call, values: dict[str, Any], waits: list[int]) -> str | dict[str, Any] | None:
+    """Return the arguments of a call that needs nothing beside them, a lone text bare; None for any other."""
+    needed = [argument.name for argument in call.tool.required]
+    if set(values) != set(needed) and (waits or not set(needed) <= set(values)):
+        return None
+    alone = values[needed[0]] if len(values) == len(needed) == 1 and call.tool.bare else None
+    return alone if isinstance(alone, str) else values
 
 
 def _spread(call: Call) -> tuple[dict[str, Any], str]:

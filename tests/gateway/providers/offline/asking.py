@@ -51,16 +51,20 @@ class Offered:
         schema = {"type": "object", "properties": self.arguments, "required": self.required}
         return ToolDefinition(name=self.name, description=self.description, input_schema=schema)
 
-    def call(self, *, full: bool) -> dict[str, Any]:
-        """Return the tool as a definition of the compact plan grammar."""
-        names = list(self.arguments) if full else self.required
-        shown = {name: _or_reference(self.arguments[name], name in self.required) for name in names}
-        body: dict[str, Any] = {"type": "object", "properties": shown, "required": names, "additionalProperties": False}
-        if not full and len(self.required) == 1 and self.arguments[self.required[0]].get("type") == "string":
-            body = {"anyOf": [{"type": "string", "description": self.required[0]}, body]}
+    def call(self) -> dict[str, Any]:
+        """Return the tool as an item of the compact plan grammar."""
+        whole, short = self._body(list(self.arguments)), self._body(self.required)
+        bare = len(self.required) == 1 and self.arguments[self.required[0]].get("type") == "string"
+        told = f"{self.required[0]}: {self.arguments[self.required[0]].get('description', '')}" if bare else ""
+        first = {"type": "string", "description": told.rstrip(": ")} if bare else short
+        bodies = [first] if len(self.required) == len(self.arguments) else [first, whole]
         told = f"{self.description}\nReturns: {json.dumps(self._result())}" if self.returns else self.description
-        described = {} if full else {"description": told}
-        return {"type": "object", **described, "properties": {self.name: body}, "required": [self.name]}
+        body = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+        return {"type": "object", "description": told, "properties": {self.name: body}, "required": [self.name]}
+
+    def _body(self, names: Sequence[str]) -> dict[str, Any]:
+        shown = {name: _or_reference(self.arguments[name], name in self.required) for name in names}
+        return {"type": "object", "properties": shown, "required": list(names), "additionalProperties": False}
 
     def _result(self) -> dict[str, Any]:
         return {"type": "object", "properties": dict(self.returns or {})}
@@ -73,15 +77,12 @@ def _or_reference(schema: dict[str, Any], required: bool) -> dict[str, Any]:
 
 def grammar(tools: Sequence[Offered]) -> dict[str, Any]:
     """Return the compact plan grammar over these tools."""
-    calls = {f"call_{tool.name}": tool.call(full=False) for tool in tools}
-    full = {f"full_{tool.name}": tool.call(full=True) for tool in tools}
-    items = {"anyOf": [{"$ref": f"#/$defs/{name}"} for name in calls]}
     return {
         "type": "object",
-        "properties": {"steps": {"type": "array", "items": items}},
+        "properties": {"steps": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/call"}]}}},
         "required": ["steps"],
         "additionalProperties": False,
-        "$defs": {**calls, **full},
+        "$defs": {"call": {"anyOf": [tool.call() for tool in tools]}},
     }
 
 

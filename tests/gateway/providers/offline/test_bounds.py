@@ -30,5 +30,5 @@ FIND = Offered(
 )
 def test_the_words_before_a_number_choose_its_argument(task: str, given: dict[str, float]) -> None:
     """A limit goes to the argument of its side, a count to the one that counts."""
-    step = plan(task, [FIND])[0]["step"]["find_things"]
+    step = plan(task, [FIND])[0]["find_things"]
     assert {name: step.get(name) for name in ("max_price", "min_price", "limit") if name in step} == given

@@ -74,7 +74,7 @@ def test_what_is_forbidden_is_not_done(task: str) -> None:
 def test_file_names_by_pattern_and_each_by_its_path() -> None:
     """ "Csv files" is a pattern, and each item of a list of objects is taken by the field that fits."""
     items = plan("List all csv files, then read each of them", ALL)
-    assert items[0]["step"]["files"] == {"pattern": "*.csv"}
+    assert items[0]["files"] == {"pattern": "*.csv"}
     assert items[1] == {"step": {"read": {"path": "{{item.path}}"}}, "foreach": "{{1.files}}"}
 
 

@@ -79,7 +79,7 @@ def test_chain_by_pronouns() -> None:
 def test_list_becomes_one_call_each() -> None:
     """A list where one value belongs gives one call for each, all independent; an enum value is an option."""
     items = plan("What's the weather in Oslo and Rome in celsius?", ALL)
-    assert items == [{"step": {"weather": {"city": city, "unit": "celsius"}}} for city in ("Oslo", "Rome")]
+    assert items == [{"weather": {"city": city, "unit": "celsius"}} for city in ("Oslo", "Rome")]
 
 
 def test_each_becomes_foreach() -> None:
@@ -200,9 +200,10 @@ def test_forced_tool() -> None:
 
 
 def test_strings_dialect_bare_text() -> None:
-    """A tool that only shows a bare text still has its argument, from the full definition."""
+    """A tool that only shows a bare text still has its argument: the text's description begins with its name."""
     schema = grammar([READ])
-    schema["$defs"]["call_read_file"]["properties"]["read_file"] = {"type": "string", "description": "path: Path"}
+    (call,) = schema["$defs"]["call"]["anyOf"]
+    call["properties"]["read_file"] = {"type": "string", "description": "path: Path"}
     request = plan_request("Read notes.txt", [READ])
     assert request.output is not None
     asked = request.model_copy(update={"output": request.output.model_copy(update={"json_schema": schema})})
@@ -238,18 +239,18 @@ def test_operations_are_named_in_general_language() -> None:
         ["operation"],
     )
     (item,) = plan("How many days are there between 2024-05-13 and 2024-05-27?", [clock])
-    assert item["step"]["clock"] == {"operation": "difference", "date": "2024-05-13", "to": "2024-05-27"}
+    assert item["clock"] == {"operation": "difference", "date": "2024-05-13", "to": "2024-05-27"}
     (item,) = plan("What time is it in Tokyo?", [clock])
-    assert item["step"]["clock"] == {"operation": "now", "zone": "Tokyo"}
+    assert item["clock"] == {"operation": "now", "zone": "Tokyo"}
 
 
 def test_an_instruction_is_the_whole_clause() -> None:
     """An argument that takes an instruction gets the clause itself, with the result it speaks of as material."""
     model = Offered(
-        "ask",
+        "converse",
         "Let a language model write, summarize or translate.",
         {"prompt": text("What to do"), "data": {"description": "What to work on"}},
         ["prompt"],
     )
     items = plan("Read a.txt, then translate it into French", [READ, model])
-    assert items[1] == {"step": {"ask": {"prompt": "translate it into French", "data": "{{1.text}}"}}}
+    assert items[1] == {"converse": {"prompt": "translate it into French", "data": "{{1.text}}"}}
