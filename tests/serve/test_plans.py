@@ -42,14 +42,14 @@ def here() -> Generator[Served]:
 
 
 def test_the_plan_that_waits_is_estimated(here: Served) -> None:
-    """Seconds along its longest chain, money of all its calls, the model call that writes the answer."""
+    """B49: Seconds along its longest chain, money of all its calls, the model call that writes the answer."""
     told = here.post("/waits/estimate", {}, 200)
     assert (told["cost_usd"], told["model_calls"], told["steps_guessed"]) == (0.25, 1, 1)
     assert 6.0 < told["duration_s"] < 20.0
 
 
 def test_what_changes_something_and_what_is_asked_again_is_told(here: Served) -> None:
-    """A call agreed to with its plan is not asked about again; one whose input is not known yet is, or may be."""
+    """B49: A call agreed to with its plan is not asked about again; one whose input is not known yet is, or may be."""
     for run_id, sure in (("waits", ""), ("asks", "always")):
         steps = here.post(f"/{run_id}/estimate", {}, 200)["steps"]
         assert [step["effects"] for step in steps] == ["none", "effectful", "effectful", "effectful"]
@@ -57,7 +57,7 @@ def test_what_changes_something_and_what_is_asked_again_is_told(here: Served) ->
 
 
 def test_a_plan_that_a_person_edited_is_estimated_or_refused(here: Served) -> None:
-    """An edited plan is told what it would take; one that cannot run, what is wrong with it and where."""
+    """B49: An edited plan is told what it would take; one that cannot run, what is wrong with it and where."""
     fewer = here.post("/waits/estimate", {"plan": {**PLAN, "steps": PLAN["steps"][:1], "answer": "x"}}, 200)
     assert (len(fewer["steps"]), fewer["model_calls"], fewer["duration_s"]) == (1, 0, 4.0)
     wrong = here.post("/waits/estimate", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "lok"}]}}, 422)

@@ -1,8 +1,10 @@
 // What the page's pure modules compute; run by test_page.py in node.
 import assert from "node:assert/strict";
+import { difference } from "./ui/app/changes.js";
 import { Run } from "./ui/app/fold.js";
 import { fitsDown, laidOut, shapeOf } from "./ui/app/layout.js";
 import { blocks } from "./ui/app/markdown.js";
+import { listAt, placeOf, runAt } from "./ui/app/place.js";
 import { needs, pieces } from "./ui/app/refs.js";
 import { criticalPath, timeline } from "./ui/app/schedule.js";
 import { problems } from "./ui/app/schema.js";
@@ -45,6 +47,20 @@ const CASES = {
     run.take({ seq: 7, at: 111, ...accepted(2, [step("4", "c")], ["3"]) });
     assert.deepEqual([...run.rows.values()].map((row) => [row.id, row.state]), [["2", "discarded"], ["3", "planned"], ["4", "planned"]]);
     assert.deepEqual(shapeOf(run, 2).ids, ["3", "4"]);
+  },
+  "what a new plan changed is told"() {
+    const run = told(accepted(1, [step("1", "a"), step("2", "b"), step("3", "c"), step("4", "d")]), { kind: "step_ended", step_id: "1", tool: "a", result: result("done") }, { kind: "step_ended", step_id: "2", tool: "b", result: result("failed", { error: { message: "no" } }) },
+      { kind: "replan_started", revision: 2, triggers: [] }, accepted(2, [step("5", "b"), step("6", "e")], ["4"]));
+    const found = difference(run, 2);
+    const ids = (rows) => rows.map((row) => row.id);
+    assert.deepEqual([found.before, found.replaced.map(ids), ids(found.added), ids(found.dropped), ids(found.ended), ids(found.kept)], [1, [["2", "5"]], ["6"], ["3"], ["1"], ["4"]]);
+    assert.equal(difference(run, 1).before, null);
+  },
+  "an address says what is looked at, and reads back what it said"() {
+    const place = placeOf(runAt("a/b", "s?1", { tab: "events", plan: null }));
+    assert.deepEqual([place.view, place.id, place.step, place.query.get("tab"), place.query.has("plan")], ["run", "a/b", "s?1", "events", false]);
+    assert.equal(listAt({ status: "failed", text: "", offset: null }), "#/?status=failed");
+    assert.deepEqual([placeOf("").view, placeOf("#/usage?days=7").view, placeOf("#/runs/%zz").id], ["runs", "usage", "%zz"]);
   },
   "a foreach counts its calls, each with a row of its own"() {
     const run = told(accepted(1, [step("1", "a")]), { kind: "step_expanded", step_id: "1", count: 2 }, { kind: "step_started", step_id: "1[0]", tool: "a", input: {} },
@@ -109,6 +125,7 @@ const CASES = {
   },
   "text in which something hides shows it, and events have words"() {
     assert.equal(plain("gnp\u202eexe\u200b"), "gnp\\u202eexe\\u200b");
+    assert.equal(plain("👩\u200d👧 👩🏽\u200d🚀 نمی\u200cخواهم ad\u200dmin"), "👩\u200d👧 👩🏽\u200d🚀 نمی\u200cخواهم ad\\u200dmin");
     assert.equal(inputLine({ a: 1, b: "x" }, 20), "a: 1, b: x");
     assert.equal(sentence({ kind: "step_ended", result: result("failed", { error: { message: "no" } }) }), "failed: no");
     const ids = ["1", "2", "3"];
