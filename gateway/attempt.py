@@ -166,6 +166,7 @@ class Attempt:
         written: Bytes of text, reasoning and arguments so far.
         reported: What the answer says it used; None before it does.
         tier: How the answer says it was processed, which its price may depend on.
+        beyond: What it was billed for beside plain tokens; its cost is not known then, and budgets count the tokens.
         usage: What it counts for, once settled.
         refused: The answer is a refusal.
         response: The whole answer in the neutral form, where there is one.
@@ -179,6 +180,7 @@ class Attempt:
         "_reservation",
         "_services",
         "began",
+        "beyond",
         "clock",
         "first_token",
         "lane",
@@ -210,7 +212,7 @@ class Attempt:
         self.first_token: float | None = None
         self.written = 0
         self.reported: Usage | None = None
-        self.tier = ""
+        self.tier = self.beyond = ""
         self.usage: Usage | None = None
         self.refused = False
         self.response: ModelResponse | None = None
@@ -267,7 +269,8 @@ class Attempt:
         """Count what was used, once, in every budget; by an estimate where the answer does not say it."""
         used = self.reported or Usage(input_tokens=self._estimate.input_tokens, output_tokens=text_tokens(self.written))
         cost = self._services.prices.cost_usd(self.model, used, tier=tier_of(self.tier))
-        self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost})
+        known = not self.beyond or self.model.local
+        self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost if known else None})
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
             amounts = {"usd": cost, "tokens": used.total_tokens}

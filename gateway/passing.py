@@ -193,7 +193,7 @@ class Passing:
             wrote = max(used.output_tokens, text_tokens(meter.written))
             used = used.model_copy(update={"output_tokens": wrote})
         attempt.reported = used
-        attempt.tier = self._meter.tier
+        attempt.tier, attempt.beyond = meter.tier, meter.beyond
         attempt.response_model, attempt.response_id = meter.model, meter.response_id
         attempt.stop_reason = meter.stop_reason
         attempt.refused = meter.stop_reason in _REFUSALS

@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from gateway.remembered import Remembered
 from gateway.routing import Model
+from schemas.presets import presets
 from schemas.result import Usage
 
 PER_TOKEN = 1_000_000
@@ -224,8 +225,12 @@ def _find(model: Model, environ: Mapping[str, str]) -> Any:
     snapshot = importlib.import_module("genai_prices.data_snapshot").get_snapshot()
     kind = model.provider.kind
     url = model.provider.base_url or environ.get(f"{kind.upper()}_BASE_URL") or None
+    preset = presets().get(model.provider.preset or "")
+    named = kind if url is None else None
+    if preset is not None and preset.prices and url == preset.base_url:
+        named = preset.prices
     try:
-        _, info = snapshot.find_provider_model(model.name, None, kind if url is None else None, url)
+        _, info = snapshot.find_provider_model(model.name, None, named, None if named else url)
     except LookupError:
         return None
     return info

@@ -36,6 +36,7 @@ class Preset(Record):
         forwards: Headers of clients that it heeds, beside those of the formats.
         deployments: Path of a model's own address, ``{model}`` in it, where each has one.
         query: Added to such an address.
+        prices: Its name in the list of prices, where that does not know the address.
         sources: Pages the facts are from.
     """
 
@@ -52,6 +53,7 @@ class Preset(Record):
     forwards: tuple[str, ...] = ()
     deployments: str = ""
     query: str = ""
+    prices: str = ""
     sources: tuple[str, ...] = ()
 
 

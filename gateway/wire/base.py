@@ -132,6 +132,7 @@ class Meter(Protocol):
         error: The body of an error inside the answer; of one that we make, where it is not of the format.
         model, response_id, stop_reason: As the answer says.
         tier: How the provider says it processed the request, which its price may depend on; empty: it does not say.
+        beyond: What it bills beside plain tokens, such as web searches, without a price here; empty: nothing.
     """
 
     written: int
@@ -142,6 +143,7 @@ class Meter(Protocol):
     response_id: str
     stop_reason: str
     tier: str
+    beyond: str
 
     @property
     def usage(self) -> Usage | None:

@@ -18,6 +18,7 @@ from gateway.wire.base import SseEvent
 from schemas.result import Usage
 
 Json = dict[str, Any]
+_DETAILS = ("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details")
 
 
 class FormatMeter(ABC):
@@ -30,6 +31,7 @@ class FormatMeter(ABC):
         "_counts",
         "_usage",
         "began",
+        "beyond",
         "ended",
         "error",
         "model",
@@ -48,6 +50,7 @@ class FormatMeter(ABC):
         self.response_id = ""
         self.stop_reason = ""
         self.tier = ""
+        self.beyond = ""
         self._counts: Json | None = None
         self._usage: Usage | None = None
 
@@ -110,6 +113,7 @@ class FormatMeter(ABC):
         if isinstance(usage, dict):
             known = cast("Json", usage)
             self.tier = str(known.get("service_tier") or self.tier)
+            self.beyond = self.beyond or beyond_tokens(known)
             self._usage = None
             self._counts = {**self._counts, **_given(known)} if self._counts else known
 
@@ -147,3 +151,22 @@ def _given(counts: Json) -> Json:
 
 def _malformed(said: str) -> Mapping[str, Any]:
     return {"error": {"type": "malformed", "message": said}}
+
+
+def beyond_tokens(counts: Mapping[str, Any]) -> str:
+    """Return what a provider bills beside plain tokens, by what its usage says; empty where there is none.
+
+    Source: https://docs.claude.com/en/docs/agents-and-tools/tool-use/web-search-tool (``server_tool_use``),
+    https://platform.openai.com/docs/api-reference/chat/object (``audio_tokens``).
+
+    >>> beyond_tokens({"server_tool_use": {"web_search_requests": 2}}), beyond_tokens({"input_tokens": 3})
+    ('web searches', '')
+    """
+    tools = counts.get("server_tool_use")
+    if isinstance(tools, dict) and cast("Json", tools).get("web_search_requests"):
+        return "web searches"
+    for name in _DETAILS:
+        details = counts.get(name)
+        if isinstance(details, dict) and cast("Json", details).get("audio_tokens"):
+            return "audio"
+    return ""

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import genai_prices
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.prices import Prices
 from gateway.routing import Model
+from schemas.presets import presets
 from schemas.result import Usage
 from schemas.settings import ModelProvider, ModelSettings
 
@@ -146,3 +149,18 @@ def test_explicit_prices_win() -> None:
     assert cost(model("mine", input_usd_per_mtok=2, output_usd_per_mtok=6), usage) == pytest.approx(8)
     assert cost(model("gpt-4o-mini", input_usd_per_mtok=2), usage) == pytest.approx(2.6)
     assert cost(model("gpt-4o-mini", output_usd_per_mtok=6), usage) == pytest.approx(0.1125 + 6)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, one in presets().items() if one.base_url and not one.local))
+def test_the_list_knows_every_services_address(name: str) -> None:
+    """Models of a preset are priced: the list knows its address, or the preset its name there."""
+    one, listed = presets()[name], get_snapshot().providers
+    assert any(each.id == one.prices or re.match(each.api_pattern, one.base_url) for each in listed)
+
+
+def test_together_is_priced() -> None:
+    """A service whose address the list does not know is found by its name; at another address nobody knows a price."""
+    together = {"preset": "together"}
+    name = next(each for each in get_snapshot().providers if each.id == "together").models[0].id
+    assert cost(model(name, provider=together), Usage(input_tokens=1_000_000)) is not None
+    assert cost(model(name, provider={**together, "base_url": "https://own.example/v1"}), Usage(input_tokens=1)) is None

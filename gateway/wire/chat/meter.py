@@ -55,6 +55,8 @@ class ChatMeter(FormatMeter):
                 self.stop_reason = str(reason)
 
     def _take(self, delta: Any) -> None:
+        if delta.get("annotations"):  # what a search of the provider's found
+            self.beyond = self.beyond or "web searches"
         content = delta.get("content")
         if content:
             self._grow(content)

@@ -11,6 +11,18 @@ from gateway.wire.metering import FormatMeter, Json
 from gateway.wire.responses.shapes import WireUsage
 from schemas.result import Usage
 
+_BILLED = {
+    "web_search_call": "web searches",
+    "file_search_call": "file searches",
+    "code_interpreter_call": "code interpreter",
+    "image_generation_call": "images",
+    "computer_call": "computer use",
+}
+"""Items of an answer that OpenAI bills by themselves.
+
+Source: https://platform.openai.com/docs/pricing (built-in tools).
+"""
+
 _LAST = frozenset(("response.completed", "response.incomplete", "response.failed"))
 
 
@@ -47,6 +59,8 @@ class ResponsesMeter(FormatMeter):
     def _end(self, response: Json) -> None:
         self._name(response)
         self._count(response.get("usage"))
+        ran = {item.get("type") for item in response.get("output") or ()} & _BILLED.keys()
+        self.beyond = self.beyond or ", ".join(_BILLED[kind] for kind in sorted(ran))
         why: Any = response.get("incomplete_details") or {}
         self.stop_reason = str(why.get("reason") or response.get("status") or "")
         if response.get("error") or response.get("status") == "failed":
