@@ -21,7 +21,7 @@ import structlog
 from engine.streams import Board, Cursor
 from schemas.errors import StoreError
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
+from schemas.live import LiveEvent, LiveProgress
 from schemas.stores import RunStore
 
 T = TypeVar("T")
@@ -116,21 +116,23 @@ class Following:
                 group.cancel_scope.cancel()
 
     async def relay(self, run_id: str) -> None:
-        """Hand the live text of a run that is driven here to the store, for other processes; until it is cancelled.
+        """Hand the live text and progress of a run that is driven here on to other processes; until it is cancelled.
 
         In ticks of ``RELAY_S``, each stream's text joined; what an event has superseded by then is never written. The
         run is not delayed, whatever the store does. Cost: one write a tick at most, none while nothing is written.
         """
-        at, failed = Cursor(), False
+        at, told, failed = Cursor(), 0, False
         with self._followed(run_id) as run:
             while True:
                 seen = run.version
-                items = list(run.board.since(at))
+                progress = run.progress_after(told)
+                items = [*run.board.since(at), *(item for _, item in progress)]
                 try:
                     if items:
                         await self.store.put_live(run_id, items)
                         for item in items:
                             at.advance(item)
+                        told = max([told, *(number for number, _ in progress)])
                         await anyio.sleep(RELAY_S)
                 except StoreError as exc:
                     if not failed:
@@ -183,6 +185,7 @@ class _Followed:
         self._kept: deque[LoggedRecord] = deque(maxlen=_KEPT)
         self._live_at = 0
         self._progress: dict[str, tuple[int, LiveProgress]] = {}
+        self._over: set[str] = set()
         self._told = 0
         self._moved: anyio.Event | None = None
         self._looking = False
@@ -197,12 +200,18 @@ class _Followed:
         """Take what a driver in this process says; records are in the store by then."""
         if isinstance(item, LoggedRecord):
             self._take([item])
-        elif isinstance(item, LiveProgress):
-            self._told += 1
-            self._progress[item.step_id] = (self._told, item)
+        elif self._put_one(item):
             self.move()
-        elif self.board.put(item):
-            self.move()
+
+    def _put_one(self, item: LiveEvent) -> bool:
+        """Take live text or progress in; return whether it is new. Progress of a step that ended is late."""
+        if not isinstance(item, LiveProgress):
+            return self.board.put(item)
+        if item.step_id in self._over:
+            return False
+        self._told += 1
+        self._progress[item.step_id] = (self._told, item)
+        return True
 
     def move(self) -> None:
         """Say that there is something new."""
@@ -221,6 +230,9 @@ class _Followed:
             self.board.see(record)
             if record.event.kind == "step_ended":
                 self._progress.pop(record.event.step_id, None)
+                self._over.add(record.event.step_id)
+            elif record.event.kind == "step_started":
+                self._over.discard(record.event.step_id)
             if record.seq <= self.head:
                 continue
             if record.seq > self.head + 1 or not self._watchers:
@@ -331,9 +343,9 @@ class _Followed:
         if failure is not None:
             raise failure
 
-    def _put(self, live_at: int, items: Sequence[LiveText | LiveReset]) -> None:
+    def _put(self, live_at: int, items: Sequence[LiveEvent]) -> None:
         self._live_at = live_at
-        fresh = [item for item in items if self.board.put(item)]
+        fresh = [item for item in items if self._put_one(item)]
         if fresh:
             self.move()
 

@@ -9,7 +9,7 @@ from schemas.audit import AuditBook
 from schemas.bookkeeping import AnswerCache, KeyStore, UsageBook
 from schemas.care import KEEP_ALL, Fault, Migrated, Pruned, Retention, StoreFigures
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 from schemas.protocols import Ledger
 from schemas.runs import Driver, Note, RunQuery, RunSummary
 
@@ -115,14 +115,14 @@ class RunStore(RunLog, Protocol):
         """Return all drivers' rows, oldest first."""
         ...
 
-    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
-        """Hand live text on to readers in other processes; kept only until the run ends, and never fsynced for.
+    async def put_live(self, run_id: str, items: Sequence[LiveEvent]) -> None:
+        """Hand live text and progress on to readers in other processes, until the run ends; never fsynced for.
 
         Call it with what a tick of about 100 ms brought, not once a delta.
         """
         ...
 
-    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveEvent]]:
         """Return (position, what came after position ``after``), in order; texts of one stream may come joined."""
         ...
 

@@ -17,8 +17,9 @@ from engine.testing import FakeTool, ScriptedProvider
 from schemas.approvals import ApprovalAnswered, ApprovalRequested
 from schemas.driving import RunClaimed, RunParked
 from schemas.errors import NotFoundError, StoreError
-from schemas.events import Answer, LoggedEvent, LoggedRecord, PlanStarted, RunEnded, RunStarted
+from schemas.events import Answer, LoggedEvent, LoggedRecord, PlanStarted, RunEnded, RunStarted, StepEnded
 from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
+from schemas.result import StepResult
 from tests.runs import engine_of
 from tests.test_streams import Reader
 
@@ -176,6 +177,27 @@ async def test_the_relay_hands_joined_text_on(log: CountingLog) -> None:
             assert (await log.live("r"))[1] == put
         group.cancel_scope.cancel()
     assert (elsewhere.text, elsewhere.numbers) == ("x" * 1_000, [1, 2, 3])
+
+
+async def test_progress_crosses_processes(log: CountingLog) -> None:
+    """How far a step is, is seen in another process, its newest word only; what comes after its end is left out."""
+    following, elsewhere = Following(log), Watcher(Following(log))
+    half, more = (LiveProgress(step_id="1", message="on", fraction=part) for part in (0.5, 0.6))
+    async with anyio.create_task_group() as group:
+        group.start_soon(elsewhere.watch)
+        with following.feeding("r") as publish:
+            group.start_soon(following.relay, "r")
+            publish(half)
+            publish(more)
+            await anyio.sleep(0.3)
+            ended = await log.append("r", 1, [StepEnded(step_id="1", result=StepResult(status="done"))])
+            publish(ended[0])
+            publish(half)
+            await anyio.sleep(0.3)
+        await log.append("r", 2, END)
+        await anyio.sleep(0.1)
+        group.cancel_scope.cancel()
+    assert [item for item in elsewhere.seen if isinstance(item, LiveProgress)] == [more]
 
 
 async def test_a_parked_run_is_stayed_with_or_left(log: CountingLog) -> None:

@@ -21,12 +21,12 @@ from pydantic.fields import FieldInfo
 from schemas.driving import StepReused
 from schemas.errors import StoreError
 from schemas.events import LoggedEvent, StepEnded
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent, LiveText
 
 KINDS: dict[str, type[LoggedEvent]] = {
     event.model_fields["kind"].default: event for event in get_args(get_args(LoggedEvent)[0])
 }
-_LIVE = TypeAdapter[list[LiveText | LiveReset]](list[LiveText | LiveReset])
+_LIVE = TypeAdapter[list[LiveEvent]](list[LiveEvent])
 
 
 def encode(event: LoggedEvent) -> str:
@@ -65,9 +65,9 @@ def decode(kind: str, body: str | bytes, where: str = "an event") -> LoggedEvent
         return _decode_slow(known, body, where)
 
 
-def encode_live(items: list[LiveText | LiveReset]) -> str:
+def encode_live(items: list[LiveEvent]) -> str:
     """Return live text as one JSON array, pieces of one stream that follow on each other joined."""
-    joined: list[LiveText | LiveReset] = []
+    joined: list[LiveEvent] = []
     for item in items:
         last = joined[-1] if joined else None
         if isinstance(item, LiveText) and isinstance(last, LiveText) and _follows(last, item):
@@ -77,7 +77,7 @@ def encode_live(items: list[LiveText | LiveReset]) -> str:
     return json.dumps([item.model_dump() for item in joined], separators=(",", ":"))
 
 
-def decode_live(body: str) -> list[LiveText | LiveReset]:
+def decode_live(body: str) -> list[LiveEvent]:
     """Return what ``encode_live`` wrote."""
     return _LIVE.validate_python(json.loads(body))
 

@@ -17,7 +17,7 @@ from engine.durable.summary import applied, change_of, first_summary
 from engine.durable.usage import MemoryUsage
 from schemas.errors import ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord, RunStarted
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 from schemas.runs import Driver, RunQuery, RunSummary
 
 
@@ -25,7 +25,7 @@ from schemas.runs import Driver, RunQuery, RunSummary
 class _Run:
     records: list[LoggedRecord] = field(default_factory=list[LoggedRecord])
     moved: anyio.Event | None = None
-    live: list[LiveText | LiveReset] = field(default_factory=list[LiveText | LiveReset])
+    live: list[LiveEvent] = field(default_factory=list[LiveEvent])
     asks: tuple[str, str] | None = None  # the driver that said so, and what is waited for
 
     def wake(self) -> None:
@@ -158,13 +158,13 @@ class MemoryLog:
 
     # ------------------------------------------------------------------ live text
 
-    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+    async def put_live(self, run_id: str, items: Sequence[LiveEvent]) -> None:
         """Hand live text on."""
         run = self._run(run_id)
         run.live.extend(items)
         run.wake()
 
-    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveEvent]]:
         """Return (position, what came after ``after``)."""
         live = self._run(run_id).live
         return len(live), live[after:]

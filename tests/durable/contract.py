@@ -22,7 +22,7 @@ from schemas.events import (
     StepEnded,
     StepStarted,
 )
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent, LiveProgress, LiveReset, LiveText
 from schemas.result import StepResult, Usage
 from schemas.runs import Driver, RunQuery
 from schemas.stores import RunLog, RunStore
@@ -301,6 +301,14 @@ class RunStoreContract(RunLogContract):
                 await log.delete("a")
         assert sorted(ended) == ["live", "log"]
 
+    async def test_progress_is_handed_on(self, log: RunStore) -> None:
+        """Progress of steps comes back between the text, as it was put in."""
+        await log.append("a", 0, [FIRST])
+        put = [text("x", 0), LiveProgress(step_id="1", message="half", fraction=0.5), text("y", 1)]
+        await log.put_live("a", put)
+        _, items = await log.live("a")
+        assert [item for item in items if isinstance(item, LiveProgress)] == [put[1]]
+
     async def test_drivers_come_and_go(self, log: RunStore) -> None:
         """A driver's row holds its heartbeat by the store's clock; one that was dismissed cannot beat."""
         before = await log.now()
@@ -350,7 +358,7 @@ def text(written: str, offset: int) -> LiveText:
     return LiveText(stream="answer", offset=offset, text=written)
 
 
-def joined(items: list[LiveText | LiveReset]) -> str:
+def joined(items: list[LiveEvent]) -> str:
     """The text of pieces that follow on each other."""
     return "".join(item.text for item in items if isinstance(item, LiveText))
 

@@ -15,7 +15,7 @@ from engine.durable.postgres.bell import Bell
 from engine.durable.postgres.database import Database
 from engine.durable.postgres.faults import fault, passing
 from schemas.errors import NotFoundError, StoreError
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 
 TICK_S = 0.1
 # A place is the server's time in microseconds: it rises on after a crash has emptied the table and its sequences.
@@ -39,7 +39,7 @@ SELECT l.place, l.body FROM {s}.runs r LEFT JOIN {s}.live l ON l.run = r.number 
 WHERE r.id = %s ORDER BY l.place
 """
 
-Items = list[LiveText | LiveReset]
+Items = list[LiveEvent]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +67,7 @@ class LiveTexts:
         self._task: asyncio.Task[None] | None = None
         self._last = 0.0
 
-    async def put(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+    async def put(self, run_id: str, items: Sequence[LiveEvent]) -> None:
         """Put text with the next tick.
 
         Raises:

@@ -26,7 +26,7 @@ from engine.durable.postgres.writer import Writer
 from schemas.care import Retention
 from schemas.errors import ConfigError, ConflictError, NotFoundError
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 from schemas.runs import FORGOTTEN_S, Driver, RunQuery, RunSummary
 
 LONGEST_ID = 200
@@ -215,12 +215,12 @@ class PostgresStore(Care):
 
     # ------------------------------------------------------------------ live text
 
-    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+    async def put_live(self, run_id: str, items: Sequence[LiveEvent]) -> None:
         """Hand live text on with the next tick; dropped while the server is away. Raises NotFoundError."""
         if items:
             await self._live.put(_known(run_id), items)
 
-    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveEvent]]:
         """Return (position, what came after ``after``). Raises NotFoundError."""
         return await self._live.get(_known(run_id), after)
 

@@ -9,7 +9,7 @@ from engine.durable.encoding import decode_live
 from engine.durable.sqlite.rows import column, number_of, place
 from engine.durable.sqlite.schema import SEQ_BITS
 from engine.durable.sqlite.writer import Transaction
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 from schemas.runs import FORGOTTEN_S, Driver
 
 _SEQ_MASK = (1 << SEQ_BITS) - 1
@@ -79,7 +79,7 @@ def positions(db: sqlite3.Connection, run_id: str) -> tuple[int, int]:
     return head, _position(db, number_of(db, run_id))
 
 
-def pieces(bodies: Sequence[str]) -> list[LiveText | LiveReset]:
+def pieces(bodies: Sequence[str]) -> list[LiveEvent]:
     """Return the live text of bodies."""
     return [item for body in bodies for item in decode_live(body)]
 

@@ -20,7 +20,7 @@ from engine.durable.sqlite.readers import Readers
 from engine.durable.sqlite.waiting import Waiting
 from engine.durable.sqlite.writer import Transaction, Writer
 from schemas.events import LoggedEvent, LoggedRecord
-from schemas.live import LiveReset, LiveText
+from schemas.live import LiveEvent
 from schemas.runs import Driver, RunQuery, RunSummary
 
 T = TypeVar("T")
@@ -178,12 +178,12 @@ class SqliteStore(Keeping):
 
     # ------------------------------------------------------------------ live text
 
-    async def put_live(self, run_id: str, items: Sequence[LiveText | LiveReset]) -> None:
+    async def put_live(self, run_id: str, items: Sequence[LiveEvent]) -> None:
         """Hand live text on; it waits for no disk, and is dropped when its run ends. Raises NotFoundError."""
         body = encode_live(list(items))
         await self.write(lambda transaction: desk.put_live(transaction, run_id, body), durable=False)
 
-    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveText | LiveReset]]:
+    async def live(self, run_id: str, after: int = 0) -> tuple[int, list[LiveEvent]]:
         """Return (position, what came after ``after``). Raises NotFoundError."""
         position, bodies = await self.read(lambda db: desk.live(db, run_id, after))
         return position, desk.pieces(bodies)
