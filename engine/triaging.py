@@ -46,8 +46,9 @@ async def choose(
         run_id: The run to be.
         limits: Its caps.
     """
-    rules = found = triage(task, tools)
-    if found.sure or not gateway.reasons("executor"):
+    reasons = gateway.reasons("executor")
+    rules = found = triage(task, tools, paid=reasons)
+    if found.sure or not reasons:
         return Chosen(found)
     scope = f"{run_id}.triage"
     events: list[LoggedEvent] = []

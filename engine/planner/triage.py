@@ -2,7 +2,8 @@
 
 Rules only, so that deciding costs nothing and is the same every time; where they are not sure, they say so, and a
 small model may be asked (``engine.planner.opinion``). When in doubt it is a plan: a planner can still answer at once,
-while a direct answer can do nothing.
+while a direct answer can do nothing; and from two calls in a row on, a plan takes less time and money than turns. Where
+the line lies is measured: ``benchmarks run line``, benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.planner.enumeration import enumerates
 from gateway.words import spaced, words
 from schemas.events import Mode
 from schemas.tool import ToolSpec
@@ -103,12 +105,13 @@ def small_talk(text: str) -> bool:
     return len(said) <= _LONGEST_SMALL_TALK and _SMALL_TALK.fullmatch(said) is not None
 
 
-def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
+def triage(task: str, tools: Sequence[ToolSpec], *, paid: bool = False) -> Triage:
     """Return the mode for a task, and why in a few words.
 
     Args:
         task: What the person asked for.
         tools: The declared tools; disabled and hidden ones do not count.
+        paid: Whether a language model would plan, whose calls take money and time; where none does, a plan is free.
 
     >>> triage("Hello!", [ToolSpec(name="search")])
     Triage(mode='direct', reason='small talk', sure=True, agent='')
@@ -126,11 +129,11 @@ def triage(task: str, tools: Sequence[ToolSpec]) -> Triage:
         if pattern.search(text):
             return Triage("react", reason)
     if _WRITING.search(text):
-        if not _words_shared(text, usable):
-            return Triage("direct", "writing that no tool has to do with")
-        return Triage("plan", "writing, but a tool may have to do with it", sure=False)
+        return _writing(text, usable)
     if _untouched(text, usable):
         return Triage("direct", "no tool has to do with the task", sure=False)
+    if paid and _side_by_side(text, usable):
+        return Triage("react", "one question of several things, none of which waits for another")
     return Triage("plan", "tools may help")
 
 
@@ -140,9 +143,23 @@ _TURN_BY_TURN = {
 }
 
 
+def _writing(text: str, tools: Sequence[ToolSpec]) -> Triage:
+    if not _words_shared(text, tools):
+        return Triage("direct", "writing that no tool has to do with")
+    return Triage("plan", "writing, but a tool may have to do with it", sure=False)
+
+
 def _counts(tool: ToolSpec) -> bool:
     """Whether a task may be for a tool; a default agent takes what none is for."""
     return tool.enabled and not tool.hidden and (tool.agent is None or not tool.agent.default)
+
+
+def _side_by_side(text: str, tools: Sequence[ToolSpec]) -> bool:
+    """Whether a task takes calls that wait for nothing, and somebody who reads what they give.
+
+    Where every tool says what it returns, a plan can hold the answer as well.
+    """
+    return enumerates(text) and any(tool.output_schema is None for tool in tools)
 
 
 def _sole_agent(task: str, tools: Sequence[ToolSpec]) -> str:

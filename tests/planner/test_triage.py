@@ -103,3 +103,25 @@ def test_doubts(task: str, mode: str, sure: bool) -> None:
     """B53: rules that only guess say so; a name or a word like now speaks for a tool."""
     assert triage(task, [WEATHER, FILES]) == Triage(triage(task, [WEATHER, FILES]).mode, ANY, sure)
     assert triage(task, [WEATHER, FILES]).mode == mode
+
+
+SIDE_BY_SIDE = "What is the weather in Paris and in Rome?"
+
+
+def test_one_question_of_several_things() -> None:
+    """B53: calls side by side are not worth a planner's prompt, unless a plan can hold the answer or costs nothing."""
+    known = WEATHER.model_copy(update={"output_schema": {"type": "string"}})
+    assert triage(SIDE_BY_SIDE, [WEATHER, FILES], paid=True).mode == "react"
+    assert triage(SIDE_BY_SIDE, [WEATHER, FILES]).mode == "plan"
+    assert triage(SIDE_BY_SIDE, [known], paid=True).mode == "plan"
+
+
+def test_labelled_tasks_are_the_same_where_plans_are_paid_for() -> None:
+    """B53: no labelled task is chosen otherwise because a language model plans."""
+    moved = [task for names, task, _ in TASKS if _paid(names, task)]
+    assert moved == []
+
+
+def _paid(names: str, task: str) -> bool:
+    """Whether a task is chosen otherwise where a language model plans."""
+    return triage(task, tools_of(names)) != triage(task, tools_of(names), paid=True)
