@@ -87,6 +87,11 @@ class DrivenRun(RunHandle):
         if self._tell is not None:
             self._tell(item)
 
+    def unheard(self) -> None:
+        """Keep nothing for a reader of ``events``: nobody holds this handle but its driver."""
+        self._feeds.remove(self._feed)
+        self._feed.close()
+
     def also(self, feed: Feed) -> None:
         """Hand everything to one more feed, from now on."""
         self._feeds.append(feed)

@@ -173,6 +173,7 @@ class Driving(Assembly):
                 if SET_ASIDE not in exc.details:
                     raise
             else:
+                begun.handle.unheard()
                 async with self._driven(begun, cancels=False):
                     await begun.handle.done()
                 if begun.handle.failure is not None:

@@ -82,10 +82,11 @@ class _Call:
 
     def _add(self, chunk: TextDelta | ReasoningDelta) -> None:
         last = self.parts[-1] if self.parts else None
-        if last is not None and last.kind == chunk.kind and (last.kind == "text" or last.kind == "reasoning"):
-            self.parts[-1] = last.model_copy(update={"text": last.text + chunk.text})
+        made = TextPart if chunk.kind == "text" else ReasoningPart
+        if isinstance(last, made):
+            self.parts[-1] = made(text=last.text + chunk.text)
         else:
-            self.parts.append((TextPart if chunk.kind == "text" else ReasoningPart)(text=chunk.text))
+            self.parts.append(made(text=chunk.text))
 
     def _add_to_call(self, chunk: ToolCallDelta) -> None:
         places = [place for place, part in enumerate(self.parts) if part.kind == "tool_call"]

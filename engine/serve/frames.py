@@ -21,8 +21,25 @@ KEEP_ALIVE: dict[Form, bytes] = {"sse": b": still here\n\n", "lines": b"\n"}
 
 def frame(item: LoggedRecord | LiveEvent, cursor: Cursor, form: Form) -> bytes:
     """Return one item; ``cursor`` has counted it already."""
-    text = dumps(item.to_json() if isinstance(item, LoggedRecord) else item.model_dump(mode="json"))
+    text = _told(item) if isinstance(item, LoggedRecord) else dumps(item.model_dump(mode="json"))
     return b"id: %b\ndata: %b\n\n" % (str(cursor).encode(), text) if form == "sse" else text + b"\n"
+
+
+_latest: dict[int, tuple[LoggedRecord, bytes]] = {}
+"""Records as they were written last, by identity: many watch the same run at the same time."""
+_MOST_LATEST, _MOST_KEPT = 64, 65_536
+
+
+def _told(record: LoggedRecord) -> bytes:
+    known = _latest.get(id(record))
+    if known is not None and known[0] is record:
+        return known[1]
+    if len(_latest) >= _MOST_LATEST:
+        _latest.clear()
+    text = dumps(record.to_json())
+    if len(text) <= _MOST_KEPT:
+        _latest[id(record)] = (record, text)
+    return text
 
 
 def failure_frame(exc: EngineError, form: Form) -> bytes:

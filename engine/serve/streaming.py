@@ -19,6 +19,8 @@ from schemas.live import LiveEvent
 STILL_HERE_S = 15.0
 STUCK_S = 60.0
 """A client that takes nothing for this long is let go; it may come back where it was."""
+MOST_HELD = 65_536
+"""Bytes for a client that is slow, beyond which no more is read for it."""
 RETRY_MS = 1_000
 
 
@@ -64,45 +66,56 @@ class Streamed(Response):
         self._leaving = leaving
         self._farewell = farewell
         self._on_left = on_left
-        self._sending = anyio.Lock()
-        self._sent_at = 0.0
+        self._held: list[bytes] = []
+        self._size = 0
+        self._more = anyio.Event()
+        self._taken = anyio.Event()
+        self._read_all = False
         self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send it until it ends, the client leaves, or the server does."""
-        self._sent_at = anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(_until_left, receive, group.cancel_scope)
             group.start_soon(self._until_leaving, group.cancel_scope)
-            group.start_soon(self._say_still_here, send, group.cancel_scope)
-            with suppress(OSError, TimeoutError):  # the client is gone, or stuck
-                await self._stream(send)
-            group.cancel_scope.cancel()
+            group.start_soon(self._write, send, group.cancel_scope)
+            await self._read()
         if not self._over and not self._leaving.now and self._on_left is not None:
             with anyio.CancelScope(shield=True):
                 await self._on_left()
         with anyio.move_on_after(1):
             await self._end(send)
 
-    async def _stream(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+    async def _read(self) -> None:
+        """Hold what is to be sent; wait where more than enough is held."""
         async with aclosing(self._pieces) as pieces:
             async for piece in pieces:
-                await self._send(send, piece)
-        self._over = True
+                self._held.append(piece)
+                self._size += len(piece)
+                self._more.set()
+                if self._size > MOST_HELD:
+                    self._taken = anyio.Event()
+                    await self._taken.wait()
+        self._read_all = True
+        self._more.set()
 
-    async def _send(self, send: Send, body: bytes) -> None:
-        async with self._sending:
-            with anyio.fail_after(STUCK_S):
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            self._sent_at = anyio.current_time()
-
-    async def _say_still_here(self, send: Send, scope: anyio.CancelScope) -> None:
-        with suppress(OSError, TimeoutError):
-            while True:
-                await anyio.sleep_until(self._sent_at + STILL_HERE_S)
-                if anyio.current_time() >= self._sent_at + STILL_HERE_S:
-                    await self._send(send, KEEP_ALIVE[self._form])
+    async def _write(self, send: Send, scope: anyio.CancelScope) -> None:
+        """Send what is held, all of it in one piece; into every long silence, that the server is still here."""
+        with suppress(OSError, TimeoutError):  # the client is gone, or stuck
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            while self._held or not self._read_all:
+                if not self._held:
+                    with anyio.move_on_after(STILL_HERE_S):
+                        await self._more.wait()
+                    self._more = anyio.Event()
+                    if self._read_all and not self._held:
+                        break
+                body = b"".join(self._held) if self._held else KEEP_ALIVE[self._form]
+                self._held, self._size = [], 0
+                self._taken.set()
+                with anyio.fail_after(STUCK_S):
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+            self._over = True
         scope.cancel()
 
     async def _until_leaving(self, scope: anyio.CancelScope) -> None:

@@ -21,6 +21,7 @@ from gateway.providers.quota import quota_of, wait_s
 from gateway.remembered import Remembered
 from gateway.upstream.base import Answer, Sent, Upstream
 from gateway.upstream.events import Events
+from gateway.upstream.joining import joined
 from gateway.wire.base import Meter, ProviderFormat
 from gateway.wire.chat.meter import ChatMeter
 from gateway.wire.chunks import as_chunks
@@ -125,8 +126,8 @@ class HttpProvider:
                     return
                 reader = self._wire(model).reader(provider=self.name, model=model)
                 events = Events(answer, where)
-                while (event := await events.next()) is not None:
-                    for chunk in reader.feed(event):
+                while came := await events.some():
+                    for chunk in joined(chunk for event in came for chunk in reader.feed(event)):
                         answer.began()
                         yield names.chunk(chunk)
                 yield Done(response=names.received(reader.response()))

@@ -23,6 +23,20 @@ class Events:
         self._waiting: deque[SseEvent] = deque()
         self._ended = False
 
+    async def some(self) -> list[SseEvent]:
+        """Return the events that are there, waiting for one if there is none; empty: the stream is over.
+
+        The last event of the format comes by itself: its answer is finished first, which may take a while.
+
+        Raises:
+            ModelError: As ``next``.
+        """
+        first = await self.next()
+        found = [] if first is None else [first]
+        while self._waiting and not ends_stream(self._waiting[0]):
+            found.append(self._waiting.popleft())
+        return found
+
     async def next(self) -> SseEvent | None:
         """Return the next event, or None after the last one of the format, or the last there is.
 

@@ -58,6 +58,11 @@ class CompletionDetails(_Wire):
     reasoning_tokens: Count = None
 
 
+def _none() -> list[Any]:
+    """Return an empty list: a default of its own would be copied deep for every chunk."""
+    return []
+
+
 class WireUsage(_Wire):
     """Token counts."""
 
@@ -89,7 +94,7 @@ class Piece(_Wire):
 
     type: str = "text"
     text: _Text = ""
-    thinking: Annotated[list[Piece], BeforeValidator(_pieces)] = []
+    thinking: Annotated[list[Piece], BeforeValidator(_pieces)] = Field(default_factory=_none)
 
 
 class Function(_Wire):
@@ -110,14 +115,14 @@ class Call(_Wire):
 class WireMessage(_Wire):
     """A message, or what a chunk adds to it."""
 
-    content: Annotated[list[Piece], BeforeValidator(_pieces)] = []
+    content: Annotated[list[Piece], BeforeValidator(_pieces)] = Field(default_factory=_none)
     refusal: _Text = ""
     reasoning: _Text = ""
     reasoning_content: _Text = ""
-    reasoning_details: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
-    tool_calls: Annotated[list[Call], BeforeValidator(_listed)] = []
+    reasoning_details: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = Field(default_factory=_none)
+    tool_calls: Annotated[list[Call], BeforeValidator(_listed)] = Field(default_factory=_none)
     function_call: Function | None = None
-    annotations: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = []
+    annotations: Annotated[list[dict[str, Any]], BeforeValidator(_listed)] = Field(default_factory=_none)
 
     @property
     def text(self) -> str:

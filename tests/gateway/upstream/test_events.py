@@ -32,3 +32,10 @@ async def test_nothing_comes_after_the_last_event() -> None:
 async def test_an_event_that_lacks_its_blank_line_comes_last() -> None:
     """It is not lost; whoever reads it sees whether it is whole."""
     assert await every(b"data: 1\n\ndata: [DONE]") == [b"1", b"[DONE]"]
+
+
+async def test_what_is_there_comes_together_and_the_end_by_itself() -> None:
+    """Who shows words need not wait for a server that has said its last word and keeps the line."""
+    events = Events(Canned(b"data: 1\n\ndata: 2\n\ndata: [DONE]\n\n"), "p/m")
+    found = [[event.data for event in await events.some()] for _ in range(3)]
+    assert found == [[b"1", b"2"], [b"[DONE]"], []]
