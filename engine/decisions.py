@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from engine.dag import expanding
 from engine.dag.build import check_plan, plan_error
 from engine.dag.state import RunState
 from engine.dag.validate import faults
@@ -99,10 +100,15 @@ def check_answer(state: RunState, asked: ApprovalRequested, answer: ApprovalAnsw
 def _check_edit(state: RunState, asked: ApprovalRequested, tool_input: dict[str, Any]) -> None:
     if asked.step_id is None:
         raise ToolArgumentsError(f"approval {asked.approval_id} is about a plan; edit the plan, not an input")
-    spec = state.graph.steps[asked.step_id].spec
-    found = [f"{path}: {message}" for path, message in faults(spec.input_schema, tool_input)]
+    found = [f"{path}: {message}" for path, message in faults(edit_schema(state, asked), tool_input)]
     if found:
-        raise ToolArgumentsError(f"the edited input does not fit {spec.name}: {'; '.join(found)}")
+        raise ToolArgumentsError(f"the edited input does not fit {asked.tool}: {'; '.join(found)}")
+
+
+def edit_schema(state: RunState, asked: ApprovalRequested) -> dict[str, Any]:
+    """Return what the edited input of a step has to fit: its tool, or fewer calls of the same foreach."""
+    step = state.graph.steps[asked.step_id or ""]
+    return step.spec.input_schema if step.step.foreach is None else expanding.edit_schema(asked)
 
 
 def _check_result(state: RunState, asked: ApprovalRequested, result: Any) -> None:

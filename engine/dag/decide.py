@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.dag.approvals import question
 from engine.dag.conditions import describe, first_unmet
+from engine.dag.expanding import expansion
 from engine.dag.policy import Asking, asked_of_call, stands
 from engine.dag.reduce import NAME as REDUCE
 from engine.dag.reduce import is_reduce
@@ -23,14 +24,13 @@ from engine.dag.steps import gathered
 from engine.dag.validate import as_declared, faults
 from schemas.driving import StepInterrupted
 from schemas.errors import (
-    CostBudgetError,
     StepInputError,
     StepOutputError,
     StepRejectedError,
     ToolArgumentsError,
     ToolUnavailableError,
 )
-from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepExpanded, StepStarted
+from schemas.events import ApprovalRequested, LoggedEvent, StepEnded, StepStarted
 from schemas.planning import StepCall
 from schemas.result import ErrorInfo, StepResult
 
@@ -142,7 +142,7 @@ def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) 
         if skip:
             emit(_end(step, StepResult(status="skipped", reason=skip)))
         elif step.step.foreach is not None:
-            _expand(state, step, emit)
+            emit(expansion(state, step))
         elif step.step.tool == REDUCE and _can_reduce(step):
             emit(_end(step, _reduced(state, step)))
         else:
@@ -171,41 +171,6 @@ def _skip_reason(state: RunState, step: StepState) -> str:
 
 def _was_skipped(step: StepState) -> bool:
     return step.result is not None and step.result.status == "skipped"
-
-
-def _expand(state: RunState, step: StepState, emit: Emit) -> None:
-    items = resolve(step.step.foreach, state.graph.lookup(step))
-    if not isinstance(items, (list, tuple)):
-        raise StepInputError(f"step {step.id}: foreach {step.step.foreach} is no list but {type(items).__name__}")
-    count = len(items)  # pyright: ignore[reportUnknownArgumentType]
-    if count > step.step.max_items:
-        raise StepInputError(
-            f"step {step.id}: foreach gives {count} items, at most {step.step.max_items} are allowed",
-            hint="raise the step's max_items, or narrow the list",
-        )
-    too_dear = _too_dear(state, step, count)
-    if count == 0:
-        emit(_end(step, StepResult(status="done", value=[])))
-    elif too_dear is not None:
-        emit(_end(step, StepResult(status="failed", error=too_dear.to_info())))
-    else:
-        emit(StepExpanded(step_id=step.id, count=count))
-
-
-def _too_dear(state: RunState, step: StepState, count: int) -> CostBudgetError | None:
-    """Why a foreach may not begin: its calls would cost more than what is left of the run's budget."""
-    limit, one = state.started.limits.budget_usd, step.spec.expected_usd
-    if limit is None or not one:
-        return None
-    spent = state.usage.cost_usd or 0.0
-    if count * one <= limit - spent:
-        return None
-    return CostBudgetError(
-        f"step {step.id}: foreach gives {count} items at about ${one:.4g} a call of {step.step.tool},"
-        f" ${count * one:.4g} together, but ${max(limit - spent, 0.0):.4g} of the run's ${limit:.4g} are left",
-        hint="raise it by --budget-usd (budget.run_usd), or narrow the list",
-        details={"items": count, "expected_usd": count * one, "limit": limit, "spent": spent},
-    )
 
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
@@ -296,7 +261,8 @@ def _asking(state: RunState, step: StepState) -> Asking | None:
     """Why somebody is asked about a call; None where nobody is, or has already agreed."""
     if step.approved or _covered(state, step):
         return None
-    agreed = step.revision in state.plan_approved
+    whole = step.parent is not None and state.graph.steps[step.parent].approved
+    agreed = whole or step.revision in state.plan_approved
     return asked_of_call(step.spec, step.input or {}, state.started, agreed=agreed)
 
 

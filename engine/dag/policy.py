@@ -34,7 +34,7 @@ class Asking:
 
 
 def asked_of_call(
-    spec: ToolSpec, tool_input: Mapping[str, Any], started: RunStarted, *, calls: int = 1, agreed: bool = False
+    spec: ToolSpec, tool_input: Mapping[str, Any], started: RunStarted, *, agreed: bool = False
 ) -> Asking | None:
     """Return why somebody is asked before a call is made; None: nobody is.
 
@@ -44,18 +44,20 @@ def asked_of_call(
         spec: The tool.
         tool_input: The resolved input.
         started: What the run began with.
-        calls: How many such calls a foreach makes together.
-        agreed: Whether somebody agreed to the cost of the plan that the call stands in.
+        agreed: Whether somebody agreed to the cost of the plan, or of the foreach, that the call stands in.
     """
     policy = spec.approval
     if policy is not None and policy.ask == "never":
         return None
-    reasons = list(_reasons(policy, spec, tool_input, started))
-    over, one = started.ask_over_usd, spec.expected_usd
-    if over is not None and one and one * calls > over and not agreed:
-        each = f"{calls} calls cost about ${one * calls:.4g}" if calls > 1 else f"a call costs about ${one:.4g}"
-        reasons.append(f"{each}, above approvals.over_usd {over:g}")
+    reasons = [*_reasons(policy, spec, tool_input, started), *(() if agreed else _dear(spec, 1, started))]
     return _asking("; ".join(reasons), policy, started) if reasons else None
+
+
+def asked_of_cost_of(spec: ToolSpec, calls: int, started: RunStarted) -> Asking | None:
+    """Return why somebody is asked, for their cost alone, before a foreach makes so many calls; None: nobody is."""
+    policy = spec.approval
+    reasons = () if policy is not None and policy.ask == "never" else tuple(_dear(spec, calls, started))
+    return _asking(reasons[0], policy, started) if reasons else None
 
 
 def asks_of(spec: ToolSpec, step: Step, started: RunStarted) -> Literal["", "rule", "always"]:
@@ -101,6 +103,13 @@ def _reasons(
         yield f"each call of {spec.name} is asked about"
     else:
         yield from (reason for rule in policy.rule if (reason := _told(rule, tool_input)))
+
+
+def _dear(spec: ToolSpec, calls: int, started: RunStarted) -> Iterable[str]:
+    over, one = started.ask_over_usd, spec.expected_usd
+    if over is not None and one and one * calls > over:
+        each = f"{calls} calls cost about ${one * calls:.4g}" if calls > 1 else f"a call costs about ${one:.4g}"
+        yield f"{each}, above approvals.over_usd {over:g}"
 
 
 def _told(rule: str, tool_input: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.dag.policy import asked_of_call, asked_of_cost
+from engine.dag.policy import asked_of_call, asked_of_cost, asked_of_cost_of
 from schemas.events import RunStarted
 from schemas.tool import ToolSpec
 
@@ -54,10 +54,12 @@ def test_who_is_asked(spec: ToolSpec, started: RunStarted, asks: bool) -> None:
 def test_costs() -> None:
     """A foreach counts all its calls; what somebody agreed to is not asked about again; a plan by its estimate."""
     started = STARTED.model_copy(update={"ask_over_usd": 2.0})
-    many = asked_of_call(pay(expected_usd=0.5), {}, started, calls=10)
+    many = asked_of_cost_of(pay(expected_usd=0.5), 10, started)
     assert many is not None
     assert many.reason == "10 calls cost about $5, above approvals.over_usd 2"
-    assert asked_of_call(pay(expected_usd=0.5), {}, started, calls=10, agreed=True) is None
+    assert asked_of_cost_of(pay("never", expected_usd=0.5), 10, started) is None
+    assert asked_of_call(pay(expected_usd=2.5), {}, started) is not None
+    assert asked_of_call(pay(expected_usd=2.5), {}, started, agreed=True) is None
     assert asked_of_cost(2.0, started) is None
     assert asked_of_cost(None, started) is None
     assert asked_of_cost(2.5, started) is not None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.api import Engine
 from engine.dag.validate import faults
+from engine.decisions import edit_schema
 from engine.serve.chat.answers import Unclear, read_answers
 from engine.serve.chat.conversation import Remembered, Turn
 from engine.serve.chat.intent import Answer, Cancel, ChatRequest, Decided, Follow, Intent, Say, Steer, Thread
@@ -105,8 +106,7 @@ def _goals(said: Sequence[Turn]) -> tuple[Turn, ...]:
 def _faults(run: Standing, decided: Decided) -> list[str]:
     asked = next(one for one in run.waiting if one.approval_id == decided.approval_id)
     if decided.tool_input is not None and asked.step_id is not None:
-        schema = run.state.graph.steps[asked.step_id].spec.input_schema
-        return [f"{path}: {told}" for path, told in faults(schema, decided.tool_input)]
+        return [f"{path}: {told}" for path, told in faults(edit_schema(run.state, asked), decided.tool_input)]
     if decided.decision == "done" and asked.answer_schema is not None:
         return [f"{path}: {told}" for path, told in faults(asked.answer_schema, decided.result)]
     return []
