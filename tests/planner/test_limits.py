@@ -53,6 +53,15 @@ def test_each_rule(provider: str, schema: dict[str, Any], said: str) -> None:
     assert said in found[0]
 
 
+def test_a_union_inside_a_union() -> None:
+    """The branches of an ``anyOf`` that stands in another one are held to its rules with the others."""
+    inner = {"anyOf": [closed(x={"type": "number"}), closed(y={"type": "number"})]}
+    for other, broken in (("x", True), ("z", False)):
+        outer = closed(a={"anyOf": [{"$ref": "#/$defs/inner"}, closed(**{other: {"type": "string"}})]})
+        found = list(broken_rules({**outer, "$defs": {"inner": inner}}, LIMITS["openai"]))
+        assert bool(found) == broken
+
+
 def test_where() -> None:
     """A broken rule names the place: of a count, the place where it is exceeded."""
     wide = closed(a=closed(**{f"b{n}": UNION for n in range(20)}))

@@ -63,6 +63,23 @@ def test_tail() -> None:
     assert fences[-1].text == "3"
 
 
+def test_a_first_plan_is_told_nothing_of_earlier_ones() -> None:
+    """Numbering from elsewhere than 1, and what to do with finished steps, stand in a replan's request only."""
+    first, again = tail(asked()), tail(asked(history=PlanHistory(steps=()), first_id=3))
+    for words in ("<first_id>", "Plan only what is still missing"):
+        assert (words in first, words in again, words in prompt(TOOLS)) == (False, True, words == "<first_id>")
+
+
+def test_a_finished_step_is_told_as_planned() -> None:
+    """What went well is not told with the results it was called with again; what failed is, for they may be why."""
+    needs = STEP.model_copy(update={"id": "2", "tool_input": {"query": "{{1}}"}})
+    first = PastStep(step=STEP, status="done", preview='"' + "x" * 200 + '"')
+    for status, told in (("done", "{{1}}"), ("failed", "x" * 200)):
+        after = PastStep(step=needs, status=status, input={"query": "x" * 200}, preview="1")
+        fences = read_fences(tail(asked(history=PlanHistory(steps=(first, after)))))
+        assert json.loads(fences[2].text)["input"] == {"query": told}
+
+
 def test_cut_results() -> None:
     """A shortened result and a long input stay readable."""
     long = STEP.model_copy(update={"tool_input": {"query": "y" * 5_000}})

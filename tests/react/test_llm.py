@@ -130,6 +130,16 @@ async def test_past_turns_are_native_calls_and_results() -> None:
     assert results[0].content == "result 1"
 
 
+async def test_how_a_result_not_shown_whole_is_handed_on() -> None:
+    """Only beside a result that is not shown whole stands how to hand it on."""
+    cut = past("2", "long", revision=2).model_copy(update={"view": "preview"})
+    _, model = await turn(asked(past("1", "short"), cut), reply("42"))
+    results = [
+        part.content for message in model.requests[0].messages for part in message.parts if part.kind == "tool_result"
+    ]
+    assert ["To hand it on" in content for content in results] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("bad", "told"),
     [

@@ -52,3 +52,11 @@ def test_a_label_is_a_word(label: str) -> None:
     """Anything but lower-case letters and underscores is refused as a label."""
     with pytest.raises(ValueError, match="lower-case"):
         fence(label, "x")
+
+
+@pytest.mark.parametrize("value", ['{"a": "it\'s"}', "it's", '"', "<a> & </b>", "x\ny", "&#x27;"])
+def test_any_attribute_comes_back(value: str) -> None:
+    """An attribute is read back as it was, whatever quotes are in it; JSON costs no escapes."""
+    shown = fence("result", "1", step="2", input=value)
+    assert read_fences(shown)[0].attrs == {"step": "2", "input": value}
+    assert "&quot;" not in shown

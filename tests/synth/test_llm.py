@@ -146,6 +146,35 @@ async def test_the_request_fences_all_that_came_from_outside() -> None:
     assert model.roles == [("synthesizer", None, None)]
 
 
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (asked(found("1", "40")), set[str]()),
+        (asked(failed("1", "no route")), {"Never fill such a gap"}),
+        (asked(found("1", "40"), missing=("rates",)), {"Never fill such a gap"}),
+        (asked(found("1", "40").model_copy(update={"view": "preview"})), {"shortened"}),
+        (asked(found("1", "x" * 70_000)), {"shortened"}),
+        (asked(found("1", "40")).model_copy(update={"expected_output_format": "CSV"}), {"Keep to <format>"}),
+    ],
+)
+async def test_a_rule_stands_where_it_applies(request_: AnswerRequest, said: set[str]) -> None:
+    """What to do with gaps, cut results and a format is told where there is one, after the data."""
+    _, _, model = await answer(request_, reply("ok"))
+    user = model.requests[0].messages[1].text.rpartition(">\n")[2]
+    assert {rule for rule in ("Never fill such a gap", "shortened", "Keep to <format>") if rule in user} == said
+
+
+async def test_a_result_is_told_once() -> None:
+    """A step that was called with the whole result of another is shown as it was planned."""
+    long = "word " * 30
+    step = Step(id="2", tool="count", tool_input={"of": "{{1}}"})
+    counted = PastStep(step=step, status="done", input={"of": long}, preview="30", attempts=1)
+    _, _, model = await answer(asked(found("1", long), counted), reply("30"))
+    told = model.requests[0].messages[1].text
+    assert told.count(long.strip()) == 1
+    assert read_fences(told)[2].attrs["input"] == '{"of": "{{1}}"}'
+
+
 async def test_long_results_are_cut_and_short_ones_stay_whole() -> None:
     """Under the cap on characters the longest result gives way first, and says how much was cut."""
     _, _, model = await answer(asked(found("1", "short"), found("2", "x" * 5_000)), reply("ok"), max_chars=1_000)
