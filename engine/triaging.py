@@ -18,6 +18,7 @@ from schemas.result import Usage
 from schemas.tool import ToolSpec
 
 _GRACE_S = 1.0
+_SAMPLE = Usage(input_tokens=1_000, output_tokens=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ async def choose(
         limits: Its caps.
     """
     reasons = gateway.reasons("executor")
-    rules = found = triage(task, tools, paid=reasons)
+    rules = found = triage(task, tools, paid=reasons and _one_price(gateway))
     if found.sure or not reasons:
         return Chosen(found)
     scope = f"{run_id}.triage"
@@ -62,6 +63,14 @@ async def choose(
         found = rules if rules.agent else _planned(exc)
     await ledger.close(f"run:{scope}")
     return Chosen(found, tuple(event for event in events if isinstance(event, ModelCalled)))
+
+
+def _one_price(gateway: Gateway) -> bool:
+    """Whether a plan's answer is written for no less than the planner's price, which turns cost as a whole."""
+    planner, writer = (gateway.price(role, _SAMPLE).cost_usd for role in ("planner", "synthesizer"))
+    if planner is None or writer is None:
+        return gateway.resolve("planner")[0].model == gateway.resolve("synthesizer")[0].model
+    return writer >= planner
 
 
 def _planned(exc: EngineError) -> Triage:

@@ -13,9 +13,14 @@ from engine.replaying import replay
 from engine.synth.llm import LLMSynthesizer
 from engine.synth.template import partial_answer
 from engine.testing import Calls, FakeTool, ScriptedProvider
+from engine.triaging import choose
+from gateway.budget import MemoryLedger
+from gateway.gateway import Gateway
 from schemas.errors import ModelRequestError
+from schemas.events import RunLimits
 from schemas.model import ModelRequest
-from schemas.settings import Limits
+from schemas.settings import Limits, ModelProvider, ModelSettings, Roles, Settings
+from schemas.tool import ToolSpec
 from tests.runs import Run, engine_of, ran, virtually
 
 PLAN: dict[str, Any] = {"steps": [{"look": {}}, {"answer": "planned {{1}}"}]}
@@ -116,3 +121,25 @@ async def test_what_the_triage_used_is_part_of_the_budget() -> None:
         await handle.result()
         tokens = {account.scope: account for account in await engine.ledger.accounts()}[f"run:{handle.run_id}"]
         assert tokens.spent == triage + answer
+
+
+SIDE_BY_SIDE = "What are the prices of Apple and Microsoft?"
+
+
+@pytest.mark.parametrize(("synthesizer", "mode"), [("big", "react"), ("small", "plan"), ("unpriced", "plan")])
+def test_turns_where_nobody_cheaper_writes_the_answer(synthesizer: str, mode: str) -> None:
+    """B53: calls side by side are done in turns, unless a cheaper or an unknown model writes a plan's answer."""
+    models = (
+        ModelSettings(name="big", input_usd_per_mtok=2, output_usd_per_mtok=8),
+        ModelSettings(name="small", input_usd_per_mtok=1, output_usd_per_mtok=4),
+        ModelSettings(name="unpriced"),
+    )
+    roles = Roles(planner="p/big", executor="p/big", synthesizer=f"p/{synthesizer}")
+    provider = ModelProvider(name="p", kind="openai", base_url="http://127.0.0.1:9/v1", models=models)
+    gateway = Gateway(Settings(model_providers=(provider,), roles=roles), environ={})
+    tools = [ToolSpec(name="look", description="Show the prices of shares.")]
+
+    async def chosen() -> str:
+        return (await choose(SIDE_BY_SIDE, tools, gateway, MemoryLedger(), "run", RunLimits())).triage.mode
+
+    assert anyio.run(chosen) == mode

@@ -111,7 +111,8 @@ def triage(task: str, tools: Sequence[ToolSpec], *, paid: bool = False) -> Triag
     Args:
         task: What the person asked for.
         tools: The declared tools; disabled and hidden ones do not count.
-        paid: Whether a language model would plan, whose calls take money and time; where none does, a plan is free.
+        paid: Whether a plan is paid for as turns are: a language model plans, and none that is cheaper writes the
+            answer.
 
     >>> triage("Hello!", [ToolSpec(name="search")])
     Triage(mode='direct', reason='small talk', sure=True, agent='')
