@@ -34,7 +34,6 @@ def test_start_and_watch(page: Page) -> None:
     expect(page.locator(".step")).to_contain_text("services revenue")
 
 
-@slow
 def test_approve(here: Served, page: Page) -> None:
     """A run that waits shows the exact input; approved, it goes on to its end without a reload."""
     page.goto(begin(here, "approve", scenes.mail()))

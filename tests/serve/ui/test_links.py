@@ -89,6 +89,34 @@ def test_a_link_leads_to_the_very_step_and_view(here: Served, copying: Page) -> 
     assert copied(copying) == f"{here.url}/#/runs/linked/2"
 
 
+def test_the_menu_by_keyboard_and_where_browsers_keep_their_clipboard(here: Served, copying: Page) -> None:
+    """Enter opens, arrows move, Escape closes and gives the focus back; without TLS from afar copying works, too."""
+    copying.add_init_script("window.__clipboard = navigator.clipboard; delete Navigator.prototype.clipboard;")
+    copying.goto("about:blank")
+    copying.goto(begin(here, "menu", scenes.three(), wait=True))
+    more = copying.get_by_role("button", name="More")
+    more.press("Enter")
+    copying.keyboard.press("ArrowDown")
+    expect(copying.get_by_role("menuitem", name="Copy id")).to_be_focused()
+    copying.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    expect(copying.get_by_role("menu")).to_have_count(0)
+    more.press("Enter")
+    copying.keyboard.press("ArrowDown")
+    copying.keyboard.press("Enter")
+    expect(copying.get_by_text("Id copied")).to_be_visible()
+    assert copying.evaluate("window.__clipboard.readText()") == "menu"
+
+
+def test_a_run_that_is_deleted_meanwhile_says_so(here: Served, page: Page) -> None:
+    """Who looks at a run that somebody deletes is told, and keeps what was shown."""
+    page.goto(begin(here, "deleted", scenes.mail(), wait=True))
+    status(page, "Waiting for you")
+    assert here.client.delete("/runs/deleted").status_code == 204
+    expect(page.locator(".line-state")).to_contain_text("deleted", timeout=20_000)
+    expect(page.locator(".node")).to_have_count(3)
+
+
 def test_what_is_copied_runs_elsewhere(browser: Browser) -> None:
     """The curl command starts the same run once more, whatever its task is made of; the key is named, never written."""
     task = 'it\'s "quoted" $HOME `id` \\ and\nmore'

@@ -2,6 +2,28 @@
 import { hasKey } from "./client.js";
 
 /**
+ * Puts a text where one pastes from. Browsers keep their own way from pages that came without TLS from another machine; the
+ * old one is left there: a selection that is copied.
+ * @param {string} text
+ */
+export async function copyText(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = document.createElement("textarea");
+  const before = /** @type {HTMLElement|null} */ (document.activeElement);
+  area.value = text;
+  area.className = "unseen";
+  (before?.closest("dialog") ?? document.body).append(area);
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  before?.focus();
+  if (!done) throw new Error("The browser does not allow copying");
+}
+
+/**
  * A word as a POSIX shell reads it back.
  * @param {string} word
  */

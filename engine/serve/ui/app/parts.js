@@ -1,5 +1,6 @@
 // Small parts that every view is made of.
 import { useEffect, useRef, useState, html } from "./html.js";
+import { copyText } from "./copying.js";
 import { Icon } from "./icons.js";
 import { STATE_WORDS } from "./words.js";
 
@@ -28,7 +29,7 @@ export function Copy({ text, label = "Copy", icon = "copy" }) {
     const timer = said ? setTimeout(() => say(""), 1500) : 0;
     return () => clearTimeout(timer);
   }, [said]);
-  const copy = () => navigator.clipboard.writeText(text()).then(() => say("Copied"), () => say("Not allowed"));
+  const copy = () => copyText(text()).then(() => say("Copied"), () => say("Not allowed"));
   return html`<button type="button" class="quiet small" onClick=${copy}><${Icon} name=${icon} size=${13} /><span aria-live="polite">${said || label}</span></button>`;
 }
 

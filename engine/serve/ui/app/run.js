@@ -2,7 +2,7 @@
 import { Cancel, Fork, Steer } from "./acts.js";
 import { AnswerView } from "./answer.js";
 import { download, runPath, serverNow } from "./client.js";
-import { curl, startOf } from "./copying.js";
+import { copyText, curl, startOf } from "./copying.js";
 import { Events } from "./events.js";
 import { Run } from "./fold.js";
 import { Graph } from "./graph.js";
@@ -77,7 +77,7 @@ export function RunView({ place }) {
     if (event.key === "Escape" && step !== null && !dialog && !event.defaultPrevented && !/TEXTAREA|INPUT|SELECT/.test(/** @type {any} */ (event.target).tagName)) choose(null);
   };
   return html`<main id="main" class="page run" onKeyDown=${onKeyDown}>
-    <${Head} run=${run} line=${line} open=${setDialog} />
+    <${Head} run=${run} line=${line} error=${error} open=${setDialog} />
     <${Waiting} run=${run} choose=${choose} />
     <div class="split">
       <section class="card stage" aria-label="The run">
@@ -101,8 +101,8 @@ export function RunView({ place }) {
 
 const NONE = new Set();
 
-/** @param {{run: import("./fold.js").Run, line: string, open: (dialog: any) => void}} props */
-function Head({ run, line, open }) {
+/** @param {{run: import("./fold.js").Run, line: string, error: any, open: (dialog: any) => void}} props */
+function Head({ run, line, error, open }) {
   const { started, ended, usage } = run;
   const took = (ended ? run.lastAt : serverNow()) - run.startedAt;
   const facts = [
@@ -111,14 +111,14 @@ function Head({ run, line, open }) {
   ].filter(Boolean);
   const done = [...run.rows.values()].filter((row) => ["done", "failed", "skipped", "cancelled", "discarded"].includes(row.state)).length;
   return html`<header class="run-head">
-    <p class="crumbs"><a href="#/"><${Icon} name="back" size=${14} />Runs</a><code>${run.id}</code>${started.forked_from && html`<a href=${`#/runs/${encodeURIComponent(started.forked_from)}`}><${Icon} name="fork" size=${13} />forked from ${started.forked_from}</a>`}${!ended && html`<span class=${`line-now l-${line}`}>${line === "open" ? "Live" : line === "lost" ? "Reconnecting" : "Connecting"}</span>`}</p>
+    <p class="crumbs"><a href="#/"><${Icon} name="back" size=${14} />Runs</a><code>${run.id}</code>${started.forked_from && html`<a href=${`#/runs/${encodeURIComponent(started.forked_from)}`}><${Icon} name="fork" size=${13} />forked from ${started.forked_from}</a>`}${!ended && line !== "gone" && html`<span class=${`line-now l-${line}`}>${line === "open" ? "Live" : line === "lost" ? "Reconnecting" : "Connecting"}</span>`}</p>
     <div class="title"><h1 tabIndex=${-1} dir="auto">${plain(run.task || "A given plan")}</h1><span role="status"><${Pill} state=${run.approvals.size && !ended ? "waiting" : run.status} word=${run.approvals.size && !ended ? "Waiting for you" : run.cancelling && !ended ? "Cancelling" : undefined} /></span></div>
     <div class="sub"><p class="facts-line" title=${`Begun ${moment(run.startedAt)}`}>${facts.map((fact) => html`<span>${fact}</span>`)}</p>
       <p class="buttons">${!ended && html`<button type="button" onClick=${() => open({ kind: "steer" })}><${Icon} name="steer" />Steer</button><button type="button" onClick=${() => open({ kind: "cancel" })}><${Icon} name="stop" />Cancel</button>`}
         <button type="button" onClick=${() => open({ kind: "fork", from: run.status === "failed" ? firstFailed(run) : null })}><${Icon} name="fork" />${run.status === "failed" ? "Retry" : "Fork"}</button>
         <${Menu} label="More" items=${takings(run)} /></p></div>
     ${!ended && run.rows.size > 0 && html`<progress class="whole" max=${run.rows.size} value=${done} aria-label=${`${done} of ${run.rows.size} steps are over`}></progress>`}
-    <p class="line-state" role="status">${line === "lost" ? html`<span class="tag warn">The line to the server is lost; trying again…</span>` : ""}</p>
+    <p class="line-state" role="status">${line === "lost" ? html`<span class="tag warn">The line to the server is lost; trying again…</span>` : line === "gone" && !ended ? html`<span class="tag warn">${error?.status === 404 ? "This run was deleted: what is shown is what was known of it." : error?.message || "The server tells no more of this run."}</span>` : ""}</p>
   </header>`;
 }
 
@@ -127,12 +127,11 @@ const firstFailed = (run) => [...run.rows.values()].find((row) => row.state === 
 
 /** What one takes elsewhere of a run. @param {import("./fold.js").Run} run */
 function takings(run) {
-  const copy = (/** @type {string} */ text) => navigator.clipboard.writeText(text);
   const file = (/** @type {string} */ rest, /** @type {string} */ ending) => download(runPath(run.id, rest), `${run.id}.${ending}`);
   return [
-    { icon: "link", label: "Copy link", act: () => copy(linkTo(location.hash)), said: "Link copied" },
-    { icon: "copy", label: "Copy id", act: () => copy(run.id), said: "Id copied" },
-    { icon: "code", label: "Copy as curl", act: () => copy(curl("/runs", startOf(run))), said: "Command copied: it starts this once more" },
+    { icon: "link", label: "Copy link", act: () => copyText(linkTo(location.hash)), said: "Link copied" },
+    { icon: "copy", label: "Copy id", act: () => copyText(run.id), said: "Id copied" },
+    { icon: "code", label: "Copy as curl", act: () => copyText(curl("/runs", startOf(run))), said: "Command copied: it starts this once more" },
     { icon: "down", label: "Plan as JSON", act: () => file("/plan.json", "plan.json") },
     { icon: "down", label: "Plan as SVG", act: () => file("/plan.svg", "svg") },
     { icon: "down", label: "Plan as Mermaid", act: () => file("/plan.mmd", "mmd") },
