@@ -43,7 +43,7 @@ RESPONSE: dict[str, Any] = {
         (MessagesMeter(), {**MESSAGE, "usage": {"server_tool_use": {"web_search_requests": 2}}}, "web searches"),
         (MessagesMeter(), {**MESSAGE, "usage": {"server_tool_use": {"web_search_requests": 0}}}, ""),
         (ResponsesMeter(), {**RESPONSE, "output": [{"type": "web_search_call"}]}, "web searches"),
-        (ResponsesMeter(), {**RESPONSE, "output": [{"type": "message", "content": []}]}, ""),
+        (ResponsesMeter(), {**RESPONSE, "output": [{"type": "message"}]}, ""),
     ],
 )
 def test_it_is_noticed(meter: Meter, body: dict[str, Any], beyond: str) -> None:
