@@ -11,9 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from engine.dag.decide import close, decide
 from engine.dag.hazards import access, conflicts
 from engine.dag.state import RunState
-from schemas.driving import RunClaimed
+from schemas.driving import RunClaimed, RunParked, StepPostponed, TimeCame
 from schemas.events import (
     ApprovalAnswered,
+    ApprovalRequested,
     BudgetExhausted,
     CancelRequested,
     GoalChanged,
@@ -70,6 +71,9 @@ class Histories(RuleBasedStateMachine):
         self.approved: set[str] = set()
         self.asked: dict[str, str] = {}
         self.doubts: dict[str, dict[str, object]] = {}
+        self.put_off: dict[str, float] = {}
+        self.moment = 0.0
+        self.questions = 0
         self.drafts: list[Step] = []
         self.planning = False
         self.revision = 0
@@ -115,6 +119,7 @@ class Histories(RuleBasedStateMachine):
                 self.ended[event.step_id] = event.result
                 self.running.pop(event.step_id, None)
                 self.doubts.pop(event.step_id, None)
+                self.put_off.pop(event.step_id, None)
                 self.filling.discard(event.step_id)
                 critical = "[" not in event.step_id and event.result.status == "failed"
                 if critical and self.log and self.log[0].on_failure == "fail_fast":
@@ -140,6 +145,7 @@ class Histories(RuleBasedStateMachine):
         root = step.id
         assert not self.stopped, "a step started after the run was stopped"
         assert event.step_id not in self.running
+        assert event.step_id not in self.put_off, "a step started before its time came"
         assert event.step_id not in self.ended
         needs = set(step.depends_on)
         assert all(i in self.ended for i in needs), "a step started before its inputs"
@@ -158,6 +164,9 @@ class Histories(RuleBasedStateMachine):
         for other_id, touched in self.doubts.items():
             tool = TOOLS[self.step_of(other_id).tool]
             assert not conflicts(mine, access(tool, touched)), "it touches what a step in doubt may have changed"
+        for other_id in self.put_off:
+            tool = TOOLS[self.step_of(other_id).tool]
+            assert not conflicts(mine, access(tool, self.inputs[other_id])), "it touches what a postponed step holds"
         busy = len(self.running) + len(self.filling)
         assert self.cap is None or busy < self.cap, "over the run's cap"
         if spec.max_parallel:
@@ -263,6 +272,49 @@ class Histories(RuleBasedStateMachine):
         step_id = sorted(self.running)[pick % len(self.running)]
         self.end(step_id, done(value) if good else FAILED)
 
+    @precondition(lambda self: set(self.running) - self.state.approvals.asking())
+    @rule(pick=st.integers(0, 30))
+    def postpone(self, pick: int) -> None:
+        """A tool asks to be called again later: until then the step holds no slot, but its place among others."""
+        able = sorted(set(self.running) - self.state.approvals.asking())
+        step_id = able[pick % len(able)]
+        del self.running[step_id]
+        self.moment += 1
+        self.put_off[step_id] = self.moment
+        self.feed(StepPostponed(step_id=step_id, until=self.moment, attempts=1))
+        self.act()
+
+    @precondition(lambda self: self.put_off)
+    @rule(pick=st.integers(0, 30))
+    def time_comes(self, pick: int) -> None:
+        self.come(sorted(self.put_off.values())[pick % len(self.put_off)])
+
+    def come(self, moment: float) -> None:
+        """What was put off until then is due."""
+        self.put_off = {step_id: until for step_id, until in self.put_off.items() if until > moment}
+        self.feed(TimeCame(until=moment))
+        self.act()
+
+    @precondition(lambda self: self.running)
+    @rule(pick=st.integers(0, 30))
+    def tool_asks(self, pick: int) -> None:
+        """A running tool asks a person; it goes on running, whatever is answered."""
+        step_id = sorted(self.running)[pick % len(self.running)]
+        self.questions += 1
+        name = f"q{self.questions}"
+        self.feed(ApprovalRequested(approval_id=name, subject="elicitation", step_id=step_id, question="which?"))
+        self.act()
+        assert step_id in self.running or step_id in self.ended
+
+    @precondition(lambda self: not self.running and not self.filling and not self.planning)
+    @rule()
+    def park(self) -> None:
+        """Nothing is done here: the process lets the run go, and another one claims it later."""
+        self.feed(RunParked(reason="timer", until=1e9))
+        self.state = self.folded()
+        self.feed(RunClaimed(driver="a later one"))
+        self.act()
+
     @precondition(lambda self: self.filling)
     @rule(pick=st.integers(0, 30), good=st.booleans())
     def fill_ends(self, pick: int, good: bool) -> None:
@@ -278,6 +330,11 @@ class Histories(RuleBasedStateMachine):
     @rule(decision=st.sampled_from(["approve", "reject", "edit"]), doubt=st.sampled_from(["done", "approve", "reject"]))
     def answer(self, decision: str, doubt: str = "done") -> None:
         asked = self.state.pending_approvals()[0]
+        if asked.subject == "elicitation":
+            given = "reject" if decision == "reject" else "done"
+            self.feed(ApprovalAnswered(approval_id=asked.approval_id, decision=given, result="x"))
+            self.act()
+            return
         if asked.subject == "in_doubt":
             decision = doubt
             self.stopped = self.stopped or doubt == "reject"
@@ -378,6 +435,8 @@ class Histories(RuleBasedStateMachine):
                 self.end(sorted(self.running)[0], done(1))
             elif self.filling:
                 self.end(sorted(self.filling)[0], FAILED)
+            elif self.put_off and not self.stopped:
+                self.come(self.moment)
             elif self.state.pending_approvals() and not self.stopped:
                 self.answer("reject")
             else:

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import STATE, clean_environ, engine, one_error_line
 from tests.cli.desk import call, desk
 from tests.cli.runs.drivers import driven, quickened, slow_desk
+from tests.terminal import Terminal
 
 
 def test_resume_after_a_kill(tmp_path: Path) -> None:
@@ -128,3 +129,29 @@ def test_a_chosen_store_that_cannot_be_opened(tmp_path: Path) -> None:
     assert done.returncode == 10
     assert str(folder) in one_error_line(done)
     assert not (folder / "counted").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "answer"),
+    [(("d", '"by hand"'), 0, "1 by hand"), (("run",), 0, "1 waited"), (("abort too late",), 130, "too late")],
+)
+def test_a_step_in_doubt_is_cleared_up(words: tuple[str, ...], code: int, answer: str, tmp_path: Path) -> None:
+    """B62: a call with effects that a kill broke off is asked about at the terminal: it happened, run it, or end."""
+    folder = slow_desk(tmp_path, call("count"))
+    settings = (folder / "engine.yaml").read_text(encoding="utf-8")
+    effectful = settings.replace('linger", effects: none', 'linger", effects: effectful, approval: never')
+    (folder / "engine.yaml").write_text(effectful, encoding="utf-8")
+    with driven(folder) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    quickened(folder)
+    terminal = Terminal("runs", "resume", "last", cwd=folder)
+    terminal.expect("was broken off, it may have happened or not: linger with")
+    terminal.expect("[a]bort the run >")
+    terminal.type("perhaps")
+    terminal.expect("please answer done, run or abort")
+    for word in words:
+        terminal.type(word)
+    assert terminal.end() == code, terminal.text
+    assert answer in terminal.text
+    assert (folder / "counted").read_text(encoding="utf-8") == "x"
