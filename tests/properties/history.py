@@ -13,7 +13,7 @@ DEEDS = (
     ("ok",) * 4
     + ("list",) * 2
     + ("slow", "long", "raise", "exit", "cancel", "hang", "huge", "vast", "no_json", "flaky", "flaky", "limited")
-    + ("down", "wrong", "replan", "asks", "person", "deaf", "thread", "stuck")
+    + ("down", "wrong", "replan", "asks", "person", "later", "tomorrow", "deaf", "thread", "stuck")
 )
 FAULTS = ("timeout", "rate", "overloaded", "refused", "request", "output", "drop", "end", "hang", "bug", "refusal")
 BROKEN = (

@@ -92,10 +92,15 @@ class Book:
                 self._start(event)
             case "step_interrupted":
                 self._interrupted(event)
+            case "step_postponed":
+                assert event.step_id not in self.ended, f"{event.step_id} had ended"
+                self.again[event.step_id] = self.started.pop(event.step_id)
             case "step_ended":
                 assert event.step_id in self.known, f"{event.step_id} was never planned"
                 assert event.step_id not in self.ended, f"{event.step_id} ended twice"
                 self.ended[event.step_id] = event
+                if event.step_id in self.again and event.step_id not in self.started:  # it ended while it waited
+                    self.started[event.step_id] = self.again.pop(event.step_id)
             case _:
                 pass
 
@@ -145,7 +150,7 @@ def _check_steps(scene: Scene, played: Played) -> None:
     for step_id, count in counts.items():
         tool, does = book.started[step_id].tool, book.started[step_id].input["does"]
         assert count == book.ended[step_id].result.attempts, f"{step_id} says how often it was called"
-        once = SPECS[tool]["effects"] == "effectful" and does != "limited"
+        once = SPECS[tool]["effects"] == "effectful" and does not in ("limited", "later", "tomorrow")
         assert count <= (1 if once else 3), f"{step_id} ({tool}) was called {count} times"
 
 

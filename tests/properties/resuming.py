@@ -147,8 +147,10 @@ def _check_steps(history: History, run: Resumed) -> None:
         assert step_id not in before.ended, f"{step_id} had ended and was called again"
         if step_id in before.started and effectful:
             assert said.get(step_id) == "approve", f"{step_id} may have happened and was called again unasked"
-        assert count == book.ended[step_id].result.attempts
-        assert count <= (1 if effectful and does != "limited" else 3)
+        attempts = book.ended[step_id].result.attempts
+        put_off = does in ("later", "tomorrow")  # its calls before the cut count, and were made in another world
+        assert count <= attempts if put_off else count == attempts
+        assert count <= (1 if effectful and not put_off and does != "limited" else 3)
 
 
 def _check_caps(records: Sequence[LoggedRecord]) -> None:

@@ -122,6 +122,8 @@ class ChaosTool:
         if does in _WAITED_S:
             context.progress("on it", 0.5)
             await anyio.sleep(_WAITED_S[does])
+        if does in _LATER and context.call.postponed < _LATER[does][0]:
+            context.postpone(seconds=_LATER[does][1], reason="not yet")
         match does:
             case "replan":
                 context.request_replan("there is more to do")
@@ -158,6 +160,7 @@ _RAISED: dict[str, tuple[int, Callable[[], BaseException]]] = {  # so many times
     "wrong": (_ALWAYS, lambda: ToolArgumentsError("no such thing")),
 }
 _WAITED_S = {"slow": 0.05, "long": 30.0, "hang": float("inf")}
+_LATER = {"later": (2, 1.5), "tomorrow": (1, 100.0)}  # so many times, for so long: within patience, and beyond it
 _RETURNED: dict[str, Callable[[], Any]] = {
     "huge": lambda: "x" * 5_000,
     "vast": lambda: "x" * 50_000,
