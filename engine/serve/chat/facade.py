@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import anyio
 import structlog
@@ -143,5 +143,15 @@ def _as_chat(call: ClientCall) -> Mapping[str, Any]:
         raise ModelRequestError(
             f"{call.model!r} is an assistant and embeds nothing", hint="GET /v1/models lists models"
         )
-    asked = CLIENT_FORMATS[call.format].request(call.parsed, ("*",))
-    return chat_body(call.model, asked, stream=call.streamed)
+    body = call.parsed
+    if body.get("previous_response_id"):
+        raise ModelRequestError(
+            "previous_response_id: an assistant keeps conversations, not responses",
+            hint="send what was said before, or name a conversation (conversation, or metadata.conversation_id)",
+            details={"param": "previous_response_id"},
+        )
+    asked = CLIENT_FORMATS[call.format].request(body, ("*",))
+    found = chat_body(call.model, asked, stream=call.streamed)
+    named: Any = body.get("conversation")
+    named = cast("dict[str, Any]", named).get("id") if isinstance(named, dict) else named
+    return {**found, "metadata": body.get("metadata"), **({"conversation_id": named} if named else {})}

@@ -12,6 +12,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from engine.dag.validate import faults
 from gateway.wire.chat.requests import reasoning_effort
 from gateway.wire.chat.wishes import output
 from gateway.wire.fields import flag, mapping, refused
@@ -20,6 +21,7 @@ from schemas.model import ModelRequest, OutputSchema
 from schemas.wishes import AnswerWishes
 
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
+_UNUSABLE = ("schema cannot be applied", "leads out of the schema")
 _VERBOSITY = ("low", "medium", "high")
 _NEVER = ("logit_bias", "logprobs", "top_logprobs")
 _FULFILLED = (
@@ -104,6 +106,9 @@ def _checked(wished: OutputSchema | None) -> OutputSchema | None:
         raise refused("response_format.json_schema.schema", why) from None
     except RecursionError:
         raise refused("response_format.json_schema.schema", "is nested too deep") from None
+    unusable = [why for _, why in faults(wished.json_schema, {}) if any(words in why for words in _UNUSABLE)]
+    if unusable:
+        raise refused("response_format.json_schema.schema", f"is no JSON Schema: {unusable[0][:200]}")
     return wished
 
 
