@@ -157,3 +157,32 @@ async def test_http_errors_are_told(status: int, kind: type[Exception]) -> None:
     """A status is never an answer: 503 may be tried again, 401 says what to do."""
     with pytest.raises(kind, match=f"sky answered {status}: sorry"):
         await _asked(Sky(status=status))
+
+
+class Straying(Sky):
+    """An agent that answers about one task, and then about another."""
+
+    def _task(self, state: str) -> dict[str, Any]:
+        return super()._task(state) | {"id": "7" if len(self.calls) == 1 else "8"}
+
+
+@both
+async def test_another_tasks_end_is_not_this_ones(version: str) -> None:
+    """An agent that speaks of another task than the one it was asked about fails the call, and is told to stop."""
+    agent = Straying(version, states=["working", "completed"])
+    with pytest.raises(ToolFailedError, match="sky spoke of another task"):
+        await _asked(agent)
+    assert agent.acts()[-1] == "CancelTask"
+
+
+async def test_a_state_that_nobody_knows_ends_the_call() -> None:
+    """A task that stays in a state which the protocol does not know is given up, with that as the reason."""
+    with pytest.raises(ToolFailedError, match="a state that A2A does not know"):
+        await _asked(Sky(states=["dancing"]))
+
+
+async def test_a_task_that_never_moves_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task of which nothing new is heard for too long is given up."""
+    monkeypatch.setattr(dialogue, "_STILL_S", 0.05)
+    with pytest.raises(ToolFailedError, match="has said nothing new about its task"):
+        await _asked(Sky(states=["working: On it"]))
