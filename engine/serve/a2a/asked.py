@@ -137,7 +137,7 @@ def read_rpc(body: bytes, version: str) -> Rpc:
         RequestError: It is none, or asks what is not there; ``details`` hold the code and the request's id.
     """
     try:
-        parsed: Any = json.loads(body)
+        parsed: Any = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise RequestError("the body is no JSON", details={CODE: PARSE}) from None
     if not isinstance(parsed, dict):
@@ -155,6 +155,11 @@ def read_rpc(body: bytes, version: str) -> Rpc:
     if kind is None:
         raise _unknown(method, spoken, known)
     return Rpc(kind, spoken, number, cast("dict[str, Any]", params))
+
+
+def _no_number(said: str) -> float:
+    """Raises ValueError: NaN and the infinities are Python's, and no JSON."""
+    raise ValueError(said)
 
 
 def code_of(error: EngineError) -> int:

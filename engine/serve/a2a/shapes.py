@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from engine.serve.a2a.asked import CODE, Rpc, code_of
 from engine.serve.frames import dumps
@@ -39,6 +39,10 @@ def state_name(state: State) -> str:
     'TASK_STATE_INPUT_REQUIRED'
     """
     return f"TASK_STATE_{state.replace('-', '_').upper()}"
+
+
+STATES = tuple(state_name(state) for state in (*get_args(State),) if state != "unknown")
+"""Every state of a task, as 1.0 names it."""
 
 
 def message(

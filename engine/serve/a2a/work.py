@@ -19,6 +19,7 @@ from engine.handle import RunHandle
 from engine.serve import bodies
 from engine.serve.a2a.asked import CODE, NOT_CANCELABLE, UNSUPPORTED, Heard, Rpc
 from engine.serve.a2a.portrait import Portrait, portrait_of
+from engine.serve.a2a.shapes import STATES
 from engine.serve.a2a.updates import rested
 from engine.serve.callers import Caller
 from engine.serve.chat.conversation import Conversations, Remembered, Turn
@@ -134,13 +135,13 @@ class Work:
             StoreError: The store cannot be read.
         """
         size, first = _page(asked.params)
-        wanted, context = asked.params.get("status"), asked.params.get("contextId")
+        wanted, context = _state(asked.params.get("status")), asked.params.get("contextId")
         history = asked.history()
         found: list[Portrait] = []
         for run_id in await self._tasks(client):
             with suppress(NotFoundError):
                 one = await self.show(client, run_id)
-                if context in (None, "", one.context_id) and wanted in (None, "", "TASK_STATE_UNSPECIFIED", _name(one)):
+                if context in (None, "", one.context_id) and wanted in ("", _name(one)):
                     found.append(one)
         found.sort(key=lambda one: (-one.run.row.updated_at, one.task_id))
         artifacts = asked.params.get("includeArtifacts") is True
@@ -301,6 +302,9 @@ def _decision(data: Any, was: Portrait) -> Decided:
         if decision is None:
             raise RequestFieldError("decision: missing", hint="possible here: approve, edit, reject, done")
         named = given.approval_id or _only(waiting)
+        if named not in {one.approval_id for one in waiting}:
+            ids = ", ".join(one.approval_id for one in waiting)
+            raise RequestFieldError(f"approval_id: {named[:80]!r} does not wait", hint=f"what waits: {ids}")
         edited = decision == "approve" and given.tool_input is not None
         return Decided(named, "edit" if edited else decision, given.result, given.tool_input, given.reason)
     return Decided(_only([one for one in waiting if one.subject in _WAITING]), "done", data)
@@ -330,6 +334,15 @@ def _page(params: Mapping[str, Any]) -> tuple[int, int]:
     if not isinstance(token, str) or not (token.isascii() and token.isdigit() and len(token) < 9):
         raise RequestFieldError("pageToken: it is none of this server's")
     return size, int(token)
+
+
+def _state(given: Any) -> str:
+    """Return the state that is asked for; empty: any. Raises RequestFieldError."""
+    if given in (None, "", "TASK_STATE_UNSPECIFIED"):
+        return ""
+    if given not in STATES:
+        raise RequestFieldError(f"status: expected one of {', '.join(STATES)}")
+    return str(given)
 
 
 def _name(one: Portrait) -> str:

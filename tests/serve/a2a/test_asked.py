@@ -24,6 +24,7 @@ def body(method: Any = "SendMessage", params: Any = None, **more: Any) -> bytes:
         (b"\xff\xfe", "1.0", -32700),
         (b"[" * 100_000, "1.0", -32700),
         (b"[]", "1.0", -32600),
+        (b'{"jsonrpc": "2.0", "id": NaN, "method": "GetTask"}', "1.0", -32700),
         (body(jsonrpc="1.0"), "1.0", -32600),
         (body(id=True), "1.0", -32600),
         (body(id={}), "1.0", -32600),

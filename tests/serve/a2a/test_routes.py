@@ -155,6 +155,31 @@ def test_what_cannot_be_taken_changes_nothing(caller: Caller) -> None:
     caller.call("CancelTask", id=task["id"])
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "says"),
+    [
+        ("ListTasks", {"status": "NOPE"}, "status: expected one of"),
+        ("ListTasks", {"pageSize": 101}, "pageSize: expected 1 to 100"),
+        ("ListTasks", {"pageToken": "x"}, "pageToken"),
+        ("GetTask", {}, "id: missing"),
+    ],
+)
+def test_parameters_that_are_wrong(caller: Caller, method: str, params: dict[str, Any], says: str) -> None:
+    """A wrong parameter is named, and answered with the protocol's code."""
+    code, told = caller.refused(method, **params)
+    assert (code, says in told) == (-32602, True)
+
+
+@pytest.mark.parametrize("data", [{"approval_id": "a9", "decision": "approve"}, {"decision": "maybe"}, [1]])
+def test_data_that_is_no_answer(caller: Caller, data: Any) -> None:
+    """Data that answers nothing that waits is refused, and the task still waits."""
+    task = caller.send("use send")
+    message = {**said(""), "parts": [{"data": data}], "taskId": task["id"]}
+    assert caller.refused("SendMessage", message=message)[0] == -32602
+    assert caller.call("GetTask", id=task["id"])["status"]["state"] == "TASK_STATE_INPUT_REQUIRED"
+    caller.call("CancelTask", id=task["id"])
+
+
 def test_a_task_is_cancelled(caller: Caller) -> None:
     """A task that goes on is ended by its client; one that is over is not cancelable."""
     task = caller.send("use slow", now=True)
