@@ -245,3 +245,18 @@ def test_usage_shows_what_was_used(browser: Browser) -> None:
         expect(page.locator(".totals")).to_contain_text("$8.75")
         expect(page.locator(".column")).to_have_count(90)
         expect(page).to_have_url(f"{here.url}/#/usage?measure=calls&days=90")
+
+
+def test_agents_show_how_they_are_and_are_switched(browser: Browser) -> None:
+    """An agent says whether it is up, and why not; whoever may switches it off and on again."""
+    agent = {"name": "weather", "description": "Tells the weather.", "url": "http://127.0.0.1:9/x"}
+    with served(lambda: scenes.make(MemoryLog(), agents=[agent])) as here, visiting(browser, here.url) as page:
+        page.get_by_role("link", name="Agents").click()
+        card = page.get_by_role("listitem")
+        expect(card).to_contain_text("Tells the weather.")
+        expect(card).to_contain_text("http://127.0.0.1:9/x")
+        page.get_by_role("button", name="Disable weather").click()
+        expect(card).to_contain_text("Disabled")
+        assert here.client.get("/agents").json()["agents"][0]["status"] == "disabled"
+        page.get_by_role("button", name="Enable weather").click()
+        expect(card.locator(".pill")).not_to_have_text("Disabled")
