@@ -313,9 +313,12 @@ def test_a_gateway_loads_what_it_needs() -> None:
         "jsonschema",
         "regex",
         "genai_prices",
+        "rich",
+        "pygments",
+        "attr",
     }
     code = (
-        "import sys, engine.cli.gateway\n"
+        "import sys; from engine.cli import load; load('gateway')\n"
         f"print([name for name in {sorted(late - {'uvicorn'})!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
