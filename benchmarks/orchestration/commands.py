@@ -27,7 +27,7 @@ from benchmarks.simulated.profile import PROFILES
 from benchmarks.simulated.virtual import CLOCK, VirtualProvider
 from schemas.errors import ConfigError
 
-QUICK_CASES, QUICK_SPEED = 4, 20.0
+QUICK_SPEED = 20.0
 QUICK_SYSTEMS = ("react", "react-parallel", "plan", "plan/small", "plan-no-stream")
 
 
@@ -109,7 +109,7 @@ def _named(one: Contestant) -> str:
 
 def counted(suite: Suite) -> dict[str, dict[str, float]]:
     """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError."""
-    cases = cases_of(suite, data.folder(), QUICK_CASES)
+    cases = cases_of(suite, data.folder(), suite.quick_cases)
     profile = replace(PROFILES["plain"], speed=QUICK_SPEED)
     plan = Plan(cases, systems_named((*QUICK_SYSTEMS, *suite.more), suite.name), profile, at_once=6)
     with tempfile.TemporaryDirectory() as folder:

@@ -20,6 +20,7 @@ class Suite:
     Attributes:
         about: What they are, and from whom.
         more: Systems that are measured on it beside the usual ones.
+        quick_cases: How many cases ``run quick`` counts.
         load: Returns the cases, given the folder of the public data sets where it ``needs_data``.
         world: Returns a run's tools at work.
     """
@@ -29,6 +30,7 @@ class Suite:
     load: Callable[[Path], list[Case]]
     needs_data: bool = False
     more: tuple[str, ...] = ()
+    quick_cases: int = 4
     world: Callable[[Case, float, Trouble], World] = World
 
 
@@ -41,6 +43,7 @@ SUITES: dict[str, Suite] = {
             parallelqa.cases,
             needs_data=True,
             more=(ANSWERING,),
+            quick_cases=6,
         ),
         Suite(
             "nestful",

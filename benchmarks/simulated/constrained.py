@@ -58,9 +58,9 @@ def _fitted(value: Any, schema: Schema, defs: Mapping[str, Schema]) -> Any:
 
 
 def _first(value: Any, branches: list[Schema], defs: Mapping[str, Schema]) -> Any:
-    """Return the value as the first branch takes it as it is, else as the first that takes it at all."""
+    """Return the value as the first branch takes it as it is, else as the first of its kind, else of any, takes it."""
     made: list[Any] = []
-    for branch in branches:
+    for branch in sorted(branches, key=lambda branch: not _alike(value, branch, defs)):
         try:
             made.append(_fitted(value, branch, defs))
         except UnfitError:
@@ -70,6 +70,13 @@ def _first(value: Any, branches: list[Schema], defs: Mapping[str, Schema]) -> An
     if not made:
         raise UnfitError
     return made[0]
+
+
+def _alike(value: Any, branch: Schema, defs: Mapping[str, Schema]) -> bool:
+    """Whether a branch is for objects and the value is one, or neither is: an object is no text if it can be itself."""
+    while "$ref" in branch:
+        branch = defs[str(branch["$ref"]).rpartition("/")[2]]
+    return "anyOf" in branch or isinstance(value, dict) == (branch.get("type") == "object")
 
 
 def _object(value: dict[str, Any], schema: Schema, defs: Mapping[str, Schema]) -> Any:

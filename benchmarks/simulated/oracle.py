@@ -113,7 +113,9 @@ def _taken(item: Any, schema: Mapping[str, Any]) -> Any:
     """Return an item in the first form that is taken: as it is, or as a step; where none is, as it is."""
     for form in (item, {"step": item}):
         with suppress(UnfitError):
-            return constrained(form, schema)
+            made = constrained(form, schema)
+            if not any(isinstance(item[key], dict) and isinstance(made.get(key), str) for key in item):
+                return made  # else arguments by name were packed into the bare text of one
     return item
 
 
