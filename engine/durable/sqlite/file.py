@@ -91,10 +91,14 @@ class StoreFile:
         Raises:
             sqlite3.Error: The lock was not free in time, or the file cannot be written.
         """
+        self.execute(db, "BEGIN IMMEDIATE")
+
+    def execute(self, db: sqlite3.Connection, statement: str) -> None:
+        """Execute a statement outside a transaction, with the patience of ``begin``. Raises sqlite3.Error."""
         until, pause_s = time.monotonic() + self.patience_s, 0.0002
         while True:
             try:
-                db.execute("BEGIN IMMEDIATE")
+                db.execute(statement)
                 return
             except sqlite3.OperationalError as exc:
                 if not is_busy(exc) or time.monotonic() > until:

@@ -170,7 +170,7 @@ class Writer:
     def _synchronize(self, db: sqlite3.Connection, *, durable: bool) -> None:
         wanted = "FULL" if durable else "NORMAL"
         if wanted != self._synchronous:
-            db.execute(f"PRAGMA synchronous = {wanted}")
+            self._file.execute(db, f"PRAGMA synchronous = {wanted}")  # it may look at the schema, and meet a lock
             self._synchronous = wanted
 
     def _begin(self, db: sqlite3.Connection) -> None:
