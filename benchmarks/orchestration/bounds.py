@@ -31,10 +31,12 @@ def bound_s(case: Case, outcome: Outcome, profile: Profile) -> float | None:
     due = {number: _due(tier, planning, tokens) for number, tokens in enumerate(_closes(text), 1)}
     whole = _due(tier, planning, planning["completion_tokens"])
     ends: dict[str, float] = {}
-    for number, step in enumerate(case.steps, 1):
+    placed = [(number, step) for number, steps in enumerate(case.items(), 1) for step in steps]
+    for at, (number, step) in enumerate(placed):
         first = due[number] if case.tool(step.tool).effects == "none" else whole
-        held = [ends[other.id] for other in case.steps[: number - 1] if case.conflict(step, other)]
-        begin = max([first, *held, *(ends[need] for need in step.needs)])
+        held = [ends[other.id] for other in case.steps[:at] if case.conflict(step, other)]
+        needs = (*step.needs, *(() if step.each is None else step.each.needs))
+        begin = max([first, *held, *(ends[need] for need in needs)])
         ends[step.id] = begin + case.seconds(step.tool, case.resolved(step))
     over = max([*ends.values(), whole])
     for call in writing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,6 +47,23 @@ class CaseTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """What makes steps one step of a plan, done for each item of a list that nobody knows before it is there.
+
+    Attributes:
+        group: The id that its results have together, in the order of the items.
+        over: The list: a reference.
+        arguments: With ``{{item}}``.
+        needs: Ids of the steps that the list comes from.
+    """
+
+    group: str
+    over: str
+    arguments: Mapping[str, Any]
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseStep:
     """One call of the right plan.
 
@@ -55,6 +72,8 @@ class CaseStep:
         arguments: With ``{{1}}`` or ``{{1.field}}`` for results.
         value: What the call gives; None: what the case's tools say when it is made (stateful suites).
         after: Steps that must be over without a reference saying so.
+        each: What it is one of, where a plan does not know how many there will be.
+        planned: The arguments as a plan writes them, where they take all results of such a step: ``{{5[*].km}}``.
     """
 
     id: str
@@ -62,6 +81,8 @@ class CaseStep:
     arguments: Mapping[str, Any]
     value: Any = None
     after: tuple[str, ...] = ()
+    each: Each | None = None
+    planned: Mapping[str, Any] | None = None
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -108,7 +129,7 @@ class Case:
 
     def resolved(self, step: CaseStep, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return a step's arguments with results put in: the case's own, or those given."""
-        known = {one.id: one.value for one in self.steps} if values is None else values
+        known = self.known() if values is None else values
         return {name: filled(value, known) for name, value in step.arguments.items()}
 
     def step_of(self, tool: str, arguments: Mapping[str, Any], made: Container[str] = ()) -> CaseStep | None:
@@ -154,8 +175,27 @@ class Case:
 
     def told(self) -> str:
         """Return the right answer with results put in."""
-        known = {one.id: one.value for one in self.steps}
+        known = self.known()
         return REFERENCE.sub(lambda match: _text(_walked(match, known)), self.answer)
+
+    def known(self) -> dict[str, Any]:
+        """Return what every step gives, and lists of what is done for each item of a list."""
+        found: dict[str, Any] = {one.id: one.value for one in self.steps}
+        for one in self.steps:
+            if one.each is not None:
+                found.setdefault(one.each.group, []).append(one.value)
+        return found
+
+    def items(self) -> list[list[CaseStep]]:
+        """Return the steps as a plan has them: those that are done for each item of a list are one."""
+        found: list[list[CaseStep]] = []
+        for step in self.steps:
+            last = found[-1][-1].each if found else None
+            if step.each is not None and last is not None and last.group == step.each.group:
+                found[-1].append(step)
+            else:
+                found.append([step])
+        return found
 
 
 def lognormal(of: str) -> float:
@@ -189,9 +229,14 @@ def filled(value: Any, known: Mapping[str, Any]) -> Any:
 
 
 def _walked(match: re.Match[str], known: Mapping[str, Any]) -> Any:
-    found: Any = known[match["step"]]
-    parts: list[str] = re.findall(r"\w+", match["path"])
-    for part in parts:
+    parts: list[str] = re.findall(r"\w+|\*", match["path"])
+    return _at(known[match["step"]], parts)
+
+
+def _at(found: Any, parts: Sequence[str]) -> Any:
+    for number, part in enumerate(parts, 1):
+        if part == "*":
+            return [_at(one, parts[number:]) for one in found]
         found = found[int(part) if isinstance(found, list) else part]
     return found
 

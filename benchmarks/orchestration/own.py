@@ -7,12 +7,12 @@ give at work is mostly text that nobody needed. A model is offered a case's tool
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.orchestration.case import Case, CaseStep, CaseTool
+from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, CaseTool, Each
 from benchmarks.simulated.profile import chance
 
 FOLDER = Path(__file__).parent / "own"
@@ -44,7 +44,13 @@ def loader(suite: str) -> partial[list[Case]]:
 
 
 def _case(suite: str, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]]) -> Case:
-    steps = tuple(_step(number, one, tools) for number, one in enumerate(told["steps"], 1))
+    groups: dict[str, tuple[str, ...]] = {}
+    steps: list[CaseStep] = []
+    for number, one in enumerate(told["steps"], 1):
+        made = list(_steps(str(number), one, tools, groups))
+        if "foreach" in one:
+            groups[str(number)] = tuple(step.id for step in made)
+        steps += made
     needed = {step.tool for step in steps}
     others = sorted(set(tools) - needed, key=lambda name: chance(f"{told['id']} {name}"))
     offered = sorted(needed | set(others[: max(0, OFFERED - len(needed))]))
@@ -53,7 +59,7 @@ def _case(suite: str, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, 
         told["id"],
         told["question"],
         tuple(_tool(tools[name]) for name in offered),
-        steps,
+        tuple(steps),
         told["answer"],
         templated=told.get("templated", False),
         approves=tuple(told.get("approves", ())),
@@ -61,12 +67,50 @@ def _case(suite: str, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, 
     )
 
 
-def _step(number: int, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]]) -> CaseStep:
+def _steps(
+    label: str, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]], groups: Mapping[str, tuple[str, ...]]
+) -> Iterator[CaseStep]:
+    """Yield the step that is told, or one for each item that its list turns out to have.
+
+    Args:
+        label: Its id in the file.
+        told: ``call``, ``gives`` (with ``foreach``: what each gives), ``after``.
+        tools: By name.
+        groups: The ids of the steps that earlier ones with a ``foreach`` became.
+    """
     ((tool, arguments),) = told["call"].items()
-    gives: dict[str, Any] = dict(told["gives"])
-    if words := tools[tool].get("words", 0):
-        gives["notes"] = _notes(f"{tool} {json.dumps(arguments)}", words)
-    return CaseStep(str(number), tool, arguments, gives, tuple(told.get("after", ())))
+    after = tuple(one for before in told.get("after", ()) for one in groups.get(before, (before,)))
+    if "foreach" not in told:
+        gives = _given(tool, arguments, told["gives"], tools)
+        spread = {name: _spread(value, groups) for name, value in arguments.items()}
+        yield CaseStep(label, tool, spread, gives, after, planned=arguments if spread != arguments else None)
+        return
+    match = REFERENCE.fullmatch(told["foreach"])
+    assert match is not None
+    each = Each(label, told["foreach"], arguments, groups.get(match["step"], (match["step"],)))
+    for at, gives in enumerate(told["gives"]):
+        members = groups.get(match["step"])
+        item = members[at] if members else f"{match['step']}{match['path']}[{at}]"
+        mine = {name: _with_item(value, item) for name, value in arguments.items()}
+        yield CaseStep(f"{label}{'abcdefgh'[at]}", tool, mine, _given(tool, [mine, at], gives, tools), after, each)
+
+
+def _spread(value: Any, groups: Mapping[str, tuple[str, ...]]) -> Any:
+    """Return a reference to what was given for each item as a list of references."""
+    match = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match["step"] not in groups:
+        return value
+    return [f"{{{{{one}{match['path'].removeprefix('[*]')}}}}}" for one in groups[match["step"]]]
+
+
+def _with_item(value: Any, item: str) -> Any:
+    """Return a value with a reference to the item put in."""
+    return value.replace("{{item", "{{" + item) if isinstance(value, str) else value
+
+
+def _given(tool: str, of: Any, told: Mapping[str, Any], tools: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    words = tools[tool].get("words", 0)
+    return {**told, **({"notes": _notes(f"{tool} {json.dumps(of)}", words)} if words else {})}
 
 
 def _tool(told: Mapping[str, Any]) -> CaseTool:

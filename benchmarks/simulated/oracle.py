@@ -129,29 +129,65 @@ def _items(case: Case, done: Mapping[str, str], failed: Mapping[str, set[str]], 
         first: The number of the first new step.
     """
     ids, began = dict(done), first
-    for step in case.steps:
-        if step.id in ids:
+    for steps in case.items():
+        if _together(steps, ids, failed):
+            yield _for_each(case, steps[0], ids)
+            ids |= _numbers(steps, first)
+            first += 1
             continue
-        tool = tool_for(case, step, failed.get(step.id, set()))
-        if tool is None or any(need not in ids for need in step.needs):
-            continue  # it cannot be had; the answer says so
-        ids[step.id] = str(first)
-        first += 1
-        yield _item(case, step, tool, ids)
+        for step in steps:
+            tool = tool_for(case, step, failed.get(step.id, set()))
+            if step.id in ids or tool is None or any(need not in ids for need in step.needs):
+                continue  # it is done, or cannot be had; the answer says so
+            ids[step.id] = str(first)
+            first += 1
+            yield _item(case, step, tool, ids)
     if case.templated and all(step.id in ids for step in case.steps):
         yield {"answer": _numbered(case.answer, ids)}
     elif first == began and not all(step.id in done for step in case.steps):
         yield {"answer": answer_of(case, set(done))}  # nothing is left that could be tried
 
 
+def _together(steps: Sequence[CaseStep], ids: Mapping[str, str], failed: Mapping[str, set[str]]) -> bool:
+    """Whether steps are one item of a plan: for each item of a list, none of them done or failed before."""
+    untouched = all(step.id not in ids and step.id not in failed for step in steps)
+    return steps[0].each is not None and untouched and all(need in ids for step in steps for need in step.needs)
+
+
+def _numbers(steps: Sequence[CaseStep], number: int) -> dict[str, str]:
+    """Return what the results of such steps are referred to by, each and all of them."""
+    assert steps[0].each is not None
+    return {step.id: f"{number}[{at}]" for at, step in enumerate(steps)} | {steps[0].each.group: str(number)}
+
+
+def _for_each(case: Case, step: CaseStep, ids: Mapping[str, str]) -> Any:
+    """Return the one item that stands for a step and its like."""
+    assert step.each is not None
+    arguments = {name: _numbered(value, ids) for name, value in step.each.arguments.items()}
+    item: dict[str, Any] = {"step": _call(case, step.tool, arguments), "foreach": _numbered(step.each.over, ids)}
+    return item | ({"depends_on": _depends(step, ids)} if step.after else {})
+
+
+def _depends(step: CaseStep, ids: Mapping[str, str]) -> list[int]:
+    return list(dict.fromkeys(int(ids[before].partition("[")[0]) for before in step.after))
+
+
 def _item(case: Case, step: CaseStep, tool: str, ids: Mapping[str, str]) -> Any:
-    arguments = {name: _numbered(value, ids) for name, value in step.arguments.items()}
+    planned = step.arguments
+    if step.planned is not None and all(group in ids for group in _named(step.planned)):
+        planned = step.planned
+    arguments = {name: _numbered(value, ids) for name, value in planned.items()}
+    call = _call(case, tool, arguments)
+    return {"step": call, "depends_on": _depends(step, ids)} if step.after else call
+
+
+def _call(case: Case, tool: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call as a plan writes it: one text that is all it needs stands for itself."""
     declared = case.tool(tool)
     required, properties = declared.required, declared.parameters.get("properties", {})
     bare = len(required) == 1 == len(arguments) and isinstance(next(iter(arguments.values())), str)
     short = bare and properties.get(required[0], {}).get("type") == "string"
-    call: dict[str, Any] = {tool: next(iter(arguments.values())) if short else arguments}
-    return {"step": call, "depends_on": [int(ids[before]) for before in step.after]} if step.after else call
+    return {tool: next(iter(arguments.values())) if short else arguments}
 
 
 def tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
@@ -163,7 +199,14 @@ def tool_for(case: Case, step: CaseStep, failed: set[str]) -> str | None:
 def _numbered(value: Any, ids: Mapping[str, str]) -> Any:
     """Return a value whose references are numbered as in the run."""
     text = json.dumps(value, ensure_ascii=False)
-    return json.loads(REFERENCE.sub(lambda match: "{{" + ids[match["step"]] + match["path"] + "}}", text))
+    return json.loads(
+        REFERENCE.sub(lambda match: "{{" + ids.get(match["step"], match["step"]) + match["path"] + "}}", text)
+    )
+
+
+def _named(value: Any) -> list[str]:
+    """Return the steps that a value refers to."""
+    return [match["step"] for match in REFERENCE.finditer(json.dumps(value, ensure_ascii=False))]
 
 
 def _finished(case: Case, text: str) -> tuple[dict[str, str], dict[str, set[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from benchmarks.orchestration import own
 from benchmarks.orchestration.case import Case
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.runner import Plan, perform
+from benchmarks.simulated.oracle import Asked, Turn, plan
 from benchmarks.simulated.profile import PROFILES
 from tests.benchmarks.orchestration.plans import problems
 
@@ -41,11 +43,31 @@ def test_the_suites_are_varied() -> None:
     assert all(case.tool(name).effects == "effectful" for case in CASES for name in case.approves)
 
 
+@pytest.mark.parametrize(("name", "lists"), [("compliance_check", 1), ("incident_triage", 1), ("access_review", 2)])
+def test_what_nobody_can_count_beforehand_is_one_step_for_each_item(name: str, lists: int) -> None:
+    """A plan does not know how many owners, services or accounts there will be: it says ``foreach``."""
+    case = next(case for case in CASES if case.id == name)
+    items = json.loads(plan(case, Asked("planner", (Turn("user", "<first_id>1</first_id>"),))).text)["steps"]
+    assert [item["foreach"].startswith("{{") for item in items if "foreach" in item] == [True] * lists
+    assert len(items) == len(case.items()) + 1 < len(case.steps) + 1
+    assert "[0]" not in json.dumps(items)
+
+
+def test_all_results_of_a_foreach_are_taken_together() -> None:
+    """By a plan as one reference; by turns as the values that came, in the order of the items."""
+    case = next(case for case in CASES if case.id == "compliance_check")
+    rate = next(step for step in case.steps if step.tool == "rate_risk")
+    assert rate.planned is not None
+    assert rate.planned["owner_matches"] == "{{5[*].matches}}"
+    assert (rate.needs, case.resolved(rate)["owner_matches"]) == (("1", "3", "5a", "5b", "4"), [0, 1])
+    assert [[step.id for step in steps] for steps in case.items()][4:6] == [["5a", "5b"], ["6"]]
+
+
 @pytest.mark.slow
 def test_every_case_comes_to_its_right_answer(tmp_path: Path) -> None:
     """By a plan, and by turns with parallel calls: each call once, in an order that what it needs allows."""
-    plan = Plan(CASES, (Ours("plan"), Ours("react-parallel")), FAST)
-    outcomes = anyio.run(perform, plan, tmp_path, lambda *_: None)
+    made = Plan(CASES, (Ours("plan"), Ours("react-parallel")), FAST)
+    outcomes = anyio.run(perform, made, tmp_path, lambda *_: None)
     assert [(one.system, one.case, one.reason) for one in outcomes if not one.right] == []
     steps = {case.name: len(case.steps) for case in CASES}
     assert all(one.tool_calls == steps[f"{one.suite}/{one.case}"] for one in outcomes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,16 @@ def turns(request: Mapping[str, Any], path: str) -> Reply:
     return say(request, path, "It is 7 km.", input_tokens=300)
 
 
+def planned(request: Mapping[str, Any], path: str) -> Reply:
+    """A model that plans it all in one reply, by whatever way a plan is asked for, and words the answer of a result."""
+    steps = [{"look": "there"}, {"look": "back"}, {"add": {"a": "{{1.km}}", "b": "{{2.km}}"}}]
+    if "tools" in request:
+        return say(request, path, calls=[(request["tools"][0]["function"]["name"], {"steps": steps})], input_tokens=100)
+    if "response_format" in request:
+        return say(request, path, json.dumps({"steps": steps}), input_tokens=100)
+    return say(request, path, "It is 7 km.\n[steps: 3]", input_tokens=50)
+
+
 def run(folder: Path, *arguments: str) -> int:
     """The exit code of ``run trips`` with these arguments."""
     parser = argparse.ArgumentParser()
@@ -60,6 +71,18 @@ def test_a_case_runs_on_the_users_models(tmp_path: Path, monkeypatch: pytest.Mon
     told = manifest.read(tmp_path / "out")
     assert told is not None
     assert (told.planner_model, told.worker_model, told.profile) == ("mine/m", "mine/m", "")
+
+
+def test_a_case_is_planned_by_the_users_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call plans, the case's tools run side by side, one call answers; the plan is kept with the outcome."""
+    with WireServer(planned) as server:
+        (tmp_path / "engine.yaml").write_text(CONFIG.replace("URL", server.url))
+        monkeypatch.setenv("ENGINE_CONFIG", str(tmp_path / "engine.yaml"))
+        assert run(tmp_path, "--systems", "plan,plan-no-stream", "--model", "mine/m") == 0
+    for outcome in read(tmp_path / "out"):
+        assert (outcome.right, outcome.tool_calls, outcome.peak_parallel) == (True, 3, 2), outcome.reason
+        assert [call["part"] for call in outcome.calls] == ["planner", "synthesizer"]
+        assert [step["tool"] for step in outcome.plans[0]["steps"]] == ["look", "look", "add"]
 
 
 def test_a_model_nobody_configured_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
