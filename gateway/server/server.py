@@ -10,9 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from types import FrameType
 
 import anyio
+import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
 
@@ -123,10 +125,21 @@ class Server:
         async with anyio.create_task_group() as group:
             with self._signals():
                 self._say_up()
+                group.start_soon(self._warm)
                 await self._serve(group)
                 await self._drain()
         assert self._site is not None
         await self._site.close()
+
+    async def _warm(self) -> None:
+        """Import beside the first requests what they will need: who carries them, and the list of prices."""
+        assert self._site is not None
+        gateway = self._site.gateway
+        try:
+            await anyio.to_thread.run_sync(import_module, "gateway.upstream.aiohttp")
+            await anyio.to_thread.run_sync(gateway.models)
+        except Exception:
+            _log.exception("what requests need could not be made ready; the first ones will take longer")
 
     def stop(self) -> None:
         """Drain and end; may be called from any thread."""
