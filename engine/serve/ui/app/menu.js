@@ -1,5 +1,5 @@
 // A button that opens a list of further things to do: closed by Escape, by a choice, and when the focus goes elsewhere.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 
 /**
@@ -10,7 +10,7 @@ export function Menu({ label, items }) {
   const [open, setOpen] = useState(false);
   const [said, say] = useState("");
   const box = useRef(/** @type {any} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) box.current.querySelector("[role=menuitem]")?.focus();
   }, [open]);
   useEffect(() => {
