@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import data, measures, quick
-from benchmarks.entry import Entry
+from benchmarks.entry import Entry, known_as
 from benchmarks.orchestration import commands as orchestrated
 from benchmarks.orchestration import failure, line
 from benchmarks.orchestration.systems import ABOUT
@@ -24,8 +24,10 @@ ENTRIES: dict[str, Entry] = {entry.name: entry for entry in (*_SUITES, quick.ent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return 0, or 1 for what ``--check`` finds."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(given)
     try:
+        if len(given) > 1 and given[0] == "run" and not given[1].startswith("-"):
+            known_as(given[1], ENTRIES, "suite")
+        options = _parser().parse_args(given)
         data.offer_vocabulary()
         if options.command == "list":
             return listed()
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("\nbroken off; outcomes are kept, and the same command goes on from there", file=sys.stderr)
+        return 130
 
 
 def listed() -> int:

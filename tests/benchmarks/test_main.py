@@ -35,6 +35,12 @@ def test_a_group_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> 
     assert "invalid choice: 'cpus'" in capsys.readouterr().err
 
 
+def test_a_suite_that_is_none_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, without the usage of everything."""
+    assert program.main(["run", "paralelqa"]) != 0
+    assert capsys.readouterr().err == "there is no suite 'paralelqa'. did you mean parallelqa?\n"
+
+
 def test_measures_keep_how_they_were_made(tmp_path: Path) -> None:
     """Beside the rows stand the command, the machine and the versions."""
     program.main(["run", "scheduler", "--only", "tokens", "--out", str(tmp_path)])
