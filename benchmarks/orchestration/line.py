@@ -33,6 +33,7 @@ from benchmarks.simulated.clock import virtually
 from benchmarks.simulated.profile import PROFILES, Profile
 from benchmarks.simulated.virtual import CLOCK, VirtualProvider
 from gateway.upstream.base import Upstream
+from schemas.errors import ConfigError
 
 Told = Callable[[Outcome, int, int], None]
 NAME = "line"
@@ -194,21 +195,30 @@ def summary(found: Sequence[Cell]) -> str:
 
 def declare(command: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    command.add_argument("--steps", type=_numbers, default=list(STEPS), metavar="A,B,…", help="default: 1 to 20")
-    command.add_argument("--widths", type=_numbers, default=list(WIDTHS), metavar="A,B,…", help="default: 1 to 10")
+    command.add_argument(
+        "--steps", type=partial(_numbers, STEPS), default=list(STEPS), metavar="A,B,…", help="default: 1 to 20"
+    )
+    command.add_argument(
+        "--widths", type=partial(_numbers, WIDTHS), default=list(WIDTHS), metavar="A,B,…", help="default: 1 to 10"
+    )
     command.add_argument("--simulated", default="plain", choices=PROFILES, help="how the models behave")
     command.add_argument("--check", action="store_true", help=f"exit with 1 where auto errs in over {1 - TARGET:.0%}")
     declare_out(command, NAME)
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
+def _numbers(known: range, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if wrong := [part for part in parts if not part.isdecimal() or int(part) not in known]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is not one of {known[0]} to {known[-1]}")
+    return [int(part) for part in parts]
 
 
 def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Measure the map and print it; with ``--check`` 1 where ``auto`` errs too often. Raises ConfigError."""
     profile = PROFILES[options.simulated]
     cases = {place: synthetic.case(*place) for place in places(options.steps, options.widths)}
+    if not cases:
+        raise ConfigError("no question is wider than it has steps", hint="a width of --widths that --steps allows")
     Manifest.now(
         arguments=arguments,
         suite=NAME,

@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks import data
-from benchmarks.entry import Entry, declare_out
+from benchmarks.entry import Entry, at_least, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.progress import Progress
 from benchmarks.quality.attempts import OFFLINE, Attempt, Pupil, attempts, belongs, keep, read
@@ -33,16 +33,14 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default=OFFLINE, metavar="PROVIDER/MODEL", help=told)
     command.add_argument("--data", type=Path, help="folder of the public sets (default: ENGINE_BENCH_DATA)")
     command.add_argument("--only", nargs="+", metavar="NAME", help="only sets whose names hold one of these")
-    command.add_argument("--n", type=int, help="at most so many tasks a set, evenly spread")
-    command.add_argument("--at-once", type=int, default=AT_ONCE, help="questions to a model at the same time")
+    command.add_argument("--n", type=at_least(1), help="at most so many tasks a set, evenly spread")
+    command.add_argument("--at-once", type=at_least(1), default=AT_ONCE, help="questions to a model at the same time")
     command.add_argument("--misses", action="store_true", help="show each plan that is not exact, and what is wrong")
     declare_out(command, NAME)
 
 
 def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Plan every task that is not in the folder yet, print the scores and keep them. Raises EngineError."""
-    if options.n is not None and options.n < 1:
-        raise ConfigError(f"--n {options.n} leaves nothing", hint="at least 1")
     pupil = Pupil(options.model)
     sets, left_out = _sets(options.data or data.folder(), options.only)
     sets = [one.part(options.n) for one in sets]

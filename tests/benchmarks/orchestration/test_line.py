@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as program
 from benchmarks.orchestration import line, synthetic
 from benchmarks.simulated.profile import PROFILES
 
@@ -65,3 +66,20 @@ def test_a_few_places_are_counted_for_the_quick_tier(monkeypatch: pytest.MonkeyP
                            "line auto/small", "line cells"]  # fmt: skip
     assert (found["line react"]["model calls"], found["line plan"]["model calls"]) == (3.0, 2.0)
     assert found["line cells"] == {"auto errs": 0}
+
+
+@pytest.mark.parametrize(
+    "given", [["--steps", "25"], ["--steps", "0"], ["--widths", "x"], ["--steps", "2", "--widths", "5"]]
+)
+def test_places_that_are_none_are_refused(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A count outside the map, and a width that no step count allows, are one line, not a traceback."""
+    monkeypatch.setenv("COLUMNS", "200")
+    try:
+        code: object = program.main(["run", "line", *given, "--out", str(tmp_path)])
+    except SystemExit as exc:
+        code = exc.code
+    assert code not in (0, 1)
+    said = capsys.readouterr().err
+    assert "is not one of 1 to" in said or "no question is wider than it has steps" in said

@@ -78,12 +78,12 @@ def test_a_model_that_cannot_be_asked_is_no_miss(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--only", "klingon"], "no set called klingon"), (["--n", "0"], "leaves nothing"), (["--model", "x/y"], "x/y")],
+    [(["--only", "klingon"], "no set called klingon"), (["--model", "x/y"], "no provider is configured for x/y")],
 )
 def test_what_cannot_be_asked_for_is_one_line(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A set nobody knows, no task at all, a model nobody configured."""
+    """A set nobody knows, a model nobody configured."""
     given = ["run", "quality", *arguments, "--out", str(tmp_path)]
     assert program.main(given) == ConfigError.exit_code
     assert said in capsys.readouterr().err
