@@ -35,15 +35,6 @@ class ReadyQueue:
         return self._size
 
     @property
-    def contended(self) -> bool:
-        """Whether more steps are ready than slots are free, so that the order matters."""
-        if self._max_parallel is not None and self._size > self._max_parallel - self._total_busy:
-            return True
-        if not self._caps:
-            return False
-        return any(len(self._heaps[tool]) > cap - self._busy.get(tool, 0) for tool, cap in self._caps.items())
-
-    @property
     def busy(self) -> int:
         """Slots in use."""
         return self._total_busy
@@ -115,21 +106,28 @@ class ReadyQueue:
 
 
 class Durations:
-    """Observed seconds by tool; a prior stands in until a tool was seen."""
+    """Observed seconds by tool; a prior stands in until a tool was seen.
+
+    A mean changes after 1, 2, 4, 8 … observations only: then ranks are worked out anew, and whoever folds the same
+    events later has the same ranks, however often he was asked in between.
+    """
 
     def __init__(self) -> None:
         self._sums: dict[str, tuple[int, float]] = {}
+        self._means: dict[str, float] = {}
 
     def add(self, tool: str, seconds: float) -> bool:
-        """Add an observation; True when the mean is worth ranking anew (after 1, 2, 4, 8 … observations)."""
+        """Add an observation; True when it changed the mean."""
         count, total = self._sums.get(tool, (0, 0.0))
         self._sums[tool] = (count + 1, total + seconds)
-        return (count + 1) & count == 0
+        if (count + 1) & count:
+            return False
+        self._means[tool] = (total + seconds) / (count + 1)
+        return True
 
     def mean(self, tool: str, prior: float | None) -> float:
         """Seconds to expect of one call."""
-        count, total = self._sums.get(tool, (0, 0.0))
-        return total / count if count else prior or 1.0
+        return self._means.get(tool, prior or 1.0)
 
 
 def upward_ranks(

@@ -100,6 +100,7 @@ class StepGraph:
     def _insert(self, state: StepState) -> None:
         self.steps[state.id] = state
         self.unended[state.id] = None
+        self._ranked = False
         if state.id.isdecimal() and len(state.id) <= _COUNTED_DIGITS:
             self.highest_id = max(self.highest_id, int(state.id))
 
@@ -126,7 +127,7 @@ class StepGraph:
         for index in range(count):
             step = bare.model_copy(update={"id": f"{parent.id}[{index}]"})
             instance = StepState(step.id, step, parent.spec, parent.order, parent.revision, deps=parent.deps)
-            instance.parent, instance.item, instance.rank = parent.id, items[index], parent.rank
+            instance.parent, instance.item = parent.id, items[index]
             parent.instances.append(instance.id)
             self._insert(instance)
             known = _known_now(step.tool_input, self.lookup(instance))
@@ -143,7 +144,6 @@ class StepGraph:
 
         What runs under an earlier accepted plan goes on, but not ``instead`` of it; nor does what a draft began.
         """
-        self._ranked = False
         if not self.steps:
             for step in in_dependency_order(steps):
                 self.add(step, revision)
@@ -186,6 +186,7 @@ class StepGraph:
         for step in drafts:
             self._void(step)
         if drafts:
+            self._ranked = False
             self._overlaps.rebuild(self.in_order())
 
     def _void(self, step: StepState) -> None:
@@ -210,6 +211,7 @@ class StepGraph:
         step.result = result
         self.unended.pop(step.id, None)
         self._voids.discard(step.id)
+        self._ranked = self._ranked and not (step.needs or step.after)  # else nobody's path led through it
         if result.status == "done":
             self.values[step.id] = gathered(self, step) if result.gathered else value
             if result.attempts and self.durations.add(step.step.tool, result.duration_s):
@@ -254,23 +256,18 @@ class StepGraph:
     def reorder(self) -> None:
         """Work out anew who must not overlap whom, after a plan or an edited input changed what steps touch."""
         unended = self.in_order()
+        self._ranked = False
         self._overlaps.rebuild(unended)
         for step in unended:
             self.wake(step)
 
     def take_ready(self) -> StepState | None:
         """Remove and return the ready step that should start next, or None while no slot is free."""
-        if not self._ranked and self.queue.contended:
-            self._rank()
+        if not self._ranked and len(self.queue) > 1:
+            _rank(self)
+            self._ranked = True
         step_id = self.queue.take()
         return None if step_id is None else self.steps[step_id]
-
-    def _rank(self) -> None:
-        unended = self.in_order()
-        for step, rank in zip(unended, _ranks(unended, self.durations), strict=True):
-            step.rank = rank
-        self.queue.rerank(lambda step_id: self.steps[step_id].rank)
-        self._ranked = True
 
 
 def gathered(graph: StepGraph, step: StepState) -> Any:
@@ -304,12 +301,20 @@ def _goes_on(step: StepState, revision: int, *, instead: bool) -> bool:
     return step.phase in ("running", "outside", "waiting") and not step.void and step.revision != revision
 
 
-def _ranks(unended: list[StepState], durations: Durations) -> list[float]:
-    """Return each step's longest remaining path, from what its tool took so far."""
-    waiting = {step.id: [*step.dependents, *step.followers] for step in unended}
-    weights = {step.id: durations.mean(step.step.tool, step.spec.expected_s) for step in unended}
-    found = upward_ranks(list(waiting), waiting.__getitem__, weights)
-    return [found[step.id] for step in unended]
+def _rank(graph: StepGraph) -> None:
+    """Give each step the length of its longest remaining path, from what its tool took so far.
+
+    A function of the events alone, whenever it is worked out: who drives a run on has the order of who began it.
+    """
+    waiting: dict[str, list[str]] = {}
+    weights: dict[str, float] = {}
+    for step in graph.in_order():
+        whole = graph.steps[step.parent] if step.parent is not None else step
+        waiting[step.id] = [*whole.dependents, *step.followers]
+        weights[step.id] = graph.durations.mean(step.step.tool, step.spec.expected_s)
+    for step_id, rank in upward_ranks(list(waiting), waiting.__getitem__, weights).items():
+        graph.steps[step_id].rank = rank
+    graph.queue.rerank(lambda step_id: graph.steps[step_id].rank)
 
 
 def _with_needs(keeps: Iterable[str], steps: Mapping[str, StepState]) -> set[str]:

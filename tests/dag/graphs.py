@@ -64,6 +64,7 @@ class World:
         self.started: list[str] = []
         self.inputs: dict[str, dict[str, Any]] = {}
         self.ended: dict[str, StepResult] = {}
+        self.events: list[LoggedEvent] = []
         self.most_at_once = 0
         for event in (
             RunStarted(task="t", mode="plan", limits=RunLimits(max_parallel=max_parallel, budget_usd=budget_usd)),
@@ -79,6 +80,7 @@ class World:
     def take(self, event: LoggedEvent) -> None:
         """Fold an event in and note starts and ends."""
         self.state.apply(event)
+        self.events.append(event)
         if event.kind == "step_started":
             self.started.append(event.step_id)
             self.inputs[event.step_id] = event.input

@@ -21,7 +21,6 @@ def test_a_tool_with_its_own_cap_holds_back_only_itself() -> None:
     queue = ReadyQueue(3)
     for place, (step_id, tool, cap) in enumerate((("a", "slow", 1), ("b", "slow", 1), ("c", "look", None))):
         queue.add(step_id, tool, cap, 1.0, (1, place))
-    assert queue.contended
     assert queue.take() == "a"
     queue.occupy("slow")
     assert (queue.take(), queue.take(), len(queue)) == ("c", None, 1)
@@ -73,11 +72,12 @@ def test_a_step_no_slot_will_be_free_for_is_taken() -> None:
 
 
 def test_a_tool_is_ranked_anew_as_it_is_seen() -> None:
-    """The mean of what was seen replaces the prior; ranking is worth it after 1, 2, 4, 8 … observations."""
+    """The mean of what was seen replaces the prior; it changes, and ranks with it, after 1, 2, 4, 8 … observations."""
     durations = Durations()
     assert (durations.mean("a", None), durations.mean("a", 3.0)) == (1.0, 3.0)
     assert [durations.add("a", 2.0) for _ in range(8)] == [True, True, False, True, False, False, False, True]
     assert durations.mean("a", 3.0) == 2.0
+    assert (durations.add("a", 11.0), durations.mean("a", 3.0)) == (False, 2.0)
 
 
 def test_ranks_add_up_along_the_longest_way() -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import time
 
-from tests.dag.graphs import FAILED, World, done, step
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.dag.decide import decide
+from engine.dag.state import RunState
+from schemas.events import LoggedEvent
+from schemas.tool import ToolSpec
+from tests.dag.graphs import FAILED, TOOLS, World, done, step
+
+CAPS = {"slow": 1, "few": 2, "look": None}
 
 
 def test_steps_stand_in_plan_order() -> None:
@@ -48,3 +57,36 @@ def test_thousands_of_steps_take_a_second() -> None:
     assert len(chain.finish().statuses) == 2000
     assert len(World([step(i) for i in range(2000)], max_parallel=3).finish().statuses) == 2000
     assert time.perf_counter() - began < 5
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_what_starts_next_follows_from_the_events_alone(data: st.DataObject) -> None:
+    """B62: whoever folds a run's events later starts the same steps in the same order as who drove it until then."""
+    capped = {name: TOOLS["look"].model_copy(update={"name": name, "max_parallel": cap}) for name, cap in CAPS.items()}
+    steps = [
+        step(i, data.draw(st.sampled_from(list(CAPS))), *data.draw(st.sets(st.integers(1, i - 1), max_size=2)))
+        if i > 1
+        else step(i, "slow")
+        for i in range(1, 12)
+    ]
+    lived = World(steps, tools=capped)
+    while lived.running:
+        took = done().model_copy(update={"duration_s": data.draw(st.sampled_from((0.1, 1.0, 9.0)))})
+        place = len(lived.events) + 1
+        lived.end(data.draw(st.sampled_from(lived.running)), took)
+        assert follows(lived.events[:place], capped) == lived.events[place:]
+
+
+def follows(events: list[LoggedEvent], tools: dict[str, ToolSpec]) -> list[LoggedEvent]:
+    """What somebody decides who has folded these events."""
+    state, decided = RunState("r", tools), list[LoggedEvent]()
+
+    def emit(event: LoggedEvent) -> None:
+        state.apply(event)
+        decided.append(event)
+
+    for event in events:
+        state.apply(event)
+    decide(state, emit)
+    return decided

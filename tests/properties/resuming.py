@@ -24,7 +24,7 @@ from schemas.events import LoggedRecord, RunStarted
 from schemas.result import RunResult
 from schemas.stores import RunStore
 from tests.properties.history import History
-from tests.properties.invariants import DEAF_S, Book
+from tests.properties.invariants import DEAF_S, Book, rehearsed
 from tests.properties.playing import agree, settings_of
 from tests.properties.world import SPECS, ChaosProvider, World
 
@@ -140,7 +140,7 @@ def _check_steps(history: History, run: Resumed) -> None:
         if asked.event.kind == "approval_requested" and asked.event.subject == "in_doubt"
         if answer.event.kind == "approval_answered" and answer.event.approval_id == asked.event.approval_id
     }
-    counts = Counter(call.step_id for call in run.world.calls if call.tool == book.started[call.step_id].tool)
+    counts = Counter(call.step_id for call in run.world.calls if not rehearsed(book, call))
     for step_id, count in counts.items():
         tool, does = book.started[step_id].tool, book.started[step_id].input["does"]
         effectful = SPECS[tool]["effects"] == "effectful"
