@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,14 +26,14 @@ class ConfigurationAccount:
     book: AuditBook
     source: str
     through: str
-    _sections: dict[str, str] = field(default_factory=dict[str, str])
+    _sections: dict[str, str] | None = None
 
     async def __call__(self, settings: Settings) -> None:
         """Tell it. A trail that cannot be written keeps no server from serving: that is logged."""
         written = settings.model_dump(mode="json", exclude_defaults=True)
-        before, sections = self._sections, {name: _hash(value) for name, value in written.items()}
+        before, sections = self._sections or {}, {name: _hash(value) for name, value in written.items()}
         changed = sorted(name for name in {*sections, *before} if sections.get(name) != before.get(name))
-        again, self._sections = bool(before), sections
+        again, self._sections = self._sections is not None, sections
         reason = f"changed: {', '.join(changed) or 'nothing'}" if again else ""
         what = {"what": "configuration", "about": self.source, "act": "reloaded" if again else "loaded"}
         hashes = {"sha256": _hash(sections), "sections": sections}

@@ -30,3 +30,14 @@ async def test_a_configuration_is_told_by_its_hashes() -> None:
     assert [one.reason for one in told] == ["", "changed: limits", "changed: limits"]
     assert [one.input and one.input["sha256"] for one in told][0::2] == [told[0].input and told[0].input["sha256"]] * 2
     assert SECRET not in json.dumps([one.model_dump() for one in told])
+
+
+@pytest.mark.anyio
+async def test_an_empty_configuration_is_one_too() -> None:
+    """What follows on a configuration of nothing but defaults is reloaded, and says what changed."""
+    book = MemoryAudit()
+    tell = ConfigurationAccount(book, "engine.yaml", "gateway")
+    for settings in (Settings(), Settings(limits=Limits(max_steps=3))):
+        await tell(settings)
+    told = [one.entry for one in await book.read()]
+    assert [(one.act, one.reason) for one in told] == [("loaded", ""), ("reloaded", "changed: limits")]

@@ -294,7 +294,7 @@ def _goes_on(step: StepState, revision: int, *, instead: bool) -> bool:
     It has ended, runs (here or at a client) under an accepted plan, or a person must say first whether it happened. A
     plan that stands ``instead`` of the one before breaks off what runs.
     """
-    if instead and step.phase == "running":
+    if instead and step.phase in ("running", "waiting"):
         return False
     if step.phase == "ended" or step.doubt:
         return True

@@ -81,18 +81,22 @@ def _kinds(schema: Mapping[str, Any]) -> frozenset[str]:
     return frozenset([kind] if isinstance(kind, str) else kind or ())
 
 
-def _may_hold_list(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> bool:
-    if depth > _DEPTH:
-        return True
+def _may_hold_list(schema: Any, root: Mapping[str, Any], depth: int = 0) -> bool:
+    if depth > _DEPTH or not isinstance(schema, dict):  # true: any value
+        return schema is not False
+    return _object_may(cast("Mapping[str, Any]", schema), root, depth)
+
+
+def _object_may(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> bool:
     if "$ref" in schema:
         defs = cast("Mapping[str, Any]", root.get("$defs", {}))
         target: Any = defs.get(str(schema["$ref"]).rpartition("/")[2], {})
         return _may_hold_list(target, root, depth + 1)
-    if choices := cast("Sequence[Mapping[str, Any]]", schema.get("anyOf") or schema.get("oneOf")):
+    if choices := cast("Sequence[Any]", schema.get("anyOf") or schema.get("oneOf")):
         return any(_may_hold_list(one, root, depth + 1) for one in choices)
     if "enum" in schema or "const" in schema or _plain(schema, _SCALARS):
         return False
-    inner = cast("Mapping[str, Mapping[str, Any]]", schema.get("properties") or {})
+    inner = cast("Mapping[str, Any]", schema.get("properties") or {})
     if _kinds(schema) != _OBJECT or not inner or schema.get("additionalProperties"):
         return True
     return any(_may_hold_list(one, root, depth + 1) for one in inner.values())

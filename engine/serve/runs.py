@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from engine.assistants import DEFAULT, Assistants
 from engine.serve import bodies
+from engine.serve.attending import attended
 from engine.serve.callers import caller, check_name
 from engine.serve.desk import Desk, Json, run_of
 from engine.serve.frames import CONTENT_TYPES, dumps, form_of
@@ -87,23 +88,13 @@ class Runs:
 
     async def _wait(self, request: Request, run_id: str, where: dict[str, str], *, cancels: bool) -> Response:
         """Answer when a run has ended (200) or waits for somebody (202); 503 when the server leaves before."""
-        over = False
 
-        async def until(happens: Callable[[], Awaitable[Any]], scope: anyio.CancelScope) -> None:
-            await happens()
-            scope.cancel()
+        async def rests() -> None:
+            async with aclosing(self.desk.engine.following.follow(run_id, live=False, parked=False)) as items:
+                async for _ in items:
+                    pass
 
-        async def left() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(until, left, group.cancel_scope)
-            group.start_soon(until, self.desk.leaving.event.wait, group.cancel_scope)
-            async for _ in self.desk.engine.following.follow(run_id, live=False, parked=False):
-                pass
-            over = True
-            group.cancel_scope.cancel()
+        over = await attended(rests, request.receive, self.desk.leaving)
         if not over and cancels and not self.desk.leaving.now:
             await self.desk.engine.attach(run_id, through="http").cancel(_LEFT)
         row = await self.desk.engine.store.summary(run_id)

@@ -76,7 +76,7 @@ class Streamed(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 (ASGI)
         """Send it until it ends, the client leaves, or the server does."""
         async with anyio.create_task_group() as group:
-            group.start_soon(_until_left, receive, group.cancel_scope)
+            group.start_soon(self._until_left, receive, group.cancel_scope)
             group.start_soon(self._until_leaving, group.cancel_scope)
             group.start_soon(self._write, send, group.cancel_scope)
             await self._read()
@@ -107,15 +107,18 @@ class Streamed(Response):
                 if not self._held:
                     with anyio.move_on_after(STILL_HERE_S):
                         await self._more.wait()
-                    self._more = anyio.Event()
                     if self._read_all and not self._held:
                         break
                 body = b"".join(self._held) if self._held else KEEP_ALIVE[self._form]
-                self._held, self._size = [], 0
+                self._held, self._size, self._more = [], 0, anyio.Event()
                 self._taken.set()
                 with anyio.fail_after(STUCK_S):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
             self._over = True
+        scope.cancel()
+
+    async def _until_left(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        await until_left(receive)
         scope.cancel()
 
     async def _until_leaving(self, scope: anyio.CancelScope) -> None:
@@ -163,7 +166,7 @@ async def _framed(items: AsyncGenerator[LoggedRecord | LiveEvent], cursor: Curso
         yield failure_frame(exc, form)
 
 
-async def _until_left(receive: Receive, scope: anyio.CancelScope) -> None:
+async def until_left(receive: Receive) -> None:
+    """Return once a client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-    scope.cancel()

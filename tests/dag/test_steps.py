@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.dag.decide import decide
 from engine.dag.state import RunState
+from schemas.driving import StepPostponed
 from schemas.events import LoggedEvent
 from schemas.tool import ToolSpec
 from tests.dag.graphs import FAILED, TOOLS, World, done, step
@@ -90,3 +92,12 @@ def follows(events: list[LoggedEvent], tools: dict[str, ToolSpec]) -> list[Logge
         state.apply(event)
     decide(state, emit)
     return decided
+
+
+@pytest.mark.parametrize(("instead", "voids"), [(False, []), (True, ["1"])])
+def test_what_was_put_off_is_broken_off_by_a_plan_that_stands_instead(instead: bool, voids: list[str]) -> None:
+    """A call that was put off to a later time goes on beside another plan, but not where that stands instead."""
+    world = World([step(1)])
+    world.state.apply(StepPostponed(step_id="1", until=9e9, attempts=1))
+    world.state.graph.adopt((step(2),), (), 2, instead=instead)
+    assert [one.id for one in world.state.graph.voids()] == voids

@@ -35,6 +35,8 @@ def giving(schema: dict[str, Any] | None, **more: Any) -> ToolSpec:
         (giving({"$ref": "#/$defs/a", "$defs": {"a": {"type": "array"}}}), {"when", "parts", "foreach"}),
         (giving({"$ref": "#/$defs/a", "$defs": {"a": OPEN}}), {"when", "parts"}),
         (giving({"anyOf": [TEXT, {"type": "array"}]}), {"when", "parts", "foreach"}),
+        (giving({"type": "object", "properties": {"any": True}}), {"when", "parts", "foreach"}),
+        (giving({"type": "object", "properties": {"never": False}}), {"when", "parts"}),
         (giving(None), {"when", "parts", "foreach"}),
         (giving(TEXT, effects="effectful"), {"order", "when", "effects"}),
         (giving(TEXT, effects="effectful", approval=ApprovalPolicy()), {"order", "when", "effects", "why"}),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 
@@ -126,6 +128,25 @@ def test_a_stream_on_which_nothing_happens_says_so(monkeypatch: pytest.MonkeyPat
         run_id = here.post("", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "slow"}], "answer": "x"}})["id"]
         with here.client.stream("GET", f"/runs/{run_id}/events") as response:
             assert next(line for line in response.iter_lines() if line.startswith(":")) == ": still here"
+
+
+@pytest.mark.anyio
+async def test_no_silence_no_comment() -> None:
+    """Comments are for long silences: behind something that was just said there is none."""
+    sent: list[bytes] = []
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        for number in range(3):
+            await anyio.sleep(0.005 if number == 0 else 0.1)  # the first comes while the head is being sent
+            yield b"data: %d\n\n" % number
+
+    async def send(message: Any) -> None:
+        await anyio.sleep(0.02)
+        sent.append(message.get("body", b""))
+
+    stream = streaming.Streamed(pieces(), "sse", streaming.Leaving(anyio.Event()))
+    await stream({}, anyio.sleep_forever, send)  # pyright: ignore[reportArgumentType]
+    assert b"".join(sent) == b"".join(b"data: %d\n\n" % number for number in range(3))
 
 
 def test_a_reader_that_stands_still_holds_nothing_up(here: Served) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,10 @@ from schemas.approvals import ApprovalAnswered, ApprovalRequested
 from schemas.errors import NotFoundError
 from schemas.events import GoalChanged, LoggedRecord, RunStarted
 from schemas.instructions import newest
+from schemas.runs import RunPhase
 
+ENDS: Mapping[RunPhase, State] = {"completed": "completed", "cancelled": "canceled", "failed": "failed"}
+"""What a run that is over is as a task."""
 _BEFORE_WORK = frozenset({"run_started", "run_claimed", "run_parked"})
 _DECIDED = {"approve": "approved", "edit": "approved with changes", "reject": "rejected", "done": "done"}
 
@@ -52,15 +55,8 @@ class Portrait:
     @property
     def state(self) -> State:
         """Where the task is."""
-        match self.run.row.status:
-            case "completed":
-                return "completed"
-            case "cancelled":
-                return "canceled"
-            case "failed":
-                return "failed"
-            case _:
-                pass
+        if self.run.row.ended:
+            return ENDS[self.run.row.status]
         if self.rests:
             return "input-required"
         begun = any(record.event.kind not in _BEFORE_WORK for record in self.records)

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive
 
 from engine.assistants import Assistants, choice_of
 from engine.offer import offered
@@ -18,7 +18,8 @@ from engine.serve.a2a.asked import CODE, UNSUPPORTED, Rpc, read_rpc
 from engine.serve.a2a.card import PATH, WELL_KNOWN, Place, card_of, tag_of
 from engine.serve.a2a.portrait import Portrait
 from engine.serve.a2a.updates import rested, updates
-from engine.serve.a2a.work import Client, Work, budget_of
+from engine.serve.a2a.work import BUDGET, Client, Work, budget_of
+from engine.serve.attending import attended
 from engine.serve.callers import caller, check_name
 from engine.serve.desk import Desk, Json
 from engine.serve.streaming import Streamed
@@ -30,7 +31,6 @@ from schemas.errors import AccessError, ConflictError, EngineError, NotFoundErro
 from schemas.tool import ToolSpec
 
 _VERSION = "a2a-version"
-_BUDGET = "x-engine-budget-usd"
 _CARD_AGE = "private, max-age=15"
 
 
@@ -81,15 +81,15 @@ class A2ARoutes:
         try:
             asked = read_rpc(body, request.headers.get(_VERSION) or request.query_params.get("A2A-Version", ""))
             number = asked.number
-            return await self._answer(asked, _client(request, found), place)
+            return await self._answer(asked, _client(request, found), place, request.receive)
         except EngineError as exc:
             return _refused(exc, number)
 
-    async def _answer(self, asked: Rpc, client: Client, place: Place) -> Response:
+    async def _answer(self, asked: Rpc, client: Client, place: Place, receive: Receive) -> Response:
         """Raises EngineError."""
         match asked.kind:
             case "send" | "stream":
-                return await self._message(asked, client)
+                return await self._message(asked, client, receive)
             case "get":
                 found = await self._work.show(client, asked.task_id())
                 return _told(asked, found.task(history=asked.history()))
@@ -106,7 +106,7 @@ class A2ARoutes:
                     raise ConflictError(told, hint="get it", details={CODE: UNSUPPORTED})
                 return self._stream(asked, client, was)
 
-    async def _message(self, asked: Rpc, client: Client) -> Response:
+    async def _message(self, asked: Rpc, client: Client, receive: Receive) -> Response:
         heard, waits = asked.message(), asked.waits
         wished: Any = asked.params.get("configuration") or {}
         history = asked.history(wished if isinstance(wished, Mapping) else {})  # pyright: ignore[reportUnknownArgumentType]
@@ -116,22 +116,18 @@ class A2ARoutes:
         if asked.kind == "stream":
             return self._stream(asked, client, was, said=said, over=over)
         if waits and not over:
-            was, said = await self._rested(client, was), ""
+            was, said = await self._rested(client, was, receive), ""
         return _told(asked, {"task": was.task(history=history, said=said)})
 
-    async def _rested(self, client: Client, was: Portrait) -> Portrait:
-        """Return a task once it has ended or waits; where the server leaves before, as it is then."""
+    async def _rested(self, client: Client, was: Portrait, receive: Receive) -> Portrait:
+        """Return a task once it has ended or waits; where its client or the server leaves before, as it was."""
         found = was
 
-        async def wait() -> None:
+        async def rests() -> None:
             nonlocal found
             found = await rested(self._desk.engine, was, client.assistant.name)
-            group.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(wait)
-            await self._desk.leaving.event.wait()
-            group.cancel_scope.cancel()
+        await attended(rests, receive, self._desk.leaving)
         return found
 
     def _stream(self, asked: Rpc, client: Client, was: Portrait, *, said: str = "", over: bool = False) -> Response:
@@ -198,7 +194,7 @@ def _client(request: Request, assistant: AssistantSettings) -> Client:
         request_id=visit.head.request_id,
         screened=visit.screened,
     )
-    return Client(assistant, caller(request), calling, budget_of(request.headers.get(_BUDGET, "")))
+    return Client(assistant, caller(request), calling, budget_of(request.headers.get(BUDGET, "")))
 
 
 def _told(asked: Rpc, result: Mapping[str, Any]) -> Response:

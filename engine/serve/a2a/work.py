@@ -18,8 +18,8 @@ from engine.assistants import Assistants
 from engine.handle import RunHandle
 from engine.serve import bodies
 from engine.serve.a2a.asked import CODE, NOT_CANCELABLE, UNSUPPORTED, Heard, Rpc
-from engine.serve.a2a.portrait import Portrait, portrait_of
-from engine.serve.a2a.shapes import STATES
+from engine.serve.a2a.portrait import ENDS, Portrait, portrait_of
+from engine.serve.a2a.shapes import STATES, state_name
 from engine.serve.a2a.updates import rested
 from engine.serve.callers import Caller
 from engine.serve.chat.conversation import Conversations, Remembered, Turn
@@ -31,7 +31,9 @@ from engine.serve.view import outcome
 from gateway.gateway import CallContext
 from schemas.agents import AssistantSettings
 from schemas.errors import ConflictError, NotFoundError, RequestFieldError, StoreError
+from schemas.runs import RunSummary
 
+BUDGET = "x-engine-budget-usd"
 _SHORTEST_UNIQUE = 16
 _MOST_TASKS = 1_000
 _MOST_HEARD = 200
@@ -137,15 +139,12 @@ class Work:
         size, first = _page(asked.params)
         wanted, context = _state(asked.params.get("status")), asked.params.get("contextId")
         history = asked.history()
-        found: list[Portrait] = []
-        for run_id in await self._tasks(client):
-            with suppress(NotFoundError):
-                one = await self.show(client, run_id)
-                if context in (None, "", one.context_id) and wanted in ("", _name(one)):
-                    found.append(one)
-        found.sort(key=lambda one: (-one.run.row.updated_at, one.task_id))
-        artifacts = asked.params.get("includeArtifacts") is True
-        shown = [one.task(history=history, artifacts=artifacts) for one in found[first : first + size]]
+        found = [row for row in await self._rows(client, context) if await self._is(client, row, wanted)]
+        found.sort(key=lambda row: (-row.updated_at, row.id))
+        artifacts, shown = asked.params.get("includeArtifacts") is True, list[dict[str, Any]]()
+        for row in found[first : first + size]:
+            with suppress(NotFoundError):  # removed just now
+                shown.append((await self.show(client, row.id)).task(history=history, artifacts=artifacts))
         more = str(first + size) if first + size < len(found) else ""
         return {"tasks": shown, "nextPageToken": more, "pageSize": size, "totalSize": len(found)}
 
@@ -168,7 +167,7 @@ class Work:
                 with anyio.CancelScope(shield=True), suppress(ConflictError):  # the same message came at the same time
                     await self._engine.submit(task, user=user, run_id=run_id, conversation=context, **options)
                     await self._kept(client).begun(thread, run_id)
-                    line = (_key("tasks", user), json.dumps({"run": run_id}))
+                    line = (_key("tasks", user), json.dumps({"run": run_id, "context": context}))
                     await self._engine.store.notes.add(_kind(client), [line], keep=_MOST_TASKS, keys=_KEYS)
         self._desk.drives.take(run_id)
         return Moved(await self.show(client, run_id))
@@ -202,6 +201,9 @@ class Work:
 
     async def _spoken(self, client: Client, heard: Heard) -> Moved:
         was = await self.show(client, heard.task_id)
+        key, notes = _key("heard", was.task_id), self._engine.store.notes
+        if heard.message_id in {note.line for note in await notes.load(_kind(client), key)}:
+            return Moved(was, still=was.rests)
         if heard.context_id and heard.context_id != was.context_id:
             raise RequestFieldError(f"message.contextId: task {was.task_id} belongs to another context")
         if was.run.row.ended:
@@ -210,9 +212,6 @@ class Work:
                 hint="send a message without taskId, in the same context",
                 details={CODE: UNSUPPORTED},
             )
-        key, notes = _key("heard", was.task_id), self._engine.store.notes
-        if heard.message_id in {note.line for note in await notes.load(_kind(client), key)}:
-            return Moved(was, still=was.rests)
         moved = await self._said(client, heard, was)
         await notes.add(_kind(client), [(key, heard.message_id)], keep=_MOST_HEARD, keys=_KEYS)
         return moved
@@ -262,13 +261,34 @@ class Work:
 
     # ------------------------------------------------------------------ what is remembered
 
-    async def _tasks(self, client: Client) -> list[str]:
+    async def _rows(self, client: Client, context: Any) -> list[RunSummary]:
+        """Return the runs of a context that the caller began; of every one without."""
+        found: list[RunSummary] = []
+        for run_id, belongs in (await self._tasks(client)).items():
+            if context in (None, "", belongs):
+                with suppress(NotFoundError):
+                    found.append(await self._engine.store.summary(run_id))
+        return found
+
+    async def _is(self, client: Client, row: RunSummary, wanted: str) -> bool:
+        """Whether a task is in a state. Cost: of one that is over, or where any will do, no event is read."""
+        if not wanted:
+            return True
+        if row.ended:
+            return state_name(ENDS[row.status]) == wanted
+        with suppress(NotFoundError):
+            return state_name((await self.show(client, row.id)).state) == wanted
+        return False
+
+    async def _tasks(self, client: Client) -> dict[str, str]:
+        """Return the runs that the caller began, each with its context."""
         kind, key = _kind(client), _key("tasks", client.who.owner(""))
         await self._kept(client).sweep(time.monotonic())
         with suppress(StoreError):
             await self._engine.store.notes.drop(kind, key, older_s=client.assistant.conversation.ttl_s)
         notes = await self._engine.store.notes.load(kind, key)
-        return list(dict.fromkeys(str(json.loads(note.line)["run"]) for note in notes))
+        told: list[dict[str, str]] = [json.loads(note.line) for note in notes]
+        return {each["run"]: each.get("context", "") for each in told}
 
     def _kept(self, client: Client) -> Conversations:
         settings = client.assistant
@@ -276,16 +296,23 @@ class Work:
 
 
 def budget_of(said: str) -> float | None:
-    """Return what a caller gives a run at most, as its header says it; None for nothing that is understood.
+    """Return what a caller gives a run at most, as its header says it; None where there is none.
 
-    >>> budget_of("0.25"), budget_of("nan"), budget_of("")
-    (0.25, None, None)
+    >>> budget_of("0.25"), budget_of("")
+    (0.25, None)
+
+    Raises:
+        RequestFieldError: It is no amount: a run without the cap that was meant would cost what it likes.
     """
+    if not said.strip():
+        return None
     try:
         found = float(said)
     except ValueError:
-        return None
-    return found if math.isfinite(found) and found >= 0 else None
+        found = math.nan
+    if not (math.isfinite(found) and found >= 0):
+        raise RequestFieldError(f"{BUDGET}: expected US dollars, 0 or more, not {said[:40]!r}", hint="such as 0.25")
+    return found
 
 
 def _decision(data: Any, was: Portrait) -> Decided:
@@ -343,10 +370,6 @@ def _state(given: Any) -> str:
     if given not in STATES:
         raise RequestFieldError(f"status: expected one of {', '.join(STATES)}")
     return str(given)
-
-
-def _name(one: Portrait) -> str:
-    return str(one.status()["state"])
 
 
 def _kind(client: Client) -> str:

@@ -226,7 +226,30 @@ def test_a_message_that_comes_again_begins_nothing(caller: Caller) -> None:
     assert first["id"] == again["id"]
     answer = said("approve", taskId=first["id"])
     caller.call("SendMessage", message=answer)
-    assert caller.refused("SendMessage", message=answer)[0] == -32004
+    done = caller.call("SendMessage", message=answer)["task"]
+    assert (done["id"], done["status"]["state"]) == (first["id"], "TASK_STATE_COMPLETED")
+    assert caller.refused("SendMessage", message=said("approve", taskId=first["id"]))[0] == -32004
+
+
+def test_tasks_are_listed_by_their_state(caller: Caller) -> None:
+    """Only tasks in the state that is asked for are listed, whether over or not."""
+    over, waits = caller.send("look it up"), caller.send("use send")
+
+    def listed(state: str) -> set[str]:
+        found = caller.call("ListTasks", status=f"TASK_STATE_{state}", pageSize=100)
+        assert {one["status"]["state"] for one in found["tasks"]} <= {f"TASK_STATE_{state}"}
+        return {one["id"] for one in found["tasks"]} & {over["id"], waits["id"]}
+
+    assert (listed("COMPLETED"), listed("INPUT_REQUIRED"), listed("FAILED")) == ({over["id"]}, {waits["id"]}, set())
+    caller.call("CancelTask", id=waits["id"])
+    assert listed("CANCELED") == {waits["id"]}
+
+
+@pytest.mark.parametrize("cap", ["0,25", "nan", "-1", "$1"])
+def test_a_budget_that_is_no_amount_begins_nothing(here: Served, cap: str) -> None:
+    """A budget that cannot be read is refused: a run without the cap that was meant would cost what it likes."""
+    code, message = Caller(here.client, headers={"x-engine-budget-usd": cap}).refused("GetTask", id="x")
+    assert (code, message.partition(":")[0]) == (-32602, "x-engine-budget-usd")
 
 
 # ---------------------------------------------------------------------- keys
