@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from engine.api import Engine, PlanPreview
     from engine.handle import RunHandle
     from engine.planner.formats.loading import load_plan
+    from engine.streaming import EventStream
     from engine.tools.function import tool
     from schemas.errors import EngineError
+    from schemas.events import LoggedRecord, RunLimits
+    from schemas.live import LiveText
     from schemas.plan import Condition, Plan, Step
     from schemas.protocols import ToolContext
     from schemas.result import RunResult, StepResult
@@ -25,8 +28,12 @@ _HOMES = {
     "PlanPreview": "engine.api",
     "RunHandle": "engine.handle",
     "load_plan": "engine.planner.formats.loading",
+    "EventStream": "engine.streaming",
     "tool": "engine.tools.function",
     "EngineError": "schemas.errors",
+    "LoggedRecord": "schemas.events",
+    "RunLimits": "schemas.events",
+    "LiveText": "schemas.live",
     "Condition": "schemas.plan",
     "Plan": "schemas.plan",
     "Step": "schemas.plan",
@@ -42,9 +49,13 @@ __all__ = [
     "Condition",
     "Engine",
     "EngineError",
+    "EventStream",
+    "LiveText",
+    "LoggedRecord",
     "Plan",
     "PlanPreview",
     "RunHandle",
+    "RunLimits",
     "RunResult",
     "SpendingLimits",
     "Step",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import anyio
 
@@ -18,21 +18,22 @@ from engine.durable.artifacts import Artifacts
 from engine.estimate import Estimate, estimate_plan
 from engine.forking import Change, asked_for, changed_plan, forked, started_again
 from engine.handle import RunHandle
-from engine.hooks import Hook
+from engine.hooks import Hook, require_kind
 from engine.metering import RunModel, used_by
 from engine.offer import Offer, require_known
+from engine.options import RunOptions, StartOptions
 from engine.planner.formats.detect import Form
 from engine.planner.formats.loading import load_plan
 from engine.planner.triage import Triage
 from engine.planning import Planned, Planning
 from engine.replaying import replay
 from engine.script import to_python
+from engine.streaming import EventStream
 from engine.tools.judge import ask_judge
 from engine.tools.mcp.servers import ServerState
 from schemas.approvals import Through
 from schemas.errors import EngineError, PlanParseError
 from schemas.events import LoggedEvent, LoggedRecord, PlanStarted, RunLimits, RunStarted
-from schemas.live import LiveEvent
 from schemas.plan import Plan
 from schemas.planning import PlanReady
 from schemas.result import RunResult, Usage
@@ -110,7 +111,11 @@ class Engine(Driving):
         """Register a hook for one kind of event (``*`` for all): called once an event, in order.
 
         A hook may be sync or async; one that raises, or does not return in ten seconds, is logged and harms nothing.
+
+        Raises:
+            ConfigError: There is no such kind of event.
         """
+        require_kind(kind)
 
         def register(hook: H) -> H:
             self.hooks.setdefault(kind, []).append(hook)
@@ -120,22 +125,20 @@ class Engine(Driving):
 
     # ------------------------------------------------------------------ running
 
-    async def run(self, task: str, **options: Any) -> RunResult:
+    async def run(self, task: str, **options: Unpack[StartOptions]) -> RunResult:
         """Plan and run a task and return how it came out; takes the options of ``start``.
 
         Nobody holds the run meanwhile: unless ``limits`` say otherwise, a question of the planner is its answer.
         """
-        options = {**options, "limits": options.get("limits") or self.limits(max_questions=0)}
+        options["limits"] = options.get("limits") or self.limits(max_questions=0)
         async with self.start(task, **options) as run:
             return await run.result()
 
-    async def stream(self, task: str, **options: Any) -> AsyncIterator[LoggedRecord | LiveEvent]:
-        """Plan and run a task, yielding its events and live text; leaving early cancels the run."""
-        async with self.start(task, **options) as run, aclosing(run.events()) as items:
-            async for item in items:
-                yield item
+    def stream(self, task: str, **options: Unpack[StartOptions]) -> EventStream:
+        """Plan and run a task, yielding its events and live text; leaving early, in any way, cancels the run."""
+        return EventStream(self.start(task, **options))
 
-    async def apply(self, plan: Plan, **options: Any) -> RunResult:
+    async def apply(self, plan: Plan, **options: Unpack[RunOptions]) -> RunResult:
         """Run a saved or edited plan; one whose inputs are complete and that has an ``answer`` needs no model.
 
         Raises:

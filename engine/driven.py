@@ -43,14 +43,18 @@ class Feed:
         self._closed = True
         self._more.set()
 
-    async def __aiter__(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
-        while True:
-            while self._items:
-                yield self._items.popleft()
+    async def take(self) -> LoggedRecord | LiveEvent | None:
+        """Wait for the next item and return it; None once the feed is closed and read."""
+        while not self._items:
             if self._closed:
-                return
+                return None
             await self._more.wait()
             self._more = anyio.Event()
+        return self._items.popleft()
+
+    async def __aiter__(self) -> AsyncGenerator[LoggedRecord | LiveEvent]:
+        while (item := await self.take()) is not None:
+            yield item
 
 
 class DrivenRun(RunHandle):

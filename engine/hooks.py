@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from inspect import isawaitable
+from typing import get_args
 
 import anyio
 import structlog
 
+from engine.config.problems import nearest
 from engine.driven import Feed
-from schemas.events import LoggedRecord
+from schemas.errors import ConfigError
+from schemas.events import LoggedEvent, LoggedRecord
 
 Hook = Callable[[LoggedRecord], Awaitable[None] | None]
+KINDS = tuple(get_args(kind.model_fields["kind"].annotation)[0] for kind in get_args(get_args(LoggedEvent)[0]))
 PATIENCE_S = 10.0  # a call of a hook that takes longer is broken off
+
+
+def require_kind(kind: str) -> None:
+    """Make sure that there are events of this kind, or that all are meant (``*``).
+
+    Raises:
+        ConfigError: There are none: such a hook would never be called.
+    """
+    if kind not in ("*", *KINDS):
+        raise ConfigError(f"there is no event of the kind {kind!r}", hint=nearest(kind, ("*", *KINDS)))
 
 
 async def call_hooks(feed: Feed, hooks: Mapping[str, Sequence[Hook]]) -> None:

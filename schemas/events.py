@@ -459,9 +459,7 @@ LoggedEvent = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class LoggedRecord:
-    """One line of the log.
-
-    A plain dataclass: a store makes it from what it knows, one or two for every step.
+    """One line of the log; a plain dataclass: a store makes it from what it knows, one or two for every step.
 
     Attributes:
         run_id: The run.
@@ -474,6 +472,11 @@ class LoggedRecord:
     seq: int
     at: float
     event: LoggedEvent
+
+    @property
+    def kind(self) -> str:
+        """The kind of the event, as live events have it."""
+        return self.event.kind
 
     def to_json(self) -> dict[str, Any]:
         """Return the flat form of ``engine run --json``: seq, kind, at, run_id and the event's own fields."""

@@ -110,6 +110,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
 # Where asyncio itself is allowed: code that never runs on trio. Everything else uses anyio.
 ASYNCIO_ONLY = (
     "benchmarks",
+    "engine.detached",  # does the same on trio by trio's own means
     "engine.serve",
     "engine.standalone",  # the text of exported scripts, which need nothing but Python
     "engine.durable.postgres",

@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from engine.hooks import PATIENCE_S
+from schemas.errors import ConfigError
 from schemas.events import LoggedRecord
 from tests.runs import engine_of, plan_of, ran, step, virtually
 
@@ -78,3 +79,10 @@ def test_a_hook_that_never_returns_is_left_behind() -> None:
 
     assert virtually(run) <= PATIENCE_S + 1
     assert (called, seen) == (["run_started"], ["run_ended"])
+
+
+def test_a_hook_for_no_kind_of_event_is_refused() -> None:
+    """A misspelt kind is told with the nearest, for such a hook would never be called."""
+    with pytest.raises(ConfigError, match="no event of the kind 'step_end'") as caught:
+        engine_of().on("step_end")
+    assert "did you mean 'step_ended'" in caught.value.hint
