@@ -28,6 +28,8 @@ _ANSWERS = ("n", "best_of")
 _MOST = 10**9
 _INLINE = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
 _KNOWN_SCHEMAS = 256
+_KNOWN_CHARS = 1_000_000
+"""Of JSON, in all the schemas that are held: a run's planner has one of its own, as large as its tools are many."""
 _sizes: OrderedDict[int, tuple[Mapping[str, Any], int]] = OrderedDict()
 
 
@@ -101,7 +103,7 @@ def _schema_size(schema: Mapping[str, Any]) -> int:
         return known[1]
     size = len(json.dumps(schema))
     _sizes[id(schema)] = schema, size
-    if len(_sizes) > _KNOWN_SCHEMAS:
+    while len(_sizes) > _KNOWN_SCHEMAS or sum(chars for _, chars in _sizes.values()) > _KNOWN_CHARS:
         _sizes.popitem(last=False)
     return size
 

@@ -26,6 +26,8 @@ from schemas.tool import ToolSpec
 
 KIND = "observations"
 KEPT_CALLS = 256
+KEPT_TOOLS = 4_096
+"""Tools that are remembered; clients bring their own, so there is no end of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class ToolStatistics:
             if note.position > self._position:  # two may read at once
                 self._position = note.position
                 for seconds, usd in _read(note.line):
-                    self._tools.setdefault(note.key, _Kept()).add(seconds, usd)
+                    self._of(note.key).add(seconds, usd)
 
     async def learn(self, records: Iterable[LoggedRecord]) -> None:
         """Note the calls of a run that came to a result.
@@ -124,7 +126,7 @@ class ToolStatistics:
             StoreError: They cannot be kept.
         """
         by_tool: dict[str, list[Call]] = {}
-        for call in self._calls(records):
+        for call in _calls(records):
             by_tool.setdefault(call.tool, []).append(call)
         if by_tool:
             lines = [(tool, _line(calls[-KEPT_CALLS:])) for tool, calls in by_tool.items()]
@@ -140,28 +142,41 @@ class ToolStatistics:
             changes["expected_usd"] = round(found.median_usd, 9)
         return spec.model_copy(update=changes)
 
+    def _of(self, key: str) -> _Kept:
+        """Return what is kept of a tool, for more of it; a new tool takes the place of the one silent longest."""
+        kept = self._tools[key] = self._tools.pop(key, None) or _Kept()
+        if len(self._tools) > KEPT_TOOLS:
+            del self._tools[next(iter(self._tools))]
+        return kept
+
     def _key(self, spec: ToolSpec) -> str:
         same = (spec.name, spec.description, id(spec.input_schema))
         known = self._keys.get(same)
         if known is None:
+            if len(self._keys) >= KEPT_TOOLS:
+                self._keys.clear()
             known = self._keys[same] = (spec.input_schema, tool_key(spec))  # held, so that its id is not used again
         return known[1]
 
-    def _calls(self, records: Iterable[LoggedRecord]) -> Iterable[Call]:
-        keys: dict[str, str] = {}
-        costs: dict[str, float | None] = {}
-        for record in records:
-            event = record.event
-            if isinstance(event, StepEnded):
-                if event.result.status == "done" and event.result.attempts and event.tool in keys:
-                    yield Call(keys[event.tool], event.result.duration_s, costs.get(event.step_id, 0.0))
-            elif isinstance(event, StepStarted):
-                costs[event.step_id] = 0.0  # what filling its arguments cost was no part of the call
-            elif isinstance(event, ModelCalled):
-                if event.step_id in costs:
-                    costs[event.step_id] = _sum(costs[event.step_id], event.usage.cost_usd)
-            elif isinstance(event, RunStarted):
-                keys = {spec.name: self._key(spec) for spec in event.tools}
+
+def _calls(records: Iterable[LoggedRecord]) -> Iterable[Call]:
+    """Yield the calls of a run that came to a result. Nothing is kept of its tools, which its log alone may hold."""
+    tools: dict[str, ToolSpec] = {}
+    keys: dict[str, str] = {}
+    costs: dict[str, float | None] = {}
+    for record in records:
+        event = record.event
+        if isinstance(event, StepEnded):
+            if event.result.status == "done" and event.result.attempts and event.tool in tools:
+                key = keys.get(event.tool) or keys.setdefault(event.tool, tool_key(tools[event.tool]))
+                yield Call(key, event.result.duration_s, costs.get(event.step_id, 0.0))
+        elif isinstance(event, StepStarted):
+            costs[event.step_id] = 0.0  # what filling its arguments cost was no part of the call
+        elif isinstance(event, ModelCalled):
+            if event.step_id in costs:
+                costs[event.step_id] = _sum(costs[event.step_id], event.usage.cost_usd)
+        elif isinstance(event, RunStarted):
+            tools = {spec.name: spec for spec in event.tools}
 
 
 def tool_key(spec: ToolSpec) -> str:

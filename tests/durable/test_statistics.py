@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from engine.durable.notes import MemoryNotes
@@ -144,3 +146,35 @@ def test_percentile_is_a_value_seen() -> None:
     """The 95th percentile of a hundred values is the 95th, of one that one."""
     assert percentile(range(1, 101), 0.95) == 95
     assert percentile([4.0], 0.95) == 4.0
+
+
+async def test_a_run_that_ended_is_let_go() -> None:
+    """What its log said of its tools is not held on to: every run's is read anew, in a server that runs for months."""
+    kept, records = ToolStatistics(), run_of(1.0)
+    started = records[0].event
+    assert isinstance(started, RunStarted)
+    schema = started.tools[0].input_schema
+    before = sys.getrefcount(schema)
+    await kept.learn(records)
+    assert sys.getrefcount(schema) == before
+
+
+async def test_clients_tools_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tools without end the latest are remembered, and nothing is held of the others."""
+    monkeypatch.setattr("engine.durable.statistics.KEPT_TOOLS", 3)
+    kept = ToolStatistics()
+    specs = [ToolSpec(name="search", description=f"Search {number}.") for number in range(5)]
+    schema = specs[0].input_schema
+    before = sys.getrefcount(schema)
+    for spec in specs:
+        await kept.learn([_with(spec, record) for record in run_of(1.0)])
+        assert kept.observed(spec) is not None
+    assert sys.getrefcount(schema) == before
+    assert [kept.observed(spec) is not None for spec in specs] == [False, False, True, True, True]
+
+
+def _with(spec: ToolSpec, record: LoggedRecord) -> LoggedRecord:
+    """Return a record of a run that had this one tool."""
+    if not isinstance(record.event, RunStarted):
+        return record
+    return LoggedRecord(record.run_id, record.seq, record.at, record.event.model_copy(update={"tools": (spec,)}))

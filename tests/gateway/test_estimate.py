@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 from gateway.estimate import IMAGE_TOKENS, OUTPUT_TOKENS, call_estimate, request_estimate
 from gateway.exchange import ClientCall
 from schemas.model import (
@@ -51,3 +53,19 @@ def test_every_answer_asked_for_counts() -> None:
     assert most('"max_completion_tokens": 1, "max_tokens": 9000') == 9000
     assert (most('"max_tokens": 1e5'), most('"max_tokens": Infinity')) == (100_000, 10**9)
     assert most('"max_tokens": -5, "n": true') == most('"max_tokens": NaN') == most('"n": "9"') == OUTPUT_TOKENS
+
+
+def test_schemas_are_not_held_for_good() -> None:
+    """Large schemas that come once, such as a run's own grammar, are let go long before there are 256 of them."""
+
+    def estimated(number: int) -> OutputSchema:
+        output = OutputSchema(name="o", json_schema={"description": "d" * 300_000, "number": number})
+        request_estimate(ModelRequest(messages=(Message.user("x"),), model="m", output=output))
+        return output
+
+    first = estimated(0)
+    held = sys.getrefcount(first.json_schema)
+    for number in range(1, 5):
+        estimated(number)
+    later = sys.getrefcount(first.json_schema)
+    assert later == held - 1
