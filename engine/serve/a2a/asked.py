@@ -7,6 +7,7 @@ section 7; JSON-RPC 2.0, section 4.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -91,14 +92,20 @@ class Rpc:
         data = told.parts[0].value if len(told.parts) == 1 and told.parts[0].kind == "data" else None
         if not said.strip():
             raise _wrong("message.parts", "there is no text")
-        return Heard(message_id[:_LONGEST_ID], said, data, _id(told.task_id), _id(told.context_id))
+        return Heard(
+            message_id[:_LONGEST_ID],
+            said,
+            data,
+            _id(told.task_id, "message.taskId"),
+            _id(told.context_id, "message.contextId"),
+        )
 
     def task_id(self) -> str:
         """Return the task that is named. Raises RequestFieldError."""
         found = text(self.params.get("id"))
         if not found:
             raise _wrong("id", "missing")
-        return _id(found)
+        return _id(found, "id")
 
     @property
     def waits(self) -> bool:
@@ -137,7 +144,7 @@ def read_rpc(body: bytes, version: str) -> Rpc:
         RequestError: It is none, or asks what is not there; ``details`` hold the code and the request's id.
     """
     try:
-        parsed: Any = json.loads(body, parse_constant=_no_number)
+        parsed: Any = json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise RequestError("the body is no JSON", details={CODE: PARSE}) from None
     if not isinstance(parsed, dict):
@@ -155,6 +162,14 @@ def read_rpc(body: bytes, version: str) -> Rpc:
     if kind is None:
         raise _unknown(method, spoken, known)
     return Rpc(kind, spoken, number, cast("dict[str, Any]", params))
+
+
+def _finite(said: str) -> float:
+    """Raises ValueError: it is too large to be written again."""
+    found = float(said)
+    if not math.isfinite(found):
+        raise ValueError(said)
+    return found
 
 
 def _no_number(said: str) -> float:
@@ -224,10 +239,10 @@ def _said(part: Part) -> str:
     return part.text if part.kind == "text" else json.dumps(part.value, ensure_ascii=False)
 
 
-def _id(given: str) -> str:
+def _id(given: str, where: str) -> str:
     """Raises RequestFieldError."""
     if len(given) > _LONGEST_ID or not given.isprintable():
-        raise _wrong("id", f"longer than {_LONGEST_ID} characters, or not printable")
+        raise _wrong(where, f"longer than {_LONGEST_ID} characters, or not printable")
     return given
 
 

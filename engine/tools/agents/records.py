@@ -68,19 +68,22 @@ class Records:
             StoreError: It cannot be written.
         """
         line: dict[str, Any] = {"settings": None, "by": by}
+        told: dict[str, Any] | None = None
         if entry is not None:
-            line["settings"] = entry.settings.model_dump(mode="json", exclude_defaults=True)
             line["enabled"] = entry.settings.enabled
-        what = {"what": "agent", "about": name, "act": act, "input": line["settings"]}
-        told = AuditEntry.model_validate({"at": 0.0, **what, "by": by, "through": through})
-        async with accounted(self._store.audit_book, told):
+            told = {"enabled": entry.settings.enabled}
+        if entry is not None and entry.source == "registry":  # what is configured may hold secrets: none is kept
+            told = line["settings"] = entry.settings.model_dump(mode="json", exclude_defaults=True)
+        what = {"what": "agent", "about": name, "act": act, "input": told}
+        account = AuditEntry.model_validate({"at": 0.0, **what, "by": by, "through": through})
+        async with accounted(self._store.audit_book, account):
             await self._store.notes.add(KIND, [(name, json.dumps(line))], keep=1, durable=True)
 
     def _read(self, name: str, line: str) -> Entry | None:
         told = json.loads(line)
         configured = self._configured.get(name)
         if configured is not None:
-            if told["settings"] is None:
+            if "enabled" not in told:
                 return None
             return Entry(configured.model_copy(update={"enabled": bool(told["enabled"])}), "configuration")
         return None if told["settings"] is None else Entry(AgentSettings.model_validate(told["settings"]), "registry")

@@ -19,6 +19,7 @@ from engine.tools.agents.holding import SHARED, Holding
 from engine.tools.agents.kinds import made
 from engine.tools.agents.member import FIRST_PAUSE_S, AgentState, Member
 from engine.tools.agents.records import Entry, Records
+from engine.tools.agents.secrecy import require_named
 from engine.tools.registry import RESERVED, Registry
 from schemas.agents import AgentSettings
 from schemas.errors import ConfigError, ConflictError, NotFoundError, StoreError
@@ -128,7 +129,7 @@ class Roster:
             raise ConflictError(f"the agent '{name}' {where}", hint="choose another name, or remove it first")
         if name not in self._members:
             self._require_free(name, "agents")
-        _require_named_secrets(settings)
+        require_named(settings)
         made(settings, self._place)
         entry = Entry(settings, "registry")
         await self._records.write(name, entry, "changed" if name in self._members else "added", by, through)
@@ -257,15 +258,3 @@ class Roster:
 
 def _origin(name: str) -> str:
     return f"agents.{name}"
-
-
-def _require_named_secrets(settings: AgentSettings) -> None:
-    """Raise ConfigError where a secret is written out that would be kept in the store."""
-    written = [("api_key", settings.api_key or "$")]
-    written += [(f"headers.{n}", v) for n, v in settings.headers.items() if n.lower() in ("authorization", "x-api-key")]
-    for name, value in written:
-        if not value.startswith("$"):
-            raise ConfigError(
-                f"agents.{settings.name}.{name}: a secret that is written out would be kept in the store",
-                hint="name the environment variable that holds it: $NAME",
-            )

@@ -25,6 +25,7 @@ def body(method: Any = "SendMessage", params: Any = None, **more: Any) -> bytes:
         (b"[" * 100_000, "1.0", -32700),
         (b"[]", "1.0", -32600),
         (b'{"jsonrpc": "2.0", "id": NaN, "method": "GetTask"}', "1.0", -32700),
+        (b'{"jsonrpc": "2.0", "id": 1e999, "method": "GetTask"}', "1.0", -32700),
         (body(jsonrpc="1.0"), "1.0", -32600),
         (body(id=True), "1.0", -32600),
         (body(id={}), "1.0", -32600),
@@ -54,8 +55,8 @@ def test_what_is_no_request(raw: bytes, version: str, code: int) -> None:
         ({**MESSAGE, "parts": [{"text": "a"}, {"nothing": 1}]}, "parts"),
         ({**MESSAGE, "parts": [{"text": "  "}]}, "there is no text"),
         ({**MESSAGE, "parts": [{"url": "http://x/a.png"}]}, "one part is a file"),
-        ({**MESSAGE, "taskId": "a\nb"}, "id"),
-        ({**MESSAGE, "contextId": "x" * 999}, "id"),
+        ({**MESSAGE, "taskId": "a\nb"}, "message.taskId"),
+        ({**MESSAGE, "contextId": "x" * 999}, "message.contextId"),
     ],
 )
 def test_what_is_no_message(message: Any, says: str) -> None:

@@ -62,3 +62,28 @@ async def test_a_name_is_taken_once() -> None:
         await engine.agents.add(AgentSettings(name="sky", url="http://127.0.0.1:9"))
     with pytest.raises(ConfigError, match="taken"):
         await engine.agents.add(AgentSettings(name="calculate", url="http://127.0.0.1:9"))
+
+
+async def test_secrets_of_the_configuration_stay_there() -> None:
+    """A configured agent that is switched off is so for others; nothing of what it is goes to store or audit trail."""
+    store, sky = MemoryLog(), {"name": "sky", "url": "http://127.0.0.1:9", "api_key": "sk-secret"}
+    one, other = engine_with(sky, store=store), engine_with(sky, store=store)
+    await one.agents.switch("sky", enabled=False)
+    await other.agents.refresh()
+    assert not other.tools.specs()["sky"].enabled
+    kept = [note.line for note in await store.notes.load("agents")]
+    told = [one.entry for one in await store.audit_book.read()]
+    assert [(entry.act, entry.input) for entry in told] == [("disabled", {"enabled": False})]
+    assert "sk-secret" not in f"{kept}{told}"
+    await one.agents.switch("sky", enabled=True)
+    await other.agents.refresh()
+    assert other.tools.specs()["sky"].enabled
+
+
+async def test_a_configured_agent_that_is_taken_out_is_gone() -> None:
+    """One that was switched on once does not come back from the store when the configuration has it no more."""
+    store = MemoryLog()
+    await engine_with({"name": "sky", "url": "http://127.0.0.1:9"}, store=store).agents.switch("sky", enabled=True)
+    later = engine_with(store=store)
+    await later.agents.refresh()
+    assert "sky" not in later.tools.specs()
