@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,10 +81,18 @@ def test_commands_print_what_is_shown(shown: Shown, tmp_path: Path) -> None:
     assert masked(terminal.screen) == masked(shown.output)
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_python_runs_and_prints_what_is_shown(number: int, tmp_path: Path) -> None:
+def examples() -> list[Any]:
+    """Return the Python blocks of the pages whose code is run, with the text block right after each: its output."""
+    shown = re.compile(r"^```python\n(.*?)^```\n+(?:```text\n(.*?)^```)?", re.M | re.S)
+    pages = {
+        name: shown.findall((ROOT / name).read_text(encoding="utf-8")) for name in ("README.md", "docs/library.md")
+    }
+    return [pytest.param(*found, id=f"{name}-{at}") for name, all_ in pages.items() for at, found in enumerate(all_)]
+
+
+@pytest.mark.parametrize(("code", "output"), examples())
+def test_python_runs_and_prints_what_is_shown(code: str, output: str, tmp_path: Path) -> None:
     """Each Python block runs as a script of its own; a text block right after it is its output."""
-    code, output = re.findall(r"^```python\n(.*?)^```\n+(?:```text\n(.*?)^```)?", TEXT, re.M | re.S)[number]
     (tmp_path / "example.py").write_text(code, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-W", "error", "example.py"],
