@@ -1,4 +1,4 @@
-"""What is said of an agent at run time is kept in the store and told in the audit trail: secrets are only named there."""
+"""What is said of an agent at run time is kept, and told in the audit trail: secrets are only named there."""
 
 from __future__ import annotations
 
@@ -9,24 +9,11 @@ from urllib.parse import parse_qsl, urlsplit
 from schemas.agents import AgentSettings
 from schemas.errors import ConfigError
 
-_SECRET = frozenset(
-    [
-        "apikey",
-        "auth",
-        "authorization",
-        "bearer",
-        "cookie",
-        "credential",
-        "credentials",
-        "key",
-        "passwd",
-        "password",
-        "secret",
-        "signature",
-        "token",
-    ]
+_SECRET = re.compile(
+    r"(?<![a-z])(?:api-?key|auth|authorization|bearer|cookie|credentials?|key|passwd|password|secret|signature|token)"
+    r"(?![a-z])",
+    re.IGNORECASE,
 )
-_WORDS = re.compile(r"[a-z]+")
 
 
 def require_named(settings: AgentSettings) -> None:
@@ -71,4 +58,4 @@ def _is_secret(name: str) -> bool:
     >>> _is_secret("X-Goog-Api-Key"), _is_secret("x-tokens"), _is_secret("Cookie")
     (True, False, True)
     """
-    return not _SECRET.isdisjoint(_WORDS.findall(name.lower()))
+    return _SECRET.search(name) is not None
