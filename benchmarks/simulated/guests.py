@@ -153,9 +153,9 @@ class Guests:
         profile, model = guest.profile, str(body["model"])
         tier_name = model.partition("-")[0]
         tier = profile.tiers[tier_name]
-        prompt = wires.prompt_of(body)
-        kept = self._cache(guest, tier_name).take(prompt)
         asked = wires.read(wire, body)
+        prompt = wires.prompt_of(body, asked)
+        kept = self._cache(guest, tier_name).take(prompt)
         self.prompts.setdefault(f"{guest.system.split(' ')[0]}: {asked.part}", prompt)
         said, fault = answer(guest.case, asked, _PARTS), _fault(guest, asked, len(guest.calls))
         if fault in ("malformed_plan", "wrong_argument", "unknown_tool"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -28,7 +28,7 @@ class SimulatedModel:
     kind: ProviderKind = "openai"
     dialect: Dialect = "unions"
 
-    def __init__(self, reply: list[str], *, streams: bool) -> None:
+    def __init__(self, reply: Sequence[str], *, streams: bool) -> None:
         self._reply = reply
         self._streams = streams
         self.calls = 0
@@ -68,8 +68,3 @@ class SimulatedModel:
 
     async def aclose(self) -> None:
         """Nothing is open."""
-
-
-def tokens_of(text: str, encode: Callable[[str], list[int]], decode: Callable[[list[int]], str]) -> list[str]:
-    """Return a text cut into the tokens a model would write."""
-    return [decode([token]) for token in encode(text)]
