@@ -96,13 +96,22 @@ def _asks(task: str, clause: str) -> str:
 def _titles(task: str, results: Sequence[Result]) -> list[tuple[str, str]]:
     """Return for each result its title and the part of the task it answers (empty where none can be told)."""
     clauses = [clause.text for clause in split(task, {_verb(result) for result in results})]
-    places = list(range(len(results))) if len(clauses) == len(results) else _aligned(clauses, results)
+    places = list(range(len(results))) if _one_each(clauses, results) else _aligned(clauses, results)
     titles: list[tuple[str, str]] = []
     for result, place in zip(results, places, strict=True):
         clause = clauses[place] if place is not None else ""
         alone = sum(other == place for other in places) == 1
         titles.append((_plain(clause) if clause and alone else _named(result), clause))
     return titles
+
+
+def _one_each(clauses: Sequence[str], results: Sequence[Result]) -> bool:
+    """Whether each result answers the clause at its place: none was given what only another clause says."""
+    said = [set(_said(clause)) for clause in clauses]
+    given = [set(_said(_given(result))) for result in results]
+    return len(said) == len(given) and all(
+        mine & said[at] or not any(mine & other for other in said) for at, mine in enumerate(given)
+    )
 
 
 def _plain(clause: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -132,13 +133,21 @@ def _item_of(argument: Argument, rows: Argument) -> str:
 def _answer(made: Sketch, new: list[Call], asked: PlanAsked, phrases: Phrases) -> str:
     """Return the answer as a template: one plain value, all done, or a clause without a tool; else nothing."""
     if made.requests or made.left or (made.calls and not new):
-        lines = [f"{brief(call.text)}: {{{{{call.id}}}}}" for call in made.calls]
+        lines = [f"{_title(call, made.calls)}: {{{{{call.id}}}}}" for call in made.calls]
         lines += [phrases.no_tool.format(what=brief(text)) for text in made.requests[:_MOST_TOLD]]
         lines += [phrases.left.format(what=brief(made.left))] if made.left else []
         return _lacking("\n".join(lines), asked, phrases) if made.requests else "\n".join(lines)
     if len(new) == 1 and len(made.calls) == 1 and not new[0].missing and not new[0].when:
         return _plain_value(new[0])
     return ""
+
+
+def _title(call: Call, calls: Sequence[Call]) -> str:
+    """Return what a call is for: its part of the task, or what it is given where others are for the same part."""
+    given = [str(value) for value in call.values.values() if not ids_in(value)]
+    if not given or sum(one.text == call.text for one in calls) < 2:
+        return brief(call.text)
+    return brief(f"{call.tool.name.replace('_', ' ')} {', '.join(given)}".replace("{{", "{ {"))
 
 
 def _plain_value(call: Call) -> str:

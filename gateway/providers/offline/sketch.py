@@ -37,6 +37,11 @@ _TELLING = re.compile(
     r"|ich habe|j'ai|tengo|我有|这是|这里有)\b(?!.*\?)",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"(?:what(?:'s| is| are| was| were| does| do)|which|how (?:many|much|long|far|old)|who (?:is|are|was|were))\b"
+    r"|(?:write|compose|draft|tell)(?: me)? an? \w",
+    re.IGNORECASE,
+)
 _MOST_CALLS = 500
 _MOST_TEXT = 20_000  # characters outside quotes that are read
 _LONG_WORD = re.compile(r"[^\s\[\]{}\"'“”‘’「」『』,;，。、；]{2001,}")
@@ -196,6 +201,7 @@ class _Sketcher:
         """Whether a clause asks for something, rather than telling something."""
         opening = words(clause.text[:60])
         asked = clause.text.endswith(("?", "？")) or not clause.start
+        asked = asked or bool(_ASKS.match(clause.text))
         return bool(opening) and (opening[0].stem in self._verbs or asked or asks_deed(clause.text))
 
     def _tells(self, clause: Clause) -> bool:

@@ -100,3 +100,15 @@ def test_nested_values_are_readable() -> None:
 def test_speaks_the_task_s_language(task: str, words: str) -> None:
     """B77: with a task alone it says what it is, in the language of the task."""
     assert answer(task).startswith(words)
+
+
+def test_a_result_never_stands_under_another_part_of_the_task() -> None:
+    """Two results and two clauses are no pairs where both results are of the first clause."""
+    fences = [fence("task", "What is the population of Ghent and of Bruges, and what is the sum?")]
+    for number, (city, people) in enumerate([("Ghent", 270000), ("Bruges", 119000)], 1):
+        told = json.dumps({"city": city})
+        fences.append(
+            fence("result", json.dumps(people), step=str(number), tool="population", status="done", input=told)
+        )
+    request = ModelRequest(messages=(Message.system("s"), Message.user("\n\n".join(fences))), model="rules")
+    assert reply(request).text.splitlines() == ["- population Ghent: 270000", "- population Bruges: 119000"]

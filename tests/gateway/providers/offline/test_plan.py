@@ -254,3 +254,10 @@ def test_an_instruction_is_the_whole_clause() -> None:
     )
     items = plan("Read a.txt, then translate it into French", [READ, model])
     assert items[1] == {"converse": {"prompt": "translate it into French", "data": "{{1.text}}"}}
+
+
+@pytest.mark.parametrize("rest", ["what is the sum", "write a poem about it", "how far is it"])
+def test_a_further_question_that_no_tool_answers_is_told(rest: str) -> None:
+    """A later part of the task that asks something no tool does stands in the answer instead of being passed over."""
+    answer = plan(f"What is the weather in Rome and in Oslo, and {rest}?", [WEATHER])[-1]["answer"]
+    assert answer.splitlines() == ["weather Rome: {{1}}", "weather Oslo: {{2}}", f"No tool here fits: “{rest}”."]
