@@ -121,7 +121,7 @@ async def test_a_new_driver_is_told_at_once(log: CountingLog) -> None:
         seen = [await anext(items), await anext(items)]
         await log.append("r", 1, [RunClaimed(driver="d")])
         seen += [await anext(items), await anext(items)]
-    assert [getattr(item, "kind", "record") for item in seen] == ["record", "text", "record", "reset"]
+    assert [item.kind for item in seen] == ["run_started", "text", "run_claimed", "reset"]
 
 
 async def test_what_is_driven_here_comes_straight_from_its_driver(log: CountingLog) -> None:
