@@ -70,7 +70,7 @@ def load_settings(path: str | None, environ: Mapping[str, str]) -> LoadedSetting
     """
     named = path or environ.get("ENGINE_CONFIG") or None
     file = Path(named).expanduser() if named else Path(FILE_NAME)
-    if named is None and not file.is_file():
+    if named is None and not file.exists():
         settings, notice = _complete(Settings(), frozenset(), environ)
         return LoadedSettings(settings, Path.cwd(), "environment", notice)
     parsed = _parse(Reader(str(file)), _read(file, from_variable=path is None and named is not None), environ)
@@ -86,7 +86,7 @@ def declared_settings(path: str | None, environ: Mapping[str, str]) -> tuple[Set
     """
     named = path or environ.get("ENGINE_CONFIG") or None
     file = Path(named).expanduser() if named else Path(FILE_NAME)
-    if named is None and not file.is_file():
+    if named is None and not file.exists():
         return Settings(), Path.cwd()
     text = _read(file, from_variable=path is None and named is not None)
     return parse_settings(text, str(file), environ), file.resolve().parent

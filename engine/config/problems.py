@@ -11,6 +11,8 @@ from typing import Any, cast, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from engine.config.reader import KeyPath, Reader, kind_of
+from schemas.agents import NAME
+from schemas.rules import RuleError
 from schemas.settings import Settings
 
 _TOOL_SOURCES = ("python", "builtin", "mcp", "openapi")
@@ -78,6 +80,8 @@ def _problem(path: KeyPath, errors: Sequence[Any], raw: dict[str, Any], reader: 
     if error["type"] == "literal_error":
         words = _WORDS.findall(error["ctx"]["expected"])
         return f"{reader.at(path)}: {shown(error['input'])} is not possible\n{nearest(str(error['input']), words)}"
+    if isinstance((error.get("ctx") or {}).get("error"), RuleError):  # a sentence already
+        return f"{reader.at(path)}: {expectation(error)}"
     expected = " or ".join(dict.fromkeys(expectation(item) for item in errors))
     secret = any(part in _SECRET_KEYS for part in path)
     return f"{reader.at(path)}: expected {expected}, not {'what is there' if secret else shown(_at(raw, path))}"
@@ -91,6 +95,9 @@ def expectation(error: Mapping[str, Any]) -> str:
     for word, phrase in (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most")):
         if word in context:
             return f"{phrase} {context[word]:g}"
+    if kind == "string_pattern_mismatch":
+        pattern = str(context.get("pattern", ""))
+        return "a name of at most 64 letters, digits, '_', '.' and '-'" if pattern == NAME else f"text like {pattern}"
     if kind == "too_short":
         return f"at least {context.get('min_length', 1)} entries"
     return str(error["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import parse_settings
+from engine.config import load_settings, parse_settings
 from schemas.errors import ConfigError
 from schemas.settings import Settings
 
@@ -40,3 +41,28 @@ def test_nearest_word_forgives(word: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_settings(f"tools:\n  - builtin: all\n    effects: '{word}'")
     assert "did you mean 'none'?" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('agents: [{name: "we ather", url: "http://x"}]', "expected a name of at most 64 letters, digits"),
+        (
+            'tools: [{builtin: all, approval: {rule: "a >> 5"}}]',
+            "approval.rule: 'a >> 5' is no rule: >>",
+        ),
+    ],
+)
+def test_a_problem_is_said_in_plain_words(text: str, said: str) -> None:
+    """Names and rules that cannot be are told without a pattern, and once."""
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(text)
+    assert said in caught.value.message
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder called engine.yaml is an error, not as if there were no configuration."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "engine.yaml").mkdir()
+    with pytest.raises(ConfigError, match="is a folder"):
+        load_settings(None, {})
