@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import anyio
 from anyio.abc import TaskGroup
 
+from engine.beside import beside
 from engine.config import LoadedSettings
 from engine.tools.loading import load_object
 from schemas.errors import ConfigError, ElicitationDeclinedError, ToolUnavailableError
@@ -50,19 +51,12 @@ class FilterTools:
 
         Cancellation: every server is ended.
         """
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
-            self._group = group
+        async with beside() as self._group:
             try:
                 yield
-            except Exception as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
             finally:
                 self._group = None
                 self._kept.clear()
-                group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
 
     async def __call__(self, server: str, tool: str, arguments: Mapping[str, Any], *, timeout_s: float) -> Any:
         """Call a tool. Raises as ``engine.tools.mcp.server.Server.call``.

@@ -10,6 +10,7 @@ import anyio
 import structlog
 
 from engine.assistants import Assistants
+from engine.beside import beside
 from engine.driving import Driving
 from engine.schedules import Firing, Schedule, Schedules
 from schemas.errors import ConflictError, EngineError, NotFoundError, ScopeError, StoreError
@@ -50,17 +51,9 @@ class Recurring:
     @asynccontextmanager
     async def going(self) -> AsyncGenerator[None]:
         """Fire schedules while the block lasts."""
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
+        async with beside() as group:
             group.start_soon(self.run)
-            try:
-                yield
-            except Exception as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
-            finally:
-                group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
+            yield
 
     async def run(self) -> None:
         """Fire what is due, sleep until something is, for ever.

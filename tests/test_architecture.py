@@ -40,6 +40,7 @@ ROWS = {
     "engine.config": 1,
     "engine.sinks": 1,
     "engine.telemetry": 1,
+    "engine.beside": 1,
     "schemas": 0,
 }
 

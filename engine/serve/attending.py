@@ -8,6 +8,7 @@ from functools import partial
 import anyio
 from starlette.types import Receive
 
+from engine.beside import beside
 from engine.serve.streaming import Leaving, until_left
 
 
@@ -24,22 +25,14 @@ async def attended(work: Callable[[], Awaitable[object]], receive: Receive, leav
 
     Cancellation: the work is cancelled, too.
     """
-    failure: Exception | None = None
-    done = False
 
-    async def until(happens: Callable[[], Awaitable[object]]) -> None:
+    async def until(happens: Callable[[], Awaitable[object]], scope: anyio.CancelScope) -> None:
         await happens()
-        group.cancel_scope.cancel()
+        scope.cancel()
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(until, partial(until_left, receive))
-        group.start_soon(until, leaving.event.wait)
-        try:
-            await work()
-            done = True
-        except Exception as exc:
-            failure = exc  # raised below: the task group would wrap it
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-    return done
+    async with beside() as group:
+        group.start_soon(until, partial(until_left, receive), group.cancel_scope)
+        group.start_soon(until, leaving.event.wait, group.cancel_scope)
+        await work()
+        return True
+    return False

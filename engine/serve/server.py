@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +11,7 @@ import anyio.abc
 from starlette.routing import BaseRoute
 
 from engine.api import Engine
+from engine.beside import beside
 from engine.config import LoadedSettings
 from engine.configured import ConfigurationAccount
 from engine.recurring import Recurring
@@ -121,7 +121,8 @@ class EngineServer:
             StoreError: The store cannot be read.
         """
         await self._payers.read()
-        async with self._keeping(), self.drives.going(self._how.grace_s), self._mcp.going(), self._recurring.going():
+        driving = self.drives.going(self._how.grace_s)
+        async with beside() as self._group, driving, self._mcp.going(), self._recurring.going():
             await self._server.run_until_stopped()
 
     def stop(self) -> None:
@@ -131,20 +132,6 @@ class EngineServer:
     def reload(self) -> None:
         """Read the configuration anew; may be called from any thread."""
         self._server.reload()
-
-    @asynccontextmanager
-    async def _keeping(self) -> AsyncGenerator[None]:
-        """Keep the houses while the block lasts; what goes wrong in it is raised as it is."""
-        failure: Exception | None = None
-        async with anyio.create_task_group() as self._group:
-            try:
-                yield
-            except Exception as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
-            finally:
-                self._group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
 
     async def _settings(self) -> Settings:
         """Return the settings to serve: at first the engine's, then what was read anew. Raises ConfigError."""

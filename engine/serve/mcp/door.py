@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engine.beside import beside
 from engine.serve.drives import Drives
 
 PATH = "/mcp"
@@ -45,17 +46,11 @@ class McpDoor:
     @asynccontextmanager
     async def going(self) -> AsyncGenerator[None]:
         """Keep the sessions of clients while the block lasts."""
-        failure: Exception | None = None
-        async with anyio.create_task_group() as self._group:
+        async with beside() as self._group:
             try:
                 yield
-            except Exception as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
             finally:
-                self._group.cancel_scope.cancel()
                 self._group = self._app = None
-        if failure is not None:
-            raise failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

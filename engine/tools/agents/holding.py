@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from engine.beside import beside
 from engine.tools.agents.member import Member
 
 SHARED = ""
@@ -32,8 +33,7 @@ class Holding:
         if SHARED in self._groups or owner in self._groups:
             yield
             return
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as group:
+        async with beside() as group:
             self._groups[owner] = group
             for member in members:
                 self._hold(member, owner, group)
@@ -41,15 +41,8 @@ class Holding:
                 group.start_soon(meanwhile)
             try:
                 yield
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
             finally:
                 del self._groups[owner]
-                group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
 
     def also(self, member: Member, then: Callable[[Member], Coroutine[Any, Any, None]]) -> None:
         """Have everybody hold one more, and do something with it."""

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-import anyio
 from anyio.abc import TaskGroup
 
+from engine.beside import beside
 from engine.tools.agents import base
 from engine.tools.mcp.clients import MOST_NAME, NOT_NAME
 from engine.tools.mcp.entry import ServerEntry, server_entries, settings_of
@@ -48,18 +48,12 @@ class McpAgent:
 
         Cancellation: the server is ended.
         """
-        failure: Exception | None = None
-        async with anyio.create_task_group() as group:
+        async with beside() as group:
             self._held[owner] = _Held(Server(self._entry, self._place.environ, lambda _: None), group)
             try:
                 yield
-            except Exception as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
             finally:
                 del self._held[owner]
-                group.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
 
     async def look(self) -> base.Card:
         """Start or reach its server and read its tool's listing. Raises as the protocol says.

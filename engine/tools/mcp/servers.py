@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from engine.beside import beside
 from engine.tools.mcp.entry import ServerEntry, server_entries, unique
 from engine.tools.mcp.server import Server
 from engine.tools.registry import Registry
@@ -70,22 +71,17 @@ class Servers:
         if not self._entries or SHARED in self._hosts or owner in self._hosts:
             yield
             return
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as group:
-            self._hosts[owner] = _Host([Server(entry, self._environ, self._publish) for entry in self._entries], group)
-            try:
-                yield
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as exc:
-                failure = exc  # raised below, as it is: the task group would wrap it
-            finally:
-                del self._hosts[owner]
-                group.cancel_scope.cancel()
-        if not self._hosts:
-            self._registry.set_available()
-        if failure is not None:
-            raise failure
+        try:
+            async with beside() as group:
+                servers = [Server(entry, self._environ, self._publish) for entry in self._entries]
+                self._hosts[owner] = _Host(servers, group)
+                try:
+                    yield
+                finally:
+                    del self._hosts[owner]
+        finally:
+            if not self._hosts:
+                self._registry.set_available()
 
     async def ready(self, owner: str = SHARED) -> None:
         """Start what is not running, all at once, and return when each is there or has failed.
