@@ -19,6 +19,7 @@ import anyio
 import structlog
 
 from engine.streams import Board, Cursor
+from engine.summaries import Summaries
 from schemas.errors import StoreError
 from schemas.events import LoggedEvent, LoggedRecord
 from schemas.live import LiveEvent, LiveProgress
@@ -36,10 +37,14 @@ class Following:
 
     Args:
         store: Where the runs live.
+
+    Attributes:
+        summaries: Their summaries, for those who come to watch.
     """
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
+        self.summaries = Summaries(store)
         self._runs: dict[str, _Followed] = {}
 
     async def follow(

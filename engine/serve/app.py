@@ -80,7 +80,7 @@ class RunsApplication:
 
     def _for_its_user(self, endpoint: _Endpoint) -> _Endpoint:
         async def checked(request: Request) -> Response:
-            await caller(request).check(self._desk.engine.store, run_of(request))
+            await caller(request).check(self._desk.engine.following.summaries, run_of(request))
             return await endpoint(request)
 
         return checked

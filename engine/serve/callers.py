@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import Request
 
@@ -11,7 +12,15 @@ from gateway.server.guests import VISIT
 from gateway.server.visit import Visit
 from schemas.bookkeeping import ApiKey
 from schemas.errors import NotFoundError, RequestFieldError, ScopeError
-from schemas.stores import RunStore
+from schemas.runs import RunSummary
+
+
+class Summarizing(Protocol):
+    """Whoever knows runs: a store, or who reads it for many."""
+
+    async def summary(self, run_id: str) -> RunSummary:
+        """Return one run's summary. Raises NotFoundError, StoreError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Caller:
             return self.user
         return f"{asked} (by {self.user})" if self.user else asked
 
-    async def check(self, store: RunStore, run_id: str) -> None:
+    async def check(self, store: Summarizing, run_id: str) -> None:
         """Return if a run is theirs to see.
 
         Raises:

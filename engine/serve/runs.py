@@ -129,7 +129,7 @@ class Runs:
                 f"{min(unknown)}: unknown parameter", hint="possible here: after, live, until_parked"
             )
         cursor = Cursor.parse(request.headers.get("last-event-id") or request.query_params.get("after") or "0")
-        row = await self.desk.engine.store.summary(run_of(request))
+        row = await self.desk.engine.following.summaries.summary(run_of(request))
         if row.ended and cursor.seq >= row.head:
             return Response(status_code=204)
         if request.method == "HEAD":
