@@ -11,6 +11,7 @@ from schemas.accounts import time_zone
 from schemas.errors import ConfigError
 from schemas.policies import Approval
 from schemas.result import Record
+from schemas.subschemas import written_out
 
 Effects = Literal["none", "idempotent", "effectful"]
 ToolKind = Literal["python", "builtin", "model", "mcp", "openapi", "agent", "client"]
@@ -137,6 +138,11 @@ class ToolSpec(Record):
         """Whether runs of a key or user may use it."""
         permissions = self.agent.permissions if self.agent is not None else ()
         return not permissions or any(fnmatchcase(user, pattern) for pattern in permissions)
+
+    @field_validator("input_schema", "output_schema", mode="before")
+    @classmethod
+    def _written_out(cls, given: Any) -> Any:
+        return given if isinstance(given, bool) else written_out(given)
 
     @model_validator(mode="before")
     @classmethod
