@@ -68,6 +68,26 @@ def test_what_a_server_left_the_next_one_goes_on_with() -> None:
         assert here.ended(slow)["status"] == "cancelled"
 
 
+def test_a_run_whose_tools_are_not_here_is_left_as_it_is() -> None:
+    """A server takes no run that broke off elsewhere, whose steps could only fail here: it stays to be resumed."""
+    store = MemoryLog()
+
+    async def submit() -> str:
+        elsewhere = engine_of(FakeTool("only_there", 1, seconds=60.0), store=store)
+        run_id = await elsewhere.submit(plan=elsewhere.load('{"steps": [{"id": "1", "tool": "only_there"}]}')[0])
+        with anyio.move_on_after(0.5):
+            await elsewhere.drive(run_id)
+        return run_id
+
+    broken_off = anyio.run(submit)
+    before = len(anyio.run(store.load, broken_off))
+    with served(making(store)) as here:
+        mine = here.post("", {"plan": {"goal": "g", "steps": [{"id": "1", "tool": "look"}], "answer": "a"}}, 201)["id"]
+        here.until(mine, "completed")
+        time.sleep(0.1)
+    assert len(anyio.run(store.load, broken_off)) == before
+
+
 def test_where_workers_drive_runs_are_only_accepted() -> None:
     """A server that does not drive accepts, lists and streams; the run waits for a worker, or for another server."""
     store = MemoryLog()

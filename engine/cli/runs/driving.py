@@ -14,9 +14,9 @@ from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import Standing, find_run, standings
 from engine.cli.session import connected, loaded, run_async, session
 from engine.cli.storage import Place, existing, place_of
-from engine.sinks.story import story_of
+from engine.needs import require_tools
 from engine.sinks.words import shortened
-from schemas.errors import ConfigError, EngineError
+from schemas.errors import EngineError
 from schemas.runs import RunQuery, RunSummary
 from schemas.stores import RunStore
 
@@ -106,26 +106,9 @@ async def go_on(
     """
     await connected(engine)
     if not row.ended:
-        await require_tools(engine, store, row.id)
+        await require_tools(store, row.id, engine.tools.specs())
     seat = Seat(engine, store, place, json=json, quiet=quiet)
     return await drive(seat, engine.resume(row.id, force=force, park=seat.parks), known=row.head)
-
-
-async def require_tools(engine: Engine, store: RunStore, run_id: str) -> None:
-    """Refuse to go on with a run in a place where its steps could only fail.
-
-    Raises:
-        ConfigError: A tool that a step of it still needs is not declared here.
-    """
-    story = story_of(await store.load(run_id))
-    open_steps = [step for step in story.steps.values() if step.id not in story.results]
-    needed = {step.tool for step in open_steps if story.row(step).state != "discarded"}
-    missing = sorted(needed - set(engine.tools.specs()))
-    if missing:
-        raise ConfigError(
-            f"run {run_id} needs tools that are not declared here: {', '.join(missing)}",
-            hint="go on where its engine.yaml is, or name it by --config",
-        )
 
 
 @commands.command()
