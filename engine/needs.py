@@ -18,9 +18,8 @@ async def require_tools(store: RunStore, run_id: str, declared: Collection[str])
     """
     records = await store.load(run_id)
     story, started = story_of(records), records[0].event
-    by_clients = (
-        {tool.name for tool in started.tools if tool.kind == "client"} if started.kind == "run_started" else set()
-    )
+    told = started.tools if started.kind == "run_started" else ()
+    by_clients = {tool.name for tool in told if tool.kind == "client"}
     open_steps = [step for step in story.steps.values() if step.id not in story.results]
     needed = {step.tool for step in open_steps if story.row(step).state != "discarded"}
     missing = sorted(needed - set(declared) - by_clients - {ask_judge.spec.name})
