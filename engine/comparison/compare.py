@@ -144,8 +144,7 @@ class Rounds:
 
     async def _one(self, system: System, number: int) -> Measured:
         engine = _variant(self._engine, system, self._stage)
-        options = {"mode": system.mode, "approve": "all", "limits": self._limits(system)}
-        result = await engine.run(self._task, **options)
+        result = await engine.run(self._task, mode=system.mode, approve="all", limits=self._limits(system))
         return measured(system.name, number, result, await engine.store.load(result.run_id), self._uncached_usd)
 
     def _limits(self, system: System | None) -> RunLimits:
