@@ -142,6 +142,7 @@ class PostgresDispatcher:
     def drain(self) -> None:
         """Take no further run; ``work`` returns when the last call of ``drive`` has."""
         self._draining = True
+        self._connector.leave()
         if self._worker is not None:
             self._worker.stop()
 

@@ -53,6 +53,11 @@ class PatientConnector(PsycopgConnector):
         )
         self._down = False
         self._heard = 0
+        self._leaving = False
+
+    def leave(self) -> None:
+        """Let fetches find nothing from now on that they have not found yet."""
+        self._leaving = True
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
         """Execute a query. An acknowledgement that finds its job handed on already is fine."""
@@ -80,7 +85,7 @@ class PatientConnector(PsycopgConnector):
                 if fetches and isinstance(exc.__cause__, psycopg.errors.IntegrityError):
                     return {"id": None}
                 raise
-            if not fetches or row["id"] is not None or heard == self._heard:
+            if not fetches or row["id"] is not None or heard == self._heard or self._leaving:
                 return row
 
     async def execute_query_all_async(self, query: Any, **arguments: Any) -> list[dict[str, Any]]:

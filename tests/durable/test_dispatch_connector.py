@@ -21,11 +21,11 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("announced", "rows"), [(True, 2), (False, 1)])
+@pytest.mark.parametrize(("announced", "leaving", "rows"), [(True, False, 2), (False, False, 1), (True, True, 1)])
 async def test_a_job_announced_during_a_fetch_is_found(
-    announced: bool, rows: int, monkeypatch: pytest.MonkeyPatch
+    announced: bool, leaving: bool, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fetch that came too early for a job is repeated when the job was announced while it ran, and only then."""
+    """A fetch that came too early for a job that was announced meanwhile is repeated, unless the worker leaves."""
     asked: list[Any] = []
     bell = anyio.Event()
 
@@ -46,9 +46,11 @@ async def test_a_job_announced_during_a_fetch_is_found(
     monkeypatch.setattr(PsycopgConnector, "listen_notify", listen)
     monkeypatch.setattr(PsycopgConnector, "execute_query_one_async", fetch)
     connector = PatientConnector("postgresql://nowhere", "s", 1)
+    if leaving:
+        connector.leave()
     async with anyio.create_task_group() as group:
         group.start_soon(connector.listen_notify, heard, ["q"])
         found = await connector.execute_query_one_async(FETCH)
         group.cancel_scope.cancel()
     assert len(asked) == rows
-    assert found == {"id": 7 if announced else None}
+    assert found == {"id": 7 if rows == 2 else None}

@@ -252,5 +252,9 @@ def test_live_view_pauses_for_a_question() -> None:
 def test_summary_of_a_failed_run() -> None:
     """A failed run's summary tells its time and what it used; an unknown price is said."""
     usage = events.Usage(calls=1, input_tokens=10, output_tokens=2, cost_usd=None)
-    run = progress(story.records([(0, events.RunEnded(status="failed", duration_s=0.2, usage=usage))]))
+    began, ended = (
+        events.RunStarted(task="t", mode="plan"),
+        events.RunEnded(status="failed", duration_s=0.2, usage=usage),
+    )
+    run = progress(story.records([(0, began), (0.2, ended)]))
     assert summary_line(run) == "failed in 200ms · 1 model call · 12 tokens · cost unknown · 0 replans"
