@@ -176,7 +176,14 @@ async def test_the_planner_is_told_why_and_what_was_tried() -> None:
     )
     run = await ran(engine_of(FakeTool("look", {"rain": True}), bad, provider=provider), "find 3 things")
     told = provider.requests[1].messages[-1].text  # the system message explains the fences
-    for piece in ("find 3 things", "/x/y", "the disk is full", '"rain"', "<tried>", 'tool="bad"', 'status="failed"'):
+    for piece in (
+        "find 3 things",
+        "/x/y",
+        "the disk is full",
+        '"rain"',
+        '<tried>\n{"steps"',
+        'tool="bad" status="failed"',
+    ):
         assert piece in told
     assert run.result.answer.startswith("gave up")
 

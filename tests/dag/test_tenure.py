@@ -42,7 +42,7 @@ def told(events: list[LoggedEvent]) -> list[tuple[str, object]]:
 
 
 def test_what_only_reads_or_is_idempotent_runs_again() -> None:
-    """Such steps are interrupted in plan order and started anew, with the input and the key they had."""
+    """B62: such steps are interrupted in plan order and started anew, with the input and the key they had."""
     world = World([step(1, "write", tool_input={"path": "a"}), step(2, "look", tool_input={"x": 1})])
     decided = claimed(world)
     assert told(decided)[:2] == [("step_interrupted", "1"), ("step_interrupted", "2")]
