@@ -13,7 +13,7 @@ from schemas.tool import ToolSpec
 from schemas.wishes import ANY, AnswerWishes
 
 
-class StartOptions(TypedDict):
+class AssistantOptions(TypedDict):
     """The options of ``Engine.start`` that an assistant decides."""
 
     mode: Mode

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine.asking import StartOptions
+from engine.asking import AssistantOptions
 from engine.assembly import Assembly
 from engine.offer import unknown
 from schemas.agents import AssistantSettings
@@ -61,7 +61,7 @@ class Assistants(Mapping[str, AssistantSettings]):
     def __contains__(self, name: object) -> bool:
         return name in self._by_name()
 
-    def options(self, name: str, limits: RunLimits | None = None) -> StartOptions:
+    def options(self, name: str, limits: RunLimits | None = None) -> AssistantOptions:
         """Return what ``Engine.start`` is called with for a run in an assistant's name.
 
         Args:
@@ -72,7 +72,7 @@ class Assistants(Mapping[str, AssistantSettings]):
             NotFoundError: There is none of that name.
         """
         found = self[name]
-        return StartOptions(
+        return AssistantOptions(
             mode=found.mode,
             approve=found.approve,
             limits=_within(limits, self.limits(name)),
@@ -83,7 +83,7 @@ class Assistants(Mapping[str, AssistantSettings]):
 
     def wanted(
         self, name: str, mode: Mode = "auto", approve: ApproveMode | None = None, limits: RunLimits | None = None
-    ) -> StartOptions:
+    ) -> AssistantOptions:
         """Return what ``Engine.start`` is called with where a request says how its run is to go.
 
         What it leaves out is as its assistant has it, or as the engine has it where ``name`` is empty.
@@ -92,7 +92,7 @@ class Assistants(Mapping[str, AssistantSettings]):
             NotFoundError: There is no such assistant.
         """
         if not name:
-            told: StartOptions = {
+            told: AssistantOptions = {
                 "mode": mode,
                 "approve": approve,
                 "limits": limits,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from engine.dag import reduce
 from engine.sinks.story import story_of
 from engine.tools.judge import ask_judge
 from schemas.errors import ConfigError
@@ -22,7 +23,7 @@ async def require_tools(store: RunStore, run_id: str, declared: Collection[str])
     by_clients = {tool.name for tool in told if tool.kind == "client"}
     open_steps = [step for step in story.steps.values() if step.id not in story.results]
     needed = {step.tool for step in open_steps if story.row(step).state != "discarded"}
-    missing = sorted(needed - set(declared) - by_clients - {ask_judge.spec.name})
+    missing = sorted(needed - set(declared) - by_clients - {ask_judge.spec.name, reduce.NAME})
     if missing:
         raise ConfigError(
             f"run {run_id} needs tools that are not declared here: {', '.join(missing)}",

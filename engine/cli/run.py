@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.api import Engine
-from engine.asking import StartOptions
+from engine.asking import AssistantOptions
 from engine.assistants import Assistants
 from engine.cli import options as given
 from engine.cli import source
@@ -63,7 +63,9 @@ def run(
                 max_questions=None if detach or somebody_is_here() else 0,
             )
             seat = Seat(engine, runs, where, json=json, quiet=quiet)
-            options = StartOptions(mode=mode, limits=limits, approve=approve, tools=None, assistant="", instructions="")
+            options = AssistantOptions(
+                mode=mode, limits=limits, approve=approve, tools=None, assistant="", instructions=""
+            )
             if assistant is not None:
                 options = in_the_name_of(engine, assistant, options)
             if detach:
@@ -73,7 +75,7 @@ def run(
     return run_async(main)
 
 
-def in_the_name_of(engine: Engine, assistant: str, options: StartOptions) -> StartOptions:
+def in_the_name_of(engine: Engine, assistant: str, options: AssistantOptions) -> AssistantOptions:
     """Return the options of a run as an assistant has it; a mode and who is asked may be chosen otherwise here.
 
     Raises:
