@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from engine.dag import reduce
 from engine.dag.state import RunState
 from engine.durable.artifacts import Artifacts
 from engine.presence import dead
+from engine.tools.judge import ask_judge
 from engine.watching import driven_seconds
 from schemas.driving import RunClaimed, RunParked
-from schemas.errors import ConflictError, StoreError
+from schemas.errors import ConfigError, ConflictError, StoreError
 from schemas.events import LoggedRecord
 from schemas.runs import LOG_FORMAT, Driver, RunSummary
 from schemas.stores import RunStore
@@ -42,11 +45,13 @@ class Claiming:
     Attributes:
         store: Where they live.
         driver: Who claims.
+        declared: Names of the tools that are at hand.
         max_claims: Claims without any progress after which a run is set aside.
     """
 
     store: RunStore
     driver: Driver
+    declared: Collection[str]
     max_claims: int
 
     async def claim(self, state: RunState, artifacts: Artifacts, *, force: bool = False) -> Claim:
@@ -61,6 +66,7 @@ class Claiming:
             NotFoundError: There is no such run.
             ConflictError: It is over, its driver lives, or a newer release wrote it; or it is set aside, for it may be
                 what kills its drivers (``details`` then holds SET_ASIDE).
+            ConfigError: A step that is still to be done needs a tool that is not declared here.
             StoreError: The store cannot be read or written, or the log cannot be understood.
         """
         run_id = state.run_id
@@ -70,6 +76,7 @@ class Claiming:
             records += await self._fold(state, artifacts)
             if state.ended is not None:
                 raise _over(run_id, state.ended.status)
+            self._require_tools(state)
             aside = state.tenure.idle_claims >= self.max_claims and not force
             if aside and state.tenure.parked is not None:
                 raise _set_aside(run_id, state.tenure.idle_claims)
@@ -87,6 +94,19 @@ class Claiming:
     def _claimed(self, *, forced: bool) -> RunClaimed:
         by = f"{self.driver.kind} {self.driver.host}:{self.driver.pid}"
         return RunClaimed(driver=self.driver.id, by=by, forced=forced)
+
+    def _require_tools(self, state: RunState) -> None:
+        """Raise ConfigError where steps of the run could only fail, for want of their tools."""
+        to_do = {step.step.tool for step in state.graph.in_order() if not step.void and not step.blocked}
+        if state.started.plan is not None and not state.accepted:
+            to_do |= {step.tool for step in state.started.plan.steps}
+        by_clients = {tool.name for tool in state.started.tools if tool.kind == "client"}
+        missing = sorted(to_do - by_clients - {ask_judge.spec.name, reduce.NAME} - {*self.declared})
+        if missing:
+            raise ConfigError(
+                f"run {state.run_id} needs tools that are not declared here: {', '.join(missing)}",
+                hint="go on where its engine.yaml is, or name it by --config",
+            )
 
     async def _check(self, row: RunSummary, force: bool) -> None:
         """Raise ConflictError where the run must not be claimed now."""

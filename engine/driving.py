@@ -147,6 +147,7 @@ class Driving(Assembly):
         Raises:
             NotFoundError: There is no such run.
             ConflictError: It is over, its driver lives (and is named), or it is set aside.
+            ConfigError: A step that is still to be done needs a tool that is not declared here.
             StoreError: The store cannot be read or written.
         """
         async with self._here(run_id), self.presence.held():
@@ -164,6 +165,7 @@ class Driving(Assembly):
         Raises:
             NotFoundError: There is no such run.
             ConflictError: It is over, or its driver lives.
+            ConfigError: A step that is still to be done needs a tool that is not declared here.
             StoreError: The store cannot be read or written, also after a while of trying.
         """
         async with self._here(run_id), self.presence.held():
@@ -213,7 +215,8 @@ class Driving(Assembly):
     async def _claim(self, run_id: str, force: bool, *, park: bool) -> _Begun:
         log = self.driving_log()
         artifacts = Artifacts(log)
-        claiming = Claiming(self.store, self.presence.driver, self.settings.durability.max_claims)
+        max_claims = self.settings.durability.max_claims
+        claiming = Claiming(self.store, self.presence.driver, self.tools.specs(), max_claims)
         claim = await claiming.claim(new_state_of(run_id, artifacts), artifacts, force=force)
         begun = self._assembled(run_id, log, artifacts, park=park)
         begun.loop.go_on(claim)

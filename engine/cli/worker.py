@@ -35,6 +35,7 @@ from schemas.stores import Dispatcher, RunStore
 
 HEALTH_S = 60.0
 LAST_WORDS_S = 3.0
+LEFT_S = 60.0
 _LOG = structlog.get_logger("engine.worker")
 
 commands = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -148,6 +149,10 @@ class Shift:
             _LOG.info("run_taken")
             try:
                 summary = await self._engine.drive(run_id)
+            except ConfigError as exc:  # another worker may know its tools
+                _LOG.warning("run_left", why=exc.message)
+                await self._dispatcher.submit(run_id, after_s=await self._patience_s(run_id))
+                return
             except (ConflictError, NotFoundError) as exc:
                 _LOG.info("run_left", why=exc.message)
                 if "driver" in exc.details:  # it lives, or died so lately that nobody can know
@@ -156,6 +161,12 @@ class Shift:
             self._ended += summary.ended
             waits = {"waits_for": summary.waits_for} if summary.waits_for else {}
             _LOG.info("run_let_go", status=summary.status, seconds=round(time.monotonic() - began, 3), **waits)
+
+    async def _patience_s(self, run_id: str) -> float:
+        """Return how many seconds a run waits until the next worker looks at it: the longer the longer none took it."""
+        store = self._engine.store
+        idle_s = await store.now() - (await store.summary(run_id)).updated_at
+        return min(max(idle_s / 2, self._heartbeat_s), LEFT_S)
 
     async def _heed_signals(self) -> None:
         """Drain at the first signal; the second one, or the end of the grace, ends the program."""

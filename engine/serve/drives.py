@@ -14,7 +14,6 @@ import structlog
 from anyio.lowlevel import checkpoint
 
 from engine.api import Engine
-from engine.needs import require_tools
 from engine.presence import dead
 from schemas.errors import BusyError, ConflictError, EngineError, NotFoundError, StoreError
 from schemas.runs import RunQuery, RunSummary
@@ -143,7 +142,6 @@ class Drives:
         log = structlog.get_logger()
         try:
             self._running[run_id] = engine = self.engine
-            await require_tools(engine.store, run_id, engine.tools.specs())
             row = await engine.drive(run_id)
             log.debug("drove a run", run_id=run_id, status=row.status)
             if not row.ended and not row.parked:  # it was set aside, or somebody else has it

@@ -90,9 +90,10 @@ class Place:
             "ENGINE_CONFIG": str(folder / "engine.yaml"),
         }
 
-    def configure(self, grace_s: float) -> None:
-        """Write the configuration."""
-        (self.folder / "engine.yaml").write_text(CONFIG % (TIMEOUT_S, grace_s))
+    def configure(self, grace_s: float, *, tools: bool = True) -> None:
+        """Write the configuration; without tools its last lines alone."""
+        text = CONFIG if tools else CONFIG[CONFIG.index("durability:") :]
+        (self.folder / "engine.yaml").write_text(text % (TIMEOUT_S, grace_s))
 
     def worker(self, *options: str) -> subprocess.Popen[str]:
         """Start a worker; its log is a file of its own."""
@@ -207,6 +208,19 @@ async def test_a_worker_drives_what_is_submitted_and_leaves_when_told(place: Pla
     for word in ("worker_started", "run_taken", "run_let_go", "worker_draining", "worker_stopped"):
         assert word in log
     assert await engine.store.drivers() == []
+
+
+async def test_a_run_goes_to_a_worker_that_has_its_tools(place: Place, engine: Engine) -> None:
+    """A worker that does not know a tool of an open step leaves the run to one that does."""
+    run_id = await engine.submit(plan=chain(("mark", {"name": "a"})))
+    place.configure(grace_s=10, tools=False)
+    poor = place.worker()
+    await place.logged(poor, "needs tools that are not declared here: mark")
+    place.configure(grace_s=10)
+    able = place.worker()
+    row = await until(engine, run_id, "completed", "failed")
+    assert (row.status, row.claims) == ("completed", 1), place.logs()
+    assert place.of(await place.said("end", "a")) is able
 
 
 async def test_a_killed_worker_s_run_goes_on_elsewhere(place: Place, engine: Engine) -> None:

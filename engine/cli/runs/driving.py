@@ -14,7 +14,6 @@ from engine.cli.drive import Seat, drive
 from engine.cli.runs.finding import Standing, find_run, standings
 from engine.cli.session import connected, loaded, run_async, session
 from engine.cli.storage import Place, existing, place_of
-from engine.needs import require_tools
 from engine.sinks.words import shortened
 from schemas.errors import EngineError
 from schemas.runs import RunQuery, RunSummary
@@ -105,8 +104,6 @@ async def go_on(
         ConfigError: Tools that it still needs are not declared here.
     """
     await connected(engine)
-    if not row.ended:
-        await require_tools(store, row.id, engine.tools.specs())
     seat = Seat(engine, store, place, json=json, quiet=quiet)
     return await drive(seat, engine.resume(row.id, force=force, park=seat.parks), known=row.head)
 
