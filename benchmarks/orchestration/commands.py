@@ -15,7 +15,7 @@ from benchmarks import data
 from benchmarks.entry import Entry, at_least, declare_out, known_as, more_than_0
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration import peers
-from benchmarks.orchestration.figures import counts, named, table
+from benchmarks.orchestration.figures import counts, exact, named, table
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Contestant, Plan, perform, performed_by
 from benchmarks.orchestration.suites import SUITES, Suite, cases_of
@@ -108,16 +108,20 @@ def _named(one: Contestant) -> str:
 
 
 def counted(suite: Suite) -> dict[str, dict[str, float]]:
-    """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError."""
+    """Return what a few cases take of what does not depend on the machine, by system. Raises ConfigError.
+
+    They run on a virtual clock, and their seconds count too, unless their tools have a process of their own.
+    """
     cases = cases_of(suite, data.folder(), suite.quick_cases)
-    profile = replace(PROFILES["plain"], speed=QUICK_SPEED)
-    plan = Plan(cases, systems_named((*QUICK_SYSTEMS, *suite.more), suite.name), profile, at_once=6)
+    carrier = VirtualProvider() if suite.world is World else None
+    profile = replace(PROFILES["plain"], speed=QUICK_SPEED if carrier is None else 1.0)
+    systems = systems_named((*QUICK_SYSTEMS, *suite.more), suite.name, carrier=carrier)
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = anyio.run(perform, plan, Path(folder), _telling(Progress()))
+        outcomes = _performed(Plan(cases, systems, profile, at_once=6), Path(folder), carrier)
     found: dict[str, list[Outcome]] = {}
     for one in outcomes:
         found.setdefault(f"{suite.name} {named(one)}", []).append(one)
-    return {system: counts(ones) for system, ones in found.items()}
+    return {system: (counts if carrier is None else exact)(ones) for system, ones in found.items()}
 
 
 def _real_models(options: argparse.Namespace) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
@@ -44,6 +45,9 @@ COMPLAINTS = "complaints.jsonl"
 HEADS = (
     "what goes wrong", "system", "right", "in part", "no answer", "seconds", "USD", "calls", "tool calls", "replans",
 )  # fmt: skip
+QUICK = ("calls-fail-20", "lasting-20", "dead-agent", "malformed-plan", "unknown-tool", "always-malformed")
+"""Those in which no budget ends runs: how long retries pause is drawn by chance, so seconds are not counted either."""
+QUICK_CASES = 4
 CAPS = Limits(max_parallel=4, max_steps=20, max_turns=24, max_replans=3)
 BUDGET = Budget(run_usd=0.12, run_seconds=120.0)
 
@@ -174,7 +178,8 @@ def measured(trial: Trial) -> Found:
     """Run scenarios, each in a folder of its own.
 
     Without peers it is done on a virtual clock, in this process and with the bytes of the real wire: the same on every
-    machine. With peers, which have processes of their own, all of it goes by the wall clock.
+    machine, but for how long retries pause, which is drawn by chance. With peers, which have processes of their own,
+    all of it goes by the wall clock.
     """
     if not trial.others:
         provider = VirtualProvider()
@@ -274,6 +279,24 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     return 1 if ours else 0
 
 
+def counted() -> dict[str, dict[str, float]]:
+    """Return what each of our ways makes of a few questions and scenarios; none may say nothing or break a cap."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = measured(Trial([SCENARIOS[name] for name in QUICK], PROFILES["plain"], Path(folder), most=QUICK_CASES))
+    rows = {
+        f"{NAME} {one.scenario} {one.system}": {
+            "wrong": round(1 - one.right, 4),
+            "no answer": round(one.failed, 4),
+            "model calls": round(one.calls, 4),
+            "tool calls": round(one.tool_calls, 4),
+            "replans": round(one.replans, 4),
+            "USD": round(one.cost_usd, 6),
+        }
+        for one in found.rows
+    }
+    return {**rows, f"{NAME} runs": {"without answer or reason, or beyond a cap": len(found.of_ours())}}
+
+
 def _systems(asked: str) -> tuple[list[str], list[Peer]]:
     """Return the names of our ways, and the peers; those that cannot be had are left out, and why is said."""
     wanted = [name.strip() for name in asked.split(",") if name.strip()]
@@ -302,4 +325,6 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
-ENTRY = Entry(NAME, "what each way of working makes of failing tools, erring models and dead agents", declare, run)
+ENTRY = Entry(
+    NAME, "what each way of working makes of failing tools, erring models and dead agents", declare, run, quick=counted
+)

@@ -55,6 +55,13 @@ def counts(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(statistics.fmean(count(one) for one in outcomes), 6) for name, count in COUNTS.items()}
 
 
+def exact(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return counts of runs on a virtual clock: with their mean seconds, and these over the least they can take."""
+    bounded = [one.seconds / one.bound_s for one in outcomes if one.bound_s]
+    over = {"seconds over the bound": round(statistics.fmean(bounded), 4)} if bounded else {}
+    return {**counts(outcomes), "seconds": round(statistics.fmean(one.seconds for one in outcomes), 4), **over}
+
+
 def named(outcome: Outcome) -> str:
     """Return a system's name, with the tier of its worker where that is not its planner's."""
     return outcome.system if outcome.worker == outcome.planner else f"{outcome.system}/{outcome.worker}"

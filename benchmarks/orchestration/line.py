@@ -23,7 +23,7 @@ from benchmarks.entry import Entry, declare_out
 from benchmarks.manifest import Manifest
 from benchmarks.orchestration import synthetic
 from benchmarks.orchestration.case import Case
-from benchmarks.orchestration.figures import counts, named
+from benchmarks.orchestration.figures import exact, named
 from benchmarks.orchestration.ours import Ours
 from benchmarks.orchestration.outcome import Outcome
 from benchmarks.orchestration.runner import Plan, performed_by, untold
@@ -249,7 +249,7 @@ def counted() -> dict[str, dict[str, float]]:
     for one in outcomes:
         by_system.setdefault(f"{NAME} {named(one)}", []).append(one)
     erred = sum(not one.chose_well for one in cells(cases, outcomes))
-    return {**{system: counts(found) for system, found in by_system.items()}, f"{NAME} cells": {"auto errs": erred}}
+    return {**{system: exact(found) for system, found in by_system.items()}, f"{NAME} cells": {"auto errs": erred}}
 
 
 def keep(found: Sequence[Cell], folder: Path) -> None:
