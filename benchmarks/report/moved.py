@@ -1,18 +1,29 @@
-"""What moved between two runs of a suite: counts exactly, times beyond what their spread explains."""
+"""What moved between two runs: counts exactly, times beyond what their spread explains, measures against their targets.
+
+Everything below two folders is compared, whatever suites it is of.
+"""
 
 from __future__ import annotations
 
+import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.orchestration.figures import COUNTS, named
 from benchmarks.orchestration.outcome import Outcome
-from benchmarks.orchestration.runner import read
+from benchmarks.orchestration.runner import OUTCOMES, read
 from benchmarks.report.document import Table, Words, to_markdown
+from benchmarks.report.measured import ROWS, SCORES
 from benchmarks.report.ratios import by_case, ratio_of
 from schemas.errors import ConfigError
+
+NOISE = 0.1
+"""A measure keeps no spread; what is nearer than this is taken for the same."""
+_MORE_IS_BETTER = ("exact", "kept_out", "f1")
+_LESS_IS_BETTER = ("refused", "unknown", "misses", "tokens")
 
 
 @dataclass(slots=True)
@@ -22,34 +33,44 @@ class Moved:
     Attributes:
         counts: System, count, before, after, in how many cases it is worse and better.
         times: System, the ratio before/after with its interval, what that says.
-        alone: Cases that only one of the two has, told.
-        worse: Whether a count is worse in any system's mean.
+        measures: Measure, before, after, their ratio, the target, what that says.
+        scores: Set of plans, score, before, after.
+        alone: What only one of the two has, told.
+        worse: Whether a count or a score is worse in any mean, or a target is missed that was met.
     """
 
     counts: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     times: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    measures: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    scores: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     alone: list[str] = field(default_factory=list[str])
     worse: bool = False
 
     def told(self) -> str:
         """Return it as Markdown."""
-        heads = ("system", "count", "before", "after", "cases worse", "cases better")
-        blocks = [
-            Table(heads, self.counts) if self.counts else Words("No count moved."),
+        tables = (
+            Table(("system", "count", "before", "after", "cases worse", "cases better"), self.counts),
             Table(("system", "before, s", "after, s", "before / after", ""), self.times),
-            *map(Words, self.alone),
-        ]
+            Table(("measure", "before", "after", "before / after", "target", ""), self.measures),
+            Table(("set", "score", "before", "after"), self.scores),
+        )
+        still = [Words("No count moved.")] if self.times and not self.counts else []
+        blocks = [*still, *(table for table in tables if table.rows), *map(Words, self.alone)]
+        blocks = blocks or [Words("Nothing moved.")]
         return to_markdown(blocks).rstrip()
 
 
 def compared(before: Path, after: Path) -> Moved:
-    """Return what moved from one folder to another, over the cases and systems both have.
+    """Return what moved from one folder to another, over the cases, systems, measures and sets both have.
 
     Raises:
-        ConfigError: One of them holds no outcomes of cases.
+        ConfigError: One of them holds no results.
     """
-    sides = [_by_system(folder) for folder in (before, after)]
     found = Moved()
+    for folder in (before, after):
+        if not any((*_files(folder, OUTCOMES), *_files(folder, ROWS), *_files(folder, SCORES))):
+            raise ConfigError(f"there are no results in {folder}", hint="name the --out folder of a run")
+    sides = [_by_system(folder) for folder in (before, after)]
     for system in dict.fromkeys([*sides[0], *sides[1]]):
         was, now = (side.get(system, []) for side in sides)
         common = {one.case for one in was} & {one.case for one in now}
@@ -60,6 +81,8 @@ def compared(before: Path, after: Path) -> Moved:
             _compare(
                 system, [one for one in was if one.case in common], [one for one in now if one.case in common], found
             )
+    _compare_measures(_rows(before), _rows(after), found)
+    _compare_scores(_scores(before), _scores(after), found)
     return found
 
 
@@ -79,11 +102,69 @@ def _compare(system: str, was: Sequence[Outcome], now: Sequence[Outcome], found:
         found.times.append((system, *(f"{mean:.2f}" for mean in means), str(ratio), verdict))
 
 
+def _compare_measures(was: Mapping[str, Any], now: Mapping[str, Any], found: Moved) -> None:
+    for name in dict.fromkeys([*was, *now]):
+        if name not in was or name not in now:
+            found.alone.append(f"{name}: measured in one of the two only.")
+            continue
+        old, new = was[name], now[name]
+        ratio = old["value"] / new["value"] if new["value"] else float("inf") if old["value"] else 1.0
+        verdict = "" if abs(ratio - 1) <= NOISE else "less" if ratio > 1 else "more"
+        if (old["met"], new["met"]) in ((True, False), (False, True)):
+            verdict = "met now" if new["met"] else "MISSED now"
+            found.worse = found.worse or not new["met"]
+        values = (f"{one['value']:,.4g} {one['unit']}" for one in (old, new))
+        found.measures.append((name, *values, f"{ratio:.2f} ×", new["target"], verdict))
+
+
+def _compare_scores(was: Mapping[str, Any], now: Mapping[str, Any], found: Moved) -> None:
+    for name in dict.fromkeys([*was, *now]):
+        if name not in was or name not in now:
+            found.alone.append(f"{name}: scored in one of the two only.")
+            continue
+        for key in (*_MORE_IS_BETTER, *_LESS_IS_BETTER):
+            for part, old, new in _pairs(key, was[name].get(key), now[name].get(key)):
+                if abs(new - old) > 1e-9:
+                    found.scores.append((name, part, f"{old:,.4g}", f"{new:,.4g}"))
+                    found.worse = found.worse or (new < old) == (key in _MORE_IS_BETTER)
+
+
+def _pairs(key: str, old: Any, new: Any) -> Iterator[tuple[str, float, float]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from ((f"{key} {part}", old[part], new[part]) for part in old if part in new)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    elif old is not None and new is not None:
+        yield key, old, new
+
+
+def _files(folder: Path, name: str) -> list[Path]:
+    return sorted(folder.rglob(name))
+
+
+def _under(folder: Path, path: Path) -> str:
+    """Return where below a folder of several runs a file is, with a space behind it; empty: in the folder itself."""
+    place = path.parent.relative_to(folder).as_posix()
+    return "" if place == "." else f"{place} "
+
+
+def _rows(folder: Path) -> dict[str, Any]:
+    return {
+        f"{_under(folder, path)}{row['measure']}": row
+        for path in _files(folder, ROWS)
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]
+    }
+
+
+def _scores(folder: Path) -> dict[str, Any]:
+    return {
+        f"{_under(folder, path)}{score['name']} by {score['model']}": score
+        for path in _files(folder, SCORES)
+        for score in json.loads(path.read_text(encoding="utf-8"))
+    }
+
+
 def _by_system(folder: Path) -> dict[str, list[Outcome]]:
-    outcomes = read(folder)
-    if not outcomes:
-        raise ConfigError(f"there are no outcomes of cases in {folder}", hint="name the --out folder of a run")
     found: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        found.setdefault(f"{one.suite} {named(one)}", []).append(one)
+    for path in _files(folder, OUTCOMES):
+        for one in read(path.parent):
+            found.setdefault(f"{_under(folder, path) or f'{one.suite} '}{named(one)}", []).append(one)
     return found
