@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.orchestration.figures import COUNTS, named
 from benchmarks.orchestration.outcome import Outcome
@@ -130,10 +130,11 @@ def _compare_scores(was: Mapping[str, Any], now: Mapping[str, Any], found: Moved
 
 
 def _pairs(key: str, old: Any, new: Any) -> Iterator[tuple[str, float, float]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        yield from ((f"{key} {part}", old[part], new[part]) for part in old if part in new)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    elif old is not None and new is not None:
-        yield key, old, new
+    """Yield a score's name with its two values; one of several parts part by part."""
+    parts = [cast("dict[str, float]", one) if isinstance(one, dict) else {"": one} for one in (old, new)]
+    for part, value in parts[0].items():
+        if part in parts[1] and value is not None and parts[1][part] is not None:
+            yield f"{key} {part}".rstrip(), value, parts[1][part]
 
 
 def _files(folder: Path, name: str) -> list[Path]:
