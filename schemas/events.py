@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.approvals import ApprovalAnswered, ApprovalRequested, StepRehearsed, Through
 from schemas.driving import (
@@ -459,15 +459,15 @@ LoggedEvent = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class LoggedRecord:
-    """One line of the log; a plain dataclass: a store makes it from what it knows, one or two for every step.
+    """One line of the log of the run ``run_id``; a plain dataclass: a store makes one or two for every step.
 
     Attributes:
-        run_id: The run.
         seq: 1, 2, 3 … without gaps.
         at: Unix time in seconds.
         event: What happened.
     """
 
+    __pydantic_config__ = ConfigDict(defer_build=True)
     run_id: str
     seq: int
     at: float

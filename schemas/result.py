@@ -13,7 +13,7 @@ RunStatus = Literal["completed", "failed", "cancelled"]
 class Record(BaseModel):
     """Base of all shared data: immutable, and a misspelt field is an error rather than a silent loss."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # most programs use few of them
 
 
 class ErrorInfo(Record):

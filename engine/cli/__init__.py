@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -11,9 +12,15 @@ from types import ModuleType
 
 def load(module: str) -> ModuleType:
     """Import one of this package's modules when it is needed: the one place where that happens late."""
-    if module == "gateway":
-        _import_structlog_alone()
-    return importlib.import_module(f"engine.cli.{module}")
+    collecting = gc.isenabled()
+    gc.disable()  # what imports make stays: to look through it again and again is a tenth of a start
+    try:
+        if module == "gateway":
+            _import_structlog_alone()
+        return importlib.import_module(f"engine.cli.{module}")
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _import_structlog_alone() -> None:

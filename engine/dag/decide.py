@@ -384,4 +384,7 @@ def _why_blocked(state: RunState, step: StepState) -> str:
 
 
 def _end(step: StepState, result: StepResult) -> StepEnded:
+    """Return a step's end; the calls that were made of it before it was put off count."""
+    if step.attempts_made and not result.attempts:
+        result = result.model_copy(update={"attempts": step.attempts_made})
     return StepEnded(step_id=step.id, tool=step.step.tool, result=result)

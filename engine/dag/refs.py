@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -28,6 +28,7 @@ _BODY = re.compile(r"^\s*([\w-]+)\s*((?:[.\[|].*)?)$", re.S)
 _PLAIN = re.compile(
     r"""\.\s*([^\W\d][\w-]*|"[^"\\]*")|(?:\.?\[\s*(-?\d{1,18})\s*\]|\.(\d{1,18})(?![\w-]))|\[\s*(?:"([^"]*)"|'([^']*)')\s*\]"""
 )
+_BY_EXPRESSION = ("sort_by", "min_by", "max_by", "map")
 _SHOWN_KEYS = 12
 _SHOWN_CHARS = 80
 
@@ -138,10 +139,20 @@ def _reference(body: str) -> Reference:
     plain = _plain_path(path)
     if plain is None:
         try:
-            jmespath.compile(expression(path))
+            astray = _is_no_value(jmespath.compile(expression(path)).parsed)
         except Exception as exc:  # jmespath lets Python's own errors through: depth, digits of a number
             return Reference(match[1], path, (), f"its path cannot be read: {_reason(exc)}")
+        if astray:
+            return Reference(match[1], path, (), f"in its path, & stands elsewhere than in {', '.join(_BY_EXPRESSION)}")
     return Reference(match[1], path, plain)
+
+
+def _is_no_value(node: Mapping[str, Any], *, taken: bool = False) -> bool:
+    """Whether an expression gives itself (``&name``) where a value is wanted: only some functions take one."""
+    takes = node["type"] == "function_expression" and node["value"] in _BY_EXPRESSION
+    if node["type"] == "expref" and not taken:
+        return True
+    return any(_is_no_value(child, taken=takes) for child in node["children"])
 
 
 def _plain_path(path: str) -> tuple[str | int, ...] | None:

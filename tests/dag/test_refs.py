@@ -139,6 +139,9 @@ def test_where_references_stand() -> None:
         ("{{}}", {}),
         ("{{.a}}", {}),
         ("{{1 and 2}}", {}),
+        ("{{1.&@}}", {}),
+        ("x{{1.[&a]}}", {}),
+        ("{{1.to_array(&a)}}", {}),
         ("{{" + "z" * 50_000 + ".a}}", {}),
     ],
 )
@@ -176,6 +179,7 @@ def test_resolving_fails_in_one_way_only(text: str, result: Any) -> None:
     except StepInputError:
         return
     assert text.count("{{") or found == text
+    assert json.dumps(found)
 
 
 @given(SCRIPT)

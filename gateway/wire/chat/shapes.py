@@ -42,7 +42,7 @@ _Text = Annotated[str, BeforeValidator(_as_text)]
 class _Wire(BaseModel):
     """A piece of a reply: only what is read here."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class PromptDetails(_Wire):

@@ -46,7 +46,7 @@ _STOP_REASONS: Mapping[str, StopReason] = {
 class _Wire(BaseModel):
     """A piece of a reply: only what is read here."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class OutputDetails(_Wire):
