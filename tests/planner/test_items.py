@@ -54,10 +54,19 @@ def plans(draw: st.DrawFn) -> Plan:
     return Plan(steps=tuple(found), answer=draw(st.none() | filled), question=draw(st.none() | filled))
 
 
+def without_empty_options(step: Step) -> Step:
+    """The step without optional arguments that are an empty text."""
+    required = BY_NAME[step.tool].required
+    given = {key: item for key, item in (step.tool_input or {}).items() if item != "" or key in required}
+    return step.model_copy(update={"tool_input": None if step.tool_input is None else given})
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(plan=plans())
 def test_round_trip(dialect: Dialect, plan: Plan) -> None:
-    """What is written in the compact grammar is read back as it was, in either dialect."""
+    """What is written in the compact grammar is read back as it was; ``filled`` leaves empty options out."""
+    if dialect == "filled":
+        plan = plan.model_copy(update={"steps": tuple(map(without_empty_options, plan.steps))})
     items = compact(plan, TOOLS, dialect)["steps"]
     read = [expand(item, position, TOOLS, dialect) for position, item in enumerate(items, 1)]
     assert tuple(item for item in read if isinstance(item, Step)) == plan.steps

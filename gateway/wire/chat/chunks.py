@@ -47,6 +47,9 @@ class ChunkWriter:
 
     def feed(self, chunk: ModelChunk) -> bytes:
         """Return the events that a chunk becomes."""
+        if self._thinking and chunk.kind != "reasoning":  # a thought that nobody signed is over
+            self._thinking.clear()
+            self._thoughts += 1
         match chunk.kind:
             case "text":
                 self._refused = self._refused or chunk.refusal

@@ -164,6 +164,7 @@ class CompletionBuilder:
             yield TextDelta(text=delta.text, annotations=cited)
         if delta.refusal:
             self._refusal.append(delta.refusal)
+            yield from self._thoughts.end()
             yield TextDelta(text=delta.refusal, refusal=True)
         for call in delta.calls():
             yield from self._thoughts.end()

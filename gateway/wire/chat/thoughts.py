@@ -24,8 +24,14 @@ class Thoughts:
         key = _text_key(thought)
         text = thought.get(key) or ""
         last = self._thoughts[-1] if len(self._thoughts) > self._ended else None
-        if last is not None and _repeats(last, thought):
-            self._thoughts[-1] = dict(thought)
+        if last is not None and text and _repeats(last, thought):
+            before = last["text"].removesuffix(text)
+            if before:  # of a thought that was another's
+                last["text"] = before
+                yield from self.end()
+                self._thoughts.append(dict(thought))
+            else:
+                self._thoughts[-1] = dict(thought)
             return
         if last is not None and _same(last, thought):
             grown = (last.get(key) or "") + text
@@ -53,7 +59,7 @@ def _text_key(thought: Mapping[str, Any]) -> str:
 
 def _repeats(last: Mapping[str, Any], thought: Mapping[str, Any]) -> bool:
     """Whether a detail tells in full, now with its signature, what came piece by piece as plain text."""
-    return "type" in thought and "field" in last and last.get("text") == thought.get("text")
+    return "type" in thought and "field" in last and str(last.get("text")).endswith(str(thought.get("text")))
 
 
 def _same(last: Mapping[str, Any], thought: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from schemas.model import (
     ModelResponse,
     Part,
     ReasoningDelta,
+    ReasoningPart,
     TextDelta,
     TextPart,
     ToolCallDelta,
@@ -120,6 +121,20 @@ def test_parallel_calls_may_come_in_turns(name: WireFormat) -> None:
     """B72: arguments of two calls that come interleaved reach each its own."""
     back = read_stream(name, written(name, interleaved()))
     assert [(call.call_id, call.arguments) for call in back.tool_calls] == [("a", {"x": 1}), ("b", {"y": 2})]
+
+
+def test_thoughts_with_words_between_them_are_told_once() -> None:
+    """B72: a signed thought behind an unsigned one repeats its own text alone."""
+    parts = (ReasoningPart(text="a"), TextPart(text="b"), ReasoningPart(text="c", signature="s"))
+    chunks: list[ModelChunk] = [
+        ReasoningDelta(text="a"),
+        TextDelta(text="b"),
+        ReasoningDelta(text="c"),
+        ReasoningDelta(text="", signature="s"),
+        Done(response=answer_of(*parts)),
+    ]
+    back = read_stream("chat", written("chat", chunks))
+    assert "".join(part.text for part in back.parts if part.kind == "reasoning") == "ac"
 
 
 def test_a_call_that_is_whole_is_closed_before_the_next() -> None:
