@@ -148,7 +148,8 @@ def _error(state: RunState, steps: list[StepState], missing: tuple[str, ...], ca
     cause = _cause(state, steps)
     if cap and cause is not None:
         details = {"cause": cause.model_dump(), "replans": state.replans}
-        return ReplanLimitError(f"{cap}; {cause.message}", hint=cause.hint, details=details).to_info()
+        message = "; ".join(dict.fromkeys([cap, cause.message]))
+        return ReplanLimitError(message, hint=cause.hint, details=details).to_info()
     return cause or EngineError(missing[0]).to_info()
 
 

@@ -60,7 +60,7 @@ class Claiming:
         Args:
             state: Its empty state, which is folded from its log.
             artifacts: Its large results, which are fetched.
-            force: Also from a driver that lives, or when it was set aside.
+            force: Also from a driver that lives, when it was set aside, or where steps will fail for want of tools.
 
         Raises:
             NotFoundError: There is no such run.
@@ -76,7 +76,7 @@ class Claiming:
             records += await self._fold(state, artifacts)
             if state.ended is not None:
                 raise _over(run_id, state.ended.status)
-            self._require_tools(state)
+            self._require_tools(state, force=force)
             aside = state.tenure.idle_claims >= self.max_claims and not force
             if aside and state.tenure.parked is not None:
                 raise _set_aside(run_id, state.tenure.idle_claims)
@@ -95,17 +95,17 @@ class Claiming:
         by = f"{self.driver.kind} {self.driver.host}:{self.driver.pid}"
         return RunClaimed(driver=self.driver.id, by=by, forced=forced)
 
-    def _require_tools(self, state: RunState) -> None:
-        """Raise ConfigError where steps of the run could only fail, for want of their tools."""
+    def _require_tools(self, state: RunState, *, force: bool) -> None:
+        """Raise ConfigError where steps of the run could only fail, for want of their tools; forced, they may."""
         to_do = {step.step.tool for step in state.graph.in_order() if not step.void and not step.blocked}
         if state.started.plan is not None and not state.accepted:
             to_do |= {step.tool for step in state.started.plan.steps}
         by_clients = {tool.name for tool in state.started.tools if tool.kind == "client"}
         missing = sorted(to_do - by_clients - {ask_judge.spec.name, reduce.NAME} - {*self.declared})
-        if missing:
+        if missing and not force:
             raise ConfigError(
                 f"run {state.run_id} needs tools that are not declared here: {', '.join(missing)}",
-                hint="go on where its engine.yaml is, or name it by --config",
+                hint="go on where its engine.yaml is, or name it by --config; with --force these steps fail",
             )
 
     async def _check(self, row: RunSummary, force: bool) -> None:

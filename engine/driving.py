@@ -141,7 +141,8 @@ class Driving(Assembly):
 
         Args:
             run_id: The run.
-            force: Take it from a driver that seems to live, or go on although it was set aside.
+            force: Take it from a driver that seems to live, go on although it was set aside, or although its steps need
+                tools that are not declared here (they fail, and may be planned around).
             park: As for ``start``.
 
         Raises:

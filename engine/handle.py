@@ -163,9 +163,15 @@ class RunHandle:
         """Change what the run is for; it is planned anew from what is done.
 
         Raises:
-            ConflictError: The run is over.
+            ConflictError: The run is over, or has its answer.
         """
-        await self._signal(lambda _: GoalChanged(task=task, by=by))
+
+        def event(state: RunState) -> LoggedEvent:
+            if state.answer is not None:
+                raise ConflictError(f"run {self.run_id} has its answer already", hint="ask for more in another run")
+            return GoalChanged(task=task, by=by)
+
+        await self._signal(event)
 
     async def expire(self, asked: ApprovalRequested) -> None:
         """Take the declared default for a request that nobody answered in time; does nothing if somebody just did.

@@ -28,23 +28,21 @@ def at(store: MemoryLog, *names: str) -> Engine:
 
 
 def test_only_steps_that_are_to_be_done_need_their_tools() -> None:
-    """A run is refused where a tool of an open step is not declared, and nothing is written; those of done ones may be
-    gone.
-    """
+    """B62: a run is refused where a tool of an open step is not declared; those of done ones may be gone."""
 
     async def go() -> None:
         store = await broken_off(plan_of(step("1"), step("2", "send", "1")))
         head = (await store.summary("r")).head
         with pytest.raises(ConfigError, match="run r needs tools that are not declared here: send"):
-            await at(store, "look").drive("r", force=True)
+            await at(store, "look").drive("r")
         assert (await store.summary("r")).head == head
-        assert (await at(store, "send").drive("r", force=True)).status == "completed"
+        assert (await at(store, "send").drive("r")).status == "completed"
 
     virtually(go)
 
 
 def test_a_plan_that_nobody_began_needs_its_tools() -> None:
-    """A submitted plan is left to a place that has the tools of its steps."""
+    """B62: a submitted plan is left to a place that has the tools of its steps."""
 
     async def go() -> None:
         store = MemoryLog()
@@ -62,6 +60,6 @@ def test_merging_needs_no_tool() -> None:
     async def go() -> None:
         merging = step("3", "reduce", "1", "2", tool_input={"values": ["{{1}}", "{{2}}"]})
         store = await broken_off(plan_of(step("1"), step("2", "send"), merging))
-        assert (await at(store, "look", "send").drive("r", force=True)).status == "completed"
+        assert (await at(store, "look", "send").drive("r")).status == "completed"
 
     virtually(go)

@@ -299,9 +299,9 @@ def test_only_driven_seconds_count() -> None:
 
 @pytest.mark.anyio
 async def test_a_tool_that_is_gone_fails_its_step() -> None:
-    """A run goes on where one of its tools is no longer declared: the step says which."""
+    """Forced, a run goes on where one of its tools is no longer declared: the step says which."""
     store = await killed(plan_of(step("1", "look"), step("2", "pay", tool_input={"to": "x"}), answer=None))
-    async with engine_of(FakeTool("look", "x"), store=store).resume("r") as run:
+    async with engine_of(FakeTool("look", "x"), store=store).resume("r", force=True) as run:
         result = await run.result()
     error = result.steps["2"].error
     assert result.steps["1"].status == "done"

@@ -290,6 +290,39 @@ async def test_a_planner_that_fails_in_a_repair_keeps_what_is_done() -> None:
     assert "7" in run.result.answer
 
 
+def test_what_waited_for_a_repair_that_came_to_nothing_goes_on() -> None:
+    """B44: a step with effects that could start only while a repair was planned is done when there is no new plan."""
+    look, send = FakeTool("look", 7, seconds=30.0), FakeTool("send", "sent", effects="effectful")
+    first = steps({"bad": {}}, {"look": {}}, {"step": {"send": {}}, "depends_on": ["2"]})
+    script = [first, "w" * 400, "w" * 400, "w" * 400, "7, but no disk"]
+    provider = ScriptedProvider(script, chunk=20, token_s=0.5)
+    engine = engine_of(look, send, FakeTool("bad", NO), provider=provider)
+    run = virtually(lambda: ran(engine, approve="all"))
+    assert run.kinds("plan_rejected") == ["plan_rejected"]
+    assert run.at("step_started", "3") > run.at("step_ended", "2") + 1.0
+    assert (len(send.calls), run.result.steps["3"].status) == (1, "done")
+
+
+def test_a_changed_goal_that_comes_to_no_plan() -> None:
+    """B44: nothing more with effects is done for a goal that changed; the answer says that the new one is missing."""
+    look, send = FakeTool("look", 7, seconds=60.0), FakeTool("send", "sent", effects="effectful")
+    first = steps({"look": {}}, {"step": {"send": {}}, "depends_on": ["1"]})
+    provider = ScriptedProvider([first, "w" * 400, "w" * 400, "w" * 400, "7"], chunk=20, token_s=0.5)
+
+    async def go() -> Run:
+        from anyio import sleep
+
+        async with watching(engine_of(look, send, provider=provider), approve="all") as (run, over):
+            await sleep(30.0)
+            await run.steer("find the moon")
+        return over[0]
+
+    run = virtually(go)
+    assert (send.calls, run.result.steps["2"].status) == ([], "skipped")
+    assert (run.result.status, run.result.partial) == ("failed", True)
+    assert "find the moon" in run.result.answer
+
+
 @pytest.mark.anyio
 async def test_an_applied_plan_is_not_repaired_unless_allowed() -> None:
     """B41: a plan that a person applies is repaired only where the caller's limits allow replans."""

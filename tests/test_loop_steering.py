@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
+from engine.durable.memory import MemoryLog
 from engine.handle import RunHandle
 from engine.testing import FakeTool
+from schemas.errors import ConflictError
+from schemas.events import LoggedEvent, LoggedRecord
 from schemas.planning import AnswerReady, AnswerRequest, PlanDelta, PlanReady, PlanRequest, PlanText, TurnAnswer
 from schemas.protocols import ModelClient
 from tests.runs import Run, engine_of, plan_of, step, watching
@@ -71,8 +74,9 @@ async def interrupted(mind: Interrupted, **options: Any) -> tuple[Run, FakeTool]
 
 @pytest.mark.anyio
 async def test_the_plan_for_the_old_goal_is_not_run() -> None:
-    """B41: a goal changed in the tick in which the plan is ready: nothing of that plan is done, the new one is."""
+    """B41: a goal changed in the tick in which the plan is ready: that plan is not the run's, the new one is."""
     run, send = await interrupted(Interrupted(steer))
+    assert run.kinds("plan_accepted") == ["plan_accepted"]
     assert [call["what"] for call in send.calls] == ["something else"]
     assert (run.result.answer, run.result.status) == ("sent something else", "completed")
 
@@ -116,3 +120,32 @@ async def test_a_goal_changed_before_the_first_plan_costs_no_replan() -> None:
         await run.steer("the moon")
     assert over[0].kinds("plan_started", "replan_started") == ["plan_started"]
     assert over[0].events("step_started")[0].input == {"what": "the moon"}
+
+
+class Late(MemoryLog):
+    """A store on which a person changes the goal right behind the answer."""
+
+    handle: RunHandle | None = None
+    refused: ConflictError | None = None
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
+        """Append; then the person speaks."""
+        records = await super().append(run_id, expected_seq, events)
+        if any(record.event.kind == "answer" for record in records) and self.handle is not None:
+            try:
+                await self.handle.steer("something else")
+            except ConflictError as exc:
+                self.refused = exc
+        return records
+
+
+@pytest.mark.anyio
+async def test_behind_its_answer_a_run_has_no_other_goal() -> None:
+    """B41: a goal that comes when the answer is written is refused, and the run is what it answered."""
+    store = Late()
+    engine = engine_of(FakeTool("look", 7), store=store)
+    async with watching(engine, plan_of(step("1"), answer="{{1}}")) as (run, over):
+        store.handle = run
+    assert store.refused is not None
+    assert "has its answer already" in store.refused.message
+    assert (over[0].result.answer, over[0].result.status) == ("7", "completed")

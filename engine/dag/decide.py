@@ -152,10 +152,19 @@ def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) 
 
 
 def _held(state: RunState, step: StepState) -> bool:
-    """Whether a step must wait for its plan: to be checked, approved, or replaced. Acceptance wakes it again."""
+    """Whether a step must wait for its plan: to be checked, approved, or replaced; the planner's end wakes it again.
+
+    For a goal that changed nothing is done but by a plan for it.
+    """
     if step.revision not in state.accepted and state.started.approve == "plan":
         return True
-    return not step.spec.read_only and (state.planning or step.revision not in state.accepted)
+    waits = state.planning or step.revision not in state.accepted or _outlived(state)
+    return waits and not step.spec.read_only
+
+
+def _outlived(state: RunState) -> bool:
+    """Whether the goal changed, and no plan there is is for it."""
+    return state.mode == "plan" and any(trigger.kind == "goal_changed" for trigger in state.triggers)
 
 
 def _skip_reason(state: RunState, step: StepState) -> str:

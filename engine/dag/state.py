@@ -226,7 +226,9 @@ class RunState:
     def _plan_rejected(self, event: PlanRejected) -> None:
         self.planning = self.planning_lost = False
         self.plan_error = event.error
+        self.triggers += [asked for asked in self.asked if asked.kind == "goal_changed"]  # nobody planned for it
         self.graph.void_drafts(self.accepted)
+        self.graph.reorder()  # what waited for another plan goes on by the one there is
 
     def _model_called(self, event: ModelCalled) -> None:
         self.usage = self.usage + event.usage

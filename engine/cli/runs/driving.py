@@ -29,7 +29,8 @@ def resume(
         bool, typer.Option("--all", help="Every run that was interrupted or is due, oldest first.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also one whose driver seems alive, or that was set aside.")
+        bool,
+        typer.Option("--force", help="Also one whose driver seems alive, that was set aside, or whose tools are gone."),
     ] = False,
     store: given.StoreOption = None,
     config: given.ConfigOption = None,

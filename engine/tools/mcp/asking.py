@@ -35,7 +35,7 @@ class Asking:
     """Answers what one server asks, in the name of the call that it asks for.
 
     A request over HTTP comes back on the stream of its call, so that is known. Over stdio nothing says it: then it is
-    taken for the latest call that still runs.
+    taken for the latest call that still runs, and for the one before that once it is over.
 
     Args:
         server: Its name.
@@ -104,23 +104,33 @@ class Asking:
         params: types.ElicitRequestParams,
     ) -> types.ElicitResult:
         """Ask a person: their answer accepts, a refusal declines, and where there is nobody it is cancelled."""
-        caller = self._context
-        if caller is None:
-            return types.ElicitResult(action="cancel")
         schema = params.requested_schema if isinstance(params, types.ElicitRequestFormParams) else None
-        filled = types.ElicitResult(action="cancel")  # the call ended before somebody answered
+        while (caller := self._context) is not None:
+            sure = caller is _caller.get()
+            filled = await self._filled_by(caller, self._question(params), schema)
+            if filled is not None:
+                return filled
+            if sure:
+                break
+        return types.ElicitResult(action="cancel")
+
+    async def _filled_by(
+        self, caller: ToolContext, question: str, schema: dict[str, Any] | None
+    ) -> types.ElicitResult | None:
+        """Ask in the name of a call; None where that ended first: it was another's question, or nobody's any more."""
         with anyio.CancelScope() as scope:
             waiting = self._waiting.setdefault(id(caller), [])
             waiting.append(scope)
             try:
-                filled = _filled(schema, await caller.ask(self._question(params), schema))
+                return _filled(schema, await caller.ask(question, schema))
             except ElicitationDeclinedError:
-                filled = types.ElicitResult(action="decline")
+                return types.ElicitResult(action="decline")
             except EngineError as exc:
                 structlog.get_logger("engine.mcp").info("nobody could be asked", server=self._server, error=exc.message)
+                return types.ElicitResult(action="cancel")
             finally:
                 waiting.remove(scope)
-        return filled
+        return None
 
     def _question(self, params: types.ElicitRequestParams) -> str:
         said = params.message[:_MOST_QUESTION]

@@ -53,6 +53,20 @@ async def test_a_refusal_declines() -> None:
 
 
 @ONE_LOOP
+async def test_a_question_goes_over_to_the_call_that_is_left() -> None:
+    """Over stdio nothing says whose question it is: one that was taken for a call that ends is asked for another."""
+    plan = plan_of(("wild_ask_amid", {}), ("wild_between", {}))
+    async with engine_of(wild(**READING)) as engine, engine.start(plan=plan) as run:
+        with anyio.fail_after(10):
+            while (question := await asked(run)).step_id != "1":
+                await anyio.sleep(0.05)
+        await run.answer(question.approval_id, "done", result={"age": 40})
+        steps = (await run.result()).steps
+    assert steps["1"].value == {"result": {"action": "accept", "content": {"age": 40}}}
+    assert steps["2"].value == "done"
+
+
+@ONE_LOOP
 async def test_a_page_is_shown_as_a_link() -> None:
     """A server that wants a page visited has its link shown; the answer says that it was."""
     question, step = await answered("wild_ask_page", "done", "done")

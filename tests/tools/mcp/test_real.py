@@ -263,8 +263,9 @@ async def test_everything_at_once(servers: Installed, tmp_path: Path, how: str) 
 
 async def _filling(run: RunHandle) -> None:
     """Fill the form that the run asks for."""
-    while not (pending := await run.pending()):
-        await anyio.sleep(0.05)
+    with anyio.fail_after(60):
+        while not (pending := await run.pending()):
+            await anyio.sleep(0.05)
     await run.answer(pending[0].approval_id, "done", result={"name": "Ada", "check": True})
 
 

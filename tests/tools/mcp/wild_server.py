@@ -28,9 +28,8 @@ TOOLS: list[dict[str, Any]] = [
         {"name": name, "inputSchema": OBJECT}
         for name in ("fail", "die", "hang", "slow", "picture", "big", "environment", "wrong", "refuse", "many")
     ),
-    *(
-        {"name": name, "inputSchema": OBJECT}
-        for name in ("ask", "ask_page", "sample", "roots")  # each asks its client, and gives back what it is told
+    *(  # these ask their client, and give back what they are told
+        {"name": name, "inputSchema": OBJECT} for name in ("ask", "ask_amid", "between", "ask_page", "sample", "roots")
     ),
 ]
 
@@ -82,6 +81,10 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+HELD: list[dict[str, Any]] = []
+"""Calls of ``ask_amid``: they ask once a call of ``between`` runs beside them."""
+
+
 def call(request: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """Do what a tool does; None for no answer."""
     if name in ("echo", "set"):
@@ -93,6 +96,13 @@ def call(request: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any] |
     if name == "die":
         print("out of memory", file=sys.stderr, flush=True)
         os._exit(3)
+    if name == "ask_amid":
+        HELD.append({"id": f"for {request['id']}", "method": ASKED["ask"][0], "params": ASKED["ask"][1]})
+        return None
+    if name == "between":
+        send(HELD.pop())
+        time.sleep(0.4)
+        return text("done")
     if name in ASKED:
         method, params = ASKED[name]
         send({"id": f"for {request['id']}", "method": method, "params": params})
