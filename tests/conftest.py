@@ -94,6 +94,12 @@ def count_tokens(bench_data: Path) -> Callable[[str], int]:
     return lambda text: len(encoding.encode(text))
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name what failed at once where nobody sits before the screen: the slow tests end an hour later."""
+    if report.failed and os.environ.get("CI") and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f" {report.nodeid} ", end="", flush=True)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how much was left out for want of data sets, MCP servers or a Postgres, also under -q."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]

@@ -152,8 +152,8 @@ def _is_no_value(node: Mapping[str, Any], *, taken: bool = False) -> bool:
     takes = node["type"] == "function_expression" and node["value"] in _BY_EXPRESSION
     if node["type"] == "expref" and not taken:
         return True
-    parts = (child for child in node["children"] if isinstance(child, dict))  # a slice's are numbers
-    return any(_is_no_value(cast("Mapping[str, Any]", part), taken=takes) for part in parts)
+    parts = cast("list[Mapping[str, Any] | int | None]", node["children"])  # a slice's are numbers
+    return any(_is_no_value(part, taken=takes) for part in parts if isinstance(part, dict))
 
 
 def _plain_path(path: str) -> tuple[str | int, ...] | None:
