@@ -349,3 +349,20 @@ async def test_a_tiny_time_limit_is_no_crash() -> None:
     """B45: a limit that is over before the first step ends the run as any other does."""
     run = await ran(engine_of(FakeTool("look", seconds=0.05), budget={"run_seconds": 1e-6}), plan_of(step("1")))
     assert run.result.status == "failed"
+
+
+def test_whoever_cancels_does_not_wait_for_what_a_spent_budget_lets_finish() -> None:
+    """B38: a run whose budget is spent lets its steps finish, but not against a person who cancels it."""
+    slow, bad = FakeTool("slow", seconds=600.0), FakeTool("bad", ValueError("no"), seconds=1.0)
+    script = [steps({"slow": {}}, {"bad": {}}), "never asked"]
+    engine, provider = priced(script, 23_000, slow, bad, budget={"run_tokens": 25_000, "synthesizer_share": 0})
+
+    async def go() -> Run:
+        async with watching(engine) as (run, over):
+            await anyio.sleep(10.0)
+            await run.cancel("enough")
+        return over[0]
+
+    run = virtually(go)
+    assert (len(provider.requests), run.kinds("budget_exhausted")) == (1, ["budget_exhausted"])
+    assert (run.result.status, run.result.steps["1"].status, run.seconds) == ("cancelled", "cancelled", 10.0)

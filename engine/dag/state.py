@@ -249,8 +249,9 @@ class RunState:
         self.halt("budget", event.message)
 
     def halt(self, stop: Stop, reason: str) -> None:
-        """Take in why nothing more may start."""
-        if self.stop is None and self.answer is None:  # what comes after the answer stops nothing
+        """Take in why nothing more may start; whoever cancels does not wait for what a spent budget lets finish."""
+        first = self.stop is None or (self.stop == "budget" and stop == "cancelled")
+        if first and self.answer is None:  # what comes after the answer stops nothing
             self.stop, self.stop_reason = stop, reason
 
     def _answered(self, event: Answer) -> None:
