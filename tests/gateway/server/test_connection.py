@@ -37,10 +37,11 @@ def talk(gateway: Served, *pieces: bytes, wait_s: float = 0.0, shut: bool = Fals
         if shut:
             line.shutdown(socket.SHUT_WR)
         found = b""
-        line.settimeout(20 if wait_s or shut else 1.0)
+        line.settimeout(20)
         try:
             while piece := line.recv(65536):
                 found += piece
+                line.settimeout(20 if wait_s or shut else 1.0)
         except (TimeoutError, ConnectionResetError):
             pass
     return found
