@@ -51,6 +51,36 @@ _CALLS = {
         "https://platform.openai.com/docs/api-reference/embeddings",
     ),
 }
+_QUESTION: _Json = {"role": "user", "content": "What is the capital of Belgium?"}
+_WEATHER: _Json = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+EXAMPLES: dict[str, _Json] = {
+    "/v1/chat/completions": {
+        "model": "executor",
+        "messages": [{"role": "system", "content": "Answer in one word."}, _QUESTION],
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": _WEATHER}}],
+        "max_completion_tokens": 200,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+    "/v1/messages": {
+        "model": "executor",
+        "max_tokens": 200,
+        "system": "Answer in one word.",
+        "messages": [_QUESTION],
+        "tools": [{"name": "weather", "input_schema": _WEATHER}],
+        "stream": True,
+    },
+    "/v1/responses": {
+        "model": "executor",
+        "instructions": "Answer in one word.",
+        "input": "What is the capital of Belgium?",
+        "max_output_tokens": 200,
+    },
+    "/v1/embeddings": {"model": "executor", "input": ["Brussels", "Ghent"]},
+    "/v1/messages/count_tokens": {"model": "executor", "messages": [_QUESTION]},
+    "/v1/route": {"model": "executor", "messages": [_QUESTION]},
+}
+"""A body for each path that takes one; ``executor`` is a role, which every configuration has."""
 _HEARD = {
     "x-request-id": "An id of the client's own; the answer, the log and the trace carry it.",
     "x-engine-run": "The run this call belongs to: it counts to that run's budget.",
@@ -114,6 +144,8 @@ def document() -> _Json:
     paths["/readyz"] = {"get": _open("Whether it takes calls (503: not)", "readiness", "application/json")}
     paths["/metrics"] = {"get": _got("Numbers for Prometheus", "metrics", None)}
     paths["/openapi.json"] = {"get": _open("This document", "openapi", "application/json")}
+    for path, example in EXAMPLES.items():
+        paths[path]["post"]["requestBody"]["content"]["application/json"]["example"] = example
     return {
         "openapi": "3.1.0",
         "info": {

@@ -6,7 +6,7 @@ import json
 
 from openapi_spec_validator import validate
 
-from gateway.server.openapi import document
+from gateway.server.openapi import EXAMPLES, document
 from gateway.server.places import PLACES, place_of
 from tests.gateway.server.serving import chat, config, served
 
@@ -45,3 +45,15 @@ def test_answers_fit_it() -> None:
         }
     for name, body in found.items():
         assert set(schemas[name]["required"]) <= set(body), name
+
+
+def test_examples_are_taken() -> None:
+    """Each body that stands as an example is understood, up to the provider, which is away."""
+    posts = {path for path, methods in document()["paths"].items() if "requestBody" in methods.get("post", {})}
+    assert posts == set(EXAMPLES)
+    roles = {"executor": "p/m"}
+    with served(config(roles=roles)) as gateway:
+        for path, example in EXAMPLES.items():
+            answer = gateway.post(path, example, headers={"x-engine-deadline": "0.5"})
+            away = path not in ("/v1/messages/count_tokens", "/v1/route")
+            assert answer.status_code in ((502, 503, 504) if away else (200,)), (path, answer.text)
