@@ -122,16 +122,16 @@ class Drafting:
         return asked_of_cost(cost_of(plan, state.graph.tools), state.started)
 
     def accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
-        """Make a whole plan the run's."""
-        self._journal.fact(
-            PlanAccepted(
-                revision=revision,
-                plan=ready.plan,
-                keeps=keeps(self._journal.state, ready.plan),
-                similarity=alike,
-                warnings=ready.warnings,
-            )
-        )
+        """Make a whole plan, as the planner just gave it, the run's."""
+        self._journal.fact(self._accepted(revision, ready, alike))
+
+    def accept_approved(self, revision: int, plan: Plan) -> None:
+        """Decide that a plan which a person agreed to is the run's; unless something else is in the log first."""
+        self._journal.emit(self._accepted(revision, PlanReady(plan=plan)))
+
+    def _accepted(self, revision: int, ready: PlanReady, alike: float | None = None) -> PlanAccepted:
+        kept = keeps(self._journal.state, ready.plan)
+        return PlanAccepted(revision=revision, plan=ready.plan, keeps=kept, similarity=alike, warnings=ready.warnings)
 
     def _likeness(self, ready: PlanReady) -> float | None:
         """How alike the new plan is to the most alike of those that failed, or None where none did."""

@@ -50,7 +50,6 @@ from schemas.events import (
 from schemas.live import LiveEvent
 from schemas.planning import (
     AnswerRequest,
-    PlanReady,
     PlanRequest,
 )
 from schemas.protocols import Synthesizer
@@ -289,8 +288,7 @@ class Loop:
             self._planning_scope.cancel()
             self._ending.stop()
         elif state.approved_plan is not None:
-            revision, plan = state.approved_plan
-            self._drafting.accept(revision, PlanReady(plan=plan))
+            self._drafting.accept_approved(*state.approved_plan)
         elif state.planning_lost:
             self._ask(asked_again(state))
         elif state.mode == "direct":

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 import pytest
 
 from engine.api import Engine
+from engine.durable.memory import MemoryLog
 from engine.handle import RunHandle
 from engine.testing import ScriptedProvider
 from schemas.errors import ConflictError, NotFoundError, PlanError, StepRejectedError, ToolArgumentsError
-from schemas.events import ApprovalRequested
+from schemas.events import ApprovalRequested, LoggedEvent, LoggedRecord
 from schemas.result import Usage
 from tests.runs import FakeTool, Run, engine_of, plan_of, ran, step, virtually, watching
 from tests.test_loop_replan import steps, text_of
@@ -366,3 +368,29 @@ def test_whoever_cancels_does_not_wait_for_what_a_spent_budget_lets_finish() -> 
     run = virtually(go)
     assert (len(provider.requests), run.kinds("budget_exhausted")) == (1, ["budget_exhausted"])
     assert (run.result.status, run.result.steps["1"].status, run.seconds) == ("cancelled", "cancelled", 10.0)
+
+
+class Crossed(MemoryLog):
+    """A store on which a person cancels in the moment in which the driver takes an approved plan."""
+
+    handle: RunHandle | None = None
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
+        """Append; before the plan the person speaks."""
+        if self.handle is not None and any(event.kind == "plan_accepted" for event in events):
+            handle, self.handle = self.handle, None
+            await handle.cancel("enough")
+        return await super().append(run_id, expected_seq, events)
+
+
+@pytest.mark.anyio
+async def test_an_approved_plan_is_not_taken_behind_a_cancel() -> None:
+    """B65: who cancels between a plan's approval and its beginning is heard first, live and when it is played again."""
+    store = Crossed()
+    engine = engine_of(FakeTool("look", 7), store=store, script=[steps({"look": {}})])
+    async with watching(engine, approve="plan") as (run, over):
+        await asked(run)
+        store.handle = run
+        await run.approve()
+    assert (over[0].kinds("plan_accepted"), over[0].result.status) == ([], "cancelled")
+    assert [record async for record in engine.replay(over[0].records)] == over[0].records
