@@ -39,11 +39,13 @@ from gateway.exchange import ClientCall
 from gateway.server.failures import Headers
 from gateway.server.visit import Visit
 from gateway.wire import CLIENT_FORMATS
-from schemas.errors import StoreError
+from schemas.errors import ConflictError, StoreError
 from schemas.model import Done
 from schemas.result import Usage
 
 STILL_HERE_S = 15.0
+ANSWERED_S = 0.1
+"""A message that would change a run, and comes when that has its answer, is read again so much later."""
 RUN = b"x-engine-run"
 DROPPED = b"x-engine-dropped"
 _STREAM: Headers = [
@@ -98,7 +100,19 @@ class Performance:
         Cancellation: the run goes on; ``over`` says whether that is for the caller to think about.
         """
         check_body(self._asked.body)
-        intent: Intent = await self._talk.read(self._asked)
+        for once_more in (True, True, False):
+            intent: Intent = await self._talk.read(self._asked)
+            try:
+                await self._do(intent)
+            except ConflictError:
+                if not (once_more and isinstance(intent, Steer) and not self._visit.started):
+                    raise
+            else:
+                return
+            await anyio.sleep(ANSWERED_S)
+
+    async def _do(self, intent: Intent) -> None:
+        """Do what a message means. Raises EngineError."""
         if isinstance(intent, Begin | Steer):
             self._understood = intent.usage
         match intent:

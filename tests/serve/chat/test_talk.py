@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from engine.handle import RunHandle
+from schemas.errors import ConflictError
 from tests.gateway.server.serving import Keys
 from tests.serve.chat.talking import Chat, Models, make
 from tests.serve.serving import Served, served
@@ -221,6 +223,30 @@ def test_a_run_is_asked_how_far_it_is_steered_and_stopped(here: Served) -> None:
     _until(here, run_id, "Do the slow thing in euros")
     chat.ask("stop!")
     assert (chat.run_id, here.get(f"/{run_id}")["status"], len(here.get("")["runs"])) == (run_id, "cancelled", 1)
+
+
+def test_a_wish_that_comes_behind_the_answer_is_a_follow_up(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that was to change a run which got its answer meanwhile is no error: it begins the next one."""
+    first = Chat(here, remembers=False, conversation="c8")
+    first.behind("do the slow thing")
+    run_id = _running(here)
+
+    async def steer(run: RunHandle, task: str, *, by: str = "") -> None:
+        monkeypatch.undo()
+        await run.cancel("it was quick")
+        await run.done()
+        raise ConflictError(f"run {run.run_id} has its answer already", details={"task": task, "by": by})
+
+    monkeypatch.setattr(RunHandle, "steer", steer)
+    chat = Chat(here, remembers=False, conversation="c8")
+    chat.behind("use euros instead")
+    rows: list[Any] = []
+    for _ in range(400):
+        rows = here.get("")["runs"]
+        if len(rows) == 2:
+            break
+    assert [row["id"] for row in rows][-1] == run_id
+    assert "euros" in rows[0]["task"]
 
 
 def _running(here: Served) -> str:
