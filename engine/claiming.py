@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -46,6 +46,7 @@ class Claiming:
         store: Where they live.
         driver: Who claims.
         declared: Names of the tools that are at hand.
+        down: What else there would be, and why it is not, a line each.
         max_claims: Claims without any progress after which a run is set aside.
     """
 
@@ -53,6 +54,7 @@ class Claiming:
     driver: Driver
     declared: Collection[str]
     max_claims: int
+    down: Sequence[str] = ()
 
     async def claim(self, state: RunState, artifacts: Artifacts, *, force: bool = False) -> Claim:
         """Claim a run that nothing else in this process drives.
@@ -105,7 +107,8 @@ class Claiming:
         if missing and not force:
             raise ConfigError(
                 f"run {state.run_id} needs tools that are not declared here: {', '.join(missing)}",
-                hint="go on where its engine.yaml is, or name it by --config; with --force these steps fail",
+                hint="; ".join(self.down)
+                or "go on where its engine.yaml is, or name it by --config; with --force these steps fail",
             )
 
     async def _check(self, row: RunSummary, force: bool) -> None:

@@ -217,7 +217,7 @@ class Driving(Assembly):
         log = self.driving_log()
         artifacts = Artifacts(log)
         max_claims = self.settings.durability.max_claims
-        claiming = Claiming(self.store, self.presence.driver, self.tools.specs(), max_claims)
+        claiming = Claiming(self.store, self.presence.driver, self.tools.specs(), max_claims, self.servers.down())
         claim = await claiming.claim(new_state_of(run_id, artifacts), artifacts, force=force)
         begun = self._assembled(run_id, log, artifacts, park=park)
         begun.loop.go_on(claim)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from engine.api import Engine
 from engine.durable.memory import MemoryLog
+from engine.testing import scripted_settings
 from schemas.errors import ConfigError
 from schemas.plan import Plan
 from tests.runs import FakeTool, engine_of, plan_of, step, virtually
+from tests.tools.mcp.wild import plan_of as mcp_plan
+from tests.tools.mcp.wild import wild
 
 
 async def broken_off(plan: Plan) -> MemoryLog:
@@ -63,3 +67,18 @@ def test_merging_needs_no_tool() -> None:
         assert (await at(store, "look", "send").drive("r")).status == "completed"
 
     virtually(go)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_server_that_is_down_is_the_reason() -> None:
+    """B62: where an MCP server does not start, a run that needs its tools waits, and the server is named."""
+    store = MemoryLog()
+    async with Engine(scripted_settings(tools=(wild(),)), store=store) as up:
+        while not (await up.ready())[0].up:
+            await anyio.sleep(0.05)
+        run_id = await up.submit(plan=mcp_plan(("wild_echo", {"text": "x"})))
+    async with Engine(scripted_settings(tools=(wild("broken"),)), store=store) as down:
+        with pytest.raises(ConfigError, match="wild_echo") as caught:
+            await down.drive(run_id)
+    assert "'wild' is not available" in caught.value.hint

@@ -389,7 +389,7 @@ def _why_blocked(state: RunState, step: StepState) -> str:
             return f"it needs step {needed}, which {_ENDED_AS[result.status]}"
         if result is not None and result.status == "skipped" and result.reason.startswith("it needs step"):
             return f"it needs step {needed}, which could not run"
-    return "it could not start"
+    return "the goal changed, and it was planned for the one before" if _outlived(state) else "it could not start"
 
 
 def _end(step: StepState, result: StepResult) -> StepEnded:
