@@ -18,6 +18,7 @@ function App() {
   useEffect(() => {
     const moved = () => setPlace(placeOf(location.hash));
     addEventListener("hashchange", moved);
+    moved(); // the address may have changed before anybody listened
     return () => removeEventListener("hashchange", moved);
   }, []);
   useEffect(() => {
