@@ -260,3 +260,17 @@ def test_agents_show_how_they_are_and_are_switched(browser: Browser) -> None:
         assert here.client.get("/agents").json()["agents"][0]["status"] == "disabled"
         page.get_by_role("button", name="Enable weather").click()
         expect(card.locator(".pill")).not_to_have_text("Disabled")
+
+
+def test_an_address_that_changes_before_anybody_listens_is_followed(here: Served, browser: Browser) -> None:
+    """Where the page's first look comes before the address that a person is sent to, the view is that address's."""
+    with visiting(browser, here.url) as page:
+        page.add_init_script(
+            """const add = window.addEventListener;
+            window.addEventListener = function (kind, ...how) {
+              if (kind === "hashchange") history.replaceState(null, "", "#/usage");
+              return add.call(this, kind, ...how);
+            };"""
+        )
+        page.goto(f"{here.url}/?again")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Usage")
