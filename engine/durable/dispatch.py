@@ -191,7 +191,10 @@ class PostgresDispatcher:
                     self.leave()
 
     async def _drive_one(self, drive: Drive, context: JobContext, run_id: str) -> None:
-        """One job."""
+        """One job; one that was fetched while the worker began to leave is for somebody else."""
+        if self._draining:
+            await self.submit(run_id)
+            return
         job_id = context.job.id
         with anyio.CancelScope() as scope, self._driving(run_id, scope):
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -229,6 +230,29 @@ async def test_a_draining_worker_takes_no_further_run(
     assert drives.seen == ["first"]
     assert jobs(cluster, postgres_url) == [("todo", "second")]
     assert cluster.execute("SELECT * FROM engine_dispatch_v1.procrastinate_workers", postgres_url) == []
+
+
+async def test_a_job_fetched_while_the_worker_leaves_is_handed_back(
+    store: PostgresStore, postgres_url: str, cluster: Cluster
+) -> None:
+    """A job that the database gave out in the moment of ``drain`` is not begun, and waits for somebody else."""
+    drives = Drives(store)
+    async with PostgresDispatcher(postgres_url, Workers()) as dispatcher:
+        connector = dispatcher._connector  # pyright: ignore[reportPrivateUsage]
+        fetch = connector.execute_query_one_async
+
+        async def fetched(query: Any, **arguments: Any) -> dict[str, Any]:
+            row = await fetch(query, **arguments)
+            if row.get("task_name"):
+                dispatcher.drain()
+            return row
+
+        connector.execute_query_one_async = fetched
+        await store.append("r", 0, [SUBMITTED])
+        with anyio.fail_after(10):
+            await dispatcher.work(drives)
+    assert drives.seen == []
+    assert jobs(cluster, postgres_url) == [("todo", "r")]
 
 
 async def test_a_lost_job_is_found_by_the_sweep(store: PostgresStore, postgres_url: str, cluster: Cluster) -> None:
