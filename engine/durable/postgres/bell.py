@@ -72,6 +72,8 @@ class Bell:
         self._database = database
         self._channel = f"{database.address.schema}_moved"
         self._watches: dict[str, _Watch] = {}
+        self._unseen: dict[str, _Watch] = {}
+        self._looking = asyncio.Lock()
         self._untold: dict[str, tuple[int, int]] = {}
         self._ended: set[str] = set()
         self._telling: asyncio.Task[None] | None = None
@@ -211,12 +213,24 @@ class Bell:
         )
 
     async def _look_now(self, run_id: str, watch: _Watch) -> None:
-        """Look at one run; if the server is away, whoever listens looks as soon as it is back."""
-        try:
-            await self._look({run_id: watch})
-        except StoreError as error:
-            if not error.details.get("retryable"):
-                raise
+        """Look at one run; if the server is away, whoever listens looks as soon as it is back.
+
+        One look at a time, at all runs that came to be waited for since the last one began: each look of its own, ten
+        thousand that begin to wait at once (a server that starts) would keep the process busy for seconds.
+
+        Cancellation: one of those it looked for looks again.
+        """
+        self._unseen[run_id] = watch
+        async with self._looking:
+            if self._unseen.get(run_id) is not watch:
+                return  # somebody looked, and began after this one had come
+            unseen, self._unseen = self._unseen, {}
+            try:
+                await self._look(unseen)
+            except BaseException as exc:
+                if not (isinstance(exc, StoreError) and exc.details.get("retryable")):
+                    self._unseen = unseen | self._unseen  # the others look for themselves, and are told the same
+                    raise
 
     async def _look(self, watches: dict[str, _Watch], connection: Connection | None = None) -> None:
         """Look at the rows of runs, whatever was heard or not."""
