@@ -74,7 +74,7 @@ class Gateway:
         observers: Called with the record of every call that is over.
         filters: What requests and answers pass; None: nothing.
         answers: Where answers are kept; None: none are.
-        maker: Who carries bytes to providers: the official SDKs on any event loop, or aiohttp on asyncio.
+        maker: Who carries bytes to providers: the official SDKs on any event loop, or HTTP/1.1 of our own on asyncio.
         tell: Told of budgets that are nearly or wholly used up.
 
     Attributes:

@@ -81,10 +81,9 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "benchmarks.simulated.server",
         "gateway.server",
     ),
-    "httptools": ("gateway.server",),
+    "httptools": ("gateway.server", "gateway.upstream.http1"),
     "uvloop": ("gateway.server",),
-    "yarl": ("gateway.upstream.aiohttp",),
-    "aiohttp": ("gateway.upstream", "gateway.server"),
+    "aiohappyeyeballs": ("gateway.upstream.dialing",),
     "trio": ("benchmarks",),
     "tiktoken": ("benchmarks",),
     "langgraph": (  # lives in environments of its own
@@ -117,13 +116,14 @@ ASYNCIO_ONLY = (
     "engine.durable.postgres",
     "engine.durable.dispatch",
     "gateway.server",
-    "gateway.upstream.aiohttp",
+    "gateway.upstream.dialing",
+    "gateway.upstream.http1",
 )
 PURE = {
     "engine.dag.state": ("anyio", "trio", "asyncio", "time", "datetime", "logging", "structlog", "random", "threading")
 }
 LAZY_OWN_IMPORTS = ("engine.cli", "gateway.providers", "engine.durable.opening")
-HEAVY = ("anthropic", "openai", "aiohttp", "networkx", "duckdb", "starlette", "uvicorn", "mcp")
+HEAVY = ("anthropic", "openai", "networkx", "duckdb", "starlette", "uvicorn", "mcp")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "core", "misc"}
 MAX_MODULE, MAX_FUNCTION, MAX_CLASS, MAX_COMPLEXITY = 500, 60, 250, 12
 
@@ -339,7 +339,7 @@ def test_third_parties_are_declared() -> None:
         for module, edge in _edges()
         if not _own(edge.target) and not _inside(module.name, ("benchmarks",))
     } - set(sys.stdlib_module_names)
-    # The parts of a declared package: typer's click, httpx2's httpcore2, aiohttp's yarl, pydantic's core.
+    # The parts of a declared package: typer's click, httpx2's httpcore2, pydantic's core.
     parts = {"click", "httpcore2", "yarl", "pydantic_core"}
     assert {name for name in wrong if names.get(name, name) not in declared} - parts == set()
 

@@ -64,7 +64,7 @@ class Outfit:
             observers=[metrics, self.accounting],
             filters=filters_of(loaded, os.environ, PooledPost(), self._tools),
             answers=self._store.answer_cache,
-            maker="aiohttp",
+            maker="http1",
             tell=self.webhooks,
             tracer=tracer,
         )

@@ -10,7 +10,7 @@ from gateway.providers import Maker
 from gateway.upstream.base import Sent, Upstream
 
 _UPSTREAMS = {
-    "aiohttp": ("gateway.upstream.aiohttp", "AiohttpUpstream"),
+    "http1": ("gateway.upstream.http1", "Http1Upstream"),
     "sdk": ("gateway.upstream.plain", "plain_upstream"),
 }
 
@@ -19,10 +19,10 @@ class PooledPost:
     """Sends filters' requests (implements ``gateway.filters.base.Post``); who carries them is imported with the first.
 
     Args:
-        maker: ``aiohttp`` on asyncio, ``sdk`` on any event loop.
+        maker: ``http1`` on asyncio, ``sdk`` on any event loop.
     """
 
-    def __init__(self, maker: Maker = "aiohttp") -> None:
+    def __init__(self, maker: Maker = "http1") -> None:
         self._maker: Maker = maker
         self._upstreams: dict[str, Upstream] = {}
 

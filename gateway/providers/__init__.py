@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from gateway.providers.base import Provider
 from schemas.settings import ModelProvider
 
-Maker = Literal["sdk", "aiohttp"]
+Maker = Literal["sdk", "http1"]
 
 _OFFLINE = ("gateway.providers.offline", "OfflineProvider")
 _PROVIDER = ("gateway.providers.http", "HttpProvider")
@@ -23,8 +23,8 @@ _FORMATS = {
 _UPSTREAMS = {
     ("anthropic", "sdk"): ("gateway.upstream.anthropic", "anthropic_upstream"),
     ("openai", "sdk"): ("gateway.upstream.openai", "openai_upstream"),
-    ("anthropic", "aiohttp"): ("gateway.upstream.aiohttp", "AiohttpUpstream"),
-    ("openai", "aiohttp"): ("gateway.upstream.aiohttp", "AiohttpUpstream"),
+    ("anthropic", "http1"): ("gateway.upstream.http1", "Http1Upstream"),
+    ("openai", "http1"): ("gateway.upstream.http1", "Http1Upstream"),
 }
 
 __all__ = ["Maker", "Provider", "make_provider"]
@@ -33,13 +33,13 @@ __all__ = ["Maker", "Provider", "make_provider"]
 def make_provider(settings: ModelProvider, environ: Mapping[str, str], maker: Maker = "sdk") -> Provider:
     """Return the provider that a configuration entry describes.
 
-    The only place that imports a provider's modules; an SDK (1 to 2 s) or aiohttp is imported with the first request.
+    The only place that imports a provider's modules; an SDK (1 to 2 s) is imported with the first request.
     Nothing is sent and no key is looked up until then.
 
     Args:
         settings: One entry of ``model_providers``.
         environ: Where ``$NAME`` keys are looked up.
-        maker: Who carries the bytes: the official SDKs on any event loop, or aiohttp on asyncio.
+        maker: Who carries the bytes: the official SDKs on any event loop, or HTTP/1.1 of our own on asyncio.
     """
     if settings.kind == "offline":
         return cast("Provider", _named(_OFFLINE)(settings))

@@ -1,6 +1,6 @@
 """A provider over HTTP: a wire format, an address, what its server refuses, and an upstream that carries the bytes.
 
-One attempt, streamed or not, with one deadline and typed errors; the official SDKs and aiohttp are upstreams alike.
+One attempt, streamed or not, with one deadline and typed errors; the official SDKs and HTTP/1.1 are upstreams alike.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Server:
         assert self._site is not None
         gateway = self._site.gateway
         try:
-            await anyio.to_thread.run_sync(import_module, "gateway.upstream.aiohttp")
+            await anyio.to_thread.run_sync(import_module, "gateway.upstream.http1")
             await anyio.to_thread.run_sync(gateway.models)
         except Exception:
             _log.exception("what requests need could not be made ready; the first ones will take longer")

@@ -1,7 +1,8 @@
 """The seam: one request out, one answer back, as bytes. Formats, retries, errors and accounting are above it.
 
-Two makers keep the contract: an official SDK's client (``sdk``, on any event loop) and aiohttp (``aiohttp``, on
-asyncio, a third of the CPU). Both raise the same typed errors here, so that nobody above knows which one it is.
+Two makers keep the contract: an official SDK's client (``sdk``, on any event loop) and HTTP/1.1 of our own
+(``http1``, on asyncio, a tenth of the CPU). Both raise the same typed errors here, so that nobody above knows which
+one it is.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def test_filters_see_what_is_counted() -> None:
     """B73: what a filter takes out of requests does not leave to be counted either."""
 
     async def make(settings: Settings, metrics: Metrics) -> Gateway:
-        return Gateway(settings, environ={}, observers=[metrics], filters=Filters(settings, {}), maker="aiohttp")
+        return Gateway(settings, environ={}, observers=[metrics], filters=Filters(settings, {}), maker="http1")
 
     given = [{"name": "names", "kind": "pii"}]
     with WireServer(counting()) as upstream, served(config(upstream.url, filters=given), make=make) as gateway:

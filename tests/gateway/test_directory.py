@@ -138,7 +138,7 @@ async def asked(made: Gateway, turns: list[str], session: str = "", key: str = "
 async def test_a_conversation_stays_with_who_answered_it() -> None:
     """B67: the next turn goes to the model that answered, though another one would come first by price."""
     with WireServer(answer) as server:
-        made = Gateway(given(LOW, url=f"{server.url}/v1"), environ={}, maker="aiohttp")
+        made = Gateway(given(LOW, url=f"{server.url}/v1"), environ={}, maker="http1")
         assert await asked(made, ["away"]) == "p/dear"  # the cheapest fails, the next one answers
         assert await asked(made, ["other"]) == "p/cheap"
         assert await asked(made, ["other", "a", "more away"]) == "p/dear"
@@ -152,7 +152,7 @@ async def test_a_conversation_stays_with_who_answered_it() -> None:
 async def test_a_client_may_name_its_conversation() -> None:
     """B67: calls with one ``x-engine-session`` stay together, whatever they say; ``auto`` keeps its preference."""
     with WireServer(answer) as server:
-        made = Gateway(given(LOW, CODE, TALK, url=f"{server.url}/v1"), environ={}, maker="aiohttp")
+        made = Gateway(given(LOW, CODE, TALK, url=f"{server.url}/v1"), environ={}, maker="http1")
         assert await asked(made, ["away"], "s1") == "p/dear"
         assert await asked(made, ["quite another"], "s1") == "p/dear"
         assert await asked(made, ["quite another"], "s2") == "p/cheap"

@@ -46,7 +46,7 @@ def made(server: WireServer, answers: Answers, one: FilterSettings = PRIVATE) ->
         listeners=(Listener(name="web", filters=(one.name,)),),
         gateway=GatewaySettings(cache=CacheSettings(models=("p/m",))),
     )
-    return Gateway(given, environ={}, filters=Filters(given, {}), answers=answers, maker="aiohttp")
+    return Gateway(given, environ={}, filters=Filters(given, {}), answers=answers, maker="http1")
 
 
 @pytest.mark.parametrize("form", ["streamed", "whole", "begun anew", "neutral", "neutral streamed"])

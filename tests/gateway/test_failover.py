@@ -124,7 +124,7 @@ async def bench(fault: Fault, *, lone: bool = False, second: str = "openai", **m
             gateway=GatewaySettings(fallbacks=fallbacks or {}),
         )
         records: list[CallRecord] = []
-        made = Gateway(found, environ={}, retry=retry, observers=[records.append], maker="aiohttp")
+        made = Gateway(found, environ={}, retry=retry, observers=[records.append], maker="http1")
         try:
             yield Bench(made, server, records)
         finally:

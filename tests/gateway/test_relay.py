@@ -35,7 +35,7 @@ def made(server: WireServer, records: list[CallRecord] | None = None, **more: An
     aliases = {"fast": "p/m", **more.pop("aliases", {})}
     found = Settings(model_providers=(provider,), aliases=aliases, gateway=more.pop("gateway", GatewaySettings()))
     observers = [] if records is None else [records.append]
-    return Gateway(found, environ={}, observers=observers, maker="aiohttp", **more)
+    return Gateway(found, environ={}, observers=observers, maker="http1", **more)
 
 
 def asked(body: bytes | dict[str, Any]) -> ClientCall:

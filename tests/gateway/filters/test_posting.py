@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 def makers(backend: str) -> list[Maker]:
     """Who can post on an event loop."""
-    return ["sdk", "aiohttp"] if backend == "asyncio" else ["sdk"]
+    return ["sdk", "http1"] if backend == "asyncio" else ["sdk"]
 
 
 async def test_a_connection_is_used_again(anyio_backend_name: str) -> None:

@@ -26,7 +26,7 @@ KINDS = pytest.mark.parametrize(
 async def passed(kind: Kind, wire: WireFormat, reply: Any, *, streamed: bool) -> tuple[bytes, Any]:
     """What a client gets, and what the meter made of it."""
     body = {"model": "m", "messages": [], "stream": streamed, "stream_options": {"include_usage": True}}
-    async with wired(kind, [reply], maker="aiohttp") as (provider, _):
+    async with wired(kind, [reply], maker="http1") as (provider, _):
         assert isinstance(provider, HttpProvider)
         meter = provider.meter(wire)
         sent = json.dumps(body).encode()

@@ -26,7 +26,7 @@ from tests.wire.server import Reply
 
 pytestmark = pytest.mark.anyio
 KINDS: list[Kind] = ["anthropic", "openai"]
-MAKERS: list[Maker] = ["sdk", "aiohttp"]
+MAKERS: list[Maker] = ["sdk", "http1"]
 BOTH = pytest.mark.parametrize(("kind", "maker"), [(kind, maker) for kind in KINDS for maker in MAKERS])
 FORMS = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 TEXT = "Grüße, 世界 🌍"

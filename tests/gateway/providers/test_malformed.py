@@ -20,13 +20,13 @@ pytestmark = pytest.mark.anyio
 FORMATS: dict[Kind, WireFormat] = {"openai": "chat", "anthropic": "messages"}
 PATHS: dict[Kind, str] = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 TEXT = "Grüße, 世界 🌍"
-MAKERS = pytest.mark.parametrize("maker", ["sdk", "aiohttp"])
+MAKERS = pytest.mark.parametrize("maker", ["sdk", "http1"])
 EVERY = pytest.mark.parametrize(
     ("kind", "maker", "passed", "stream"),
     [
         pytest.param(kind, maker, passed, stream, id=f"{kind}-{maker}-{'passed' if passed else 'read'}-{form}")
         for kind in ("openai", "anthropic")
-        for maker, passed in (("sdk", False), ("aiohttp", False), ("aiohttp", True))
+        for maker, passed in (("sdk", False), ("http1", False), ("http1", True))
         for form, stream in (("stream", True), ("whole", False))
     ],
 )

@@ -46,7 +46,7 @@ def made(name: str, **more: Any) -> HttpProvider:
     """The provider of a preset."""
     own = {} if presets()[name].base_url else {"base_url": OWN}
     settings = ModelProvider.model_validate({"preset": name, **own, **more})
-    provider = make_provider(settings, {presets()[name].key: SECRET} if presets()[name].key else {}, "aiohttp")
+    provider = make_provider(settings, {presets()[name].key: SECRET} if presets()[name].key else {}, "http1")
     assert isinstance(provider, HttpProvider)
     return provider
 
@@ -81,7 +81,7 @@ async def test_every_preset_is_understood_by_a_server_of_its_kind(name: str) -> 
     with WireServer(lambda request, path: say(request, path.partition("?")[0], "hi")) as server:
         base_url = server.url + urlsplit(preset.base_url or OWN).path
         settings = ModelProvider.model_validate({"preset": name, "base_url": base_url, "api_key": SECRET})
-        provider = make_provider(settings, {}, "aiohttp")
+        provider = make_provider(settings, {}, "http1")
         assert (await called(provider, HI, stream=True)).text == "hi"
         await provider.aclose()
     sent = server.requests[0]

@@ -74,7 +74,7 @@ def test_the_wait_is_that_of_what_is_used_up() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("maker", ["sdk", "aiohttp"])
+@pytest.mark.parametrize("maker", ["sdk", "http1"])
 async def test_a_provider_hands_up_what_it_was_told_once(maker: Any) -> None:
     """Good answers and refusals tell it; a 429 without Retry-After waits for what is used up."""
     told = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "12s"}
@@ -98,7 +98,7 @@ async def test_nothing_is_sent_that_the_provider_said_it_would_refuse() -> None:
     told = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "60s"}
     with WireServer(lambda request, path: say(request, path, "hi", headers=told)) as server:
         chosen = Settings(model_providers=(settings("openai", server.url, models=({"name": "m"},)),))
-        gateway = Gateway(chosen, maker="aiohttp")
+        gateway = Gateway(chosen, maker="http1")
         request = HELLO.model_copy(update={"deadline_s": 5.0})
         await gateway.complete(request)
         with pytest.raises(RateLimitError):

@@ -115,7 +115,7 @@ def served(
         return settings_from(held, {}).settings
 
     async def gateway(found: Settings, metrics: Metrics) -> Gateway:
-        return Gateway(found, environ={}, observers=[metrics], maker="aiohttp")
+        return Gateway(found, environ={}, observers=[metrics], maker="http1")
 
     def on_up(places: Sequence[tuple[Listener, str]]) -> None:
         urls.update({listener.name: url for listener, url in places})

@@ -270,7 +270,7 @@ def test_a_filters_own_status_reaches_the_client(status: int, told: int) -> None
 
         async def make(settings: Settings, metrics: Metrics) -> Gateway:
             filters = Filters(settings, {}, Outside(post=PooledPost()))
-            return Gateway(settings, environ={}, observers=[metrics], filters=filters, maker="aiohttp")
+            return Gateway(settings, environ={}, observers=[metrics], filters=filters, maker="http1")
 
         with served(given, make=make) as gateway:
             answered = gateway.post("/v1/chat/completions", chat())

@@ -46,7 +46,7 @@ def test_clients_that_leave_at_once_hold_nothing(abruptly: bool) -> None:
     ledger, keys, made = MemoryLedger(), Keys(), list[Gateway]()
 
     async def make(settings: Settings, metrics: Metrics) -> Gateway:
-        made.append(Gateway(settings, environ={}, observers=[metrics], ledger=ledger, maker="aiohttp"))
+        made.append(Gateway(settings, environ={}, observers=[metrics], ledger=ledger, maker="http1"))
         return made[-1]
 
     with WireServer(lambda request, path: say(request, path, "hi " * 3000, split=200, pause_s=0.05)) as upstream:

@@ -1,4 +1,4 @@
-"""aiohttp as upstream: what it must not do by itself, and what it must."""
+"""HTTP/1.1 as upstream: what it must not do by itself, and what it must."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import anyio
 import pytest
 
-from gateway.upstream.aiohttp import AiohttpUpstream
 from gateway.upstream.base import Answer, Sent
+from gateway.upstream.dialing import Origin
+from gateway.upstream.http1 import Http1Upstream
 from schemas.errors import ModelOutputError, ModelTimeoutError, ModelUnavailableError
 from tests.wire.server import Reply, WireServer
 
@@ -18,10 +19,10 @@ pytestmark = pytest.mark.anyio
 KEY = "key-of-the-upstream"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """It knows asyncio only."""
-    return "asyncio"
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """It knows asyncio only, by whatever event loop."""
+    return "asyncio", {"use_uvloop": request.param}
 
 
 def to(url: str, body: bytes = b"{}", **more: Any) -> Sent:
@@ -31,10 +32,10 @@ def to(url: str, body: bytes = b"{}", **more: Any) -> Sent:
 
 
 @contextlib.asynccontextmanager
-async def upstream(*replies: Reply) -> AsyncIterator[tuple[AiohttpUpstream, WireServer]]:
+async def upstream(*replies: Reply) -> AsyncIterator[tuple[Http1Upstream, WireServer]]:
     """A server, and the way to it."""
     with WireServer(list(replies)) as server:
-        made = AiohttpUpstream(server.url)
+        made = Http1Upstream(server.url)
         try:
             yield made, server
         finally:
@@ -121,7 +122,7 @@ async def test_cancelling_before_the_head_cuts_the_connection() -> None:
 
 async def test_no_error_holds_the_key() -> None:
     """Neither what is said nor what stands behind it."""
-    made = AiohttpUpstream("http://127.0.0.1:9")
+    made = Http1Upstream("http://127.0.0.1:9")
     with pytest.raises(ModelUnavailableError) as caught:
         await made.send(to("http://127.0.0.1:9"))
     await made.aclose()
@@ -134,12 +135,12 @@ async def test_a_proxy_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        made = AiohttpUpstream("http://models.example")
+        made = Http1Upstream("http://models.example")
         await read(await made.send(to("http://models.example")))
         await made.aclose()
     assert proxy.requests[0].path == "http://models.example/v1/any"
     monkeypatch.setenv("no_proxy", "models.example")
-    assert AiohttpUpstream("http://models.example").proxy is None
+    assert Origin("http://models.example").proxy is None
 
 
 async def test_a_server_that_cannot_prove_itself_gets_nothing() -> None:
@@ -152,7 +153,7 @@ async def test_a_server_that_cannot_prove_itself_gets_nothing() -> None:
 
 async def test_what_cannot_be_read_is_said_without_the_servers_address() -> None:
     """A head that goes on and on is said to whoever asked; where the server is, is not his business."""
-    async with upstream(Reply(headers={f"x-{number}": "y" for number in range(2000)})) as (made, server):
+    async with upstream(Reply(headers={f"x-{number}": "y" for number in range(8000)})) as (made, server):
         with pytest.raises(ModelOutputError, match=r"p/m sent what can't be read: .*headers") as caught:
             await made.send(to(server.url))
     assert "127.0.0.1" not in caught.value.message
