@@ -161,7 +161,8 @@ class Guests:
         if fault in ("malformed_plan", "wrong_argument", "unknown_tool"):
             said = spoiled(said, fault, [tool.name for tool in guest.case.tools])
         written = wires.tokens(said)
-        counts = wires.Counts(count(prompt), kept if profile.caching else 0, len(written))
+        added = profile.tool_prompt_tokens if asked.tools else 0
+        counts = wires.Counts(count(prompt) + added, kept if profile.caching else 0, len(written))
         began = (now - guest.began) * profile.speed
         call = ModelCall(
             asked.part, tier_name, began, 0.0, counts.prompt, counts.cached, counts.completion, _cost(tier, counts),

@@ -47,11 +47,13 @@ class Profile:
         cache_min_tokens, cache_block_tokens: The shortest prompt that is cached, and in pieces of what length.
         faults: How likely each fault is, in 0–1, of each call it can strike.
         retry_after_s: What a 429 says.
+        tool_prompt_tokens: What the provider itself adds to the prompt of a request that has tools.
         speed: Everything that takes time is this many times faster.
         seed: Of the faults.
 
     Source: OpenAI, "Prompt caching" (1,024 tokens, then 128 at a time); prices as published for gpt-4o and gpt-4o-mini
-    (2.50/10.00/1.25 and 0.15/0.60/0.075 USD per million).
+    (2.50/10.00/1.25 and 0.15/0.60/0.075 USD per million). Anthropic, "Pricing" and "Tool use pricing and tokens": for
+    Claude Sonnet and Haiku 4.5 3.00/15.00/0.30 and 1.00/5.00/0.10, and 346 tokens where a model may choose among tools.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Profile:
     cache_block_tokens: int = 128
     faults: dict[Fault, float] = field(default_factory=dict[Fault, float])
     retry_after_s: float = 1.0
+    tool_prompt_tokens: int = 0
     speed: float = 1.0
     seed: int = 1
 
@@ -97,6 +100,14 @@ PROFILES: dict[str, Profile] = {
         Profile(
             "anchored",  # the setting of the published comparisons: no reading time, the same model everywhere
             {"big": Tier(0.5, 0.02, 1e9, _BIG.price), "small": Tier(0.5, 0.02, 1e9, _SMALL.price)},
+        ),
+        Profile(  # as plain, with another provider's prices and what it adds where there are tools
+            "claude",
+            {
+                "big": Tier(0.5, 0.02, 20_000, Price(3.00, 15.00, 0.30)),
+                "small": Tier(0.3, 0.01, 40_000, Price(1.00, 5.00, 0.10)),
+            },
+            tool_prompt_tokens=346,
         ),
     )
 }

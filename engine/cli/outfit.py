@@ -89,7 +89,6 @@ def settle_memory(full: int = 50) -> None:
         full: Everything is looked at after so many times 200,000 new objects. Runs live for seconds, in cycles, so that
             only such a look frees them: a server of runs needs it more often than one of calls.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, full)
 

@@ -72,6 +72,20 @@ def test_a_limit_is_said_as_providers_say_it(provider: SimulatedProvider) -> Non
     assert caught.value.response.headers["retry-after"] == "1"
 
 
+def test_what_a_provider_adds_where_there_are_tools_is_counted(provider: SimulatedProvider) -> None:
+    """The same request with the profile of a provider that adds 346 tokens; none where there are no tools."""
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    spent: list[int] = []
+    for name in ("plain", "claude"):
+        profile = replace(PROFILES[name], speed=50)
+        client = openai.OpenAI(base_url=registered(provider, f"t-{name}", profile) + "/v1", api_key="k")
+        for tools in ([tool], openai.omit):
+            got = client.chat.completions.create(model="big-planner", messages=TASK, tools=tools)
+            spent.append(got.usage.prompt_tokens)
+    assert spent[2] - spent[0] == 346
+    assert spent[3] == spent[1]
+
+
 def test_a_prompt_that_was_read_before_is_cached(provider: SimulatedProvider) -> None:
     """From 1,024 tokens on, in blocks of 128."""
     client = openai.OpenAI(base_url=registered(provider, "c", replace(FAST, caching=True)) + "/v1", api_key="k")
