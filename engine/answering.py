@@ -69,9 +69,10 @@ def verdict(state: RunState, cap: str) -> Verdict:
         cap: Which cap ended the repair, or empty.
     """
     steps = [step for step in state.graph.plan_steps() if not step.void]
-    used = tuple(step.id for step in steps if step.result is not None and step.result.status == "done")
-    missing = _missing(state, steps)
-    error = _error(state, steps, missing, cap)
+    used = tuple([step.id for step in steps if step.id in state.graph.values])
+    undone = [step for step in steps if step.id not in state.graph.values]
+    missing = _missing(state, undone)
+    error = _error(state, undone, missing, cap)
     status: RunStatus = "cancelled" if state.stop == "cancelled" else "failed" if error is not None else "completed"
     return Verdict(status, missing, used, error)
 

@@ -45,22 +45,22 @@ def timing(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> 
     """
     finish: dict[str, float] = {}
     through: dict[str, str | None] = {}
-    todo = list(needs)
+    todo = list(needs)[::-1]
     pending: set[str] = set()
     while todo:
         step_id = todo[-1]
         if step_id in finish:
             todo.pop()
             continue
-        open_needs = [needed for needed in needs[step_id] if needed in needs and needed not in finish]
+        known = [needed for needed in needs[step_id] if needed in needs]
+        open_needs = [needed for needed in known if needed not in finish]
         if open_needs:
             if step_id in pending:
                 raise ValueError(f"steps wait for each other near {step_id}")
             pending.add(step_id)
             todo.extend(open_needs)
             continue
-        pending.discard(step_id)
-        before = max((needed for needed in needs[step_id] if needed in finish), key=finish.__getitem__, default=None)
+        before = max(known, key=finish.__getitem__, default=None)
         finish[step_id] = (finish[before] if before is not None else 0.0) + seconds.get(step_id, 0.0)
         through[step_id] = before
     last = max(finish, key=finish.__getitem__, default=None)

@@ -196,7 +196,7 @@ def in_dependency_order(steps: Sequence[Step]) -> list[Step]:
         for needed in dependencies(step)
         if needed in position
     ]
-    if all(source < target for source, target in edges):
+    if not [source for source, target in edges if source >= target]:
         return list(steps)
     built: nx.DiGraph[int] = nx.DiGraph()
     built.add_nodes_from(range(len(steps)))

@@ -12,7 +12,7 @@ import json
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,6 +23,9 @@ from schemas.errors import StoreError
 from schemas.events import LoggedRecord, ModelCalled, RunStarted, StepEnded, StepStarted
 from schemas.stores import Notes
 from schemas.tool import ToolSpec
+
+Call = tuple[float, float | None]
+"""A finished call: its seconds, and what its own model calls cost (USD); None when a price is unknown."""
 
 KIND = "observations"
 KEPT_CALLS = 256
@@ -48,30 +51,16 @@ class Observed:
     p95_usd: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One finished call.
-
-    Attributes:
-        tool: The tool's key.
-        seconds: How long it took.
-        usd: What its own model calls cost; None when a price is unknown.
-    """
-
-    tool: str
-    seconds: float
-    usd: float | None = 0.0
-
-
 @dataclass(slots=True)
 class _Kept:
     seconds: deque[float] = field(default_factory=lambda: deque[float](maxlen=KEPT_CALLS))
     usd: deque[float] = field(default_factory=lambda: deque[float](maxlen=KEPT_CALLS))
 
-    def add(self, seconds: float, usd: float | None) -> None:
-        self.seconds.append(seconds)
-        if usd is not None:
-            self.usd.append(usd)
+    def add(self, calls: Iterable[Call]) -> None:
+        for seconds, usd in calls:
+            self.seconds.append(seconds)
+            if usd is not None:
+                self.usd.append(usd)
 
 
 class ToolStatistics:
@@ -116,8 +105,8 @@ class ToolStatistics:
         for note in found:
             if note.position > self._position:  # two may read at once
                 self._position = note.position
-                for seconds, usd in _read(note.line):
-                    self._of(note.key).add(seconds, usd)
+                if calls := _read(note.line):
+                    self._of(note.key).add(calls)
 
     async def learn(self, records: Iterable[LoggedRecord]) -> None:
         """Note the calls of a run that came to a result.
@@ -125,11 +114,8 @@ class ToolStatistics:
         Raises:
             StoreError: They cannot be kept.
         """
-        by_tool: dict[str, list[Call]] = {}
-        for call in _calls(records):
-            by_tool.setdefault(call.tool, []).append(call)
-        if by_tool:
-            lines = [(tool, _line(calls[-KEPT_CALLS:])) for tool, calls in by_tool.items()]
+        lines = [(key, _line(calls[-KEPT_CALLS:])) for key, calls in _calls(records).items()]
+        if lines:
             await self._notes.add(KIND, lines, keep=KEPT_CALLS)
             await self.refresh()
 
@@ -159,17 +145,19 @@ class ToolStatistics:
         return known[1]
 
 
-def _calls(records: Iterable[LoggedRecord]) -> Iterable[Call]:
-    """Yield the calls of a run that came to a result. Nothing is kept of its tools, which its log alone may hold."""
+def _calls(records: Iterable[LoggedRecord]) -> dict[str, list[Call]]:
+    """Return the calls of a run that came to a result, by their tools' keys.
+
+    Nothing is kept of its tools, which its log alone may hold.
+    """
     tools: dict[str, ToolSpec] = {}
-    keys: dict[str, str] = {}
+    calls: dict[str, list[Call]] = {}
     costs: dict[str, float | None] = {}
     for record in records:
         event = record.event
         if isinstance(event, StepEnded):
             if event.result.status == "done" and event.result.attempts and event.tool in tools:
-                key = keys.get(event.tool) or keys.setdefault(event.tool, tool_key(tools[event.tool]))
-                yield Call(key, event.result.duration_s, costs.get(event.step_id, 0.0))
+                calls.setdefault(event.tool, []).append((event.result.duration_s, costs.get(event.step_id, 0.0)))
         elif isinstance(event, StepStarted):
             costs[event.step_id] = 0.0  # what filling its arguments cost was no part of the call
         elif isinstance(event, ModelCalled):
@@ -177,6 +165,7 @@ def _calls(records: Iterable[LoggedRecord]) -> Iterable[Call]:
                 costs[event.step_id] = _sum(costs[event.step_id], event.usage.cost_usd)
         elif isinstance(event, RunStarted):
             tools = {spec.name: spec for spec in event.tools}
+    return {tool_key(tools[name]): made for name, made in calls.items()}
 
 
 def tool_key(spec: ToolSpec) -> str:
@@ -199,13 +188,12 @@ def _sum(before: float | None, more: float | None) -> float | None:
     return None if before is None or more is None else before + more
 
 
-def _line(calls: Iterable[Call]) -> str:
-    calls = list(calls)
-    return json.dumps({"seconds": [round(call.seconds, 6) for call in calls], "usd": [call.usd for call in calls]})
+def _line(calls: Sequence[Call]) -> str:
+    return json.dumps({"seconds": [round(seconds, 6) for seconds, _ in calls], "usd": [usd for _, usd in calls]})
 
 
-def _read(line: str) -> list[tuple[float, float | None]]:
-    """Return (seconds, USD) of the calls of one line; none when it is of another release."""
+def _read(line: str) -> list[Call]:
+    """Return the calls of one line; none when it is of another release."""
     try:
         found: Any = json.loads(line)
         pairs = zip(cast("list[Any]", found["seconds"]), cast("list[Any]", found["usd"]), strict=True)

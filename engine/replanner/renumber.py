@@ -27,17 +27,20 @@ class Renumbering:
 
     def step(self, step: Step, state: RunState) -> Step:
         """Return the step as the run knows it; the same step always gets the same id."""
+        return self._mapped(step, self._id(step, state))
+
+    def _id(self, step: Step, state: RunState) -> str:
         known = self._ids.get(step.id)
         if known is None:
             known = self._ids[step.id] = self._choose(step, state)
             self._given.add(known)
             self._moved = self._moved or known != step.id
-        return self._mapped(step, known)
+        return known
 
     def plan(self, plan: Plan, state: RunState) -> Plan:
         """Return the whole plan as the run knows it."""
-        ids = [self.step(step, state).id for step in plan.steps]  # all of them first: a reference may point ahead
-        steps = tuple(self._mapped(step, step_id) for step, step_id in zip(plan.steps, ids, strict=True))
+        ids = [self._id(step, state) for step in plan.steps]  # all of them first: a reference may point ahead
+        steps = tuple([self._mapped(step, step_id) for step, step_id in zip(plan.steps, ids, strict=True)])
         return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
 
     def _choose(self, step: Step, state: RunState) -> str:
