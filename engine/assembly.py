@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import anyio
+from anyio.lowlevel import current_token
 
 from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
@@ -299,11 +300,11 @@ class Assembly:
             model_for=model.for_step,
             on_progress=on_progress,
             on_retry=loop.report,
-            expected=lambda step_id: _expected(loop.state, step_id),
+            expected=_expectations(loop),
             contradiction=judging.contradiction if self.settings.judge.expected_output == "ask" else None,
             result_bytes=self.settings.limits.result_bytes,
             max_result_bytes=self.settings.limits.max_result_bytes,
-            clock=anyio.current_time,
+            clock=_clock(),
             spending=Spending(self.ledger, loop.state.started.user),
             patience=loop.parking.patience(),
         )
@@ -345,9 +346,19 @@ def _roster(engine: Assembly, environ: Mapping[str, str]) -> Roster:
     return Roster(engine.settings.agents, engine.tools, place, records, pauses)
 
 
-def _expected(state: RunState, step_id: str) -> dict[str, Any] | str | None:
-    step = state.graph.steps.get(step_id)
-    return None if step is None or step.parent is not None else step.step.expected_output
+def _expectations(loop: Loop) -> Callable[[str], dict[str, Any] | str | None]:
+    """Return what gives a step's expected_output by its id."""
+
+    def expected(step_id: str) -> dict[str, Any] | str | None:
+        step = loop.state.graph.steps.get(step_id)
+        return None if step is None or step.parent is not None else step.step.expected_output
+
+    return expected
+
+
+def _clock() -> Callable[[], float]:
+    """Return what ``anyio.current_time`` asks, which looks for the event loop each time: it costs more than a step."""
+    return getattr(current_token().native_token, "time", anyio.current_time)
 
 
 def _ledger(store: RunStore, presence: Presence, retry_s: float) -> Ledger:

@@ -30,13 +30,14 @@ class Feed:
 
     def put(self, item: LoggedRecord | LiveEvent) -> None:
         """Add an item; never waits."""
-        last = self._items[-1] if self._items and isinstance(item, LiveText) else None
+        behind = bool(self._items)  # then the reader is awake already
+        last = self._items[-1] if behind and isinstance(item, LiveText) else None
         if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
             self._items[-1] = last.model_copy(update={"text": last.text + item.text})
-        else:
-            self._items.append(item)
-            if len(self._items) == 1:  # else the reader is awake already
-                self._more.set()
+            return
+        self._items.append(item)
+        if not behind:
+            self._more.set()
 
     def close(self) -> None:
         """End the feed once it is read."""

@@ -185,6 +185,7 @@ class _Followed:
         self.ended = False
         self.parked = False
         self._watchers = 0
+        self._heeded = False
         self._opened = False
         self._opening = anyio.Lock()
         self._kept: deque[LoggedRecord] = deque(maxlen=_KEPT)
@@ -202,9 +203,13 @@ class _Followed:
     # ------------------------------------------------------------------ what comes in
 
     def publish(self, item: LoggedRecord | LiveEvent) -> None:
-        """Take what a driver in this process says; records are in the store by then."""
+        """Take what a driver in this process says; records are in the store by then.
+
+        Until somebody watches, who then reads the store, a record matters only to text and progress that it ends.
+        """
         if isinstance(item, LoggedRecord):
-            self._take([item])
+            if self._heeded or self._progress or self.board:
+                self._take([item])
         elif self._put_one(item):
             self.move()
 
@@ -256,6 +261,7 @@ class _Followed:
     def watched(self) -> Generator[None]:
         """Keep the newest records at hand while somebody watches."""
         self._watchers += 1
+        self._heeded = True
         try:
             yield
         finally:

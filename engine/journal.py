@@ -58,13 +58,15 @@ class Journal:
 
     def emit(self, event: LoggedEvent) -> None:
         """Fold a decision in and keep it for the log."""
-        event = self._dated(event)
+        if isinstance(event, ApprovalRequested):
+            event = self._dated(event)
         self.state.apply(event)
         self._batch.append((event, False))
 
     def fact(self, event: LoggedEvent) -> bool:
         """Fold in what happened outside (a result, a reply); False when the run has moved past it."""
-        event = self._dated(event)
+        if isinstance(event, ApprovalRequested):
+            event = self._dated(event)
         try:
             self.state.apply(event)
         except StoreError:
@@ -72,11 +74,9 @@ class Journal:
         self._batch.append((event, True))
         return True
 
-    def _dated(self, event: LoggedEvent) -> LoggedEvent:
+    def _dated(self, event: ApprovalRequested) -> ApprovalRequested:
         """Say when a request runs out; what decides is how long it waits, which is told without a clock."""
-        if isinstance(event, ApprovalRequested) and event.timeout_s is not None and event.expires_at is None:
-            return self.dated(event)
-        return event
+        return self.dated(event) if event.timeout_s is not None and event.expires_at is None else event
 
     async def flush(self) -> list[LoggedRecord] | None:
         """Append the batch and return it numbered; None when the log had moved on: then ``reload``.
@@ -138,11 +138,15 @@ def _fenced(state: RunState) -> FencedError:
 
 
 class Inbox(Generic[T]):
-    """What happened and was not looked at yet. Unbounded: a run has only as many senders as steps."""
+    """What happened and was not looked at yet. Unbounded: a run has only as many senders as steps.
+
+    It has one reader. Who holds the inbox does the reader's work meanwhile, which ``take`` then waits for.
+    """
 
     def __init__(self) -> None:
         self._items: deque[T] = deque()
         self._filled = anyio.Event()
+        self._reading = False
 
     @property
     def waiting(self) -> bool:
@@ -158,11 +162,26 @@ class Inbox(Generic[T]):
         self._items.append(item)
         self._filled.set()
 
+    def hold(self) -> bool:
+        """Keep the reader from taking anything until ``release``; False while it has something to do."""
+        if self._items or not self._reading:
+            return False
+        self._reading = False
+        return True
+
+    def release(self) -> None:
+        """Let the reader go on."""
+        self._reading = True
+        if self._items:
+            self._filled.set()
+
     async def take(self) -> list[T]:
         """Wait until something is there and return all of it, oldest first."""
-        while not self._items:
+        self._reading = True
+        while not (self._items and self._reading):
             await self._filled.wait()
             self._filled = anyio.Event()
+        self._reading = False
         items = list(self._items)
         self._items.clear()
         return items

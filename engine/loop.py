@@ -116,7 +116,6 @@ class Loop:
         self._drafting = Drafting(self._journal, parts.limits.similarity, self.streams)
         self._writer = Writer(parts.synthesizer, parts.planning.model, self.report, self.streams)
         self._then: Callable[[], None] = _nothing
-        self._turn = anyio.Lock(fast_acquire=True)
         self._handed: StepStarted | None = None
         self._leaving = False
         self._began = 0.0
@@ -127,7 +126,8 @@ class Loop:
 
     @property
     def _done(self) -> bool:
-        return self.state.ended is not None or self.state.tenure.parked is not None  # over, or let go
+        state = self._journal.state
+        return state.ended is not None or state.tenure.parked is not None  # over, or let go
 
     @property
     def state(self) -> RunState:
@@ -198,16 +198,14 @@ class Loop:
 
     async def _follow(self) -> None:
         """Take what happens, until the run has ended or is let go."""
-        async with self._turn:
-            await self._advance()
+        await self._advance()
         while not self._done:
             happenings = await self.inbox.take()
-            async with self._turn:
-                if not self._done and any(isinstance(happening, Moved) for happening in happenings):
-                    await self._catch_up()  # first: what people said is older than what came with it
-                for happening in (one for one in happenings if not isinstance(one, Moved)):
-                    self._take(happening)
-                await self._advance()
+            if not self._done and any(isinstance(happening, Moved) for happening in happenings):
+                await self._catch_up()  # first: what people said is older than what came with it
+            for happening in (one for one in happenings if not isinstance(one, Moved)):
+                self._take(happening)
+            await self._advance()
 
     async def settle(self, event: StepEnded) -> StepStarted | None:
         """Take a step's end in its own task, and return one step that may start now for that task to go on with.
@@ -215,10 +213,9 @@ class Loop:
         Saves a chain the way through the inbox. Where other steps run the event waits there, for they may end in the
         same tick and are then written as one batch; likewise behind what the step itself reported (a model call).
         """
-        if len(self.state.graph.active) > 1 or self._turn.locked() or self.inbox.waiting or self._journal.closed:
+        if len(self._journal.state.graph.active) > 1 or self._journal.closed or not self.inbox.hold():
             self.report(event)
             return None
-        self._turn.acquire_nowait()
         try:
             self._take(event)
             await self._advance(hand_over=True)
@@ -227,15 +224,16 @@ class Loop:
                 self.look()
             return following
         finally:
-            self._turn.release()
+            self.inbox.release()
 
     async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does."""
         while not self._journal.closed:
-            decision = Decision() if self._leaving else decide(self.state, self._journal.emit)
-            decided = self.state.seq
-            self._direct()
-            again = self.state.seq != decided
+            state = self._journal.state
+            decision = Decision() if self._leaving else decide(state, self._journal.emit)
+            decided = state.seq
+            self._direct(state)
+            again = state.seq != decided
             records = await self._journal.flush()
             then, self._then = self._then, _nothing
             if records is None:
@@ -263,7 +261,7 @@ class Loop:
     def _publish(self, records: list[LoggedRecord]) -> None:
         for record in records:
             self._parts.publish(record)
-            self.parking.see(record.event)
+        self.parking.see(records)
 
     async def _catch_up(self) -> None:
         """Fold in what others wrote; bring back what is no event."""
@@ -273,13 +271,12 @@ class Loop:
             if step is not None and step.phase in ("pending", "ready"):
                 self.state.graph.activate(step, "filling")
 
-    def _direct(self) -> None:
+    def _direct(self, state: RunState) -> None:
         """Decide what the run as a whole does next."""
-        state = self.state
         self._writer.look(state)
         if self._leaving:
             self._let_go()
-        elif state.ended is not None or self._writer.busy or undisturbed(self.state):
+        elif state.ended is not None or self._writer.busy or undisturbed(state):
             pass
         elif state.answer is not None:
             if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end

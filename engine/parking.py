@@ -19,7 +19,7 @@ from engine.journal import Journal
 from engine.questioning import Questions
 from schemas.driving import PlanningPostponed, RunParked, TimeCame
 from schemas.errors import EngineError, StoreError
-from schemas.events import ApprovalRequested, LoggedEvent
+from schemas.events import ApprovalRequested, LoggedRecord
 from schemas.settings import Limits
 
 SHORTEST_S = 1.0
@@ -95,12 +95,13 @@ class Parking:
 
         return Patience(self.now, postponed, attempts, limits.park_after_s, limits.max_postponements)
 
-    def see(self, event: LoggedEvent) -> None:
+    def see(self, records: Sequence[LoggedRecord]) -> None:
         """Take in what was written: it may be due before anything else, or be what a tool asked for."""
-        self.questions.see(event)
-        if event.kind == "approval_answered":
+        kinds = {record.event.kind for record in records}
+        self.questions.see(kinds)
+        if "approval_answered" in kinds:
             self._told = False  # the answer made its summary say that it runs
-        if event.kind in _CHANGES or (self._asks and event.kind == "step_ended"):
+        if not _CHANGES.isdisjoint(kinds) or (self._asks and "step_ended" in kinds):
             self._changed.set()
 
     async def watch(self, report: Callable[[TimeCame], None]) -> None:

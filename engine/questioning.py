@@ -8,7 +8,7 @@ driver calls the tool again. A call with effects is waited for like any that run
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import anyio
@@ -36,9 +36,9 @@ class Questions:
         self.report: Callable[[LoggedEvent], None] = journal.emit
         self._news: anyio.Event | None = None
 
-    def see(self, event: LoggedEvent) -> None:
-        """Take in what was written."""
-        if self._news is not None and event.kind in _WAKES:
+    def see(self, kinds: Set[str]) -> None:
+        """Take in what kinds of events were written."""
+        if self._news is not None and not _WAKES.isdisjoint(kinds):
             self._news.set()
             self._news = None
 

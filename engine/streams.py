@@ -191,6 +191,10 @@ class Board:
         self._writings: dict[str, _Writing] = {}
         self._floors: dict[str, int] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is any text of an open stream."""
+        return bool(self._writings)
+
     def see(self, record: LoggedRecord) -> bool:
         """Close what an event closes; return whether a reader who comes later has something to be told."""
         closed = closed_by(record.event)

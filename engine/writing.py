@@ -75,7 +75,7 @@ class Writer:
 
     def look(self, state: RunState) -> None:
         """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
-        if state.stop is not None or state.task != self.task:
+        if self._scope is not None and (state.stop is not None or state.task != self.task):
             self.break_off(state.stop_reason or "the goal changed")
 
     def take(self, wrote: Wrote) -> AnswerReady | EngineError | None:

@@ -45,6 +45,18 @@ class CountingLog(MemoryLog):
         return await super().load(run_id, after)
 
 
+class SlowLog(MemoryLog):
+    """Gives what it read only once an event is set."""
+
+    held: anyio.Event | None = None
+
+    async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
+        found = await super().load(run_id, after)
+        if self.held is not None:
+            await self.held.wait()
+        return found
+
+
 class Watcher:
     """Follows a run in a task of its own and keeps what it saw."""
 
@@ -140,6 +152,36 @@ async def test_what_is_driven_here_comes_straight_from_its_driver(log: CountingL
             await anyio.wait_all_tasks_blocked()
     assert (watcher.numbers, watcher.text, log.looks) == ([1, 2, 3], "ab", 0)
     assert any(isinstance(item, LiveProgress) for item in watcher.seen)
+
+
+async def test_who_comes_late_to_what_is_driven_here_misses_nothing(log: CountingLog) -> None:
+    """What was written while nobody watched is read from the store by who comes, without the text that it ended."""
+    following = Following(log)
+    with following.feeding("r") as publish:
+        publish(LiveText(stream="1", offset=0, text="half", generation=GENERATIONS_AN_EVENT))
+        for record in await log.append("r", 1, [StepEnded(step_id="1", result=StepResult(status="done")), *END]):
+            publish(record)
+        watcher = Watcher(following)
+        await watcher.watch()
+    assert (watcher.numbers, watcher.text) == ([1, 2, 3, 4], "")
+
+
+async def test_what_is_written_while_who_comes_still_reads_is_seen() -> None:
+    """An event that the driver here writes while a new reader reads the store is not lost between the two."""
+    log, read = SlowLog(), anyio.Event()
+    await log.append("r", 0, [BEGIN])
+    following = Following(log)
+    watcher = Watcher(following)
+    async with anyio.create_task_group() as group:
+        with following.feeding("r") as publish:
+            log.held = read
+            group.start_soon(watcher.watch)
+            await anyio.wait_all_tasks_blocked()
+            for record in await log.append("r", 1, END):
+                publish(record)
+            read.set()
+            await anyio.wait_all_tasks_blocked()
+            assert watcher.numbers == [1, 2, 3]
 
 
 async def test_a_slow_reader_gets_text_joined_and_every_event(log: CountingLog) -> None:

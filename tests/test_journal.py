@@ -81,3 +81,36 @@ async def test_an_inbox_hands_out_all_in_order() -> None:
 async def _put(inbox: Inbox[int]) -> None:
     inbox.put(1)
     inbox.put(2)
+
+
+@pytest.mark.anyio
+async def test_who_holds_an_inbox_is_alone() -> None:
+    """While an inbox is held its reader is given nothing, and nobody else can hold it; then the reader goes on."""
+    inbox, taken = Inbox[int](), list[int]()
+    assert not inbox.hold()  # its reader is at work
+    async with anyio.create_task_group() as group:
+        group.start_soon(_take, inbox, taken)
+        await anyio.wait_all_tasks_blocked()
+        assert inbox.hold()
+        assert not inbox.hold()
+        await _put(inbox)
+        await anyio.wait_all_tasks_blocked()
+        assert taken == []
+        inbox.release()
+    assert taken == [1, 2]
+
+
+@pytest.mark.anyio
+async def test_an_inbox_with_something_in_it_is_its_readers() -> None:
+    """What came first is taken first: an inbox that holds something cannot be held."""
+    inbox, taken = Inbox[int](), list[int]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_take, inbox, taken)
+        await anyio.wait_all_tasks_blocked()
+        await _put(inbox)
+        assert not inbox.hold()
+    assert taken == [1, 2]
+
+
+async def _take(inbox: Inbox[int], taken: list[int]) -> None:
+    taken += await inbox.take()

@@ -8,7 +8,6 @@ and cancels, which are no events, are returned.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from engine.dag.approvals import question
@@ -38,7 +37,6 @@ _ENDED_AS = {"failed": "failed", "cancelled": "was cancelled", "discarded": "was
 Emit = Callable[[LoggedEvent], None]
 
 
-@dataclass(slots=True)
 class Decision:
     """What the driver must do beside calling the tools of started steps.
 
@@ -48,9 +46,12 @@ class Decision:
         cancels: Steps to cancel.
     """
 
-    fills: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
-    rehearsals: list[StepCall] = field(default_factory=list[StepCall])
-    cancels: list[str] = field(default_factory=list[str])
+    __slots__ = ("cancels", "fills", "rehearsals")
+
+    def __init__(self) -> None:
+        self.fills: list[tuple[str, dict[str, Any]]] = []
+        self.rehearsals: list[StepCall] = []
+        self.cancels: list[str] = []
 
 
 def decide(state: RunState, emit: Emit) -> Decision:
@@ -66,7 +67,8 @@ def decide(state: RunState, emit: Emit) -> Decision:
     if state.ended is not None:
         return decision
     _take_over(state, emit)
-    _put_question(state, emit)
+    if asked := question(state):
+        _put_question(state, asked, emit)
     while True:
         if state.graph.gathering:
             _gather(state, emit)
@@ -75,7 +77,7 @@ def decide(state: RunState, emit: Emit) -> Decision:
             return decision
         if state.planning_lost:
             return decision  # drafts are void as soon as the planner is asked again
-        if not state.planning:
+        if state.graph.void and not state.planning:
             _discard_void(state, emit, decision)
         step = state.graph.take_ready()
         if step is None:
@@ -106,17 +108,13 @@ def _take_over(state: RunState, emit: Emit) -> None:
             emit(_end(step, _contradiction(step, step.given.value) or step.given))
 
 
-def _put_question(state: RunState, emit: Emit) -> None:
+def _put_question(state: RunState, asked: str, emit: Emit) -> None:
     """Ask the person what the plan asks."""
-    asked = question(state)
-    if asked:
-        name = state.approvals.next_id
-        timeout_s, revision = state.started.ask_timeout_s, state.revision
-        emit(
-            ApprovalRequested(
-                approval_id=name, subject="question", question=asked, revision=revision, timeout_s=timeout_s
-            )
-        )
+    name = state.approvals.next_id
+    timeout_s, revision = state.started.ask_timeout_s, state.revision
+    emit(
+        ApprovalRequested(approval_id=name, subject="question", question=asked, revision=revision, timeout_s=timeout_s)
+    )
 
 
 def _ask_doubt(state: RunState, step: StepState, emit: Emit) -> None:
@@ -158,8 +156,9 @@ def _held(state: RunState, step: StepState) -> bool:
     """
     if step.revision not in state.accepted and state.started.approve == "plan":
         return True
-    waits = state.planning or step.revision not in state.accepted or _outlived(state)
-    return waits and not step.spec.read_only
+    if step.spec.read_only:
+        return False
+    return state.planning or step.revision not in state.accepted or _outlived(state)
 
 
 def _outlived(state: RunState) -> bool:
@@ -170,16 +169,12 @@ def _outlived(state: RunState) -> bool:
 def _skip_reason(state: RunState, step: StepState) -> str:
     if step.parent is not None:
         return ""
-    if step.deps and all(_was_skipped(state.graph.steps[needed]) for needed in step.deps):
+    if step.deps and state.graph.values.keys().isdisjoint(step.deps):
         return "everything it needs was skipped"
     if not step.step.when:
         return ""
     unmet = first_unmet(step.step.when, state.graph.lookup(step))
     return f"its condition does not hold: {describe(unmet)}" if unmet else ""
-
-
-def _was_skipped(step: StepState) -> bool:
-    return step.result is not None and step.result.status == "skipped"
 
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:

@@ -40,8 +40,6 @@ class Overlaps:
 
     def release(self, step: StepState) -> list[StepState]:
         """Let go of the steps ordered after this one and return them; what it still waited for, they wait for."""
-        if not step.followers:
-            return []
         followers, step.followers = step.followers, []
         released = [self._steps[later_id] for later_id in followers]
         for later in released:

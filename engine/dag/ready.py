@@ -50,7 +50,7 @@ class ReadyQueue:
 
     def take(self) -> str | None:
         """Remove and return the next step that a free slot allows, or that no slot will ever be free for, or None."""
-        if self._max_parallel is not None and self._total_busy >= self._max_parallel:
+        if not self._size or (self._max_parallel is not None and self._total_busy >= self._max_parallel):
             return None
         best: list[Entry] | None = None
         for tool, heap in self._heaps.items():

@@ -41,7 +41,7 @@ class StepGraph:
         self.highest_id = 0
         self.gathering: list[str] = []
         self._ranked = True
-        self._voids: set[str] = set()
+        self.void: set[str] = set()
         self._overlaps = Overlaps(self.steps)
 
     def get_open(self, step_id: str) -> StepState:
@@ -57,11 +57,11 @@ class StepGraph:
 
     def in_order(self) -> list[StepState]:
         """Return the unended steps in plan order, instances after their foreach."""
-        return sorted((self.steps[step_id] for step_id in self.unended), key=by_order)
+        return sorted([self.steps[step_id] for step_id in self.unended], key=by_order)
 
     def plan_steps(self) -> list[StepState]:
         """Return the steps of all plans in plan order, instances left out."""
-        return sorted((step for step in self.steps.values() if step.parent is None), key=by_order)
+        return sorted([step for step in self.steps.values() if step.parent is None], key=by_order)
 
     def running(self) -> list[StepState]:
         """Return the steps that run or are being filled; a foreach counts by its instances."""
@@ -176,7 +176,7 @@ class StepGraph:
         known.deps = dependencies(step)
         known.needs = set()
         known.blocked = known.void = known.filled = False
-        self._voids.discard(known.id)
+        self.void.discard(known.id)
         self._link(known)
 
     def void_drafts(self, accepted: Iterable[int]) -> None:
@@ -191,18 +191,18 @@ class StepGraph:
 
     def _void(self, step: StepState) -> None:
         step.void = True
-        self._voids.add(step.id)
+        self.void.add(step.id)
 
     def revive(self, step: StepState, revision: int) -> None:
         """Make a known step part of a newer revision."""
         step.void = False
         step.revision = revision
-        self._voids.discard(step.id)
+        self.void.discard(step.id)
         self.wake(step)
 
     def voids(self) -> list[StepState]:
         """Return the void steps that have not ended, in plan order."""
-        return sorted((self.steps[step_id] for step_id in self._voids), key=by_order) if self._voids else []
+        return sorted((self.steps[step_id] for step_id in self.void), key=by_order)
 
     def end(self, step: StepState, result: StepResult, value: Any) -> None:
         """Take a step's end in and wake, or block, what waits for it."""
@@ -210,7 +210,7 @@ class StepGraph:
         step.phase = "ended"
         step.result = result
         self.unended.pop(step.id, None)
-        self._voids.discard(step.id)
+        self.void.discard(step.id)
         self._ranked = self._ranked and not (step.needs or step.after)  # else nobody's path led through it
         if result.status == "done":
             self.values[step.id] = gathered(self, step) if result.gathered else value
@@ -244,8 +244,9 @@ class StepGraph:
             self._release(at)
 
     def _release(self, step: StepState) -> None:
-        for later in self._overlaps.release(step):
-            self.wake(later)
+        if step.followers:
+            for later in self._overlaps.release(step):
+                self.wake(later)
 
     def wake(self, step: StepState) -> None:
         """Queue a step whose inputs and predecessors are all there."""

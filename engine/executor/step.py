@@ -54,8 +54,8 @@ class CallContext:
     """What a running tool may use of its run (implements ``schemas.protocols.ToolContext``)."""
 
     __slots__ = (
-        *("_ask", "_asked", "_model", "_model_for", "_on_progress", "_on_text", "_written"),
-        *("attempts", "call", "deadline", "footing", "left_usd", "replan", "thread_done", "usage"),
+        *("_ask", "_asked", "_model", "_model_for", "_on_progress", "_on_text", "_usage", "_written"),
+        *("attempts", "call", "deadline", "footing", "left_usd", "replan", "thread_done"),
     )
 
     def __init__(
@@ -70,7 +70,7 @@ class CallContext:
         self.deadline: anyio.CancelScope | None = None
         self._ask = ask
         self._asked: Asked | None = None
-        self.usage = Usage()
+        self._usage: Usage | None = None
         self.left_usd: float | None = None
         self._on_text = on_text
         self._written = False
@@ -107,7 +107,12 @@ class CallContext:
 
     def used(self, usage: Usage) -> None:
         """Count what the call used otherwise than through ``model``."""
-        self.usage = self.usage + usage
+        self._usage = self.usage + usage
+
+    @property
+    def usage(self) -> Usage:
+        """What the call used otherwise than through ``model``."""
+        return self._usage or Usage()
 
     def request_replan(self, reason: str) -> None:
         """Ask for a new plan once this step has ended."""
@@ -239,13 +244,19 @@ class ToolRunner:
             return _failed(exc.to_info(), 0, around.clock() - started)
         return await self._counted(tool, call, context, started)
 
-    async def _counted(self, tool: Tool, call: StepCall, context: CallContext, started: float) -> StepResult:
+    def _counted(self, tool: Tool, call: StepCall, context: CallContext, started: float) -> Awaitable[StepResult]:
         """Make the attempts; what an agent uses in them is held against, and counted to, its budgets."""
+        agents = self._around.agents
+        if tool.spec.kind != "agent" or agents is None:
+            return self._attempts(tool, call, context, started)
+        return self._budgeted(agents, tool, call, context, started)
+
+    async def _budgeted(
+        self, agents: AgentAccounts, tool: Tool, call: StepCall, context: CallContext, started: float
+    ) -> StepResult:
         around = self._around
-        if tool.spec.kind != "agent" or around.agents is None:
-            return await self._attempts(tool, call, context, started)
         try:
-            held = await around.agents.reserve(tool.spec, call)
+            held = await agents.reserve(tool.spec, call)
         except EngineError as exc:
             if self.put_off(call.step_id, exc) is not None:
                 raise
@@ -254,7 +265,7 @@ class ToolRunner:
         try:
             return await self._attempts(tool, call, context, started)
         finally:
-            await around.agents.settle(held, context.usage, around.clock() - started)
+            await agents.settle(held, context.usage, around.clock() - started)
 
     def postponed(self, step_id: str) -> int:
         """How often a step was postponed."""

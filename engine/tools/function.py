@@ -106,7 +106,8 @@ class FunctionTool(Generic[P, R]):
                 if self._isolated is not None:
                     return await self._isolated.call(self.spec.name, arguments)
                 if self._async:
-                    return await self._await(arguments, context)
+                    args, kwargs = self._bind(arguments, context)
+                    return to_json(await cast("Any", self._function)(*args, **kwargs))
                 return await self._block(arguments, context)
         except GeneratorExit:
             raise
@@ -116,10 +117,6 @@ class FunctionTool(Generic[P, R]):
             if interrupted(exc) or (not isinstance(exc, (SystemExit, KeyboardInterrupt)) and cancelled_from_outside()):
                 raise
             raise self._failure(exc) from exc
-
-    async def _await(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
-        args, kwargs = self._bind(arguments, context)
-        return to_json(await cast("Any", self._function)(*args, **kwargs))
 
     async def _block(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
         args, kwargs = self._bind(arguments, _ThreadContext(context, current_token()))

@@ -27,9 +27,8 @@ class ToolOutput:
 
     def __enter__(self) -> None:
         self._token = _in_tool.set(True)
-        stdout = cast("TextIO | None", sys.stdout)
-        if stdout is not None and getattr(stdout, "closed", False):
-            sys.stdout = cast("TextIO", _Guard(stdout))
+        if getattr(sys.stdout, "closed", False):
+            sys.stdout = cast("TextIO", _Guard(sys.stdout))
 
     def __exit__(self, *_: object) -> None:
         _in_tool.reset(self._token)
