@@ -1,7 +1,7 @@
 """Answers over HTTP/1.1 on connections of our own: the gateway over HTTP reaches every provider this way. asyncio only.
 
 llhttp, in httptools, reads the bytes; what is here keeps connections, times and cuts them. No cookies, no redirects, no
-retries. A client that does more takes a third of the CPU of a request that passes the gateway (docs/gateway.md).
+retries. What it saves: docs/gateway.md.
 
 Source: RFC 9112.
 """
