@@ -90,24 +90,20 @@ def plan_error(problems: Sequence[Problem]) -> PlanError:
 
 def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
-    if not step.tool_input and not step.when and step.foreach is None:
-        return step.depends_on if len(step.depends_on) < 2 else tuple(dict.fromkeys(step.depends_on))
+    plain = not step.when and step.foreach is None
+    references = find_references(step.tool_input if plain else _templates(step))
+    if not references and len(step.depends_on) < 2:
+        return step.depends_on
     found = dict.fromkeys(step.depends_on)
-    for value in _templates(step):
-        for reference in find_references(value):
-            if reference.step_id != ITEM:
-                found[reference.step_id] = None
+    for reference in references:
+        if reference.step_id != ITEM:
+            found[reference.step_id] = None
     return tuple(found)
 
 
-def _templates(step: Step) -> Iterator[Any]:
-    if step.foreach is not None:
-        yield step.foreach
-    for condition in step.when or ():
-        yield condition.value
-        yield condition.to
-    if step.tool_input:
-        yield step.tool_input
+def _templates(step: Step) -> list[Any]:
+    conditions = [part for condition in step.when or () for part in (condition.value, condition.to)]
+    return [step.foreach, *conditions, step.tool_input]
 
 
 def check_plan(
@@ -189,19 +185,22 @@ def graph(plan: Plan) -> nx.DiGraph[str]:
 
 def in_dependency_order(steps: Sequence[Step]) -> list[Step]:
     """Return checked steps so that each comes after what it needs, otherwise as written."""
+    return [step for step, _ in with_dependencies(steps)]
+
+
+def with_dependencies(steps: Sequence[Step]) -> list[tuple[Step, tuple[str, ...]]]:
+    """Return checked steps ``in_dependency_order``, each with its ``dependencies``."""
+    whole = [(step, dependencies(step)) for step in steps]
     position = {step.id: index for index, step in enumerate(steps)}
     edges = [
-        (position[needed], index)
-        for index, step in enumerate(steps)
-        for needed in dependencies(step)
-        if needed in position
+        (position[needed], index) for index, (_, needs) in enumerate(whole) for needed in needs if needed in position
     ]
     if not [source for source, target in edges if source >= target]:
-        return list(steps)
+        return whole
     built: nx.DiGraph[int] = nx.DiGraph()
     built.add_nodes_from(range(len(steps)))
     built.add_edges_from(edges)
-    return [steps[index] for index in nx.lexicographical_topological_sort(built)]
+    return [whole[index] for index in nx.lexicographical_topological_sort(built)]
 
 
 def _check_whole(plan: Plan, max_steps: int | None) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.dag.hazards import HazardIndex, access
+from engine.dag.hazards import NOTHING, HazardIndex, access
 from engine.dag.step import StepState
 
 _BEGUN = ("running", "filling", "outside", "waiting")
@@ -24,7 +24,8 @@ class Overlaps:
     def add(self, step: StepState) -> None:
         """Order a new last step of the plan after the earlier ones it must not overlap."""
         touched = access(step.spec, step.input or step.step.tool_input)
-        self.after(step, self._hazards.add(step.id, touched))
+        if touched is not NOTHING:
+            self.after(step, self._hazards.add(step.id, touched))
 
     def after(self, step: StepState, earlier: Iterable[str]) -> None:
         """Let a step wait for these, or, where one of them never runs, for what that one waited for."""

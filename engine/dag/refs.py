@@ -70,7 +70,22 @@ def find_references(value: Any) -> list[Reference]:
     >>> [str(r) for r in find_references({"a": "{{1.x}} and {{2}}", "b": ["{{1}}"]})]
     ['{{1.x}}', '{{2}}', '{{1}}']
     """
-    return [found.reference for found in locate(value)]
+    found: list[Reference] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: Any, found: list[Reference]) -> None:
+    """Add the references of a value; ``locate`` without the places, a third of its time: a fold asks of every step."""
+    if isinstance(value, str):
+        if "{{" in value:
+            found += [segment for segment in parse(value) if isinstance(segment, Reference)]
+    elif isinstance(value, dict):
+        for item in cast("dict[str, Any]", value).values():
+            _gather(item, found)
+    elif isinstance(value, (list, tuple)):
+        for item in cast("list[Any]", value):
+            _gather(item, found)
 
 
 def locate(value: Any, where: str = "") -> Iterator[Located]:

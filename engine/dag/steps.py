@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from engine.dag import reduce
-from engine.dag.build import dependencies, in_dependency_order
+from engine.dag.build import dependencies, with_dependencies
 from engine.dag.hazards import HazardIndex, access
 from engine.dag.overlap import Overlaps
 from engine.dag.ready import Durations, ReadyQueue, upward_ranks
@@ -88,10 +88,10 @@ class StepGraph:
 
         return value_of
 
-    def add(self, step: Step, revision: int) -> None:
-        """Add a step at the end of the plan order."""
-        spec = _spec(self.tools, step)
-        state = StepState(step.id, step, spec, (revision, len(self.steps)), revision, deps=dependencies(step))
+    def add(self, step: Step, revision: int, deps: tuple[str, ...] | None = None) -> None:
+        """Add a step at the end of the plan order; ``deps`` are its dependencies, where they are known."""
+        needed = dependencies(step) if deps is None else deps
+        state = StepState(step.id, step, _spec(self.tools, step), (revision, len(self.steps)), revision, needed)
         self._insert(state)
         self._link(state)
         self._overlaps.add(state)
@@ -145,18 +145,18 @@ class StepGraph:
         What runs under an earlier accepted plan goes on, but not ``instead`` of it; nor does what a draft began.
         """
         if not self.steps:
-            for step in in_dependency_order(steps):
-                self.add(step, revision)
+            for step, needed in with_dependencies(steps):
+                self.add(step, revision, needed)
             return
         named = {step.id for step in steps} | _with_needs(keeps, self.steps)
         for step in [*self.steps.values()]:
             if step.parent is None and step.id not in named and not _goes_on(step, revision, instead=instead):
                 self._void(step)
         place = len(self.steps)  # beyond every place a draft was given
-        for step in in_dependency_order(steps):
+        for step, needed in with_dependencies(steps):
             known = self.steps.get(step.id)
             if known is None:
-                self.add(step, revision)
+                self.add(step, revision, needed)
             elif known.phase in ("pending", "ready") and known.step != step:
                 self._replace(known, step)
             else:

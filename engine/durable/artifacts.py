@@ -57,5 +57,6 @@ class Artifacts:
 
 def references(records: Iterable[LoggedRecord]) -> list[str]:
     """Return the hash of every artifact that events name, each once."""
-    results = (record.event.result for record in records if isinstance(record.event, (StepEnded, StepReused)))
+    events = (record.event for record in records)
+    results = (event.result for event in events if type(event) is StepEnded or type(event) is StepReused)
     return list(dict.fromkeys(result.artifact.sha256 for result in results if result.artifact is not None))

@@ -12,7 +12,7 @@ The body is JSON (UTF-8), so that any SQL shell can look into it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from schemas.driving import StepReused
 from schemas.errors import StoreError
-from schemas.events import LoggedEvent, StepEnded
+from schemas.events import LoggedEvent, LoggedRecord, StepEnded
 from schemas.live import LiveEvent, LiveText
 
 KINDS: dict[str, type[LoggedEvent]] = {
@@ -63,6 +63,20 @@ def decode(kind: str, body: str | bytes, where: str = "an event") -> LoggedEvent
         return known.__pydantic_validator__.validate_json(body)
     except ValidationError:
         return _decode_slow(known, body, where)
+
+
+def decode_rows(run_id: str, rows: Iterable[tuple[int, float, str, str | bytes]]) -> list[LoggedRecord]:
+    """Return the events that a run's rows hold: (seq, at, kind, body). Raises as ``decode``."""
+    found: list[LoggedRecord] = []
+    readers: dict[str, Callable[[str | bytes], LoggedEvent]] = {}
+    for seq, at, kind, body in rows:
+        try:
+            event = readers[kind](body)
+        except (KeyError, ValidationError):  # the first of its kind, or one that needs the slow way
+            event = decode(kind, body, f"event {seq} of run {run_id}")
+            readers[kind] = KINDS[kind].__pydantic_validator__.validate_json
+        found.append(LoggedRecord(run_id, seq, at, event))
+    return found
 
 
 def encode_live(items: list[LiveEvent]) -> str:

@@ -117,6 +117,17 @@ def test_a_skipped_step_is_null() -> None:
         assert exists(reference, {"a": None})
 
 
+@given(
+    st.recursive(
+        st.sampled_from(["{{1}}", "a {{2.x}} b {{1}}", r"\{{3}}", "{{", "plain", 4, None, True]),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["a", "{{4}}"]), inner) | st.tuples(inner),
+    )
+)
+def test_references_are_found_wherever_they_stand(value: Any) -> None:
+    """They are those that are found with their places, in the same order."""
+    assert find_references(value) == [found.reference for found in locate(value)]
+
+
 def test_where_references_stand() -> None:
     """Each reference is found with its JSON path, and keys that hold one are found too."""
     nested = {"a": ["x", {"b": "{{1.c}} {{2}}"}], "{{3}}": {"{{x": 1, "y{{4}}": 2}}

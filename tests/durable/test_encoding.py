@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from engine.durable.encoding import KINDS, artifacts_of, decode, decode_live, encode, encode_live
+from engine.durable.encoding import KINDS, artifacts_of, decode, decode_live, decode_rows, encode, encode_live
 from schemas.errors import StoreError
-from schemas.events import LoggedEvent, ModelCalled, PlanStarted, RunEnded, StepEnded, StepStarted
+from schemas.events import LoggedEvent, LoggedRecord, ModelCalled, PlanStarted, RunEnded, StepEnded, StepStarted
 from schemas.live import LiveReset, LiveText
 from schemas.model import TextPart, ToolCallPart
 from schemas.result import ArtifactRef, StepResult
@@ -92,6 +92,29 @@ def test_a_default_never_changes() -> None:
         for name, value in fields.items():
             found = now.get(model, {}).get(name, "gone")
             assert value == found or parts(value) <= parts(found), f"{model}.{name}"
+
+
+def test_rows_are_read_as_events_are() -> None:
+    """Events of one kind are read one after the other, whichever of them needs the slow way."""
+    results = [StepResult(status="done", value=value) for value in (1, float("inf"), "\ud800", 2)]
+    events = [StepEnded(step_id="1", result=result) for result in results]
+    rows = [(seq, 0.5 * seq, event.kind, encode(event)) for seq, event in enumerate(events, 3)]
+    expected = [LoggedRecord("r", seq, 0.5 * seq, event) for seq, event in enumerate(events, 3)]
+    assert decode_rows("r", rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "told"),
+    [
+        ("step_teleported", "{}", "event 3 of run r cannot be read by this release: kind 'step_teleported'"),
+        ("plan_started", '{"speed": 9}', "event 3 of run r cannot be read by this release: field 'speed'"),
+        ("plan_started", '{"revi', "event 3 of run r is damaged"),
+    ],
+)
+def test_a_row_that_cannot_be_read(kind: str, body: str, told: str) -> None:
+    """It is named, though others of its kind were read before it."""
+    with pytest.raises(StoreError, match=told):
+        decode_rows("r", [(1, 0.0, "plan_started", "{}"), (2, 0.0, "plan_started", "{}"), (3, 0.0, kind, body)])
 
 
 def test_live_text_is_joined() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import anyio
 
-from engine.durable.encoding import decode
+from engine.durable.encoding import decode_rows
 from engine.durable.postgres.address import Address
 from engine.durable.postgres.audit import PostgresAudit
 from engine.durable.postgres.bell import GONE, Bell
@@ -124,11 +124,7 @@ class PostgresStore(Care):
         rows = await self.database.fetch(_LOAD, (after, _known(run_id)))
         if not rows:
             raise _no_run(run_id)
-        return [
-            LoggedRecord(run_id, seq, at, decode(kind, body, f"event {seq} of run {run_id}"))
-            for seq, at, kind, body in rows
-            if seq is not None
-        ]
+        return decode_rows(run_id, rows) if rows[0][0] is not None else []
 
     async def wait(self, run_id: str, after: int) -> None:
         """Return once the run's head is beyond ``after``; outages are waited out. Raises NotFoundError."""

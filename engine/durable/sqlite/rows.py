@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from engine.durable.encoding import artifacts_of, decode, encode
+from engine.durable.encoding import artifacts_of, decode_rows, encode
 from engine.durable.sqlite.ledger import forget
 from engine.durable.sqlite.schema import SEQ_BITS
 from engine.durable.sqlite.writer import Transaction
@@ -117,7 +117,7 @@ def load(db: sqlite3.Connection, run_id: str, after: int) -> list[LoggedRecord]:
         "SELECT place, at, kind, body FROM events WHERE place BETWEEN ? AND ? ORDER BY place",
         (place(n, after + 1), place(n, _SEQ_MASK)),
     ).fetchall()
-    return [_record(run_id, *row) for row in rows]
+    return decode_rows(run_id, _unpacked_rows(run_id, rows))
 
 
 def fit(text: str) -> str:
@@ -226,13 +226,16 @@ def _use(db: sqlite3.Connection, n: int, sha256: str) -> None:
     db.execute("UPDATE artifacts SET held = max(held - 1, 0) WHERE sha256 = ?", (sha256,))
 
 
-def _record(run_id: str, at_place: int, at: float, kind: str, body: str | bytes) -> LoggedRecord:
-    seq = at_place & _SEQ_MASK
-    where = f"event {seq} of run {run_id}"
-    try:
-        return LoggedRecord(run_id, seq, at, decode(kind, unpacked(body), where))
-    except zlib.error as exc:
-        raise StoreError(f"{where} is damaged: {exc}", hint="engine store check lists what else is") from exc
+def _unpacked_rows(
+    run_id: str, rows: Iterable[tuple[int, float, str, str | bytes]]
+) -> Iterator[tuple[int, float, str, str | bytes]]:
+    for at_place, at, kind, body in rows:
+        seq = at_place & _SEQ_MASK
+        try:
+            yield seq, at, kind, unpacked(body)
+        except zlib.error as exc:
+            message = f"event {seq} of run {run_id} is damaged: {exc}"
+            raise StoreError(message, hint="engine store check lists what else is") from exc
 
 
 def _where(query: RunQuery) -> tuple[list[str], list[Any]]:
