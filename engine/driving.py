@@ -294,9 +294,9 @@ async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, pres
     """Beat, and write what model calls used."""
     with while_driven:
         async with anyio.create_task_group() as group:
-            group.start_soon(accounting.run)
             if not presence.local:
-                await presence.beat()
+                group.start_soon(presence.beat)
+            await accounting.run()
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ class Parking:
             return
         if leaving:
             self._journal.emit(RunParked(reason="handover"))
-        elif not self._park or len(state.graph.queue) or (until is None and not asked):
+        elif not self._park or state.graph.queue.size or (until is None and not asked):
             return
         elif until is None or until - self.now() >= SHORTEST_S:
             reason = "approval" if asked else "rate_limit" if state.waits.limited else "timer"

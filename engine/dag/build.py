@@ -279,12 +279,11 @@ def _whole_reference(text: str) -> bool:
 
 def _check_links(step: Step, path: str, ids: Container[str], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
     for index, needed in enumerate(step.depends_on):
-        where = f"{path}.depends_on[{index}]"
         if needed == step.id:
             own = short(step.id)
-            yield Problem("cycle", where, f"step {own} depends on itself: {own} → {own}")
-        else:
-            yield from _check_target(needed, where, ids, earlier)
+            yield Problem("cycle", f"{path}.depends_on[{index}]", f"step {own} depends on itself: {own} → {own}")
+        elif needed not in ids:
+            yield from _check_target(needed, f"{path}.depends_on[{index}]", earlier)
     if step.tool_input:
         inside = locate(step.tool_input, f"{path}.tool_input")
         yield from _check_references(inside, step.id, ids, earlier, step.foreach is not None)
@@ -309,13 +308,12 @@ def _check_references(
                 yield Problem("reference", where, "{{item}} stands outside a foreach", "give the step a foreach")
         elif reference.step_id == own:
             yield Problem("cycle", where, f"step {short(own)} refers to itself: {short(own)} → {short(own)}")
-        else:
-            yield from _check_target(reference.step_id, where, ids, earlier)
+        elif reference.step_id not in ids:
+            yield from _check_target(reference.step_id, where, earlier)
 
 
-def _check_target(needed: str, where: str, ids: Container[str], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
-    if needed in ids:
-        return
+def _check_target(needed: str, where: str, earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    """Refuse what is no step of the plan and gives no result of an earlier one."""
     past = earlier.get(needed)
     if past is None:
         yield Problem(

@@ -17,7 +17,7 @@ class ReadyQueue:
     """Ready steps by priority, under one cap for the run and one for each tool that has its own.
 
     ``stuck`` holds, by tool, the steps whose blocking calls never came back: they count against their tool's own cap
-    (whatever it protects is still in use) and no longer against the run's.
+    (whatever it protects is still in use) and no longer against the run's. ``size`` is how many steps are ready.
 
     Cost: O(log n) to add; to take, O(log n + tools with a cap of their own).
     """
@@ -29,10 +29,7 @@ class ReadyQueue:
         self._busy: dict[str, int] = {}
         self.stuck: dict[str, list[str]] = {}
         self._total_busy = 0
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
+        self.size = 0
 
     @property
     def busy(self) -> int:
@@ -46,11 +43,11 @@ class ReadyQueue:
             key = tool
             self._caps[tool] = cap
         heapq.heappush(self._heaps.setdefault(key, []), (-rank, order, step_id))
-        self._size += 1
+        self.size += 1
 
     def take(self) -> str | None:
         """Remove and return the next step that a free slot allows, or that no slot will ever be free for, or None."""
-        if not self._size or (self._max_parallel is not None and self._total_busy >= self._max_parallel):
+        if not self.size or (self._max_parallel is not None and self._total_busy >= self._max_parallel):
             return None
         best: list[Entry] | None = None
         for tool, heap in self._heaps.items():
@@ -59,7 +56,7 @@ class ReadyQueue:
                 best = heap
         if best is None:
             return None
-        self._size -= 1
+        self.size -= 1
         return heapq.heappop(best)[2]
 
     def occupy(self, tool: str) -> None:

@@ -153,7 +153,9 @@ class RunState:
 
     def settled(self) -> bool:
         """Whether nothing runs, nothing is ready and nobody is asked: only a new plan or the end can follow."""
-        return not (self.planning or self.graph.active or self.graph.queue or self.waits or self.pending_approvals())
+        return not (
+            self.planning or self.graph.active or self.graph.queue.size or self.waits or self.pending_approvals()
+        )
 
     def _run_started(self, event: RunStarted) -> None:
         self.started = event

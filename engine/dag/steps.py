@@ -264,7 +264,7 @@ class StepGraph:
 
     def take_ready(self) -> StepState | None:
         """Remove and return the ready step that should start next, or None while no slot is free."""
-        if not self._ranked and len(self.queue) > 1:
+        if self.queue.size > 1 and not self._ranked:
             _rank(self)
             self._ranked = True
         step_id = self.queue.take()

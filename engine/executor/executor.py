@@ -163,7 +163,8 @@ class Executor:
         if isinstance(result, StepPostponed):
             self._report(result)
             return None
-        result = self._runner.in_all(call.step_id, result)
+        if call.postponed:
+            result = self._runner.in_all(call.step_id, result)
         if context.thread_done is not None and not result.abandoned:  # its dry run's, or one that a tool caught
             result = result.model_copy(update={"abandoned": True})
         following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))

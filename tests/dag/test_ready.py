@@ -23,7 +23,7 @@ def test_a_tool_with_its_own_cap_holds_back_only_itself() -> None:
         queue.add(step_id, tool, cap, 1.0, (1, place))
     assert queue.take() == "a"
     queue.occupy("slow")
-    assert (queue.take(), queue.take(), len(queue)) == ("c", None, 1)
+    assert (queue.take(), queue.take(), queue.size) == ("c", None, 1)
     queue.free("slow")
     assert (queue.take(), queue.busy) == ("b", 0)
 
@@ -36,7 +36,7 @@ def test_no_cap_is_exceeded(steps: list[tuple[str, float]], cap: int) -> None:
         queue.add(str(place), tool, 1 if tool == "x" else None, rank, (1, place))
     running: list[str] = []
     taken = 0
-    while len(queue) or running:
+    while queue.size or running:
         while (step_id := queue.take()) is not None:
             running.append(steps[int(step_id)][0])
             queue.occupy(running[-1])
