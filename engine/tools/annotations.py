@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Collection, Mapping
 from typing import (
     Annotated,
     Any,
@@ -26,7 +27,7 @@ def acceptable(annotation: Any) -> Any:
         NameError: A TypedDict names a type that cannot be found.
     """
     if is_typeddict(annotation):
-        return Annotated[dict[str, Any], _Fields(annotation)]
+        return Annotated[dict[str, Any], _members(annotation)]
     arguments = get_args(annotation)
     if not arguments:
         return annotation
@@ -41,20 +42,26 @@ def acceptable(annotation: Any) -> Any:
     return origin[changed]
 
 
-class _Fields:
-    """The schema of one TypedDict, field by field."""
+class Members:
+    """Annotates a ``dict`` whose members have names and types: a TypedDict, or the arguments of a function.
 
-    def __init__(self, cls: Any) -> None:
-        self._cls = cls
-        hints = get_type_hints(cls, include_extras=True)
-        self._hints = {name: acceptable(_bare(hint)) for name, hint in hints.items()}
-        self._required = {name for name, hint in hints.items() if _is_required(cls, name, hint)}
+    Args:
+        hints: The members' types, by name.
+        required: Those that must be there.
+        extra: Whether others may be there too, of any type.
+        cls: The TypedDict it stands for.
+    """
+
+    def __init__(
+        self, hints: Mapping[str, Any], required: Collection[str], *, extra: bool = False, cls: Any = None
+    ) -> None:
+        self._hints, self._required, self._extra, self._cls = hints, required, extra, cls
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         return {
             "type": "typed-dict",
             "cls": self._cls,
-            "extra_behavior": "forbid",
+            "extra_behavior": "allow" if self._extra else "forbid",
             "fields": {
                 name: {
                     "type": "typed-dict-field",
@@ -64,6 +71,13 @@ class _Fields:
                 for name, hint in self._hints.items()
             },
         }
+
+
+def _members(cls: Any) -> Members:
+    """Read the members of a TypedDict."""
+    hints = get_type_hints(cls, include_extras=True)
+    required = {name for name, hint in hints.items() if _is_required(cls, name, hint)}
+    return Members({name: acceptable(_bare(hint)) for name, hint in hints.items()}, required, cls=cls)
 
 
 def _bare(hint: Any) -> Any:

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 
-from engine.tools.annotations import acceptable
+from engine.tools.annotations import Members, acceptable
 from engine.tools.docstring import Docstring, parse_docstring
 from engine.tools.values import to_json
 from schemas.errors import ConfigError, ToolArgumentsError, ToolFailedError
@@ -29,7 +29,7 @@ class Signature:
     Attributes:
         context: Name of the parameter that takes the ToolContext, if there is one.
         positional: Names of parameters that can only be given by position.
-        fields: (field of ``model``, the parameter's name), in order.
+        arguments: Takes arguments as the function's types, by name.
     """
 
     name: str
@@ -38,8 +38,7 @@ class Signature:
     output_schema: dict[str, Any] | None
     context: str | None
     positional: tuple[str, ...]
-    model: type[BaseModel]
-    fields: tuple[tuple[str, str], ...]
+    arguments: TypeAdapter[dict[str, Any]]
 
     def bind(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments as the function's types, by position and by name; defaults are the function's own.
@@ -48,13 +47,9 @@ class Signature:
             ToolArgumentsError: An argument is missing, unknown or of the wrong type; names it and what was expected.
         """
         try:
-            checked = self.model.model_validate(dict(arguments))
+            named = self.arguments.validate_python(dict(arguments))
         except ValidationError as exc:
             raise _bad_arguments(self.name, exc) from None
-        given = checked.model_fields_set
-        named: dict[str, Any] = {name: getattr(checked, field) for field, name in self.fields if field in given}
-        if checked.model_extra:
-            named = {**checked.model_extra, **named}
         return [named.pop(name) for name in self.positional if name in named], named
 
 
@@ -73,26 +68,23 @@ def read_signature(function: Callable[..., Any], called: str | None = None) -> S
     parameters = inspect.signature(function).parameters
     hints = _type_hints(name, function)
     context: str | None = None
-    fields: dict[str, Any] = {}
+    types: dict[str, Any] = {}
     for parameter in parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
             raise ConfigError(f"tool '{name}' takes *{parameter.name}", hint="take one argument that is a list")
         if hints.get(parameter.name) is ToolContext:
             context = parameter.name
         elif parameter.kind is not parameter.VAR_KEYWORD:
-            fields[f"a{len(fields)}"] = _field(name, parameter, hints.get(parameter.name, Any), text)
-    extra = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    # Fields are numbered and aliased: a parameter may be called `schema`, `copy` or `_x`, which BaseModel would refuse.
-    model = _arguments_model(name, fields, extra=extra)
+            types[parameter.name] = _type(name, parameter, hints.get(parameter.name, Any), text)
+    arguments = _arguments(name, types, parameters)
     return Signature(
         name=name,
         description=text.description,
-        input_schema=_input_schema(model, parameters),
+        input_schema=_input_schema(arguments, parameters),
         output_schema=_output_schema(hints.get("return", Any), text),
         context=context,
         positional=tuple(p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY and p.name != context),
-        model=model,
-        fields=tuple((field, cast("str", info.alias)) for field, info in model.model_fields.items()),
+        arguments=arguments,
     )
 
 
@@ -110,22 +102,15 @@ def _type_hints(name: str, function: Callable[..., Any]) -> dict[str, Any]:
         raise ConfigError(f"tool '{name}' cannot be read: {exc}", hint="pass a plain function") from None
 
 
-def _field(tool: str, parameter: inspect.Parameter, annotation: Any, text: Docstring) -> tuple[Any, Any]:
-    default: Any = parameter.default
-    if isinstance(default, FieldInfo):
+def _type(tool: str, parameter: inspect.Parameter, annotation: Any, text: Docstring) -> Any:
+    if isinstance(parameter.default, FieldInfo):
         raise ConfigError(
             f"tool '{tool}', argument '{parameter.name}': a Field(…) stands as its default value",
             hint=f"write {parameter.name}: Annotated[…, Field(…)]",
         )
     _check_type(tool, parameter.name, annotation)
-    described = (
-        Annotated[annotation, Field(description=text.arguments[parameter.name])]
-        if (parameter.name in text.arguments)
-        else annotation
-    )
-    # The function applies its own defaults; here None only says that the argument may be missing.
-    required = default is parameter.empty
-    return described, Field(alias=parameter.name) if required else Field(default=None, alias=parameter.name)
+    described = text.arguments.get(parameter.name)
+    return annotation if described is None else Annotated[annotation, Field(description=described)]
 
 
 def _check_type(tool: str, name: str, annotation: Any) -> None:
@@ -139,16 +124,23 @@ def _check_type(tool: str, name: str, annotation: Any) -> None:
         ) from None
 
 
-def _arguments_model(name: str, fields: dict[str, Any], *, extra: bool) -> type[BaseModel]:
-    config = ConfigDict(extra="allow" if extra else "forbid", protected_namespaces=())
+def _arguments(
+    name: str, types: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter]
+) -> TypeAdapter[dict[str, Any]]:
+    required = {one for one in types if parameters[one].default is inspect.Parameter.empty}
+    extra = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     try:
-        return create_model(f"{name}_arguments", __config__=config, **fields)
+        members = Members(types, required, extra=extra)
+        config = ConfigDict(extra="allow" if extra else "forbid")  # for dataclasses among the types
+        return TypeAdapter(Annotated[dict[str, Any], members], config=config)
     except (TypeError, PydanticUserError) as exc:
         raise ConfigError(f"tool '{name}': its arguments cannot be described: {exc}") from None
 
 
-def _input_schema(model: type[BaseModel], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    schema = _tidy(model.model_json_schema())
+def _input_schema(
+    arguments: TypeAdapter[dict[str, Any]], parameters: Mapping[str, inspect.Parameter]
+) -> dict[str, Any]:
+    schema = _tidy(arguments.json_schema())
     for argument, shown in schema.setdefault("properties", {}).items():
         shown.pop("default", None)
         default = parameters[argument].default
