@@ -31,10 +31,11 @@ class Feed:
     def put(self, item: LoggedRecord | LiveEvent) -> None:
         """Add an item; never waits."""
         behind = bool(self._items)  # then the reader is awake already
-        last = self._items[-1] if behind and isinstance(item, LiveText) else None
-        if isinstance(item, LiveText) and isinstance(last, LiveText) and last.stream == item.stream:
-            self._items[-1] = last.model_copy(update={"text": last.text + item.text})
-            return
+        if behind and isinstance(item, LiveText):
+            last = self._items[-1]
+            if isinstance(last, LiveText) and last.stream == item.stream:
+                self._items[-1] = last.model_copy(update={"text": last.text + item.text})
+                return
         self._items.append(item)
         if not behind:
             self._more.set()
