@@ -81,7 +81,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         "benchmarks.simulated.server",
         "gateway.server",
     ),
-    "httptools": ("gateway.server", "gateway.upstream.http1"),
+    "httptools": ("gateway.server", "gateway.upstream.reading"),
     "uvloop": ("gateway.server",),
     "aiohappyeyeballs": ("gateway.upstream.dialing",),
     "trio": ("benchmarks",),

@@ -2,7 +2,7 @@
 
 POST to the address with the API's path behind it; the body is the request, the whole answer, or whole events of a
 streamed one. 200 carries what goes on in its place (nothing: as it was), 4xx stops with its text and its status, and
-anything else is a failure. The client's headers go along, but for its secrets.
+anything else is a failure. The client's headers go along, but for its secrets, and what is of its own connection.
 Source: katanemo/plano, docs/source/concepts/filter_chain.rst, and ``execute_raw_filter`` in pipeline.rs. Unlike there,
 a 4xx stops a streamed answer too, and no event is ever cut in two.
 """
@@ -25,7 +25,10 @@ from gateway.wire.base import SseEvent
 MOST_BYTES = 64_000_000
 NOT_SENT_ON = frozenset(
     ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "set-cookie", "proxy-authorization")
-) | {"host", "connection", "content-length", "content-type", "content-encoding", "accept", "accept-encoding"}
+) | {
+    *("host", "content-length", "content-type", "content-encoding", "accept", "accept-encoding"),
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"),
+}
 
 
 class HttpFilter:

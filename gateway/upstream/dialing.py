@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -23,6 +25,9 @@ _NEXT_ADDRESS_S = 0.25  # RFC 8305 section 5
 _LOOKED_UP_S = 10.0
 _PORTS = {"http": 80, "https": 443}
 _HEAD_BYTES = 65_536
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(?:%[\w.-]+)?", re.ASCII)
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
+_KEPT_ALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 60), ("TCP_KEEPCNT", 5))
 _Addresses = Sequence[Any]  # as ``socket.getaddrinfo`` has them
 P = TypeVar("P", bound=asyncio.Protocol)
 
@@ -35,10 +40,11 @@ class Origin:
 
     Attributes:
         name: Scheme, host and port.
+        tls: Whether it is spoken to in private.
         authority: What stands in ``Host``.
         proxy: What leads there, as the environment says; None: nothing has to.
         prefix: What stands before a request's path: nothing, or all of the address where a proxy forwards requests.
-        fields: Lines of a request's head that are for the proxy.
+        login: What such a proxy knows its users by, if anything.
 
     Raises:
         ValueError: The address is none, or the proxy is of a kind that is not spoken.
@@ -47,15 +53,16 @@ class Origin:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self.host, self._port = _place(parts)
-        self._tls = parts.scheme == "https"
-        shown = f"[{self.host}]" if ":" in self.host else self.host
+        self.tls = parts.scheme == "https"
+        self._known_as = self.host.partition("%")[0].rstrip(".")  # no certificate holds a zone, or the root's dot
+        shown = f"[{self._known_as}]" if ":" in self.host else self.host
         self.authority = shown if self._port == _PORTS[parts.scheme] else f"{shown}:{self._port}"
         self.name = f"{parts.scheme}://{shown}:{self._port}"
-        self.proxy = _proxy(parts.scheme, self.host)
+        self.proxy = _proxy(parts.scheme, self.host, self._port)
         self._first = (self.host, self._port) if self.proxy is None else _place(self.proxy)
-        passed_on = self.proxy is not None and not self._tls
+        passed_on = self.proxy is not None and not self.tls
         self.prefix = f"http://{self.authority}" if passed_on else ""
-        self.fields = _authorized(self.proxy) if passed_on else ""
+        self.login = login(self.proxy) if passed_on else ""
         self._found: asyncio.Task[_Addresses] | None = None
         self._found_until = 0.0
 
@@ -70,22 +77,34 @@ class Origin:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_S):
-            opened = await aiohappyeyeballs.start_connection(
-                await self._addresses(loop), happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1
-            )
+            opened = await self._connected(loop)
             try:
-                if self._tls and self.proxy is not None:
+                if self.tls and self.proxy is not None:
                     await self._tunnel(opened, self.proxy)
                 await loop.create_connection(
                     lambda: protocol,
                     sock=opened,
-                    ssl=_trust() if self._tls else None,
-                    server_hostname=self.host if self._tls else None,
+                    ssl=trust() if self.tls else None,
+                    server_hostname=self._known_as if self.tls else None,
                 )
             except BaseException:
                 opened.close()
                 raise
         return protocol
+
+    async def _connected(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        """Return a connection to the first address that answers. Raises OSError, without the address in it."""
+        addresses = await self._addresses(loop)
+        try:
+            opened = await aiohappyeyeballs.start_connection(
+                addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1
+            )
+        except OSError as exc:
+            raise ConnectionError(os.strerror(exc.errno) if exc.errno else str(exc)) from None
+        except RuntimeError as exc:  # some of uvloop's are
+            raise ConnectionError(str(exc)) from None
+        _keep_alive(opened)
+        return opened
 
     async def _addresses(self, loop: asyncio.AbstractEventLoop) -> _Addresses:
         """Return where to try, looked up once for all that ask at a time and a little while after."""
@@ -97,7 +116,7 @@ class Origin:
         found = self._found
         try:
             return await asyncio.shield(found)
-        except OSError:
+        except Exception:
             if self._found is found:
                 self._found = None
             raise
@@ -109,24 +128,51 @@ class Origin:
         """
         loop = asyncio.get_running_loop()
         target = self.name.partition("://")[2]
-        asked = f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n{_authorized(proxy)}\r\n"
-        await loop.sock_sendall(opened, asked.encode())
+        known = f"proxy-authorization: {login(proxy)}\r\n" if login(proxy) else ""
+        await loop.sock_sendall(opened, f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n{known}\r\n".encode())
         told = b""
         while b"\r\n\r\n" not in told:
             more = await loop.sock_recv(opened, 4096)
             told += more
             if not more or len(told) > _HEAD_BYTES:
                 raise ConnectionError("the proxy broke off")
-        status = told.split(maxsplit=2)[1:2]
-        if not told.startswith(b"HTTP/1.") or not status or not status[0].startswith(b"2"):
-            said = status[0].decode("ascii", "replace") if status else "nothing that is HTTP"
-            raise ConnectionError(f"the proxy answered {said}")
+        status = _STATUS.match(told)
+        if status is None:
+            raise ConnectionError("the proxy answered nothing that is HTTP")
+        if not status[1].startswith(b"2"):
+            raise ConnectionError(f"the proxy answered {status[1].decode()}")
+        if not told.endswith(b"\r\n\r\n") or told.count(b"\r\n\r\n") > 1:
+            raise ConnectionError("the proxy sent more than its answer")
+
+
+def login(parts: SplitResult | None) -> str:
+    """Return what user and password in an address are said as, or nothing.
+
+    Source: RFC 7617.
+    """
+    if parts is None or not (parts.username or parts.password):
+        return ""
+    user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(user.encode()).decode()}"
+
+
+def _keep_alive(opened: socket.socket) -> None:
+    """Have the system look whether the other side is still there, and be seen by whatever forgets silent connections:
+    a model may think for many minutes.
+    """
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEPT_ALIVE:
+        if hasattr(socket, name):
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _looked_up(host: str, port: int) -> _Addresses:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as exc:
+        raise OSError(f"the name of its server can't be looked up: {exc.strerror}") from None
     if not found:
-        raise OSError(f"{host} has no address")
+        raise OSError("the name of its server has no address")
     return found
 
 
@@ -142,33 +188,28 @@ def _place(parts: SplitResult) -> tuple[str, int]:
         raise ValueError("the address is none of http:// or https://")
     if not host.isascii():
         host = host.encode("idna").decode()
+    if not _HOST.fullmatch(host):
+        raise ValueError("the host in the address is none")
     return host, parts.port or _PORTS[parts.scheme]
 
 
-def _proxy(scheme: str, host: str) -> SplitResult | None:
+def _proxy(scheme: str, host: str, port: int) -> SplitResult | None:
     """Return the proxy that the environment names for a server."""
-    if proxy_bypass(host):
-        return None
     proxies = getproxies()
     named = proxies.get(scheme) or proxies.get("all")
-    if not named:
+    if not named or proxy_bypass(host) or proxy_bypass(f"{host}:{port}"):
         return None
     proxy = urlsplit(named if "://" in named else f"http://{named}")
     if proxy.scheme != "http":
         raise ValueError(f"the environment names a proxy that speaks {proxy.scheme}; only http:// is spoken")
+    if not proxy.hostname:
+        raise ValueError("the environment names a proxy without a host")
     return proxy
 
 
-def _authorized(proxy: SplitResult | None) -> str:
-    """Return the line that a proxy wants to know its users by."""
-    if proxy is None or not proxy.username:
-        return ""
-    user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return f"proxy-authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
-
-
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
+    """Return whom to believe: the system's certificates (``SSL_CERT_FILE``, ``SSL_CERT_DIR``), read once."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -1,41 +1,51 @@
 """Answers over HTTP/1.1 on connections of our own: the gateway over HTTP reaches every provider this way. asyncio only.
 
-llhttp, in httptools, reads the bytes; what is here keeps connections, times and cuts them. No cookies, no redirects, no
-retries. What it saves: docs/gateway.md.
+``reading`` takes answers out of bytes; what is here keeps connections, times and cuts them. No cookies, no redirects.
+What it saves: docs/gateway.md.
 
-Source: RFC 9112.
+No retries but one: a server may let go of a kept connection in the moment it is used again. If it does so at once and
+without a byte, the request goes out on a new connection. Whoever waited longer than ``RACE_S`` may have paid for the
+answer that is lost, so that is left to the callers. (Go, nginx and urllib3 repeat no POST; the official SDKs, and our
+own retries where there are any, do so whenever a connection is lost, after a pause.)
+
+Source: RFC 9112, sections 9.3.1 and 9.5 of it for the retry.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 from urllib.parse import quote, urlsplit
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
 from gateway.upstream.base import Answer, Sent, Waits, unreachable, unreadable
-from gateway.upstream.dialing import CONNECT_S, Origin
+from gateway.upstream.dialing import CONNECT_S, Origin, login
+from gateway.upstream.reading import Reading
 from gateway.upstream.unpacking import Unpacking
-from schemas.errors import ModelError
+from schemas.errors import ModelError, ModelUnavailableError
 
 KEEP_S = 30.0
 """How long a connection is kept for the next request."""
-HEAD_BYTES = 65_536
+RACE_S = 1.0
+"""A kept connection that is closed so soon after a request was written was let go before the server read it."""
 
 _AHEAD_BYTES = 262_144  # what is read of a body before somebody wants it
 _KNOWN_URLS = 256
 _IN_PATHS = "/%:@!$&'()*+,;=~-._?"
+_OURS = {  # they say how this one connection is used: RFC 9110 section 7.6.1
+    *("connection", "keep-alive", "proxy-connection", "upgrade", "expect", "te"),
+    *("content-length", "transfer-encoding", "trailer"),
+}
+_CLOSED = "its connections were closed"
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One address: whom to ask, and how a request to it ends its first line and begins its head."""
+    """One address: whom to ask, the rest of a request's first line, and what its head says unless somebody says it."""
 
     way: _Way
-    start: str
+    line: str
+    usual: tuple[tuple[str, str], ...]
 
 
 class Http1Upstream:
@@ -49,53 +59,82 @@ class Http1Upstream:
         del base_url
         self._ways: dict[str, _Way] = {}
         self._targets: dict[str, _Target] = {}
+        self._closed = False
 
     async def send(self, sent: Sent) -> Answer:
         """Send a request once. Contract, and what it raises: ``gateway.upstream.base.Upstream``."""
         loop = asyncio.get_running_loop()
-        waits = Waits(sent, loop.time())
+        now = loop.time()
+        waits = Waits(sent, now)
         try:
             target = self._targets.get(sent.url) or self._target(sent.url)
-            request = _written(sent, target.start)
-            line = target.way.kept() or await _opened(target.way, waits, loop)
+            request = _written(sent, target)
+        except (OSError, ValueError) as exc:
+            raise unreachable(sent.where, exc) from None
+        line = target.way.kept()
+        if line is not None:
+            answer = _Answer(sent.where, waits, line, loop)
+            try:
+                return await answer.asked(request)
+            except ModelUnavailableError:
+                if answer.heard or loop.time() > now + RACE_S:
+                    raise
+        try:
+            line = await _opened(target.way, waits, loop)
         except (OSError, ValueError) as exc:
             raise unreachable(sent.where, exc) from None  # what it came of holds the key
-        answer = _Answer(sent.where, waits, line, loop)
-        try:
-            await answer.ask(request)
-        except BaseException:
-            answer.cut()
-            raise
-        return answer
+        return await _Answer(sent.where, waits, line, loop).asked(request)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; answers that are not whole end with an error."""
+        self._closed = True
+        self._targets.clear()
         for way in self._ways.values():
             way.close()
         await asyncio.sleep(0)  # the event loop closes them in its next turn
 
     def _target(self, url: str) -> _Target:
-        """Take an address apart once: there are only as many as formats, or deployments. Raises ValueError."""
+        """Take an address apart once: there are only as many as formats, or deployments.
+
+        Raises:
+            OSError: The connections were closed.
+            ValueError: It is none.
+        """
+        if self._closed:
+            raise ConnectionError(_CLOSED)
         if len(self._targets) >= _KNOWN_URLS:
             self._targets.clear()
         origin = Origin(url)
         way = self._ways.setdefault(origin.name, _Way(origin))
         parts = urlsplit(url)
         path = quote(f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/", safe=_IN_PATHS)
-        start = f" {origin.prefix}{path} HTTP/1.1\r\nhost: {origin.authority}\r\naccept: */*\r\n{origin.fields}"
-        known = self._targets[url] = _Target(way, start)
+        usual = {
+            "host": origin.authority,
+            "accept": "*/*",
+            "content-type": "application/json",
+            "authorization": login(parts),
+            "proxy-authorization": origin.login,
+        }
+        lines = tuple((name, f"{name}: {value}\r\n") for name, value in usual.items() if value)
+        known = self._targets[url] = _Target(way, f" {origin.prefix}{path} HTTP/1.1\r\n", lines)
         return known
 
 
 class _Way:
-    """The connections to one server."""
+    """The connections to one server.
+
+    Attributes:
+        dialing: The limits of those that are being made.
+        closed: Whether no more are wanted.
+    """
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self._open = set[_Line]()
         self._idle: list[_Line] = []
         self._sweeping: asyncio.TimerHandle | None = None
-        self._closed = False
+        self.dialing = set[asyncio.Timeout]()
+        self.closed = False
 
     def kept(self) -> _Line | None:
         """Return the connection that was used last, or None."""
@@ -108,8 +147,6 @@ class _Way:
     def opened(self, line: _Line) -> None:
         """Note a new connection."""
         self._open.add(line)
-        if self._closed:
-            line.transport.abort()
 
     def give_back(self, line: _Line, loop: asyncio.AbstractEventLoop) -> None:
         """Keep a connection for the next request."""
@@ -126,10 +163,15 @@ class _Way:
 
     def close(self) -> None:
         """Cut all."""
-        self._closed = True
+        self.closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
+        for limit in self.dialing:
+            if not limit.expired():
+                limit.reschedule(0.0)
         for line in list(self._open):
+            if line.answer is not None:
+                line.answer.lost(ConnectionError(_CLOSED))
             line.transport.abort()
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -155,6 +197,16 @@ class _Line(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.way.opened(self)
 
+    def write(self, request: bytes) -> None:
+        """Send a request; while it is under way, the transport's buffer is not empty.
+
+        TLS hands all of one write on, and forgets it; of a second one it keeps what has no room below.
+        """
+        if len(request) > _AHEAD_BYTES and self.way.origin.tls:
+            self.transport.write(memoryview(request)[:-1])
+            request = request[-1:]
+        self.transport.write(request)
+
     def data_received(self, data: bytes) -> None:
         """Hand on; what nobody asked for ends the connection."""
         if self.answer is None:
@@ -169,74 +221,53 @@ class _Line(asyncio.Protocol):
             self.answer.lost(exc)
 
 
-class _Answer(Answer):
-    """One answer; llhttp calls it. One timer looks after all its waiting, and is set anew only when it fires."""
+class _Answer(Reading, Answer):
+    """One answer, its reading and its waiting. One timer looks after all of it, and is set anew only when it fires."""
 
-    __slots__ = (
-        "_chunks",
-        "_ended",
-        "_error",
-        "_fed",
-        "_head_size",
-        "_headed",
-        "_keeps",
-        "_line",
-        "_loop",
-        "_parser",
-        "_paused",
-        "_size",
-        "_sized",
-        "_surplus",
-        "_timer",
-        "_unpacking",
-        "_waiter",
-        "_waits",
-        "_where",
-        "headers",
-        "status",
-    )
+    __slots__ = ("_error", "_line", "_loop", "_paused", "_timer", "_waiter", "_waits", "_where")
 
     def __init__(self, where: str, waits: Waits, line: _Line, loop: asyncio.AbstractEventLoop) -> None:
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
+        super().__init__()
         self._where = where
         self._waits = waits
         self._loop = loop
         self._line: _Line | None = line
-        self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._chunks: list[bytes] = []
-        self._size = self._head_size = self._fed = 0
-        self._headed = self._sized = self._keeps = self._ended = self._surplus = self._paused = False
-        self._unpacking: Unpacking | None = None
+        self._paused = False
         self._error: ModelError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = loop.call_at(waits.due, self._look)
         line.answer = self
 
-    async def ask(self, request: bytes) -> None:
+    async def asked(self, request: bytes) -> Self:
         """Write the request, and wait until the head of its answer is there. Raises ModelError."""
         assert self._line is not None
-        self._line.transport.write(request)
-        while not self._headed:
-            await self._more()
+        try:
+            self._line.write(request)
+            while not self.headed:
+                await self._more()
+        except BaseException:
+            self.cut()
+            raise
+        return self
 
     async def chunk(self) -> bytes:
         """Return the next bytes. Raises ModelError."""
         while True:
-            if self._chunks:
-                data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-                self._chunks.clear()
-                self._size = 0
+            if self.unpacking is not None and (data := self._unpacked(self.unpacking)):
+                return data
+            if self.chunks:
+                data = self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+                self.chunks.clear()
+                self.size = 0
                 if self._paused:
                     self._pause(False)
-                if self._unpacking is None:
+                if self.unpacking is None:
                     return data
-                self._unpacking.feed(data)
-            if self._unpacking is not None and (data := self._unpacked(self._unpacking)):
-                return data
-            if self._ended:
+                self.unpacking.feed(data)
+            elif self.ended:
                 return b""
-            await self._more()
+            else:
+                await self._more()
 
     def began(self) -> None:
         """Note that content came."""
@@ -248,7 +279,7 @@ class _Answer(Answer):
 
     async def finish(self) -> None:
         """Note that nothing more is wanted; most servers have ended the body with its last event already."""
-        if not self._ended:
+        if not self.ended:
             await super().finish()
 
     async def close(self) -> None:
@@ -260,97 +291,56 @@ class _Answer(Answer):
         line = self._parted()
         if line is not None:
             line.transport.abort()
+        self._wake()
 
     def feed(self, data: bytes) -> None:
         """Read what the connection brought."""
-        assert self._parser is not None
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._fail(unreadable(self._where, ValueError("it changed to another protocol")))
-        except HttpParserError as exc:
-            self._fail(unreadable(self._where, exc.__context__ if isinstance(exc.__context__, ValueError) else exc))
-        else:
-            if not self._headed:
-                self._fed += len(data)
-                if self._fed > HEAD_BYTES:
-                    self._fail(unreadable(self._where, _too_large()))
-                return
+            self.parse(data)
+        except ValueError as exc:
+            self._fail(unreadable(self._where, exc))
+            return
+        if self.headed:
             self._waits.heard(self._loop.time())
-            if self._ended:
+            if self.ended:
                 self._release()
-            elif self._size > _AHEAD_BYTES and not self._paused:
+            elif self.size > _AHEAD_BYTES and not self._paused:
                 self._pause(True)
             self._wake()
 
     def lost(self, exc: Exception | None) -> None:
         """Note the connection's end: also the body's, if nothing said how long it is."""
         self._parted()
-        if self._headed and not self._sized and exc is None:
-            self._ended = True
+        if self.headed and not self.sized and exc is None:
+            self.ended = True
             self._wake()
         else:
             self._fail(unreachable(self._where, exc or ConnectionError("the server closed the connection")))
 
-    def on_message_begin(self) -> None:
-        """An answer begins; after one that counts, nothing may come."""
-        self._surplus = self._headed
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a line of the head; what follows a body is left out. Raises ValueError: there are too many."""
-        if self._headed:
-            return
-        self._head_size += len(name) + len(value) + 4  # and what stands between and after
-        if self._head_size > HEAD_BYTES:
-            raise _too_large()
-        key, said = name.decode("latin-1").lower(), value.decode("latin-1")
-        headers = self.headers
-        assert isinstance(headers, dict)
-        headers[key] = f"{headers[key]}, {said}" if key in headers else said
-
-    def on_headers_complete(self) -> None:
-        """Look at the head; that of an interim answer is forgotten. Raises ValueError: the body can't be unpacked."""
-        if self._headed or self._parser is None:
-            return
-        self.status = self._parser.get_status_code()
-        if self.status < 200:
-            self.headers = {}
-            return
-        self._headed = True
-        headers = self.headers
-        coded = headers.get("transfer-encoding", "").lower()
-        self._sized = "content-length" in headers or "chunked" in coded or self.status in (204, 304)
-        self._keeps = self._parser.should_keep_alive()
-        packed = headers.get("content-encoding", "").strip().lower()
-        if packed and packed != "identity":
-            self._unpacking = Unpacking(packed)
-
-    def on_body(self, data: bytes) -> None:
-        """Keep a part of the body until somebody wants it."""
-        if not self._surplus:
-            self._chunks.append(data)
-            self._size += len(data)
-
-    def on_message_complete(self) -> None:
-        """Note the end of an answer that is not an interim one."""
-        self._ended = self._headed
-
     async def _more(self) -> None:
-        """Wait until something changes. Raises ModelError: it failed."""
-        if self._error is not None:
-            raise self._error
+        """Wait until something changes. Raises ModelError: nothing will, as it failed or was closed."""
+        if self._line is None:
+            raise self._failed()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
+    def _failed(self) -> ModelError:
+        """Return the error, and let go of it: who raises it is held by it, and would be held on to."""
+        error, self._error = self._error, None
+        return error or unreachable(self._where, ConnectionError("its answer was closed"))
+
     def _unpacked(self, unpacking: Unpacking) -> bytes:
         try:
-            return unpacking.take()
+            data = unpacking.take()
+            if not data and self.ended and not self.chunks:
+                unpacking.end()
         except ValueError as exc:
             self.cut()
             raise unreadable(self._where, exc) from None
+        return data
 
     def _release(self) -> None:
         """Give the connection back after the answer's last byte."""
@@ -359,18 +349,21 @@ class _Answer(Answer):
             return
         if self._paused:
             line.transport.resume_reading()
-        if self._keeps and not self._surplus and not line.transport.get_write_buffer_size():
+        if self.keeps and not self.surplus and not line.transport.get_write_buffer_size():
             line.way.give_back(line, self._loop)
         else:
             line.transport.abort()
 
     def _pause(self, on: bool) -> None:
         self._paused = on
+        self._waits.heard(self._loop.time())
         if self._line is not None and not self._line.transport.is_closing():
             (self._line.transport.pause_reading if on else self._line.transport.resume_reading)()
 
     def _look(self) -> None:
         """Cut the connection if it is too late, else look again when it would be."""
+        if self._paused:
+            self._waits.heard(self._loop.time())  # the silence is ours
         due = self._waits.due
         if self._loop.time() < due:
             self._timer = self._loop.call_at(due, self._look)
@@ -380,7 +373,6 @@ class _Answer(Answer):
     def _fail(self, error: ModelError) -> None:
         self._error = error
         self.cut()
-        self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -388,7 +380,8 @@ class _Answer(Answer):
 
     def _parted(self) -> _Line | None:
         """Let go of the connection, the parser (which holds on to this) and the timer; return the connection."""
-        line, self._line, self._parser = self._line, None, None
+        line, self._line = self._line, None
+        self.let_go()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -398,27 +391,34 @@ class _Answer(Answer):
 
 
 async def _opened(way: _Way, waits: Waits, loop: asyncio.AbstractEventLoop) -> _Line:
-    """Return a new connection. Raises ModelTimeoutError, OSError."""
+    """Return a new connection. Raises ModelTimeoutError, OSError, ValueError."""
+    if way.closed:
+        raise ConnectionError(_CLOSED)
     late = waits.due < loop.time() + CONNECT_S
     try:
-        async with asyncio.timeout_at(waits.due):
-            return await way.origin.dial(_Line(way))
-    except TimeoutError:
-        if late:
+        async with asyncio.timeout_at(waits.due) as limit:
+            way.dialing.add(limit)
+            try:
+                line = await way.origin.dial(_Line(way))
+            finally:
+                way.dialing.discard(limit)
+    except TimeoutError as exc:
+        if way.closed:
+            raise ConnectionError(_CLOSED) from None
+        if late and exc.errno is None:  # else the system's own
             raise waits.error() from None
         raise TimeoutError(f"no connection within {CONNECT_S:g} s") from None
+    if line.transport.is_closing():
+        raise ConnectionError("the server closed the connection")
+    return line
 
 
-def _written(sent: Sent, start: str) -> bytes:
+def _written(sent: Sent, target: _Target) -> bytes:
     """Return a request as it goes out. Raises ValueError: a line break stands where none may."""
-    lines = [f"{name}: {value}\r\n" for name, value in sent.headers.items()]
-    if "content-type" not in sent.headers:
-        lines.append("content-type: application/json\r\n")
-    head = f"{sent.method}{start}{''.join(lines)}content-length: {len(sent.body)}\r\n\r\n"
-    if head.count("\n") != start.count("\n") + len(lines) + 2 or head.count("\r") != head.count("\n") or "\0" in head:
+    headers = sent.headers
+    lines = [line for name, line in target.usual if name not in headers]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items() if name not in _OURS]
+    head = f"{sent.method}{target.line}{''.join(lines)}content-length: {len(sent.body)}\r\n\r\n"
+    if head.count("\n") != len(lines) + 3 or head.count("\r") != len(lines) + 3 or "\0" in head:
         raise ValueError("a header of the request holds a line break")
     return head.encode() + sent.body
-
-
-def _too_large() -> ValueError:
-    return ValueError(f"its headers are larger than {HEAD_BYTES:,} bytes")

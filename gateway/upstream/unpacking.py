@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 _MOST_AT_ONCE = 2**20
+_PIECE = 16_384  # zlib copies what it leaves of a piece: of a large one, with little at a time taken, again and again
 _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 
 
@@ -27,11 +28,13 @@ class Unpacking:
             raise ValueError(f"content-encoding {coding!r} was not asked for and is not known")
         self._deflated = coding == "deflate"
         self._stream: Any = None
-        self._left = b""
+        self._packed = b""
+        self._at = 0
+        self._more = False
 
     def feed(self, data: bytes) -> None:
-        """Take packed bytes."""
-        self._left += data
+        """Take packed bytes, once ``take`` has nothing more."""
+        self._packed, self._at = data, 0
 
     def take(self) -> bytes:
         """Return what comes next; nothing if more bytes are needed for that.
@@ -39,22 +42,33 @@ class Unpacking:
         Raises:
             ValueError: The bytes can't be unpacked.
         """
-        while self._left:
+        while self._more or self._at < len(self._packed):
+            piece = self._packed[self._at : self._at + _PIECE]
             stream = self._stream
             if stream is None:
-                stream = self._stream = zlib.decompressobj(self._window())
+                stream = self._stream = zlib.decompressobj(self._window(piece))
             try:
-                data = stream.decompress(self._left, _MOST_AT_ONCE)
+                data = stream.decompress(piece, _MOST_AT_ONCE)
             except zlib.error:
                 raise ValueError("its encoding is broken") from None
-            self._left = stream.unconsumed_tail
+            self._at += len(piece) - len(stream.unconsumed_tail) - len(stream.unused_data)
+            self._more = len(data) == _MOST_AT_ONCE and not stream.eof  # it may hold on to what had no room
             if stream.eof:
-                self._left, self._stream = stream.unused_data, None  # a gzip file may follow another
+                self._stream = None  # a gzip file may follow another
             if data:
                 return data
         return b""
 
-    def _window(self) -> int:
+    def end(self) -> None:
+        """Note that there are no more bytes.
+
+        Raises:
+            ValueError: There should be.
+        """
+        if self._stream is not None:
+            raise ValueError("its encoding breaks off")
+
+    def _window(self, piece: bytes) -> int:
         if not self._deflated:
             return _GZIP
-        return _ZLIB if self._left[0] & 0x0F == 8 else _RAW  # some servers leave zlib's frame out
+        return _ZLIB if piece[0] & 0x0F == 8 else _RAW  # some servers leave zlib's frame out

@@ -48,6 +48,15 @@ async def test_a_server_gets_the_body_as_plano_sends_it() -> None:
     assert "authorization" not in headers
 
 
+async def test_what_is_of_the_clients_connection_stays_there() -> None:
+    """B73: how its request was cut, or what its connection may become, is not said of ours, which is one alone."""
+    of_it = ("transfer-encoding", "content-length", "connection", "keep-alive", "te", "trailer", "upgrade", "expect")
+    server, facts = Server(), Facts(asked="m", headers={**dict.fromkeys(of_it, "chunked"), "traceparent": "t"})
+    made = chain(one("http", url="http://guard/check/"), outside=Outside(post=server), facts=facts)
+    await made.request("chat", asked("chat", "a"))
+    assert {"traceparent", *of_it} & set(server.sent[0][1]) == {"traceparent"}
+
+
 async def test_a_server_changes_the_body() -> None:
     """B73: 200 carries the body to go on with; an empty one means the body as it was."""
     new = await http(Server(answer=json.dumps(asked("chat", "b")).encode())).request("chat", asked("chat", "a"))
