@@ -32,20 +32,28 @@ RACE_S = 1.0
 _AHEAD_BYTES = 262_144  # what is read of a body before somebody wants it
 _KNOWN_URLS = 256
 _IN_PATHS = "/%:@!$&'()*+,;=~-._?"
-_OURS = {  # they say how this one connection is used: RFC 9110 section 7.6.1
-    *("connection", "keep-alive", "proxy-connection", "upgrade", "expect", "te"),
-    *("content-length", "transfer-encoding", "trailer"),
-}
+_OURS = frozenset(  # they say how this one connection is used: RFC 9110 section 7.6.1
+    ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
+).union(("upgrade",))
 _CLOSED = "its connections were closed"
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One address: whom to ask, the rest of a request's first line, and what its head says unless somebody says it."""
+    """One address: whom to ask, and how a request to it begins.
+
+    Attributes:
+        line: The rest of its first line, behind the method.
+        usual: Lines of its head, by name, for what a request does not say itself.
+        start: All of these, for one that says none of it.
+        special: Names of what is not simply written out.
+    """
 
     way: _Way
     line: str
-    usual: tuple[tuple[str, str], ...]
+    usual: dict[str, str]
+    start: str
+    special: frozenset[str]
 
 
 class Http1Upstream:
@@ -115,8 +123,9 @@ class Http1Upstream:
             "authorization": login(parts),
             "proxy-authorization": origin.login,
         }
-        lines = tuple((name, f"{name}: {value}\r\n") for name, value in usual.items() if value)
-        known = self._targets[url] = _Target(way, f" {origin.prefix}{path} HTTP/1.1\r\n", lines)
+        lines = {name: f"{name}: {value}\r\n" for name, value in usual.items() if value}
+        line = f" {origin.prefix}{path} HTTP/1.1\r\n"
+        known = self._targets[url] = _Target(way, line, lines, line + "".join(lines.values()), _OURS.union(lines))
         return known
 
 
@@ -288,10 +297,9 @@ class _Answer(Reading, Answer):
 
     def cut(self) -> None:
         """Cut the connection, unless it was given back."""
-        line = self._parted()
-        if line is not None:
-            line.transport.abort()
-        self._wake()
+        if self._line is not None:
+            self._parted().transport.abort()
+            self._wake()
 
     def feed(self, data: bytes) -> None:
         """Read what the connection brought."""
@@ -310,8 +318,8 @@ class _Answer(Reading, Answer):
 
     def lost(self, exc: Exception | None) -> None:
         """Note the connection's end: also the body's, if nothing said how long it is."""
-        self._parted()
         if self.headed and not self.sized and exc is None:
+            self._parted()
             self.ended = True
             self._wake()
         else:
@@ -345,8 +353,6 @@ class _Answer(Reading, Answer):
     def _release(self) -> None:
         """Give the connection back after the answer's last byte."""
         line = self._parted()
-        if line is None:
-            return
         if self._paused:
             line.transport.resume_reading()
         if self.keeps and not self.surplus and not line.transport.get_write_buffer_size():
@@ -378,15 +384,14 @@ class _Answer(Reading, Answer):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _parted(self) -> _Line | None:
-        """Let go of the connection, the parser (which holds on to this) and the timer; return the connection."""
-        line, self._line = self._line, None
-        self.let_go()
+    def _parted(self) -> _Line:
+        """Let go of the connection, the parser and the timer, which hold on to this; return the connection."""
+        line = self._line
+        assert line is not None
+        line.answer = self._line = self._parser = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if line is not None:
-            line.answer = None
         return line
 
 
@@ -415,10 +420,13 @@ async def _opened(way: _Way, waits: Waits, loop: asyncio.AbstractEventLoop) -> _
 
 def _written(sent: Sent, target: _Target) -> bytes:
     """Return a request as it goes out. Raises ValueError: a line break stands where none may."""
-    headers = sent.headers
-    lines = [line for name, line in target.usual if name not in headers]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items() if name not in _OURS]
-    head = f"{sent.method}{target.line}{''.join(lines)}content-length: {len(sent.body)}\r\n\r\n"
-    if head.count("\n") != len(lines) + 3 or head.count("\r") != len(lines) + 3 or "\0" in head:
+    headers, start = sent.headers, target.start
+    if not target.special.isdisjoint(headers):
+        start = target.line + "".join(line for name, line in target.usual.items() if name not in headers)
+        headers = {name: value for name, value in headers.items() if name not in _OURS}
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = f"{sent.method}{start}{''.join(lines)}content-length: {len(sent.body)}\r\n\r\n"
+    breaks = start.count("\n") + len(lines) + 2
+    if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head:
         raise ValueError("a header of the request holds a line break")
     return head.encode() + sent.body

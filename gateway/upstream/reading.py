@@ -16,7 +16,7 @@ HEAD_BYTES = 65_536
 
 
 class Reading:
-    """Reads one answer; llhttp calls it back.
+    """Reads one answer; llhttp calls it back, and holds on to it until ``_parser`` is let go of.
 
     Attributes:
         status, headers: Of the answer, once it is ``headed``; names in lower case.
@@ -77,10 +77,6 @@ class Reading:
         self._bare = 0 if self.size > size else self._bare + len(data)
         if self._bare > HEAD_BYTES and not self.ended:
             raise _too_large()
-
-    def let_go(self) -> None:
-        """Let go of the parser, which holds on to this: nothing more is read."""
-        self._parser = None
 
     def on_message_begin(self) -> None:
         """An answer begins; after one that counts, nothing may come."""
