@@ -52,15 +52,19 @@ def timing(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> 
         if step_id in finish:
             todo.pop()
             continue
-        known = [needed for needed in needs[step_id] if needed in needs]
-        open_needs = [needed for needed in known if needed not in finish]
+        before: str | None = None
+        open_needs: list[str] = []
+        for needed in needs[step_id]:
+            if needed in finish:
+                before = needed if before is None or finish[needed] > finish[before] else before
+            elif needed in needs:
+                open_needs.append(needed)
         if open_needs:
             if step_id in pending:
                 raise ValueError(f"steps wait for each other near {step_id}")
             pending.add(step_id)
             todo.extend(open_needs)
             continue
-        before = max(known, key=finish.__getitem__, default=None)
         finish[step_id] = (finish[before] if before is not None else 0.0) + seconds.get(step_id, 0.0)
         through[step_id] = before
     last = max(finish, key=finish.__getitem__, default=None)

@@ -91,7 +91,8 @@ def plan_error(problems: Sequence[Problem]) -> PlanError:
 def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
     plain = not step.when and step.foreach is None
-    references = find_references(step.tool_input if plain else _templates(step))
+    templates = step.tool_input if plain else _templates(step)
+    references = find_references(templates) if templates else ()
     if not references and len(step.depends_on) < 2:
         return step.depends_on
     found = dict.fromkeys(step.depends_on)

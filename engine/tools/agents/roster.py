@@ -244,6 +244,8 @@ class Roster:
     async def _look(self) -> None:
         now = anyio.current_time()
         due = [one for one in self._members.values() if one.settings.enabled and one.due <= now]
+        if not due:
+            return  # a group without tasks takes a turn of the event loop
         async with anyio.create_task_group() as group:
             for member in due:
                 group.start_soon(self._look_at, member)
