@@ -132,6 +132,7 @@ class Engine(Driving):
         """
         options["limits"] = options.get("limits") or self.limits(max_questions=0)
         async with self.start(task, **options) as run:
+            run.unheard()
             return await run.result()
 
     def stream(self, task: str, **options: Unpack[StartOptions]) -> EventStream:
@@ -145,6 +146,7 @@ class Engine(Driving):
             PlanError: The plan cannot run as it is; nothing was started.
         """
         async with self.start(plan=plan, **options) as run:
+            run.unheard()
             return await run.result()
 
     def attach(self, run_id: str, *, through: Through = "library") -> RunHandle:

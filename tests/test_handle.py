@@ -84,3 +84,13 @@ def test_warnings_of_a_run_are_in_its_result() -> None:
     for event in events:
         state.apply(event)
     assert run_result(state).warnings == ("a weak planner", "$.mood was ignored")
+
+
+@pytest.mark.anyio
+async def test_nothing_is_kept_for_a_reader_who_cannot_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a result alone has no use for events: none is kept for him once the run goes on."""
+    kept: list[str] = []
+    monkeypatch.setattr(Feed, "put", lambda _, item: kept.append(item.kind))
+    result = await engine_of(FakeTool("look", 7)).apply(plan_of(step("1")))
+    assert result.status == "completed"
+    assert set(kept) <= {"run_started"}
