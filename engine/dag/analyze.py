@@ -68,13 +68,16 @@ def timing(needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> 
         finish[step_id] = (finish[before] if before is not None else 0.0) + seconds.get(step_id, 0.0)
         through[step_id] = before
     last = max(finish, key=finish.__getitem__, default=None)
-    path: list[str] = []
-    at = last
-    while at is not None:
-        path.append(at)
-        at = through[at]
     total = sum(seconds.get(step_id, 0.0) for step_id in needs)
-    return Timing(float(finish[last]) if last is not None else 0.0, float(total), tuple(reversed(path)))
+    return Timing(float(finish[last]) if last is not None else 0.0, float(total), _path(through, last))
+
+
+def _path(through: Mapping[str, str | None], last: str | None) -> tuple[str, ...]:
+    path: list[str] = []
+    while last is not None:
+        path.append(last)
+        last = through[last]
+    return tuple(reversed(path))
 
 
 def plan_timing(steps: Sequence[Step], seconds: Mapping[str, float]) -> Timing:
