@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine.config.environment import providers_from, role_models
-from engine.config.plano import is_plano, translated
+from engine.config.plano import is_plano
 from engine.config.problems import name_problems, tool_problems, validation_problems
 from engine.config.reader import Reader, config_error
 from schemas.errors import ConfigError
 from schemas.settings import Roles, Settings, ToolSettings
 
 FILE_NAME = "engine.yaml"
+_PLANO = "engine.config.plano.translation"  # imported for a file that is written so
 _SECRET = re.compile(r"^\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<plain>[A-Za-z_][A-Za-z0-9_]*))$")
 
 _ONLY_WHERE_SET = ("summarizer",)  # that somebody chose one is what makes ``results.view: auto`` ask it
@@ -149,7 +151,7 @@ def _parse(reader: Reader, text: str, environ: Mapping[str, str]) -> _Parsed:
     raw = reader.read(text)
     if not is_plano(raw):
         return _Parsed(*_validated(raw, reader), reader.lines)
-    plano = translated(raw, reader, environ)
+    plano = import_module(_PLANO).translated(raw, reader, environ)
     return _Parsed(*_validated(plano.raw, Reader(reader.source)), {}, plano.notes)
 
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import Any
 
 from engine.config import parse_settings
-from engine.config.plano import Translated, translated
+from engine.config.plano.translation import Translated, translated
 from engine.config.reader import Reader
 from schemas.settings import Settings
 
