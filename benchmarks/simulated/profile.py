@@ -52,8 +52,10 @@ class Profile:
         seed: Of the faults.
 
     Source: OpenAI, "Prompt caching" (1,024 tokens, then 128 at a time); prices as published for gpt-4o and gpt-4o-mini
-    (2.50/10.00/1.25 and 0.15/0.60/0.075 USD per million). Anthropic, "Pricing" and "Tool use pricing and tokens": for
-    Claude Sonnet and Haiku 4.5 3.00/15.00/0.30 and 1.00/5.00/0.10, and 346 tokens where a model may choose among tools.
+    (2.50/10.00/1.25 and 0.15/0.60/0.075 USD per million). Claude Sonnet and Haiku 4.5: genai-prices (3.00/15.00/0.30
+    and 1.00/5.00/0.10); the 346 tokens of a request with tools as others quote Anthropic's documentation
+    (claudecodeguides.com, "How Tool Definitions Add 346 Tokens Per Call"). What it adds for structured output is left
+    out.
     """
 
     name: str

@@ -33,8 +33,18 @@ _AHEAD_BYTES = 262_144  # what is read of a body before somebody wants it
 _KNOWN_URLS = 256
 _IN_PATHS = "/%:@!$&'()*+,;=~-._?"
 _OURS = frozenset(  # they say how this one connection is used: RFC 9110 section 7.6.1
-    ("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding")
-).union(("upgrade",))
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _CLOSED = "its connections were closed"
 
 
