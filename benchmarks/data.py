@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.graphs import Graph, TimedStep, in_order
+from benchmarks.simulated.oracle import as_written
 from schemas.errors import ConfigError
 
 
@@ -75,12 +76,9 @@ def parallelqa(data: Path) -> dict[str, tuple[Call, ...]]:
 
 
 def compact(calls: tuple[Call, ...]) -> str:
-    """Return an oracle plan as a model writes it: each call bare, the answer a template over the last results.
-
-    With a space after each colon and comma, which is how models write JSON unasked and two tokens a step dearer.
-    """
+    """Return an oracle plan as a model writes it: each call bare, the answer a template over the last results."""
     used = {number for call in calls for number in call.after}
     last = [call.number for call in calls if call.number not in used]
     answer = " ".join(f"{{{{{number}}}}}" for number in last)
     items = [{call.tool: call.text} for call in calls]
-    return json.dumps({"steps": [*items, {"answer": answer}]}, ensure_ascii=False)
+    return as_written({"steps": [*items, {"answer": answer}]})

@@ -7,9 +7,11 @@ reads the same fences back.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from html import escape, unescape
+from typing import Any
 
 _BREAK = "\u200b"
 _LABEL = re.compile(r"^[a-z][a-z_]*$")
@@ -44,6 +46,15 @@ def fence(label: str, text: str, **attrs: str) -> str:
         raise ValueError(f"a fence label is lower-case letters and underscores, not {label!r}")
     head = "".join(f" {key}={_quoted(value)}" for key, value in attrs.items())
     return f"<{label}{head}>\n{text.replace('</', '<' + _BREAK + '/')}\n</{label}>"
+
+
+def terse(value: Any) -> str:
+    """Return a value as the JSON that prompts hold: without spaces, which can be a fourth of its tokens.
+
+    >>> terse({"rows": [1, "é"]})
+    '{"rows":[1,"é"]}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _quoted(value: str) -> str:

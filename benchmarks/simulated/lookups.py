@@ -5,11 +5,10 @@ Each run's plan and answer are its own, so that an answer that got mixed up with
 
 from __future__ import annotations
 
-import json
 import re
 
 from benchmarks.orchestration.case import Case
-from benchmarks.simulated.oracle import Asked, Part, Said
+from benchmarks.simulated.oracle import Asked, Part, Said, as_written
 from schemas.fence import read_fences
 
 CASE = Case("serve", "lookups", "", (), (), "")
@@ -41,7 +40,7 @@ def look(case: Case, asked: Asked) -> Said:
         return Said('{"steps": []}')
     seconds = _AT_LENGTH_S if found[2] else 0.2
     calls = [{"look": {"item": int(found[1]), "side": side, "seconds": seconds}} for side in ("left", "right")]
-    return Said(json.dumps({"steps": calls}))
+    return Said(as_written({"steps": calls}))
 
 
 def tell(case: Case, asked: Asked) -> Said:

@@ -75,6 +75,15 @@ class Said:
     calls: tuple[Call, ...] = ()
 
 
+def as_written(value: Any) -> str:
+    """Return JSON as the models do whose prices and speed the profiles have: without spaces.
+
+    In public recordings of real calls (half of those in ENGINE_BENCH_DATA) so wrote OpenAI's GPT-4o and later 8 of 8
+    structured texts and the arguments of 54 of 65 calls; of other models' calls 12 of 29.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 class Part(Protocol):
     """Plays one part."""
 
@@ -106,7 +115,7 @@ def _handed_in(document: dict[str, Any], asked: Asked) -> Said:
         document = {"steps": [_taken(item, items) for item in document["steps"]]}
     if asked.forced is not None:
         return Said(calls=(Call(asked.forced, document),))
-    return Said(json.dumps(document, ensure_ascii=False))
+    return Said(as_written(document))
 
 
 def _taken(item: Any, schema: Mapping[str, Any]) -> Any:
@@ -401,4 +410,4 @@ def _wrong_argument(text: str) -> str:
     except (ValueError, KeyError, IndexError, StopIteration, AttributeError):
         return text
     holder[name] = {"no_such_argument": 1}
-    return json.dumps(told, ensure_ascii=False)
+    return as_written(told)

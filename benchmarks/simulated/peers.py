@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from benchmarks.orchestration.case import REFERENCE, Case, CaseStep, canonical
-from benchmarks.simulated.oracle import Asked, Call, Part, Said, answer_of, is_failure, tool_for
+from benchmarks.simulated.oracle import Asked, Call, Part, Said, answer_of, as_written, is_failure, tool_for
 
 _STEP = re.compile(r"(?P<id>\w+)\. (?P<tool>\S+): ")
 
@@ -58,7 +58,7 @@ def _structured(asked: Asked, told: Mapping[str, Any]) -> Said:
     """Answer in the shape that is asked for: as a call, or as text."""
     if asked.forced is not None:
         return Said(calls=(Call(asked.forced, told),))
-    return Said(json.dumps(told, ensure_ascii=False))
+    return Said(as_written(told))
 
 
 def _left(case: Case, done: set[str], failed: Mapping[str, set[str]]) -> Iterator[str]:

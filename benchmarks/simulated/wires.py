@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from benchmarks.simulated.counting import pieces
-from benchmarks.simulated.oracle import Asked, Call, Said, Turn
+from benchmarks.simulated.oracle import Asked, Call, Said, Turn, as_written
 
 Wire = Literal["chat", "messages"]
 Json = dict[str, Any]
@@ -123,16 +123,12 @@ def prompt_of(body: Mapping[str, Any], asked: Asked) -> str:
 
     Source: OpenAI Cookbook, "How to count tokens with tiktoken" (a message is its text and three tokens).
     """
-    told = [_compact(tool.get("function", tool)) for tool in body.get("tools") or ()]
-    told += [_compact(asked.schema)] if asked.structured and asked.schema is not None else []
+    told = [as_written(tool.get("function", tool)) for tool in body.get("tools") or ()]
+    told += [as_written(asked.schema)] if asked.structured and asked.schema is not None else []
     for turn in asked.turns:
-        calls = (f"{call.name}{_compact(call.arguments)}" for _, call in turn.calls)
+        calls = (f"{call.name}{as_written(call.arguments)}" for _, call in turn.calls)
         told.append("\n".join((turn.role, *((turn.text,) if turn.text else ()), *calls)))
     return "\n\n".join(told)
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 # ------------------------------------------------------------------ writing
@@ -142,7 +138,7 @@ def tokens(said: Said) -> list[tuple[int, str]]:
     """Return what is written, a token each, with the index of the call it belongs to; -1: the text."""
     written = [(-1, piece) for piece in pieces(said.text)]
     for index, call in enumerate(said.calls):
-        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        arguments = as_written(call.arguments)
         written += [(index, ""), *((index, piece) for piece in pieces(arguments))]  # its name, then its arguments
     return written or [(-1, "")]
 
@@ -168,7 +164,7 @@ def _chat_whole(model: str, said: Said, counts: Counts, number: int) -> Json:
 
 
 def _chat_call(call: Call, number: int, at: int) -> Json:
-    function = {"name": call.name, "arguments": json.dumps(call.arguments, ensure_ascii=False)}
+    function = {"name": call.name, "arguments": as_written(call.arguments)}
     return {"id": f"call_{number}_{at}", "type": "function", "function": function}
 
 

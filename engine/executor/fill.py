@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,7 @@ from engine.dag.refs import follow, handed_on
 from engine.dag.validate import faults
 from schemas.errors import ModelRefusalError, StepInputError
 from schemas.excerpts import excerpts
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.model import Message, ModelRequest, ModelResponse, TextPart, ToolCallPart, ToolDefinition, ToolResultPart
 from schemas.planning import FillRequest, PastStep
 from schemas.protocols import ModelClient
@@ -119,7 +118,7 @@ def _fences(request: FillRequest) -> Iterator[str]:
     yield fence("task", request.task)
     yield fence("step", _purpose(request), id=request.step.id, tool=request.tool.name)
     if request.given:
-        given = json.dumps(request.given, ensure_ascii=False, default=str)
+        given = terse(request.given)
         yield fence("given", excerpts([given], _GIVEN_CHARS)[0])
     for past in request.inputs:
         yield fence("result", _outcome(past), step=past.step.id, tool=past.step.tool, **_shown(past))

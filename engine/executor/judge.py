@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import ModelOutputError
 from schemas.excerpts import excerpts
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.model import Message, ModelRequest, ToolDefinition
 from schemas.planning import StepCall
 from schemas.protocols import ModelClient
@@ -102,4 +101,4 @@ class LLMJudge:
 
 
 def _json(value: Any, max_chars: int) -> str:
-    return excerpts([json.dumps(value, ensure_ascii=False, default=str)], max_chars)[0]
+    return excerpts([terse(value)], max_chars)[0]

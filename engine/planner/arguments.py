@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from engine.planner.jsontext import loads
 from schemas.errors import PlanParseError
+from schemas.fence import terse
 
 Schema = dict[str, Any]
 Dialect = Literal["unions", "strings", "filled"]
@@ -118,7 +119,7 @@ def to_text(value: Any) -> str:
     """Write a value so that ``from_text`` gives it back."""
     if isinstance(value, str) and from_text(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return terse(value)
 
 
 def portable(schema: Mapping[str, Any], defs: Mapping[str, Any], depth: int = 0) -> Schema | None:

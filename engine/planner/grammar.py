@@ -22,6 +22,7 @@ from engine.planner.arguments import REFERENCE, REFERENCE_REF, Dialect, Schema, 
 from engine.planner.features import Features, features
 from engine.planner.items import Answer, Ask, compact, expand
 from schemas.errors import ConfigError
+from schemas.fence import terse
 from schemas.plan import Operator
 from schemas.tool import ToolSpec
 
@@ -65,9 +66,7 @@ def compile_grammar(tools: Sequence[ToolSpec], dialect: Dialect, *, described: b
     if not described:
         grammar = _undescribed(grammar)
         _share(grammar)
-    if '"#/$defs/reference"' in json.dumps(grammar):
-        grammar["$defs"]["reference"] = {"type": "string", "pattern": REFERENCE}
-    return grammar
+    return _with_reference(grammar)
 
 
 def output_sketch(schema: Mapping[str, Any] | None) -> str:
@@ -75,7 +74,7 @@ def output_sketch(schema: Mapping[str, Any] | None) -> str:
     if not schema:
         return ""
     for depth in range(_SKETCH_DEPTH, 0, -1):
-        text = json.dumps(_sketch(schema, depth), ensure_ascii=False, separators=(",", ":"))
+        text = terse(_sketch(schema, depth))
         if len(text) <= _SKETCH_LENGTH:
             return "" if text == "{}" else text
     return '{"type":"object"}' if schema.get("type") == "object" else ""
@@ -270,6 +269,17 @@ def _share(grammar: Schema) -> None:
             key: _ref(names[text]) if (text := json.dumps(value)) in names else value
             for key, value in body["properties"].items()
         }
+
+
+def _with_reference(grammar: Schema) -> Schema:
+    """Say what a reference is: in its place where there is but one, else once for all; no empty ``$defs`` are left."""
+    text, ref = json.dumps(grammar), json.dumps(REFERENCE_REF)
+    reference = {"type": "string", "pattern": REFERENCE}
+    if text.count(ref) == 1:
+        grammar = json.loads(text.replace(ref, json.dumps(reference)))
+    elif ref in text:
+        grammar["$defs"]["reference"] = reference
+    return grammar if grammar["$defs"] else {key: value for key, value in grammar.items() if key != "$defs"}
 
 
 def _bodies_in(grammar: Schema) -> Iterator[Schema]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from engine.react.turns import ASK
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.model import Message, TextPart, ToolCallPart, ToolResultPart
 from schemas.planning import PastQuestion, PastStep, PlanRequest
 
@@ -58,16 +57,16 @@ def rejected(calls: Sequence[ToolCallPart], problems: dict[str, str]) -> Message
 def _call(past: PastStep) -> ToolCallPart:
     """Return a call as it was made; one with a large result in it as it was written."""
     arguments = past.input if past.input is not None else past.step.tool_input or {}
-    raw = json.dumps(arguments, ensure_ascii=False, default=str)
+    raw = terse(arguments)
     if len(raw) > _CALL_CHARS and past.step.tool_input is not None:
         arguments = past.step.tool_input
-        raw = json.dumps(arguments, ensure_ascii=False, default=str)
+        raw = terse(arguments)
     return ToolCallPart(call_id=past.step.id, name=past.step.tool, arguments=arguments, raw=raw)
 
 
 def _question(past: PastQuestion) -> ToolCallPart:
     arguments = {"question": past.question}
-    raw = json.dumps(arguments, ensure_ascii=False)
+    raw = terse(arguments)
     return ToolCallPart(call_id=f"ask{past.revision}", name=ASK, arguments=arguments, raw=raw)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 from engine.dag.state import RunState
 from engine.dag.step import StepState
+from schemas.fence import terse
 from schemas.result import ArtifactRef
 from schemas.settings import Results
 
@@ -22,6 +23,7 @@ BYTES_PER_TOKEN = 4  # as gateway.estimate counts
 _PLANNER_TOKENS = 500
 _SHOWN_KEYS = 12
 _DEPTH = 4
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +114,9 @@ def _asks(value: Any, artifact: ArtifactRef | None, rules: Rules) -> bool:
 
 
 def _text(value: Any, room: int | None) -> str | None:
-    """Return a value as compact JSON, or None where it has more bytes than there is room."""
+    """Return a value as terse JSON, or None where it has more bytes than there is room."""
     if room is None:
-        return json.dumps(value, ensure_ascii=False)
+        return terse(value)
     text = head(value, room + 1)
     return text if len(text) <= room and (text.isascii() or len(text.encode("utf-8", "replace")) <= room) else None
 
@@ -123,13 +125,13 @@ def head(value: Any, max_chars: int) -> str:
     """Return the first characters of a value's JSON without writing the rest.
 
     >>> head([1, 2, 3], 5)
-    '[1, 2'
+    '[1,2,'
     """
     if isinstance(value, str):
         return json.dumps(value[:max_chars], ensure_ascii=False)[: max_chars if len(value) > max_chars else None]
     written: list[str] = []
     size = 0
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+    for piece in _ENCODER.iterencode(value):
         written.append(piece)
         size += len(piece)
         if size > max_chars:
@@ -143,7 +145,7 @@ def preview(step_id: str, value: Any, tokens: int, artifact: ArtifactRef | None 
     >>> print(preview("2", {"rows": [{"id": 1}] * 900}, 8))
     {{2}} is an object, too long to be shown whole; refer to it as {{2}}, to parts as {{2.rows[0].id}}.
     Its shape: {"rows": [900 × {"id": number}]}
-    It begins: {"rows": [{"id": 1}, {"id": 1},…
+    It begins: {"rows":[{"id":1},{"id":1},{"id"…
     """
     begins = head(value, tokens * BYTES_PER_TOKEN)
     if not begins.isascii():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -15,7 +14,7 @@ from engine.synth.language import phrases_for
 from engine.synth.marker import MarkedText
 from engine.synth.template import missing_note, partial_answer
 from schemas.excerpts import excerpts
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.instructions import instructed
 from schemas.model import Done, Message, ModelChunk, ModelRequest, ModelResponse, Restart, TextDelta
 from schemas.planning import AnswerReady, AnswerRequest, PastStep, PlanText
@@ -137,7 +136,7 @@ def _input(step: PastStep, request: AnswerRequest) -> str:
     arguments = told_input(step, {other.step.id for other in request.steps})
     if not arguments:
         return ""
-    return excerpts([json.dumps(arguments, ensure_ascii=False, default=str)], _INPUT_CHARS)[0]
+    return excerpts([terse(arguments)], _INPUT_CHARS)[0]
 
 
 def _finish(request: AnswerRequest, text: MarkedText, response: ModelResponse | None) -> tuple[AnswerReady, str]:

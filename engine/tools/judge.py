@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from engine.tools.function import tool
 from schemas.errors import ToolFailedError
 from schemas.excerpts import excerpts
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.model import Message, ModelRequest, ToolDefinition
 from schemas.protocols import ToolContext
 
@@ -45,7 +44,7 @@ async def ask_judge(question: str, context: ToolContext, data: Any = None) -> di
     """
     if context.model is None:
         raise ToolFailedError("ask_judge was called outside a run, where there is no model")
-    shown = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    shown = data if isinstance(data, str) else terse(data)
     asked = "\n".join([fence("condition", question), fence("given", excerpts([shown], _DATA_CHARS)[0])])
     request = ModelRequest(
         messages=(Message.system(_SYSTEM), Message.user(asked)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from engine.tools.function import tool
 from schemas.errors import ModelRefusalError, ToolFailedError
-from schemas.fence import fence
+from schemas.fence import fence, terse
 from schemas.model import Message, ModelRequest
 from schemas.protocols import ToolContext
 
@@ -33,7 +32,7 @@ async def ask_model(prompt: str, context: ToolContext, data: Any = None) -> str:
         raise ToolFailedError("ask_model was called outside a run, where there is no model")
     parts = [fence("task", prompt)]
     if data is not None:
-        parts.append(fence("given", data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)))
+        parts.append(fence("given", data if isinstance(data, str) else terse(data)))
     request = ModelRequest(
         messages=(Message.system(_SYSTEM), Message.user("\n".join(parts))), model="executor", cache_prefix=1
     )

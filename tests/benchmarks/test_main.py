@@ -55,3 +55,12 @@ def test_every_suite_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["list"]) == 0
     told = capsys.readouterr().out
     assert all(f"  {name}" in told for name in (*program.ENTRIES, "react-parallel", "cached"))
+
+
+@pytest.mark.parametrize("suite", [*program.ENTRIES])
+def test_every_suite_explains_itself(suite: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` of each suite is printed, whatever signs its texts hold."""
+    with pytest.raises(SystemExit) as ended:
+        program.main(["run", suite, "--help"])
+    assert ended.value.code == 0
+    assert f"python -m benchmarks run {suite}" in capsys.readouterr().out

@@ -61,7 +61,7 @@ async def test_the_model_sees_the_step_and_its_inputs_fenced() -> None:
     task, step, given, result = read_fences(user.text)
     assert (task.label, task.text) == ("task", "What does it cost?")
     assert (step.attrs, step.text) == ({"id": "2", "tool": "price"}, "Look the price up\nasked for")
-    assert (given.label, given.text) == ("given", '{"day": 3}')
+    assert (given.label, given.text) == ("given", '{"day":3}')
     assert (result.attrs, result.text) == ({"step": "1", "tool": "search"}, '{"ticker": "AAPL </result>"}')
     assert read_fences(system.text) == []
 

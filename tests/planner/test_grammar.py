@@ -108,6 +108,16 @@ def test_what_nothing_can_use_is_left_out() -> None:
     assert set(grammar["$defs"]) == {"reference"}
 
 
+def test_one_reference_stands_in_its_place() -> None:
+    """What a reference is stands where it is used if that is one place only, and no empty definitions are sent."""
+    plain = {"effects": "none", "output_schema": {"type": "string"}}
+    add, look = (
+        one.model_copy(update=plain) for one in (tool("add", ["n"], n="number"), tool("look", ["what"], what="string"))
+    )
+    one, none = (json.dumps(compile_grammar(tools, "unions")) for tools in ([add], [look]))
+    assert ('"pattern"' in one, '"pattern"' in none, "$defs" in one + none) == (True, False, False)
+
+
 def test_alike_arguments_stand_once() -> None:
     """What several arguments are alike is said once, whatever their names."""
     grammar = compile_grammar([tool(name, ["a", "b"], a="number", b="number") for name in "xyz"], "unions")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from engine.dag.refs import follow, parse
 from engine.replanner.history import past_steps
 from engine.replanner.view import Rules, View, head, preview, sketch, view
 from schemas.events import ResultSummarized
+from schemas.fence import terse
 from schemas.result import ArtifactRef
 from schemas.settings import Results
 from schemas.tool import ToolSpec
@@ -32,7 +32,7 @@ def shown(value: Any, rules: Rules | None = None, policy: Any = None, summary: s
 @pytest.mark.parametrize("policy", ["auto", "whole", "summary", "preview", None])
 def test_a_short_result_is_whole(policy: str | None) -> None:
     """Whatever the policy, a result no longer than its short form is shown whole."""
-    assert shown({"é": [1, None]}, policy=policy) == View('{"é": [1, null]}')
+    assert shown({"é": [1, None]}, policy=policy) == View('{"é":[1,null]}')
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_a_preview_tells_shape_size_and_beginning() -> None:
     text = preview("2", {"total": 2, "rows": ROWS}, 10, ref)
     assert "{{2}} is an object of 123,456 bytes (artifact abababababab)" in text
     assert 'Its shape: {"total": number, "rows": [2000 × {"id": number, "name": text, "tags": [1 × text]}]}' in text
-    assert text.endswith('It begins: {"total": 2, "rows": [{"id": 0, "name": …')
+    assert text.endswith('It begins: {"total":2,"rows":[{"id":0,"name":"n0","…')
 
 
 @pytest.mark.parametrize("value", [[1, "é", None], {"a": {"b": [True]}}, "text", 3.5, [], {}])
 def test_a_head_that_is_long_enough_is_the_whole(value: Any) -> None:
     """The head of a short value is its JSON; of a long one its first characters."""
-    assert head(value, 1_000) == json.dumps(value, ensure_ascii=False)
+    assert head(value, 1_000) == terse(value)
     assert len(head(["é" * 50] * 50, 100)) == 100
 
 

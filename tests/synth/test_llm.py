@@ -140,7 +140,7 @@ async def test_the_request_fences_all_that_came_from_outside() -> None:
     assert [fenced.label for fenced in read_fences(user.text)] == ["task", "result", "result", "missing", "format"]
     first, second = read_fences(user.text)[1:3]
     assert first.text == step.preview
-    assert first.attrs == {"step": "1", "tool": "search", "input": '{"query": "a \\"b\\""}'}
+    assert first.attrs == {"step": "1", "tool": "search", "input": '{"query":"a \\"b\\""}'}
     assert (second.text, second.attrs["status"]) == ("no route", "failed")
     assert read_fences(system.text) == []
     assert model.roles == [("synthesizer", None, None)]
@@ -172,7 +172,7 @@ async def test_a_result_is_told_once() -> None:
     _, _, model = await answer(asked(found("1", long), counted), reply("30"))
     told = model.requests[0].messages[1].text
     assert told.count(long.strip()) == 1
-    assert read_fences(told)[2].attrs["input"] == '{"of": "{{1}}"}'
+    assert read_fences(told)[2].attrs["input"] == '{"of":"{{1}}"}'
 
 
 async def test_long_results_are_cut_and_short_ones_stay_whole() -> None:

@@ -14,7 +14,7 @@ from benchmarks.simulated.profile import PROFILES, Profile
 from benchmarks.simulated.provider import SimulatedProvider
 from tests.benchmarks.orchestration.trips import TRIP
 
-PLAN = '{"steps": [{"look": "there"}, {"look": "back"}, {"add": {"a": "{{1.km}}", "b": "{{2.km}}"}}]}'
+PLAN = '{"steps":[{"look":"there"},{"look":"back"},{"add":{"a":"{{1.km}}","b":"{{2.km}}"}}]}'
 TASK = [{"role": "user", "content": "<first_id>\n1\n</first_id>"}]
 FAST = replace(PROFILES["plain"], speed=50)
 
