@@ -53,6 +53,11 @@ _TOP = re.compile(
     rf" (?P<what>{_COLUMN}|{_ROWS})(?: (?:by|with the (?:highest|most)) (?P<kind>total |average |mean |sum of )?(?P<column>{_COLUMN}))?$",
     re.IGNORECASE,
 )
+_LISTS = re.compile(r"^(?:please )?(?:list|show|display|print|name|give me|what are|which)\b", re.IGNORECASE)
+_LISTED = re.compile(
+    rf"^(?:all (?:the )?)?(?P<column>(?!{_ROWS}\b)(?:[^\W\d]\w* )?[^\W\d]\w*s)(?: are there| are| exist)?$",
+    re.IGNORECASE,
+)
 _FIRST = re.compile(rf"^(?:first|top) {_COUNT_WORD} {_ROWS}$", re.IGNORECASE)
 _ALL = re.compile(rf"^(?:all )?{_ROWS}$", re.IGNORECASE)
 _SHOWN = re.compile(r"\b(?:columns?|column names|header|headers|schema)\b", re.IGNORECASE)
@@ -77,6 +82,7 @@ _OPERATORS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (">", re.compile(r"above|over|greater|more|>")), ("<", re.compile(r"below|under|less|<")), ("=", re.compile("")),
 )  # fmt: skip
 _UNKNOWN = re.compile(r'column "(?P<name>[^"]+)" not found', re.IGNORECASE)
+_NO_COLUMN = word_set("details files differences problems errors insights trends statistics stats results")
 _VAGUE = word_set("it them this that these those all data values value rows row table file each every the")
 
 
@@ -106,6 +112,8 @@ def write_query(text: str) -> str | None:
         question, where = _cut(_FOR, question)
     rest = re.sub(r" (?:have|has|tiene|hat|contain)$", "", _LEAD.sub("", question).strip(" ,:?.!¿"))
     made = next((query for form in _FORMS if (query := form(rest)) is not None), None)
+    if made is None and _LISTS.match(question):
+        made = _listed(rest)
     if made is None and (where or order) and rest.lower() in ("", "data", "everything", "all"):
         made = _Query("*")
     return made.written(table, _condition(where), _order(order)) if made is not None else None
@@ -128,11 +136,12 @@ def amended(query: str, error: str, tool: OfferedTool) -> str | None:
     if unknown is None or not duck or "COLUMNS(" in query:
         return None
     wanted = re.compile(
-        rf'(?P<call>(?:sum|avg|median|max|min)\(|count\(DISTINCT )"{re.escape(unknown["name"])}"\)', re.IGNORECASE
+        rf'(?P<call>(?:sum|avg|median|max|min)\(|count\(DISTINCT |SELECT DISTINCT )"{re.escape(unknown["name"])}"(?P<end>\)?)',
+        re.IGNORECASE,
     )
     pattern = "[ _]?".join(re.escape(part) for part in re.split(r"[\s_]+", unknown["name"]))
     pattern += "?" if pattern.endswith("s") else ""
-    changed = wanted.sub(lambda match: f"{match['call']}COLUMNS('(?i){pattern}'))", query)
+    changed = wanted.sub(lambda match: f"{match['call']}COLUMNS('(?i){pattern}'){match['end']}", query)
     return re.sub(r'\)\) AS "[^"]*"', "))", changed) if changed != query else None
 
 
@@ -203,6 +212,16 @@ def _unique(text: str) -> _Query | None:
         if match["many"]
         else f"DISTINCT {column}"
     )
+
+
+def _listed(text: str) -> _Query | None:
+    """Return "the products", each value of a column once, or "the contents"."""
+    if text.lower() == "contents":
+        return _Query("*")
+    match = _LISTED.match(text)
+    if match is None or _vague(match["column"]) or match["column"].lower() in _NO_COLUMN:
+        return None
+    return _Query(f"DISTINCT {_quoted(match['column'])}", order="ORDER BY 1")
 
 
 def _which(text: str) -> _Query | None:

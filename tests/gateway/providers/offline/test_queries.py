@@ -35,6 +35,11 @@ TOTAL = 'SELECT "region", sum("units") AS "total units" FROM "sales.csv" GROUP B
         ("¿Cuántas filas tiene sales.csv?", 'SELECT count(*) AS "rows" FROM "sales.csv"'),
         ("average \"price\" of 'x.txt'", None),
         ("Which rows of sales.csv look suspicious?", None),
+        ("List the products in sales.csv", 'SELECT DISTINCT "products" FROM "sales.csv" ORDER BY 1'),
+        ("which regions are in sales.csv?", 'SELECT DISTINCT "regions" FROM "sales.csv" ORDER BY 1'),
+        ("Show all the contents of sales.csv", 'SELECT * FROM "sales.csv"'),
+        ("Show me the details of sales.csv", None),
+        ("Describe the products in sales.csv", None),
     ],
 )
 def test_questions_over_a_table(task: str, query: str | None) -> None:
@@ -73,6 +78,10 @@ def test_an_unknown_column_is_looked_up_by_its_letters() -> None:
     past = fence("finished", json.dumps(told), step="1", tool="rows", status="failed")
     items = plan("average price in sales.csv", [QUERY], past, fence("first_id", "2"))
     assert items[0] == {"rows": "SELECT avg(COLUMNS('(?i)price')) FROM \"sales.csv\""}
+    told = {"input": {"sql": write_query("List the products in sales.csv")}, "error": 'column "products" not found'}
+    past = fence("finished", json.dumps(told), step="1", tool="rows", status="failed")
+    items = plan("List the products in sales.csv", [QUERY], past, fence("first_id", "2"))
+    assert items[0] == {"rows": "SELECT DISTINCT COLUMNS('(?i)products?') FROM \"sales.csv\" ORDER BY 1"}
 
 
 def test_a_single_value_is_taken_out_of_its_row() -> None:
