@@ -1,1 +1,1 @@
-"""Runs over HTTP: accept, watch, answer. Needs starlette and uvicorn; nothing else of the engine imports it."""
+"""Runs over HTTP: accept, watch, answer. Needs starlette; nothing else of the engine imports it."""

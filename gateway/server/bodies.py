@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
+from gateway.server.answering import Receive
 from schemas.errors import RequestError, RequestMediaError, RequestSlowError, RequestTooLargeError
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 
 PAUSE_S = 20.0
 """A body of which nothing more comes for this long is given up."""

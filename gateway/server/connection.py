@@ -1,10 +1,10 @@
-"""One connection, on uvicorn's: heads and bodies come in size and in time, and a client that leaves ends its call.
+"""One connection of a client: requests out of its bytes, in size and in time; one that leaves ends its call.
 
-What uvicorn leaves open, and this closes: it has no limit for a head's size or time, answers in plain text what is no
-HTTP, writes that into an answer that is under way, tells a pipelined request that its client left but not the one
-before it, and does not hear a client leave after a large body.
+llhttp (httptools) reads the bytes, ``answering`` writes the answers. A head has a limit for its size and its time, what
+is no HTTP is told so in JSON but never into an answer that is under way, and a client is heard to leave at any time:
+while it is answered, after a large body, behind a request that it sent ahead.
 
-Source: RFC 9112, https://github.com/encode/uvicorn (``protocols/http/httptools_impl.py``).
+Source: RFC 9112; https://github.com/encode/uvicorn, on which this stood before.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections import deque
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
+from urllib.parse import unquote
 
-from httptools import HttpParserError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 
+from gateway.server.answering import Answering, Application, Message
 from gateway.server.failures import envelope
 from schemas.errors import EngineError, RequestError, RequestHeadError, RequestSlowError
 
@@ -27,94 +29,113 @@ STUCK_S = 60.0
 """A client that takes nothing of its answer for this long is let go."""
 LINGER_S = 5.0
 """How long the rest of a refused body is read, so that the client gets to read why."""
-IDLE_S = 75
+IDLE_S = 75.0
 """How long a connection is kept for its next request: longer than clients and proxies keep theirs."""
 HEAD_BYTES = 64 * 1024
 GONE_S = (0.02, 0.1, 0.4)
 """When a client that ended its side is looked for after it was written to; later, about once a second."""
 EXTENSION = "engine.connection"
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 _STILL = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
-class _Joining:
-    """A transport that sends an answer's head together with what follows it in the same turn of the event loop.
+class Accepted:
+    """What the connections of a port share.
 
-    uvicorn writes the two apart; to write is the dearest thing that is done for a small answer.
+    Attributes:
+        application: Answers their requests.
+        connections: Those that are open.
+        tasks: What answers requests.
+        date: The line of an answer's head that says the time.
     """
 
-    __slots__ = ("_held", "_loop", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-
-    def write(self, data: bytes) -> None:
-        """Write, or hold a head back until the next write or the next turn."""
-        if self._held:
-            data, self._held = self._held + data, b""
-        elif data.startswith(b"HTTP/1.1 2") and data.endswith(b"\r\n\r\n"):
-            self._held = data
-            self._loop.call_soon(self._flush)
-            return
-        self._transport.write(data)
-
-    def close(self) -> None:
-        """Close behind what is held."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.connections = set[Connection]()
+        self.tasks = set[asyncio.Task[None]]()
+        self.date = b""
 
 
-class Connection(HttpToolsProtocol):
+class Connection(asyncio.Protocol):
     """One connection; its ``scope["extensions"]`` hold it, so that a call can be ended when its client leaves.
 
     Attributes:
+        transport: What is written to.
         running: The task of the request that is being answered, if it wants to be cancelled when the client leaves.
         lost: Whether the client is gone.
     """
 
-    running: asyncio.Task[Any] | None = None
-    lost = False
-    _head_since: float | None = None
-    _stuck_since: float | None = None
-    _linger_since: float | None = None
-    _head_bytes = 0
-    _refusal: EngineError | None = None
-    _half_closed = False
+    transport: asyncio.Transport
+
+    def __init__(self, accepted: Accepted) -> None:
+        self.running: asyncio.Task[Any] | None = None
+        self.lost = False
+        self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = HttpRequestParser(self)
+        # what comes behind a last request is left unread, and does not spoil its answer
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._newest: Answering | None = None
+        self._queue = deque[Answering]()
+        self._extensions = {EXTENSION: self}
+        self._refusal: EngineError | None = None
+        self._bare = 0
+        self._moved = self._paused = self._half_closed = False
+        self._head_since: float | None = self._loop.time()
+        self._idle_since: float | None = None
+        self._stuck_since: float | None = None
+        self._linger_since: float | None = None
+        self._writable = asyncio.Event()
+        self._client: tuple[str, int] | None = None
+        self._server: tuple[str, int] | None = None
+
+    @property
+    def date(self) -> bytes:
+        """The line of an answer's head that says the time."""
+        return self._accepted.date
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the client takes nothing for now."""
+        return self._stuck_since is not None
 
     def connection_made(self, transport: Any) -> None:
-        """Give it its time."""
-        super().connection_made(transport)
-        self.transport = cast("Any", _Joining(transport, self.loop))
-        self._extensions = {EXTENSION: self}
-        self._head_since = self.loop.time()
+        """Note who it is."""
+        self.transport = transport
+        self._client, self._server = _place(transport, "peername"), _place(transport, "sockname")
+        self._accepted.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
         """End what runs for it, at once."""
         self.lost = True
-        self._head_since = self._stuck_since = self._linger_since = None
-        for cycle, _ in self.pipeline:
-            cycle.disconnected = True
-        super().connection_lost(exc)
+        self._accepted.connections.discard(self)
+        self._head_since = self._idle_since = self._stuck_since = self._linger_since = None
+        for answering in self._queue:
+            answering.leave()
+        self._newest = self._parser = None  # they hold on to this
+        self._writable.set()
         if self.running is not None:
             self.running.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Read; a head that grows too large is refused."""
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._head_since is None:
-            self._head_bytes = 0
-        elif self._head_bytes > HEAD_BYTES:
-            self._refuse(RequestHeadError(f"the request's head is larger than {HEAD_BYTES:,} bytes"))
+        """Read; a head that grows too large is refused, and so are trailers."""
+        self._moved = False
+        self._bare += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as exc:  # it is answered as the request it is, and what follows it is no HTTP
+            if self._newest is not None and exc.args[0] < len(data):
+                self._newest.keeps = False
+        except HttpParserError as exc:
+            said = str(exc).rstrip(".").lower()
+            self._refuse(self._refusal or RequestError(said, hint="this port speaks HTTP/1.1"))
+            return
+        if self._moved:
+            self._bare = 0
+        elif self._bare > HEAD_BYTES:
+            self._refuse(_too_large())
 
     def eof_received(self) -> Any:
         """Stay open for a client that only said it sends no more and waits for its answer; close for any other.
@@ -124,16 +145,16 @@ class Connection(HttpToolsProtocol):
 
         Source: RFC 9112 section 9.6, RFC 9110 section 15.2, RFC 2518 section 10.1 (102 Processing).
         """
-        cycle = cast("Any", self.cycle)
-        if cycle is None or cycle.more_body or cycle.response_started or cycle.response_complete:
+        if len(self._queue) != 1:
             return None
-        if self.pipeline or self.scope["http_version"] != "1.1":
+        answering = self._queue[0]
+        if not answering.whole or answering.started or answering.scope["http_version"] != "1.1":
             return None
-        cycle.keep_alive = False
+        answering.keeps = False
         self._half_closed = True
         self.transport.write(_STILL)
         for after_s in GONE_S:
-            self.loop.call_later(after_s, self._look_for_reset)
+            self._loop.call_later(after_s, self._look_for_reset)
         return True
 
     def _look_for_reset(self) -> None:
@@ -145,42 +166,108 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """Begin the time of a head."""
-        super().on_message_begin()
-        cast("Any", self.scope)["extensions"] = self._extensions
-        self._head_since = self.loop.time()
+        """Begin a head, and its time."""
+        self._head_since, self._idle_since = self._loop.time(), None
+        self._url, self._headers, self._newest = b"", [], None
+
+    def on_url(self, url: bytes) -> None:
+        """Keep what is asked for."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a line of the head; what follows a body is left out."""
+        if self._newest is None:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """End it. Raises HttpParserError: the head is too large."""
-        self._head_since = None
-        if self._head_bytes > HEAD_BYTES and sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES:
-            self._refusal = RequestHeadError(f"the request's head is larger than {HEAD_BYTES:,} bytes")
+        """Have the request answered. Raises HttpParserError: its head is too large, or asks for no path."""
+        self._head_since, self._moved = None, True
+        if self._bare > HEAD_BYTES and sum(len(n) + len(v) for n, v in self._headers) > HEAD_BYTES:
+            self._refusal = _too_large()
             raise HttpParserError(self._refusal.message)
-        self._head_bytes = 0
-        super().on_headers_complete()
+        version = self._parser.get_http_version()
+        path, raw_path, query = _target(self._url)
+        scope: Message = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": self._parser.get_method().decode(),
+            "scheme": "http",
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self._headers,
+            "client": self._client,
+            "server": self._server,
+            "extensions": self._extensions,
+        }
+        keeps = version == "1.1" and self._parser.should_keep_alive()
+        answering = self._newest = Answering(scope, self, keeps=keeps)
+        self._queue.append(answering)
+        if len(self._queue) == 1:
+            self._answer(answering)
+        else:
+            self._pause()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of a body; of a large one no more than is wanted."""
+        self._moved = True
+        if self._newest is not None and not self._newest.take(body):
+            self._pause()
 
     def on_message_complete(self) -> None:
         """Go on reading after a large body: only who reads hears a client leave."""
-        super().on_message_complete()
-        self._linger_since = None
-        if not self.pipeline:
-            self.flow.resume_reading()
+        if self._newest is not None:
+            self._newest.end()
+        if self._linger_since is not None:
+            self._linger_since, self._idle_since = None, self._loop.time()
+        if len(self._queue) < 2:
+            self.read_on()
 
-    def on_response_complete(self) -> None:
-        """Let the rest of a body that nobody wanted come, for a while."""
-        super().on_response_complete()
-        if self.cycle.more_body and not self.transport.is_closing():
-            self._linger_since = self.loop.time()
+    def answered(self, answering: Answering) -> None:
+        """Go on behind a whole answer; let the rest of a request that nobody wanted come, for a while."""
+        self._queue.popleft()
+        if not answering.keeps:
+            self.transport.close()
+            return
+        if self._queue:
+            self._answer(self._queue[0])
+            return
+        self.read_on()
+        now = self._loop.time()
+        if answering.whole:
+            self._idle_since = now
+        else:
+            self._linger_since = now
+
+    def over(self, answering: Answering) -> None:
+        """Note that nothing answers a request any more; one without a whole answer leaves no way to go on."""
+        if answering.task is not None:
+            self._accepted.tasks.discard(answering.task)
+            answering.task = None
+        if not answering.complete:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Note since when the client takes nothing."""
-        super().pause_writing()
-        self._stuck_since = self.loop.time()
+        self._stuck_since = self._loop.time()
+        self._writable.clear()
 
     def resume_writing(self) -> None:
         """Forget it."""
-        super().resume_writing()
         self._stuck_since = None
+        self._writable.set()
+
+    async def drained(self) -> None:
+        """Wait until the client takes more, or is gone."""
+        await self._writable.wait()
+
+    def read_on(self) -> None:
+        """Read, if that was paused."""
+        if self._paused and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
 
     def look(self, now: float) -> None:
         """Close it if it takes too long; called about once a second.
@@ -195,26 +282,57 @@ class Connection(HttpToolsProtocol):
         elif self._linger_since is not None and now - self._linger_since > LINGER_S:
             self.transport.close()
         elif self._head_since is not None and now - self._head_since > HEAD_S:
-            if self._head_bytes:
+            if self._bare:
                 self._refuse(RequestSlowError(f"the request's head did not come within {HEAD_S:g} s"))
             else:
                 self.transport.close()
+        elif self._idle_since is not None and now - self._idle_since > IDLE_S:
+            self.transport.close()
 
-    def send_400_response(self, msg: str) -> None:
-        """Say what is wrong with bytes that are no request, in JSON; never into an answer that is under way."""
-        self._refuse(self._refusal or RequestError(msg.rstrip(".").lower(), hint="this port speaks HTTP/1.1"))
+    def shut(self) -> None:
+        """Close it, or have it closed behind the answer that is under way."""
+        if not self._queue:
+            self.transport.close()
+        else:
+            self._queue[-1].keeps = False
+
+    def _answer(self, answering: Answering) -> None:
+        task = answering.task = self._loop.create_task(answering.run(self._accepted.application))
+        self._accepted.tasks.add(task)
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
 
     def _refuse(self, error: EngineError) -> None:
+        """Say what is wrong with bytes that are no request, in JSON; never into an answer that is under way."""
         self._head_since = None
-        # uvicorn sets the cycle with the first request
-        if cast("Any", self.cycle) is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-            self.flow.pause_reading()
+        if self._queue:
+            self._queue[-1].keeps = False
+            self._pause()
             return
         body = json.dumps(envelope(error, "chat", "")).encode()
         status = error.http_status
-        lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
-        lines += [b"%b: %b" % header for header in self.server_state.default_headers]
-        lines += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close", b"", body]
-        self.transport.write(b"\r\n".join(lines))
+        head = b"HTTP/1.1 %d %b\r\n%bcontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (status, HTTPStatus(status).phrase.encode(), self.date, len(body)) + body)
         self.transport.close()
+
+
+def _target(url: bytes) -> tuple[str, bytes, bytes]:
+    """Return (path, the same as it was written, query) of what a request asks for. Raises HttpParserError: of none."""
+    raw, _, query = url.partition(b"?")
+    if not raw.startswith(b"/") or b"#" in url:
+        parsed = parse_url(url)
+        raw, query = parsed.path or b"/", parsed.query or b""
+    path = raw.decode("ascii")
+    return unquote(path) if "%" in path else path, raw, query
+
+
+def _place(transport: Any, name: str) -> tuple[str, int] | None:
+    found = transport.get_extra_info(name)
+    return found[:2] if found else None
+
+
+def _too_large() -> RequestHeadError:
+    return RequestHeadError(f"the request's head is larger than {HEAD_BYTES:,} bytes")

@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from gateway.server.answering import Message, Receive, Send
 from gateway.server.bodies import ClientLeftError
 from gateway.server.desk import Desk
 from gateway.server.guests import VISIT, Application
 from gateway.server.head import Head, new_id, read_head
 from gateway.server.places import PLACES, Place, place_of
-from gateway.server.visit import Message, Receive, Send, Visit
+from gateway.server.visit import Visit
 from schemas.errors import EngineError, NotFoundError, RequestError, RequestMethodError
 from schemas.gateway import WireFormat
 
@@ -35,8 +36,6 @@ class Front:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
         desk, path = self.desk, scope["path"]
         place = PLACES.get(path) or place_of(path)
         form = place.form if place is not None else None
@@ -59,9 +58,10 @@ class Front:
             desk.metrics.left += 1
         except Exception:
             _log.exception("a request failed", path=path[:200], request_id=head.request_id)
-            if visit.started:
-                raise
-            await visit.fail(EngineError("the gateway failed", hint="its log says why; this is a fault of the gateway"))
+            if not visit.started:  # else nothing can be said, and the connection is closed
+                await visit.fail(
+                    EngineError("the gateway failed", hint="its log says why; this is a fault of the gateway")
+                )
         finally:
             desk.site.leave()
 

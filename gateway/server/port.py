@@ -6,12 +6,8 @@ import asyncio
 import socket
 import time
 from email.utils import formatdate
-from typing import Any, cast
 
-import uvicorn
-from uvicorn.server import ServerState
-
-from gateway.server.connection import IDLE_S, Connection
+from gateway.server.connection import Accepted, Connection
 from gateway.server.front import Front
 from gateway.server.ports import address
 
@@ -30,36 +26,23 @@ class Port:
         self.front = front
         self.url = address(listening)
         self._listening = listening
-        self._state = ServerState()
-        self._config = uvicorn.Config(
-            cast("Any", front),
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=IDLE_S,
-        )
+        self._accepted = Accepted(front)
         self._accepting: asyncio.Server | None = None
 
     @property
     def connections(self) -> list[Connection]:
         """Those that are open."""
-        return cast("list[Connection]", list(self._state.connections))
+        return list(self._accepted.connections)
 
     async def open(self) -> None:
         """Begin to accept."""
-        self._config.load()
         self.tick()
         loop = asyncio.get_running_loop()
-        self._accepting = await loop.create_server(self._connection, sock=self._listening)
+        self._accepting = await loop.create_server(lambda: Connection(self._accepted), sock=self._listening)
 
     def tick(self) -> None:
         """Do what is done about once a second: the date in answers, and a look at connections that take too long."""
-        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        self._accepted.date = f"date: {formatdate(time.time(), usegmt=True)}\r\n".encode()
         now = asyncio.get_running_loop().time()
         for connection in self.connections:
             connection.look(now)
@@ -70,7 +53,7 @@ class Port:
             self._accepting.close()
         self._listening.close()
         for connection in self.connections:
-            connection.shutdown()
+            connection.shut()
 
     def break_off(self) -> None:
         """End the calls that still run; each says so to its client."""
@@ -86,11 +69,8 @@ class Port:
     async def drained(self, within_s: float) -> bool:
         """Wait until nothing is under way, at most so long; return whether it is so."""
         until = time.monotonic() + within_s
-        while self._state.tasks or self._state.connections:
+        while self._accepted.tasks or self._accepted.connections:
             if time.monotonic() >= until:
                 return False
             await asyncio.sleep(_POLL_S)
         return True
-
-    def _connection(self) -> Connection:
-        return Connection(self._config, self._state, {})

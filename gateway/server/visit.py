@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.server.allowance import allowance
+from gateway.server.answering import Message, Receive, Send
 from gateway.server.connection import EXTENSION, Connection
 from gateway.server.desk import Desk
 from gateway.server.failures import Headers, failure
@@ -16,10 +17,6 @@ from gateway.server.head import Head
 from schemas.bookkeeping import ApiKey
 from schemas.errors import EngineError
 from schemas.gateway import WireFormat
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _EXPOSED = (
     b"x-request-id, request-id, retry-after, x-engine-model, x-engine-route, x-engine-run, x-engine-attempts, "

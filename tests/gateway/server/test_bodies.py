@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from gateway.server.bodies import ClientLeftError, Message, Receive, read_body
+from gateway.server.answering import Message, Receive
+from gateway.server.bodies import ClientLeftError, read_body
 from schemas.errors import RequestError, RequestMediaError, RequestTooLargeError
 
 pytestmark = pytest.mark.anyio
