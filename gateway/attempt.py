@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 
@@ -40,8 +40,7 @@ _PROCESS = uuid.uuid4().hex
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class CallContext:
+class CallContext(NamedTuple):
     """Who calls, and what may be done for the call.
 
     Attributes:
@@ -242,10 +241,13 @@ class Attempt:
         if scopes:
             await self._reserve(scopes)
         gates = services.gates.of(self.model, context.api_key, context.listener)
-        self._place = services.gates.enter(gates, tokens) or await services.gates.wait(
-            gates, tokens, deadline, turn=context.key or context.run_id or "", wait_s=context.wait_s
-        )
-        self.began = self.clock()
+        now = self.clock()
+        self._place = services.gates.enter(gates, tokens, now)
+        if self._place is None:
+            turn = context.key or context.run_id or ""
+            self._place = await services.gates.wait(gates, tokens, deadline, turn=turn, wait_s=context.wait_s)
+            now = self.clock()
+        self.began = now
 
     def note(self, chunk: ModelChunk) -> None:
         """Take note of a chunk of the answer."""
@@ -270,7 +272,7 @@ class Attempt:
         used = self.reported or Usage(input_tokens=self._estimate.input_tokens, output_tokens=text_tokens(self.written))
         cost = self._services.prices.cost_usd(self.model, used, tier=tier_of(self.tier))
         known = not self.beyond or self.model.local
-        self.usage = used.model_copy(update={"calls": 1, "cost_usd": cost if known else None})
+        self.usage = used.priced(cost if known else None)
         if self._reservation is not None:
             reservation, self._reservation = self._reservation, None
             amounts = {"usd": cost, "tokens": used.total_tokens}
@@ -306,7 +308,7 @@ class Attempt:
             quota = None if self.lane.relayer is None else self.lane.relayer.quota(self.model.name)
             if quota is not None:
                 self._services.gates.heed(self._place, quota)
-            self._services.gates.leave(self._place, self.usage.total_tokens if self.usage else None)
+            self._services.gates.leave(self._place, self.usage.total_tokens if self.usage else None, self.clock())
 
     def pause(self, seconds: float) -> None:
         """Start nothing more on the model for so long: its provider asked for it."""
@@ -315,8 +317,9 @@ class Attempt:
 
     async def _reserve(self, scopes: tuple[str, ...]) -> None:
         """Reserve under an id of our own: what a cancelled reservation may have left is given back under it."""
-        usd = self._services.prices.cost_usd(self.model, self._estimate.usage())
-        amounts = {"usd": usd, "tokens": self._estimate.total_tokens}
+        expected = self._estimate
+        usd = self._services.prices.expected_usd(self.model, expected.input_tokens, expected.output_tokens)
+        amounts = {"usd": usd, "tokens": expected.total_tokens}
         self._reservation = f"{_PROCESS}-{os.getpid()}-{next(_numbers)}"  # a fork has the same prefix
         try:
             reserved = await self._services.ledger.reserve(

@@ -76,10 +76,13 @@ class Call(Generic[Item]):
                 try:
                     async with attempt:
                         timeout_s = await self._enter(attempt)
-                        async with aclosing(form.answer(attempt, timeout_s)) as items:
-                            async for item in items:
-                                shown = True
-                                yield item
+                        if not form.streamed:
+                            await form.whole(attempt, timeout_s)
+                        else:
+                            async with aclosing(form.answer(attempt, timeout_s)) as items:
+                                async for item in items:
+                                    shown = True
+                                    yield item
                         await self._accept(attempt, shown)
                     break
                 except ModelError as exc:

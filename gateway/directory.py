@@ -163,7 +163,7 @@ class Directory:
         within_s: float | None,
     ) -> Found:
         async def ask(request: ModelRequest) -> ModelResponse:
-            return await complete(request, replace(context, role=ROUTER, observe=None, session=session))
+            return await complete(request, context._replace(role=ROUTER, observe=None, session=session))
 
         preferred = self._able(await self._chooser.choose(said, ask, session, within_s=within_s), needs, session)
         routes = self.routing.resolve(preferred.name, needs, session=session)

@@ -11,12 +11,10 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.exchange import ClientCall
 from schemas.model import ModelRequest, Part
-from schemas.result import Usage
 
 BYTES_PER_TOKEN = 4
 MESSAGE_TOKENS = 4
@@ -25,6 +23,7 @@ OUTPUT_TOKENS = 1024
 """Assumed for a request that doesn't cap its output."""
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _ANSWERS = ("n", "best_of")
+_SAID = frozenset((*_CAPS, *_ANSWERS))
 _MOST = 10**9
 _INLINE = re.compile(rb"[A-Za-z0-9+/=_-]{2000,}")
 _KNOWN_SCHEMAS = 256
@@ -33,8 +32,7 @@ _KNOWN_CHARS = 1_000_000
 _sizes: OrderedDict[int, tuple[Mapping[str, Any], int]] = OrderedDict()
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Tokens that a call will probably read and write."""
 
     input_tokens: int
@@ -44,10 +42,6 @@ class Estimate:
     def total_tokens(self) -> int:
         """Both together."""
         return self.input_tokens + self.output_tokens
-
-    def usage(self) -> Usage:
-        """Return it as the usage of one call."""
-        return Usage(calls=1, input_tokens=self.input_tokens, output_tokens=self.output_tokens)
 
 
 def request_estimate(request: ModelRequest) -> Estimate:
@@ -75,6 +69,8 @@ def call_estimate(call: ClientCall) -> Estimate:
 
 def _most_output(body: Mapping[str, Any]) -> int:
     """Return the output a body allows: the largest cap it names, as servers differ in which they heed, each answer."""
+    if _SAID.isdisjoint(body):
+        return OUTPUT_TOKENS
     caps = [most for name in _CAPS if (most := _count(body.get(name)))]
     each = max(caps, default=OUTPUT_TOKENS)
     return each * max(1, *(_count(body.get(name)) for name in _ANSWERS))

@@ -75,9 +75,17 @@ class Form(Protocol[Item_co]):
         ...
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[Item_co]:
-        """Ask a model once and yield the answer as it comes; a whole answer may be kept for ``end``.
+        """Ask a model once and yield the answer as it comes; called where it is ``streamed``.
 
         Takes note on the attempt of what came. Close it in any case.
+
+        Raises:
+            ModelError: The attempt failed, or ended without an answer.
+        """
+        ...
+
+    async def whole(self, attempt: Attempt, timeout_s: float) -> None:
+        """Ask a model once and keep its whole answer for ``end``; called where it is not ``streamed``. As ``answer``.
 
         Raises:
             ModelError: The attempt failed, or ended without an answer.
@@ -156,9 +164,16 @@ class NeutralForm:
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[ModelChunk]:
         """Ask and yield the chunks before ``Done``. Raises ModelError, FilterBlockedError, FilterFailedError."""
-        reply = asked(attempt, self._request, streamed=self.streamed, timeout_s=timeout_s)
+        reply = asked(attempt, self._request, timeout_s=timeout_s)
         filters = None if self._chain is None else self._chain.chunks()
         return reply if filters is None else self._filtered(attempt, reply, filters)
+
+    async def whole(self, attempt: Attempt, timeout_s: float) -> None:
+        """Ask, and keep the answer. Raises ModelError, FilterBlockedError, FilterFailedError."""
+        await completed(attempt, self._request, timeout_s=timeout_s)
+        filters = None if self._chain is None else self._chain.chunks()
+        if filters is not None:
+            await self._end_of(attempt, filters)
 
     async def _filtered(
         self, attempt: Attempt, reply: AsyncGenerator[ModelChunk], filters: Chunks
@@ -167,14 +182,21 @@ class NeutralForm:
             async for chunk in reply:
                 for passed in await filters.passed(chunk):
                     yield passed
+        for passed in await self._end_of(attempt, filters):
+            yield passed
+
+    async def _end_of(self, attempt: Attempt, filters: Chunks) -> list[ModelChunk]:
+        """Put the answer as filters let it through in its place; return what they held back of it until now."""
         if attempt.response is None:
-            return
+            return []
         self._said = attempt.response
+        left: list[ModelChunk] = []
         for passed in await filters.passed(Done(response=attempt.response)):
             if passed.kind == "done":
                 attempt.response = passed.response
-            elif self.streamed:
-                yield passed
+            else:
+                left.append(passed)
+        return left
 
     def restart(self, reason: str) -> ModelChunk | None:
         """Return the chunk that tells of it."""
@@ -193,9 +215,7 @@ class NeutralForm:
             await self._shelf.keep(self._whole.model_dump_json().encode())
 
 
-async def asked(
-    attempt: Attempt, request: ModelRequest, *, streamed: bool, timeout_s: float
-) -> AsyncGenerator[ModelChunk]:
+async def asked(attempt: Attempt, request: ModelRequest, *, timeout_s: float) -> AsyncGenerator[ModelChunk]:
     """Ask the attempt's model with a neutral request; yield the chunks before ``Done``, which the attempt keeps.
 
     Raises:
@@ -203,9 +223,6 @@ async def asked(
     """
     provider, model = attempt.lane.provider, attempt.model
     try:
-        if not streamed:
-            attempt.answered(await provider.complete(model.name, request, timeout_s=timeout_s))
-            return
         stream = cast("AsyncGenerator[ModelChunk]", provider.stream(model.name, request, timeout_s=timeout_s))
         try:
             async for chunk in stream:
@@ -221,6 +238,17 @@ async def asked(
     except Exception as exc:
         raise fault(model, exc) from exc
     raise ModelUnavailableError(f"the stream of {model.ref} ended without its last event", details={"model": model.ref})
+
+
+async def completed(attempt: Attempt, request: ModelRequest, *, timeout_s: float) -> None:
+    """Ask the attempt's model with a neutral request; the attempt keeps its whole answer. Raises ModelError."""
+    model = attempt.model
+    try:
+        attempt.answered(await attempt.lane.provider.complete(model.name, request, timeout_s=timeout_s))
+    except EngineError:
+        raise
+    except Exception as exc:
+        raise fault(model, exc) from exc
 
 
 def fault(model: Model, exc: Exception) -> ModelError:

@@ -47,14 +47,14 @@ class Gates:
         self._ways[model.ref, whose, listener] = key, gates
         return gates
 
-    def enter(self, gates: tuple[Gate, ...], tokens: int) -> Place | None:
+    def enter(self, gates: tuple[Gate, ...], tokens: int, now: float) -> Place | None:
         """Let a call in if there is room and nobody waits before it; else None.
 
         Args:
             gates: From ``of``.
             tokens: Estimate of what it will read and write.
+            now: The time.
         """
-        now = current_time()
         for gate in gates:
             if gate.waiting or gate.wait_s(tokens, now) > 0:
                 return None
@@ -70,12 +70,11 @@ class Gates:
         wait_s: float | None = None,
     ) -> Place:
         """Let a call in as soon as there is room and its turn has come (``Lines.wait``)."""
-        place = self.enter(gates, tokens)
+        place = self.enter(gates, tokens, current_time())
         return place or await self._lines.wait(gates, tokens, deadline, turn=turn, wait_s=wait_s)
 
-    def leave(self, place: Place, tokens: int | None = None) -> None:
+    def leave(self, place: Place, tokens: int | None, now: float) -> None:
         """Give a place back, once; ``tokens`` corrects the estimate by what was used."""
-        now = current_time()
         if place.leave(now, tokens):
             self._lines.serve(now)
 

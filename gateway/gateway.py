@@ -267,10 +267,10 @@ class Gateway:
         return Call(self._services, form, context, found.routes, found.answered)
 
     async def _relayed(self, call: ClientCall, context: CallContext) -> tuple[ClientForm, Call[bytes]]:
-        written = client_format(call.format)
+        written, name = client_format(call.format), call.model
         found = await self.directory.of_call(call, context, self.complete)
-        chain = self._doorway.chain(call.model, found.routes, context)
-        shelf = self._doorway.shelf(call.model, context)
+        chain = self._doorway.chain(name, found.routes, context)
+        shelf = self._doorway.shelf(name, context)
         form = ClientForm(call, written, may_restart=context.may_restart, chain=chain, shelf=shelf)
         return form, Call(self._services, form, context, found.routes, found.answered)
 

@@ -6,8 +6,7 @@ Read off the request as it came, without translating it. What nobody knows of a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gateway.estimate import BYTES_PER_TOKEN, request_estimate
 from gateway.exchange import ClientCall
@@ -15,10 +14,10 @@ from schemas.model import ModelRequest
 from schemas.settings import ModelSettings
 
 _IMAGES = ("image_url", "input_image", "image")
+_SCHEMAS = {"response_format": None, "output_config": "format", "text": "format"}
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """What a model must be able to do.
 
     Attributes:
@@ -100,7 +99,9 @@ def _most_output(body: Mapping[str, Any]) -> int:
 
 def _wants_schema(body: Mapping[str, Any]) -> bool:
     """Chat completions: ``response_format``; messages: ``output_config.format``; responses: ``text.format``."""
-    for outer, inner in (("response_format", None), ("output_config", "format"), ("text", "format")):
+    if _SCHEMAS.keys().isdisjoint(body):
+        return False
+    for outer, inner in _SCHEMAS.items():
         wish = body.get(outer)
         if inner is not None and isinstance(wish, dict):
             wish = cast("dict[str, Any]", wish).get(inner)

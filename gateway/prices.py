@@ -14,6 +14,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, Literal, cast
 
 from gateway.remembered import Remembered
@@ -130,6 +131,13 @@ class Prices:
         rates = self.rates(model, input_tokens=usage.input_tokens, tier=tier)
         return None if rates is None else rates.cost_usd(usage)
 
+    def expected_usd(self, model: Model, input_tokens: int, output_tokens: int) -> float | None:
+        """Return what so many tokens cost if no part of them has a price of its own; None when no price is known."""
+        rates = self.rates(model, input_tokens=input_tokens)
+        if rates is None or (output_tokens and rates.output is None):
+            return None
+        return (input_tokens * rates.input + output_tokens * (rates.output or 0.0)) / PER_TOKEN
+
     def rates(self, model: Model, *, input_tokens: int = 0, tier: Tier = "") -> Rates | None:
         """Return the prices for a request of so many input tokens, or None when they are not known.
 
@@ -139,19 +147,19 @@ class Prices:
         if model.local:
             return FREE
         compiled = self._compiled.get((model.ref, tier))
-        if compiled is None or self._now().timestamp() >= compiled.until:
+        if compiled is None or (compiled.until < inf and self._now().timestamp() >= compiled.until):
             compiled = self._compiled[model.ref, tier] = self._compile(model, tier)
         return compiled.at(input_tokens)
 
     def _compile(self, model: Model, tier: str) -> Compiled:
         given = model.settings
         if given.input_usd_per_mtok is not None and given.output_usd_per_mtok is not None:
-            return Compiled(((-1, _explicit(model, FREE)),), float("inf"))
+            return Compiled(((-1, _explicit(model, FREE)),), inf)
         if model.ref not in self._found:
             self._found[model.ref] = _find(model, self._environ)
         info = self._found[model.ref]
         if info is None:
-            return Compiled((), float("inf"))
+            return Compiled((), inf)
         now = self._now()
         listed: Any = info.get_prices(now, _CONTEXTS.get(tier))
         prices = {key: price for key, price in cast("dict[str, Any]", vars(listed)).items() if price is not None}
@@ -216,7 +224,7 @@ def _changes_after(info: Any, now: datetime) -> float:
             bounds.append(quarter + timedelta(minutes=15))
         elif (begins := datetime(start.year, start.month, start.day, tzinfo=UTC)) > now:
             bounds.append(begins)
-    return min((bound.timestamp() for bound in bounds), default=float("inf"))
+    return min((bound.timestamp() for bound in bounds), default=inf)
 
 
 def _find(model: Model, environ: Mapping[str, str]) -> Any:

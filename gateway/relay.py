@@ -18,12 +18,11 @@ from gateway.call import Call
 from gateway.doorway import Shelf
 from gateway.estimate import Estimate, call_estimate
 from gateway.exchange import ClientCall, WireReply, plain
-from gateway.form import asked, fault
+from gateway.form import asked, completed, fault
 from gateway.passing import Passing
 from gateway.providers.relayer import Relayer
 from gateway.sequel import Sequel
 from gateway.sse import SseDecoder
-from gateway.upstream.base import Answer
 from gateway.wire.base import ClientFormat, SseEvent, StreamWriter
 from schemas.errors import EngineError, ModelRequestError
 from schemas.gateway import WireFormat
@@ -118,30 +117,36 @@ class ClientForm:
 
     def answer(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
         """Ask, and yield whole events. Raises ModelError, FilterFailedError."""
-        relayer = attempt.lane.relayer
-        self._content = None
-        if self._kept is not None:
-            self._kept.clear()
-        if relayer is not None and self._sequel is None and relayer.takes(self._call.format, attempt.model.name):
+        relayer = self._passes(attempt)
+        if relayer is not None:
             pieces = self._passed(attempt, relayer, timeout_s)
         else:
             pieces = self._translated(attempt, timeout_s)
-        return pieces if self._chain is None and self._kept is None else self._watched(pieces)
-
-    async def _watched(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-        """Yield an answer as filters let it through, and take note of what the model said for the next of its kind."""
         if self._kept is not None:
+            self._kept.clear()
             pieces = _noted(pieces, self._kept)
-        if self._chain is not None:
-            pieces = filtered(self._chain, self._call.format, pieces)
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield piece
-        if self._content is not None:
+        return pieces if self._chain is None else filtered(self._chain, self._call.format, pieces)
+
+    async def whole(self, attempt: Attempt, timeout_s: float) -> None:
+        """Ask, and keep the body; what the model said is kept as it was before any filter."""
+        relayer = self._passes(attempt)
+        if relayer is not None:
+            content = await self._passed_whole(attempt, relayer, timeout_s)
+        else:
+            content = await self._translated_whole(attempt, timeout_s)
+        if content is not None:
             if self._kept is not None:
-                self._kept.append(self._content)
+                self._kept[:] = [content]
             if self._chain is not None:
-                self._content = await replied(self._chain, self._call.format, self._content)
+                content = await replied(self._chain, self._call.format, content)
+        self._content = content
+
+    def _passes(self, attempt: Attempt) -> Relayer | None:
+        """Return who takes the client's bytes as they are; None where they are translated."""
+        relayer = attempt.lane.relayer
+        if relayer is None or self._sequel is not None or not relayer.takes(self._call.format, attempt.model.name):
+            return None
+        return relayer
 
     def restart(self, reason: str) -> bytes | None:
         """Return the events that tell of it, if it must be told now; an answer of two halves is not kept."""
@@ -171,15 +176,9 @@ class ClientForm:
         return writer.fail(error, self._call.request_id)
 
     async def _passed(self, attempt: Attempt, relayer: Relayer, timeout_s: float) -> AsyncGenerator[bytes]:
-        call = self._call
-        asks = not call.tells_usage and not attempt.lane.no_usage
         try:
-            answer = await self._sent(attempt, relayer, timeout_s, asks=asks)
-            passing = Passing(attempt, relayer, call.format, answer, hides_usage=asks)
+            passing = await self._sent(attempt, relayer, timeout_s)
             try:
-                if not self.streamed:
-                    self._content = await passing.whole()
-                    return
                 passing.check_head()
                 await passing.read_failure()
                 while piece := await passing.next():
@@ -191,15 +190,29 @@ class ClientForm:
         except Exception as exc:
             raise fault(attempt.model, exc) from exc
 
-    async def _sent(self, attempt: Attempt, relayer: Relayer, timeout_s: float, *, asks: bool) -> Answer:
+    async def _passed_whole(self, attempt: Attempt, relayer: Relayer, timeout_s: float) -> bytes:
+        try:
+            passing = await self._sent(attempt, relayer, timeout_s)
+            try:
+                return await passing.whole()
+            finally:
+                await passing.close()
+        except EngineError:
+            raise
+        except Exception as exc:
+            raise fault(attempt.model, exc) from exc
+
+    async def _sent(self, attempt: Attempt, relayer: Relayer, timeout_s: float) -> Passing:
         """Send the client's bytes; again without what we added to them, should the server not know that."""
         call, model = self._call, attempt.model.name
+        asks = not call.tells_usage and not attempt.lane.no_usage
         while True:
             body = call.naming(model, usage=asks)
             try:
-                return await relayer.relay(
+                answer = await relayer.relay(
                     call.format, model, body, call.headers, timeout_s=timeout_s, streamed=self.streamed
                 )
+                return Passing(attempt, relayer, call.format, answer, hides_usage=asks)
             except ModelRequestError as exc:
                 if not asks or "stream_options" not in exc.message:
                     raise
@@ -216,13 +229,9 @@ class ClientForm:
         return self._request
 
     async def _translated(self, attempt: Attempt, timeout_s: float) -> AsyncGenerator[bytes]:
-        body = {**self._call.parsed, "model": attempt.model.name}  # who answers, as a provider would say it
         request = self._neutral(attempt)
-        if not self.streamed:
-            self._content = await self._whole(attempt, body, request, timeout_s)
-            return
-        self._writer = self._writer or self._format.stream(body)
-        async for chunk in asked(attempt, request, streamed=True, timeout_s=timeout_s):
+        self._writer = self._writer or self._format.stream(self._asked_of(attempt))
+        async for chunk in asked(attempt, request, timeout_s=timeout_s):
             chunks = [chunk] if self._sequel is None else self._sequel.feed(chunk)
             if piece := self._written(chunks):
                 yield piece
@@ -231,14 +240,16 @@ class ClientForm:
         if self._chain is not None and attempt.response is not None:
             yield self._writer.feed(Done(response=attempt.response))  # filters see the end as well
 
-    async def _whole(
-        self, attempt: Attempt, body: dict[str, Any], request: ModelRequest, timeout_s: float
-    ) -> bytes | None:
-        async for _ in asked(attempt, request, streamed=False, timeout_s=timeout_s):
-            pass
+    async def _translated_whole(self, attempt: Attempt, timeout_s: float) -> bytes | None:
+        await completed(attempt, self._neutral(attempt), timeout_s=timeout_s)
         if attempt.response is None:
             return None
-        return json.dumps(self._format.reply(attempt.response, body), ensure_ascii=False).encode(errors="replace")
+        reply = self._format.reply(attempt.response, self._asked_of(attempt))
+        return json.dumps(reply, ensure_ascii=False).encode(errors="replace")
+
+    def _asked_of(self, attempt: Attempt) -> dict[str, Any]:
+        """Return the request as it names who answers: a provider would say it so."""
+        return {**self._call.parsed, "model": attempt.model.name}
 
     def _written(self, chunks: Sequence[ModelChunk]) -> bytes:
         assert self._writer is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _NAMED = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -41,9 +42,16 @@ def with_model(body: bytes, parsed: Mapping[str, Any], model: str) -> bytes:
     """
     match = _NAMED.search(body)
     plain = match is not None and _NAMED.search(body, match.end()) is None and b"\\u" not in body
-    if match is not None and plain and match[1] == json.dumps(parsed.get("model")).encode():
-        return body[: match.start(1)] + json.dumps(model).encode() + body[match.end(1) :]
+    named = parsed.get("model")
+    if match is not None and plain and isinstance(named, str) and match[1] == _quoted(named):
+        written = _quoted(model)
+        return body if match[1] == written else body[: match.start(1)] + written + body[match.end(1) :]
     return with_member(body, parsed, "model", model)
+
+
+@lru_cache(1_024)
+def _quoted(name: str) -> bytes:
+    return json.dumps(name).encode()
 
 
 def with_member(body: bytes, parsed: Mapping[str, Any], key: str, value: object) -> bytes:

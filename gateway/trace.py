@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 import structlog
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, get_tracer
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer, get_tracer
 
 from gateway.content import input_messages, output_messages
 from gateway.record import CallRecord
@@ -81,7 +81,7 @@ class Trace:
 
     def tell(self, told: Told) -> None:
         """Write a call's span and line now."""
-        self._write(told)
+        self._write(told, *self._listening())
 
     def later(self, told: Told) -> None:
         """Keep a call for ``flush``."""
@@ -96,13 +96,25 @@ class Trace:
             await anyio.sleep(0)
 
     def _write_slice(self) -> None:
+        tracer, says = self._listening()
         for _ in range(min(SLICE, len(self._waiting))):
-            self._write(self._waiting.popleft())
+            self._write(self._waiting.popleft(), tracer, says)
 
-    def _write(self, told: Told) -> None:
+    def _listening(self) -> tuple[Tracer | None, bool]:
+        """Return what makes spans, if anything does, and whether lines are read."""
+        tracer = self._tracer()
+        return None if isinstance(tracer, NoOpTracer) else tracer, _log.bind().is_enabled_for(logging.DEBUG)
+
+    def _write(self, told: Told, tracer: Tracer | None, says: bool) -> None:
+        if tracer is not None:
+            self._write_span(told, tracer)
+        if says:
+            _say(told.record, told.stop_reason)
+
+    def _write_span(self, told: Told, tracer: Tracer) -> None:
         record = told.record
         operation = _OPERATIONS.get(record.format or "", "chat")
-        span = self._tracer().start_span(
+        span = tracer.start_span(
             f"{operation} {record.model}" if record.model else operation,
             context=told.parent,
             kind=SpanKind.CLIENT,
@@ -118,7 +130,6 @@ class Trace:
             if self._content:
                 _add_content(span, told)
         span.end(int((record.began + record.took_s) * _NS))
-        _say(record, told.stop_reason)
 
 
 def _attributes(told: Told, operation: str) -> dict[str, Any]:
@@ -169,8 +180,6 @@ def _add_content(span: Span, told: Told) -> None:
 
 def _say(record: CallRecord, stop_reason: str) -> None:
     """Write the line; an error by its code, not its message, which may quote what the provider was sent."""
-    if not _log.bind().is_enabled_for(logging.DEBUG):
-        return
     facts: dict[str, Any] = {
         "model": f"{record.provider}/{record.model}",
         "attempts": record.attempts,

@@ -57,6 +57,19 @@ class Usage(Record):
         """Tokens read and written."""
         return self.input_tokens + self.output_tokens
 
+    def priced(self, cost_usd: float | None) -> Usage:
+        """Return it as that of one call, at another cost."""
+        return Usage(
+            calls=1,
+            input_tokens=self.input_tokens,
+            cached_tokens=self.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens,
+            output_tokens=self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            cost_usd=cost_usd,
+        )
+
     def __add__(self, other: Usage) -> Usage:
         known = self.cost_usd is not None and other.cost_usd is not None
         return Usage(

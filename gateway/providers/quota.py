@@ -23,6 +23,7 @@ _NAMES = tuple(
     (left.format(requests), reset.format(requests), left.format(tokens), reset.format(tokens))
     for left, reset, requests, tokens in _FAMILIES
 )
+_TELLING = frozenset(name for requests, _, tokens, _ in _NAMES for name in (requests, tokens))
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _UNITS_S = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 _LONGEST_S = 86_400.0 * 31
@@ -36,6 +37,8 @@ def quota_of(headers: Mapping[str, str], now: datetime | None = None) -> Quota |
     >>> quota_of({"x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "6m0s"})
     Quota(requests=59, requests_reset_s=360.0, tokens=None, tokens_reset_s=None)
     """
+    if _TELLING.isdisjoint(headers):
+        return None
     for requests, requests_reset, tokens, tokens_reset in _NAMES:
         left, more = headers.get(requests), headers.get(tokens)
         if left is not None or more is not None:

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/guides/rate-limits (``x-ratelimit-*``; 
 
 from __future__ import annotations
 
-import anyio
+import time
 
 from gateway.gateway import Gateway
 from schemas.bookkeeping import ApiKey
@@ -18,7 +18,7 @@ def allowance(gateway: Gateway, key: ApiKey) -> _Headers:
     gate = gateway.gates.of_key(key)
     if gate is None or not gate.counts:
         return []
-    calls, tokens, resets_s = gate.counted(anyio.current_time())
+    calls, tokens, resets_s = gate.counted(time.monotonic())
     limits = gate.limits
     return [
         *_said(b"requests", limits.requests_per_minute, calls, resets_s),

@@ -6,7 +6,7 @@ Source: RFC 9112 (sections 6 and 7.1), https://asgi.readthedocs.io/en/latest/spe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ MOST_AHEAD = 65_536
 """Bytes of a body that are read before somebody wants them."""
 
 _STATUS = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_BARE = (204, 304)
+_CHUNKED = b"transfer-encoding: chunked\r\n"
+_CLOSE = b"connection: close\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = structlog.get_logger("plan-execute-engine.gateway")
 
@@ -143,44 +146,28 @@ class Answering:
         if message["type"] != "http.response.start":
             raise RuntimeError(f"an answer does not begin with {message['type']}")
         status: int = message["status"]
-        said, length, closes = b"", -1, not self.keeps
-        lines = [b"%b: %b\r\n" % header for header in message.get("headers", ())]
-        for name, value in message.get("headers", ()):
-            if name == b"content-length":
-                length = int(value)
-            elif name == b"connection" and b"close" in value.lower():
-                self.keeps = closes = False  # it is said already
-        if status in (204, 304) or self.scope["method"] == "HEAD":
+        lines, length, closes = _lines(message.get("headers", ()))
+        if status in _BARE or self.scope["method"] == "HEAD":
             length = 0
         elif length < 0:
-            self._chunked = self.scope["http_version"] == "1.1"  # else its end is the connection's
-            said = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+            if self.scope["http_version"] == "1.1":  # else its end is the connection's
+                self._chunked = True
+                lines += _CHUNKED
             asyncio.get_running_loop().call_soon(self.flush)
         if closes:
-            said += b"connection: close\r\n"
-        head = b"".join((_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status, self._connection.date, *lines, said))
-        breaks = len(lines) + 2 + said.count(b"\n")
-        if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-            raise RuntimeError("a header of the answer holds a line break")
+            self.keeps = False
+        elif not self.keeps:
+            lines += _CLOSE
         self.started = True
         self._length = length
-        self._head = head + b"\r\n"
+        self._head = b"%b%b%b\r\n" % (_STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status, self._connection.date, lines)
 
     def _go_on(self, message: Message) -> None:
         if message["type"] != "http.response.body":
             raise RuntimeError(f"an answer does not go on with {message['type']}")
         data: bytes = message.get("body", b"")
         more: bool = message.get("more_body", False)
-        if self.scope["method"] == "HEAD":
-            data = b""
-        elif self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            if not more:
-                data += b"0\r\n\r\n"
-        elif self._length >= 0:
-            self._length -= len(data)
-            if self._length < 0 or (self._length and not more):
-                raise RuntimeError("the answer is not as long as its head says")
+        data = b"" if self.scope["method"] == "HEAD" else self._framed(data, more)
         if data or not more:
             self._connection.transport.write(self._head + data)
             self._head = b""
@@ -188,6 +175,17 @@ class Answering:
             self.complete = True
             self._wake()
             self._connection.answered(self)
+
+    def _framed(self, data: bytes, more: bool) -> bytes:
+        """Return a piece as it is sent. Raises RuntimeError: there is more of the answer, or less, than was said."""
+        if self._chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            return chunk if more else chunk + b"0\r\n\r\n"
+        if self._length >= 0:
+            self._length -= len(data)
+            if self._length < 0 or (self._length and not more):
+                raise RuntimeError("the answer is not as long as its head says")
+        return data
 
     def flush(self) -> None:
         """Send the head if nothing came that it could go out with."""
@@ -206,3 +204,23 @@ class Answering:
     def _wake(self) -> None:
         if self._changed is not None:
             self._changed.set()
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, int, bool]:
+    """Return headers as they are sent, the length they say (below 0: none), and whether they close the connection.
+
+    Raises:
+        RuntimeError: One holds a line break: what stood behind it would be another header, or another answer.
+    """
+    length, closes = -1, False
+    lines: list[bytes] = []
+    for name, value in headers:
+        lines.append(b"%b: %b\r\n" % (name, value))
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"connection":
+            closes = closes or b"close" in value.lower()
+    said = b"".join(lines)
+    if said.count(b"\n") != len(lines) or said.count(b"\r") != len(lines) or b"\0" in said:
+        raise RuntimeError("a header of the answer holds a line break")
+    return said, length, closes

@@ -61,19 +61,18 @@ async def _rest(receive: Receive, begun: bytes, most: int) -> bytes:
     pieces, size = [begun], len(begun)
     try:
         async with asyncio.timeout(WHOLE_S):
-            while True:
+            while size <= most:
                 async with asyncio.timeout(PAUSE_S):
                     message = await receive()
                 if message["type"] != "http.request":
                     raise ClientLeftError
                 pieces.append(message.get("body", b""))
                 size += len(pieces[-1])
-                if size > most:
-                    raise _too_large(most)
                 if not message.get("more_body"):
-                    return b"".join(pieces)
+                    break
     except TimeoutError:
         raise RequestSlowError(f"the request's body did not come in time: {size:,} bytes are here") from None
+    return b"".join(pieces)
 
 
 def _check_type(given: str | None) -> None:

@@ -56,22 +56,65 @@ class Accepted:
         self.date = b""
 
 
-class Connection(asyncio.Protocol):
-    """One connection; its ``scope["extensions"]`` hold it, so that a call can be ended when its client leaves.
+class _Flow(asyncio.Protocol):
+    """When a connection stands still, in either direction.
 
     Attributes:
         transport: What is written to.
-        running: The task of the request that is being answered, if it wants to be cancelled when the client leaves.
-        lost: Whether the client is gone.
     """
 
     transport: asyncio.Transport
 
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._paused = False
+        self._stuck_since: float | None = None
+        self._writable = asyncio.Event()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the client takes nothing for now."""
+        return self._stuck_since is not None
+
+    def pause_writing(self) -> None:
+        """Note since when the client takes nothing."""
+        self._stuck_since = self._loop.time()
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Forget it."""
+        self._stuck_since = None
+        self._writable.set()
+
+    async def drained(self) -> None:
+        """Wait until the client takes more, or is gone."""
+        await self._writable.wait()
+
+    def read_on(self) -> None:
+        """Read, if that was paused."""
+        if self._paused and not self.transport.is_closing():
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+
+class Connection(_Flow):
+    """One connection; its ``scope["extensions"]`` hold it, so that a call can be ended when its client leaves.
+
+    Attributes:
+        running: The task of the request that is being answered, if it wants to be cancelled when the client leaves.
+        lost: Whether the client is gone.
+    """
+
     def __init__(self, accepted: Accepted) -> None:
+        super().__init__()
         self.running: asyncio.Task[Any] | None = None
         self.lost = False
         self._accepted = accepted
-        self._loop = asyncio.get_running_loop()
         self._parser: Any = HttpRequestParser(self)
         # what comes behind a last request is left unread, and does not spoil its answer
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -82,12 +125,10 @@ class Connection(asyncio.Protocol):
         self._extensions = {EXTENSION: self}
         self._refusal: EngineError | None = None
         self._bare = 0
-        self._moved = self._paused = self._half_closed = False
+        self._moved = self._half_closed = False
         self._head_since: float | None = self._loop.time()
         self._idle_since: float | None = None
-        self._stuck_since: float | None = None
         self._linger_since: float | None = None
-        self._writable = asyncio.Event()
         self._client: tuple[str, int] | None = None
         self._server: tuple[str, int] | None = None
 
@@ -95,11 +136,6 @@ class Connection(asyncio.Protocol):
     def date(self) -> bytes:
         """The line of an answer's head that says the time."""
         return self._accepted.date
-
-    @property
-    def stuck(self) -> bool:
-        """Whether the client takes nothing for now."""
-        return self._stuck_since is not None
 
     def connection_made(self, transport: Any) -> None:
         """Note who it is."""
@@ -114,6 +150,8 @@ class Connection(asyncio.Protocol):
         self._head_since = self._idle_since = self._stuck_since = self._linger_since = None
         for answering in self._queue:
             answering.leave()
+        self._queue.clear()
+        self._extensions = {}
         self._newest = self._parser = None  # they hold on to this
         self._writable.set()
         if self.running is not None:
@@ -128,9 +166,8 @@ class Connection(asyncio.Protocol):
         except HttpParserUpgrade as exc:  # it is answered as the request it is, and what follows it is no HTTP
             if self._newest is not None and exc.args[0] < len(data):
                 self._newest.keeps = False
-        except HttpParserError as exc:
-            said = str(exc).rstrip(".").lower()
-            self._refuse(self._refusal or RequestError(said, hint="this port speaks HTTP/1.1"))
+        except HttpParserError:
+            self._refuse(self._refusal or RequestError("what came is no request", hint="this port speaks HTTP/1.1"))
             return
         if self._moved:
             self._bare = 0
@@ -249,26 +286,6 @@ class Connection(asyncio.Protocol):
         if not answering.complete:
             self.transport.close()
 
-    def pause_writing(self) -> None:
-        """Note since when the client takes nothing."""
-        self._stuck_since = self._loop.time()
-        self._writable.clear()
-
-    def resume_writing(self) -> None:
-        """Forget it."""
-        self._stuck_since = None
-        self._writable.set()
-
-    async def drained(self) -> None:
-        """Wait until the client takes more, or is gone."""
-        await self._writable.wait()
-
-    def read_on(self) -> None:
-        """Read, if that was paused."""
-        if self._paused and not self.transport.is_closing():
-            self._paused = False
-            self.transport.resume_reading()
-
     def look(self, now: float) -> None:
         """Close it if it takes too long; called about once a second.
 
@@ -299,11 +316,6 @@ class Connection(asyncio.Protocol):
     def _answer(self, answering: Answering) -> None:
         task = answering.task = self._loop.create_task(answering.run(self._accepted.application))
         self._accepted.tasks.add(task)
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self.transport.pause_reading()
 
     def _refuse(self, error: EngineError) -> None:
         """Say what is wrong with bytes that are no request, in JSON; never into an answer that is under way."""

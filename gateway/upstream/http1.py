@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import inf
 from typing import Self, cast
 from urllib.parse import quote, urlsplit
 
@@ -202,7 +203,10 @@ class _Way:
 
 
 class _Line(asyncio.Protocol):
-    """One connection; it carries one answer at a time."""
+    """One connection; it carries one answer at a time, and one timer looks after all of them.
+
+    To set a timer is dear, and hardly any fires: it is left as it is while it fires early enough, and set anew then.
+    """
 
     transport: asyncio.Transport
 
@@ -210,6 +214,8 @@ class _Line(asyncio.Protocol):
         self.way = way
         self.idle_since = 0.0
         self.answer: _Answer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._fires = inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note what to write to."""
@@ -226,6 +232,18 @@ class _Line(asyncio.Protocol):
             request = request[-1:]
         self.transport.write(request)
 
+    def look_by(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the answer look at its waiting at a time, or before."""
+        if due < self._fires:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._fires, self._timer = due, loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._fires, self._timer = inf, None
+        if self.answer is not None:
+            self.answer.look()
+
     def data_received(self, data: bytes) -> None:
         """Hand on; what nobody asked for ends the connection."""
         if self.answer is None:
@@ -236,14 +254,17 @@ class _Line(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""
         self.way.lost(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.answer is not None:
             self.answer.lost(exc)
 
 
 class _Answer(Reading, Answer):
-    """One answer, its reading and its waiting. One timer looks after all of it, and is set anew only when it fires."""
+    """One answer, its reading and its waiting."""
 
-    __slots__ = ("_error", "_line", "_loop", "_paused", "_timer", "_waiter", "_waits", "_where")
+    __slots__ = ("_error", "_line", "_loop", "_paused", "_waiter", "_waits", "_where")
 
     def __init__(self, where: str, waits: Waits, line: _Line, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -254,8 +275,8 @@ class _Answer(Reading, Answer):
         self._paused = False
         self._error: ModelError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = loop.call_at(waits.due, self._look)
         line.answer = self
+        line.look_by(waits.due, loop)
 
     async def asked(self, request: bytes) -> Self:
         """Write the request, and wait until the head of its answer is there. Raises ModelError."""
@@ -292,9 +313,8 @@ class _Answer(Reading, Answer):
         """Note that content came."""
         if not self._waits.content:
             self._waits.began()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = self._loop.call_at(self._waits.due, self._look)
+            if self._line is not None:
+                self._line.look_by(self._waits.due, self._loop)
 
     async def finish(self) -> None:
         """Note that nothing more is wanted; most servers have ended the body with its last event already."""
@@ -376,13 +396,13 @@ class _Answer(Reading, Answer):
         if self._line is not None and not self._line.transport.is_closing():
             (self._line.transport.pause_reading if on else self._line.transport.resume_reading)()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Cut the connection if it is too late, else look again when it would be."""
         if self._paused:
             self._waits.heard(self._loop.time())  # the silence is ours
         due = self._waits.due
-        if self._loop.time() < due:
-            self._timer = self._loop.call_at(due, self._look)
+        if self._loop.time() < due and self._line is not None:
+            self._line.look_by(due, self._loop)
         else:
             self._fail(self._waits.error())
 
@@ -395,13 +415,10 @@ class _Answer(Reading, Answer):
             self._waiter.set_result(None)
 
     def _parted(self) -> _Line:
-        """Let go of the connection, the parser and the timer, which hold on to this; return the connection."""
+        """Let go of the connection and the parser, which hold on to this; return the connection."""
         line = self._line
         assert line is not None
         line.answer = self._line = self._parser = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         return line
 
 

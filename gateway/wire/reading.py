@@ -17,6 +17,8 @@ _MOST_TOKENS = 10**12
 
 def _count(value: object) -> int | None:
     """A count that is none counts nothing: it takes no answer with it, and gives no budget anything back."""
+    if type(value) is int:
+        return value if 0 <= value <= _MOST_TOKENS else None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

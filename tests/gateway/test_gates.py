@@ -103,7 +103,7 @@ class Play:
             self.through[gate].append(call)
         await anyio.sleep(call.lasts)
         call.ended = anyio.current_time() - zero
-        self.gates.leave(place, call.used)
+        self.gates.leave(place, call.used, anyio.current_time())
 
 
 def on_virtual_time(main: Callable[[], Any]) -> None:
@@ -156,7 +156,7 @@ async def hold(gates: Gates, way: tuple[Gate, ...], lasts: float, log: list[Any]
     place = await gates.wait(way, 1, None, turn=turn)
     log.append((name, anyio.current_time()))
     await anyio.sleep(lasts)
-    gates.leave(place)
+    gates.leave(place, None, anyio.current_time())
 
 
 def test_a_flood_of_one_key_does_not_starve_another() -> None:
@@ -224,11 +224,11 @@ def test_a_large_call_is_not_overtaken_by_small_ones() -> None:
     async def main() -> None:
         gates, order = Gates(Settings()), list[str]()
         way = gates.of(model("a", RateLimits(tokens_per_minute=100)))
-        gates.leave(await gates.wait(way, 60, None))
+        gates.leave(await gates.wait(way, 60, None), None, anyio.current_time())
 
         async def call(name: str, tokens: int, at: float) -> None:
             await anyio.sleep(at)
-            gates.leave(await gates.wait(way, tokens, None, turn=name))
+            gates.leave(await gates.wait(way, tokens, None, turn=name), None, anyio.current_time())
             order.append(name)
 
         async with anyio.create_task_group() as group:
@@ -246,7 +246,7 @@ def test_who_comes_back_when_told_to_gets_in() -> None:
         gates = Gates(Settings())
         way = gates.of(model("a"), key("k", RateLimits(requests_per_minute=3, tokens_per_minute=100)))
         for tokens in (40, 30, 20):
-            gates.leave(await gates.wait(way, tokens, None))
+            gates.leave(await gates.wait(way, tokens, None), None, anyio.current_time())
             await anyio.sleep(7)
         with pytest.raises(RateLimitError, match="key k") as caught:
             await gates.wait(way, 50, None, wait_s=5)
@@ -254,9 +254,9 @@ def test_who_comes_back_when_told_to_gets_in() -> None:
         after = caught.value.retry_after_s
         assert after == 60 - 21
         await anyio.sleep(after - 0.1)
-        assert gates.enter(way, 50) is None
+        assert gates.enter(way, 50, anyio.current_time()) is None
         await anyio.sleep(0.1)
-        assert gates.enter(way, 50) is not None
+        assert gates.enter(way, 50, anyio.current_time()) is not None
 
     on_virtual_time(main)
 
@@ -289,10 +289,10 @@ def test_limits_change_with_the_key() -> None:
         gates, busy = Gates(Settings()), model("a")
         first, second = key("k", RateLimits(requests_per_minute=2)), key("k", RateLimits(requests_per_minute=3))
         way = gates.of(busy, first)
-        assert [gates.enter(way, 1) is not None for _ in range(3)] == [True, True, False]
+        assert [gates.enter(way, 1, anyio.current_time()) is not None for _ in range(3)] == [True, True, False]
         assert gates.of(busy, first) is way
         way = gates.of(busy, second)
-        assert [gates.enter(way, 1) is not None for _ in range(2)] == [True, False]
+        assert [gates.enter(way, 1, anyio.current_time()) is not None for _ in range(2)] == [True, False]
 
     on_virtual_time(main)
 
@@ -303,11 +303,11 @@ def test_keys_that_are_gone_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> N
 
     async def main() -> None:
         gates, limits = Gates(Settings()), RateLimits(max_parallel=1)
-        held = gates.enter(gates.of(model("a"), key("held", limits)), 1)
+        held = gates.enter(gates.of(model("a"), key("held", limits)), 1, anyio.current_time())
         for number in range(100):
             gates.of(model("a"), key(f"k{number}", limits))
         assert len(gates._gates) < 15  # pyright: ignore[reportPrivateUsage]
-        assert gates.enter(gates.of(model("a"), key("held", limits)), 1) is None
+        assert gates.enter(gates.of(model("a"), key("held", limits)), 1, anyio.current_time()) is None
         assert held is not None
 
     on_virtual_time(main)

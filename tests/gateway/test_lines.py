@@ -36,7 +36,7 @@ class Line:
         return await self.gates.wait(self.way, tokens, deadline)
 
     def release(self, place: Place, tokens: int | None = None) -> None:
-        self.gates.leave(place, tokens)
+        self.gates.leave(place, tokens, anyio.current_time())
 
 
 def limiter(**limits: int) -> Line:

@@ -55,6 +55,14 @@ def test_costs_are_those_of_the_list(kind: str, name: str, parts: tuple[int, int
     assert cost(model(name, kind), usage) == pytest.approx(float(listed))
 
 
+@pytest.mark.parametrize(("kind", "name"), [*LISTED, ("openai", "text-embedding-3-small"), ("openai", "unheard-of")])
+@given(parts=st.tuples(st.integers(0, 300_000), st.integers(0, 300_000)))
+def test_what_is_expected_costs_what_it_would(kind: str, name: str, parts: tuple[int, int]) -> None:
+    """B70: a request is reserved for at the price of plain tokens, and at none where a part of it has no price."""
+    expected = Prices(now=lambda: NOW).expected_usd(model(name, kind), *parts)
+    assert expected == cost(model(name, kind), Usage(input_tokens=parts[0], output_tokens=parts[1]))
+
+
 def test_cached_tokens_are_cheaper() -> None:
     """B70: a cached token costs a tenth of a plain one with this model, and reasoning is part of the output."""
     sonnet = model("claude-sonnet-4-5", "anthropic")

@@ -5,7 +5,7 @@ import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import NoOpTracer, StatusCode
 
 from gateway.gateway import CallContext
 from schemas.errors import ModelRequestError, ModelUnavailableError
@@ -45,3 +45,16 @@ async def test_a_failed_call_is_a_failed_span_without_its_message() -> None:
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, "model.request")
     assert [event.name for event in span.events] == ["attempt failed"] * 2
     assert "SECRET" not in f"{span.to_json()} {lines}"
+
+
+@pytest.mark.parametrize(("level", "lines"), [("debug", 1), ("info", 0)])
+async def test_what_nobody_reads_is_not_written(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing makes spans the line is written all the same, if such lines are read."""
+    made = gateway(ScriptedProvider({"big": ["hello"]}), tracer=NoOpTracer)
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    try:
+        await made.complete(request())
+    finally:
+        structlog.configure(**before)
+    assert capsys.readouterr().out.count("model call") == lines

@@ -8,7 +8,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from typing import Any, assert_never
 
 import anyio
@@ -276,7 +275,7 @@ class Performance:
     async def _direct(self, intent: Direct) -> None:
         """Ask a model, with no run. Raises EngineError."""
         visit, form = self._visit, CLIENT_FORMATS[self._call.format]
-        context = replace(self._asked.calling, role=intent.why, may_restart=False)
+        context = self._asked.calling._replace(role=intent.why, may_restart=False)
         writer = form.stream(self._call.parsed) if self._call.streamed else None
         async with aclosing(self._desk.engine.gateway.stream(intent.request, context)) as chunks:
             async for chunk in chunks:

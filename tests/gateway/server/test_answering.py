@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -209,7 +211,7 @@ def test_requests_sent_ahead_wait_for_their_turn() -> None:
 
 
 def test_who_leaves_is_heard_in_every_request() -> None:
-    """An application that waits for more is told that its client left."""
+    """B75: an application that waits for more is told that its client left."""
     heard: list[str] = []
 
     async def answer(_scope: Message, receive: Receive, send: Send) -> None:
@@ -339,3 +341,26 @@ def test_shutting_waits_for_the_answer() -> None:
         assert line.closed
 
     on(answer, idle)
+
+
+def test_a_connection_that_is_over_is_let_go() -> None:
+    """Nothing of a connection waits for a garbage collection, whether its requests were answered or not."""
+    gone: list[weakref.ref[Connection]] = []
+
+    async def hang(_scope: Message, receive: Receive, _send: Send) -> None:
+        while (await receive())["type"] == "http.request":
+            pass
+
+    async def act(made: Connection, _line: Line) -> None:
+        gone.append(weakref.ref(made))
+        made.data_received(GET + GET)
+        await turns()
+
+    gc.collect()
+    gc.disable()
+    try:
+        on(says(b"hello", headers=SAYS_5), act)
+        on(hang, act)
+        assert [each() for each in gone] == [None, None]
+    finally:
+        gc.enable()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """asyncio only: uvicorn is."""
+    """asyncio only: the server is."""
     return "asyncio"
 
 
@@ -90,6 +90,12 @@ async def test_too_large(pieces: Iterable[bytes], headers: dict[str, str]) -> No
     """A body that is too large is refused: whole, in pieces, by its head alone, and unpacked (a bomb)."""
     with pytest.raises(RequestTooLargeError):
         await read_body(sending(*pieces), headers, 2_000 if "content-encoding" in headers else 100)
+
+
+async def test_what_is_too_large_already_is_not_waited_for() -> None:
+    """A body whose first packet is too large is refused though it goes on, and nobody knows for how long."""
+    with pytest.raises(RequestTooLargeError):
+        await read_body(sending(b"x" * 101, left=True), {}, 100)
 
 
 async def test_a_client_that_leaves() -> None:

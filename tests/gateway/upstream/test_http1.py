@@ -95,6 +95,19 @@ async def test_the_first_token_is_waited_for_so_long() -> None:
         await answer.close()
 
 
+async def test_each_request_on_a_kept_connection_has_its_own_limits() -> None:
+    """What was waited for before neither prolongs nor cuts short what is waited for now."""
+    replies = [Reply(b"{}"), Reply(b"{}"), Reply(b"{}", delay_s=0.8), Reply(delay_s=30)]
+    async with upstream(*replies) as (made, server):
+        for timeout_s in (60.0, 0.5, 5.0):  # the timer of the second fires while the third is waited for
+            await read(await made.send(to(server.url, timeout_s=timeout_s)))
+        began = anyio.current_time()
+        with pytest.raises(ModelTimeoutError, match=r"did not finish within 0\.2 s"):
+            await made.send(to(server.url, timeout_s=0.2))
+        assert anyio.current_time() - began < 2.0
+    assert server.connections == 1
+
+
 async def test_silence_in_an_answer_ends_it() -> None:
     """After content every byte counts, and their lack; a trickle that goes on meets the limit of the whole."""
     replies = [Reply(b"data: 1\n\n", hold=True), Reply(b"x" * 900, split=1, pause_s=0.02)]
