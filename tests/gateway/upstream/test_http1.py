@@ -571,7 +571,7 @@ async def test_many_at_once_get_their_own_answers() -> None:
             line.say(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
     async def ask(body: bytes) -> None:
-        assert await read(await made.send(to(server.url, body))) == body
+        assert await read(await made.send(to(server.url, body, timeout_s=60.0))) == body
 
     async with peer(serve) as (made, server):
         for _ in range(2):
@@ -587,7 +587,7 @@ async def test_many_at_once_get_their_own_answers() -> None:
 
 async def test_a_connection_nobody_needs_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; those that were used meanwhile stay."""
-    monkeypatch.setattr(http1, "KEEP_S", 0.1)
+    monkeypatch.setattr(http1, "KEEP_S", 0.4)
     gone: list[int] = []
 
     async def serve(line: PeerLine) -> None:
@@ -606,10 +606,10 @@ async def test_a_connection_nobody_needs_is_closed(monkeypatch: pytest.MonkeyPat
             for _ in range(3):
                 tasks.start_soon(ask)
         for _ in range(8):
-            await anyio.sleep(0.02)
+            await anyio.sleep(0.07)
             await ask()
         assert (server.connections, len(gone)) == (3, 2)
-        await anyio.sleep(0.25)
+        await anyio.sleep(0.9)
         assert len(gone) == 3
 
 
