@@ -187,12 +187,15 @@ class Assembly:
         return self._planner if self.plan_cache is None else CachingPlanner(self._planner, self.plan_cache)
 
     @asynccontextmanager
-    async def hosting(self, owner: str) -> AsyncGenerator[None]:
-        """Hold what tools and agents need to be called, started and looked at, for a run or until it is left."""
+    async def hosting(self, owner: str, *, estimates: bool = True) -> AsyncGenerator[None]:
+        """Hold what tools and agents need to be called, started and looked at, for a run or until it is left.
+
+        ``estimates``: also read what tools took lately, as is asked where a run begins or somebody looks at its plan.
+        """
         async with self.servers.hosting(owner), self.agents.hosting(owner):
             await self.servers.ready(owner)
             await self.agents.ready()
-            if self.settings.statistics:
+            if estimates and self.settings.statistics:
                 await self.statistics.refresh()
             yield
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.answering import with_lacks
 from engine.dag.policy import Asking, asked_of_cost, asked_of_plan, cost_of
 from engine.dag.similarity import similarity
@@ -10,7 +12,16 @@ from engine.planning import keeps, todo_calls
 from engine.replanner.renumber import Renumbering
 from engine.streams import Streams
 from schemas.errors import EngineError, PlanError, ReplanLimitError
-from schemas.events import Answer, ApprovalRequested, PlanAccepted, PlanLookedUp, PlanRejected, PlanRepair, PlanStep
+from schemas.events import (
+    Answer,
+    ApprovalRequested,
+    LoggedEvent,
+    PlanAccepted,
+    PlanLookedUp,
+    PlanRejected,
+    PlanRepair,
+    PlanStep,
+)
 from schemas.plan import Plan
 from schemas.planning import CacheLookup, PlanDelta, PlanReady, PlanText, Repairing, StepDraft, TurnAnswer
 
@@ -32,10 +43,15 @@ class Drafting:
         self._streams = streams
         self._renumbering = Renumbering()
 
-    def begin(self) -> None:
-        """Expect a new reply: its numbers are counted anew."""
+    def begin(self, given: Plan | None = None) -> None:
+        """Expect a new reply: its numbers are counted anew.
+
+        A plan that a person gave is taken at once: a decision like the event that asks for it, and dropped with it.
+        """
         self._renumbering = Renumbering()
         self._streams.close(_STREAM)
+        if given is not None:
+            self._ready(PlanReady(plan=given), self._journal.emit)
 
     def take(self, item: PlanDelta | EngineError) -> None:
         """Fold one item in: a draft, a repair, the whole plan, an answer, or why there is none."""
@@ -49,7 +65,7 @@ class Drafting:
             case Repairing():
                 self._repairing(item)
             case PlanReady():
-                self._ready(item)
+                self._ready(item, self._journal.fact)
             case TurnAnswer():
                 self._turn_answer(item)
             case _:
@@ -84,7 +100,7 @@ class Drafting:
         self._renumbering = Renumbering()
         self._streams.reset(_STREAM, "; ".join(item.errors)[:200])
 
-    def _ready(self, whole: PlanReady) -> None:
+    def _ready(self, whole: PlanReady, write: Callable[[LoggedEvent], object]) -> None:
         state = self._journal.state
         ready = whole.model_copy(update={"plan": self._renumbering.plan(whole.plan, state)})
         alike = self._likeness(ready)
@@ -93,9 +109,9 @@ class Drafting:
                 f"the new plan is {alike:.2f} alike to one that failed; it was not tried",
                 details={"similarity": round(alike, 4)},
             )
-            self._journal.fact(PlanRejected(revision=state.revision, error=error.to_info()))
+            write(PlanRejected(revision=state.revision, error=error.to_info()))
         elif (asking := self._asking(ready.plan)) is not None:
-            self._journal.fact(
+            write(
                 ApprovalRequested(
                     approval_id=state.approvals.next_id,
                     subject="plan",
@@ -108,7 +124,7 @@ class Drafting:
                 )
             )
         else:
-            self.accept(state.revision, ready, alike)
+            write(self._accepted(state.revision, ready, alike))
 
     def _asking(self, plan: Plan) -> Asking | None:
         """Why somebody is asked about a plan before it is run; None: nobody is."""
@@ -120,10 +136,6 @@ class Drafting:
         if state.started.approve != "ask":
             return None
         return asked_of_cost(cost_of(plan, state.graph.tools), state.started)
-
-    def accept(self, revision: int, ready: PlanReady, alike: float | None = None) -> None:
-        """Make a whole plan, as the planner just gave it, the run's."""
-        self._journal.fact(self._accepted(revision, ready, alike))
 
     def accept_approved(self, revision: int, plan: Plan) -> None:
         """Decide that a plan which a person agreed to is the run's; unless something else is in the log first."""

@@ -169,7 +169,7 @@ class Driving(Assembly):
             ConfigError: A step that is still to be done needs a tool that is not declared here.
             StoreError: The store cannot be read or written, also after a while of trying.
         """
-        async with self._here(run_id), self.presence.held():
+        async with self._here(run_id, estimates=False), self.presence.held():
             try:
                 begun = await self._claim(run_id, force, park=True)
             except ConflictError as exc:
@@ -194,15 +194,15 @@ class Driving(Assembly):
         await self.presence.drain()
 
     @asynccontextmanager
-    async def _here(self, run_id: str | None) -> AsyncGenerator[str]:
-        """Make room for a run in this process: its name (a new one for None) is taken, its servers run.
+    async def _here(self, run_id: str | None, *, estimates: bool = True) -> AsyncGenerator[str]:
+        """Make room for a run in this process: its name (a new one for None) is taken, it is hosted.
 
         Raises:
             ConflictError: This process drives it already.
         """
         run_id = run_id or uuid.uuid4().hex[:12]
         with self.presence.taking(run_id):
-            async with self.hosting(run_id):
+            async with self.hosting(run_id, estimates=estimates):
                 yield run_id
 
     async def _begin(self, run_id: str, asked: Asked, driver: str, *, park: bool) -> _Begun:

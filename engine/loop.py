@@ -7,6 +7,7 @@ order of the inbox is the only thing not determined by it, which is what makes a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from engine.ending import Ending
 from engine.executor.executor import Executor
 from engine.journal import Inbox, Journal
 from engine.parking import Parking
-from engine.planning import Planned, Planning, as_ended, asked_again, asked_by, fill_request, wanted
+from engine.planning import Planned, Planning, as_ended, asked_again, asked_by, fill_request, given_plan, wanted
 from engine.replanner.policy import Move, next_move, situation, undisturbed
 from engine.replanner.view import Rules
 from engine.streams import Streams
@@ -62,7 +63,13 @@ Prelude = tuple[ModelCalled | Warned, ...]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Somebody else wrote to the run's log."""
+    """Somebody else wrote to the run's log, or may have.
+
+    Attributes:
+        beyond: Nothing but that something stands beyond this event: where that is our own, it is no news.
+    """
+
+    beyond: float = math.inf
 
 
 Happening = LoggedEvent | Planned | Wrote | Moved
@@ -143,9 +150,9 @@ class Loop:
         self._leaving = True
         self.look()
 
-    def look(self) -> None:
-        """Look soon at what others wrote to the log: whether it is still ours."""
-        self.report(Moved())
+    def look(self, beyond: float = math.inf) -> None:
+        """Look soon at what others wrote to the log: whether it is still ours. ``beyond``: as of ``Moved``."""
+        self.report(Moved(beyond))
 
     async def begin(self, started: RunStarted) -> None:
         """Write the run's first event; from now on it is there for everybody.
@@ -183,12 +190,11 @@ class Loop:
         with log_ids(run_id=self.run_id), span("run", **{"engine.run.id": self.run_id, "engine.mode": started.mode}):
             async with anyio.create_task_group() as group:
                 self._group = group
-                await self.parking.begin()
                 self._executor = self._parts.new_executor(group, self)
                 if started.limits.time_limit_s is not None:
                     group.start_soon(watch_clock, self.run_id, self._began, started.limits.time_limit_s, self.report)
                 group.start_soon(self.parking.watch, self.report)
-                group.start_soon(watch_log, self._parts.log, self._journal, lambda: self.report(Moved()))
+                group.start_soon(watch_log, self._parts.log, self._journal, self.look)
                 try:
                     await self._follow()
                 finally:
@@ -201,7 +207,7 @@ class Loop:
         await self._advance()
         while not self._done:
             happenings = await self.inbox.take()
-            if not self._done and any(isinstance(happening, Moved) for happening in happenings):
+            if not self._done and _is_news(happenings, self._journal.head):
                 await self._catch_up()  # first: what people said is older than what came with it
             for happening in (one for one in happenings if not isinstance(one, Moved)):
                 self._take(happening)
@@ -227,24 +233,28 @@ class Loop:
             self.inbox.release()
 
     async def _advance(self, *, hand_over: bool = False) -> None:
-        """Do everything that follows from the state, until nothing does."""
-        while not self._journal.closed:
+        """Do everything that follows from the state, until nothing does; what waits for no model is one batch."""
+        decisions: list[Decision] = []
+        more = True
+        while more and not self._journal.closed:
             state = self._journal.state
-            decision = Decision() if self._leaving else decide(state, self._journal.emit)
+            decisions += [] if self._leaving else [decide(state, self._journal.emit)]
             decided = state.seq
             self._direct(state)
-            again = state.seq != decided
+            more = state.seq != decided and not self._done
+            if more and self._then is _nothing:
+                continue
             records = await self._journal.flush()
             then, self._then = self._then, _nothing
             if records is None:
                 await self._catch_up()
-                continue
-            self._act(records, decision, hand_over)
-            then()
-            if not again or self._done:
-                return
+                more = True
+            else:
+                self._act(records, decisions, hand_over)
+                then()
+            decisions = []
 
-    def _act(self, records: list[LoggedRecord], decision: Decision, hand_over: bool) -> None:
+    def _act(self, records: list[LoggedRecord], decisions: list[Decision], hand_over: bool) -> None:
         """Do what is now written."""
         self._publish(records)
         for record in records:
@@ -254,9 +264,10 @@ class Loop:
                 self._handed = record.event
             else:
                 self._executor.start(self.run_id, record.event)
-        for step_id, given in decision.fills:
-            self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
-        _rehearse_and_cancel(self._executor, decision)
+        for decision in decisions:
+            for step_id, given in decision.fills:
+                self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
+            _rehearse_and_cancel(self._executor, decision)
 
     def _publish(self, records: list[LoggedRecord]) -> None:
         for record in records:
@@ -313,10 +324,12 @@ class Loop:
                 self._let_go()
 
     def _ask(self, event: PlanStarted | ReplanStarted) -> None:
+        given = given_plan(self.state, event)
         event, request = self._parts.planning.ask(self.state, event)
         self._journal.emit(event)
-        self._drafting.begin()
-        self._then = partial(self._call_planner, request)
+        self._drafting.begin(given)
+        if given is None:
+            self._then = partial(self._call_planner, request)
 
     def _call_planner(self, request: PlanRequest) -> None:
         self._planning_scope = anyio.CancelScope()
@@ -348,6 +361,11 @@ class Loop:
             self._let_go()
         else:
             self._then = lambda: self._writer.start(self._group, request)
+
+
+def _is_news(happenings: list[Happening], head: int) -> bool:
+    """Whether others may have written beyond what is known here."""
+    return any(isinstance(happening, Moved) and happening.beyond >= head for happening in happenings)
 
 
 def _rehearse_and_cancel(executor: Executor, decision: Decision) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import Literal
 
 import anyio
@@ -63,7 +64,7 @@ class Parking:
         self._limits = limits
         self._clock = clock
         self._park = park
-        self._offset = 0.0
+        self._offset = -inf
         self._changed = anyio.Event()
         self._expire = expire
         self._say = asks
@@ -71,12 +72,8 @@ class Parking:
         journal.dated = self.dated
         self.questions = Questions(journal)
 
-    async def begin(self) -> None:
-        """Read the clock."""
-        self._offset = await self._clock() - anyio.current_time()
-
     def now(self) -> float:
-        """Return the store's time."""
+        """Return the store's time, as the run's own records tell it: late by what writing the fastest of them took."""
         return anyio.current_time() + self._offset
 
     def dated(self, event: ApprovalRequested) -> ApprovalRequested:
@@ -97,6 +94,7 @@ class Parking:
 
     def see(self, records: Sequence[LoggedRecord]) -> None:
         """Take in what was written: it may be due before anything else, or be what a tool asked for."""
+        self._offset = max([self._offset, *(record.at - anyio.current_time() for record in records[-1:])])
         kinds = {record.event.kind for record in records}
         self.questions.see(kinds)
         if "approval_answered" in kinds:
@@ -118,11 +116,11 @@ class Parking:
                 await self._take_defaults(state.approvals.expired(self.now()))
                 answers = None  # the same
             until = _first(until, answers)
-            wait_s = float("inf") if until is None else min(until - self.now(), _SYNC_S)
+            wait_s = inf if until is None else min(until - self.now(), _SYNC_S)
             with anyio.move_on_after(wait_s):
                 await self._changed.wait()
             if wait_s == _SYNC_S:
-                await self.begin()
+                self._offset = await self._clock() - anyio.current_time()
 
     async def _say_asks(self) -> None:
         """Let the run's summary say whether it waits for an answer to what a running tool asks."""

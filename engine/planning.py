@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -60,18 +60,6 @@ def asked_by(state: RunState, move: Move) -> PlanStarted | ReplanStarted:
     return ReplanStarted(revision=state.revision + 1, triggers=move.triggers, asked_at=state.seq)
 
 
-class GivenPlan:
-    """Hands on a plan that a person wrote or saved (implements ``schemas.protocols.Planner``)."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    async def plan(self, request: PlanRequest, model: ModelClient) -> AsyncIterator[PlanDelta]:
-        """Yield the plan, whole; no model is called."""
-        del request, model
-        yield PlanReady(plan=self._plan)
-
-
 @dataclass(frozen=True, slots=True)
 class Planning:
     """The planners of one run.
@@ -120,7 +108,6 @@ class Planning:
             revision=event.revision,
             turn=state.turns + 1,
             mode="react" if react else "plan",
-            given=_given(state, event),
             wishes=state.started.wishes,
         )
 
@@ -130,7 +117,8 @@ class Planning:
         with scope, span("plan", **{"engine.plan.revision": request.revision}):
             ended = False
             try:
-                planning = self._planner(request).plan(request, self.model)
+                planner = self.react if request.mode == "react" else self.planner
+                planning = planner.plan(request, self.model)
                 async with aclosing(cast("AsyncGenerator[PlanDelta]", planning)) as items:
                     async for item in items:
                         report(Planned(request.revision, item))
@@ -143,14 +131,9 @@ class Planning:
                 structlog.get_logger().exception("the planner raised", revision=request.revision)
                 report(Planned(request.revision, PlanError(f"the planner raised {described(exc)}")))
 
-    def _planner(self, request: PlanRequest) -> Planner:
-        if request.given is not None:
-            return GivenPlan(request.given)
-        return self.react if request.mode == "react" else self.planner
 
-
-def _given(state: RunState, event: PlanStarted | ReplanStarted) -> Plan | None:
-    """The plan that a person gave, where it is its turn: the first time, or again when that was broken off.
+def given_plan(state: RunState, event: PlanStarted | ReplanStarted) -> Plan | None:
+    """Return the plan that a person gave, where it is its turn: the first time, or again when that was broken off.
 
     A run whose task goes to one agent as it is asks that agent anew where its goal changed.
     """

@@ -56,9 +56,10 @@ async def watch_clock(run_id: str, began: float, limit_s: float, report: Callabl
     report(BudgetExhausted(scope=scope, measure="seconds", spent=spent, limit=limit_s, message=message))
 
 
-async def watch_log(log: RunLog, journal: Journal, moved: Callable[[], None]) -> None:
-    """Notice what others write; our own writes are looked at only now and then."""
+async def watch_log(log: RunLog, journal: Journal, moved: Callable[[int], None]) -> None:
+    """Notice what others write: tell beyond which event something stands, of our own writes only now and then."""
     while True:
-        await log.wait(journal.run_id, journal.head)
-        moved()
+        seen = journal.head
+        await log.wait(journal.run_id, seen)
+        moved(seen)
         await anyio.sleep(_OWN_WRITES_S)

@@ -83,7 +83,6 @@ class PlanRequest(Record):
         history: None for a first plan.
         max_steps: Most new steps.
         approve_plan: Whether a person sees the plan first (then nothing starts early).
-        given: The plan that is applied instead of asking for one.
         may_ask: Whether somebody is there to answer one more question.
         turn: Which ReAct turn this is; plans made before a run fell back to ReAct do not count.
         wishes: How the answer is wished, for a turn of ReAct that may be it.
@@ -99,7 +98,6 @@ class PlanRequest(Record):
     max_steps: int = 12
     approve_plan: bool = False
     revision: int = 1
-    given: Plan | None = None
     may_ask: bool = False
     turn: int = 1
     mode: Mode = "plan"

@@ -75,6 +75,69 @@ async def test_a_submitted_run_waits_for_a_driver() -> None:
     assert await one.store.drivers() == []
 
 
+class Counted(MemoryLog):
+    """A store that notes how often it is written to and read."""
+
+    def __init__(self) -> None:
+        super().__init__(anyio.current_time)
+        self.written: list[list[str]] = []
+        self.read_on = self.clock_read = 0
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[LoggedEvent]) -> list[LoggedRecord]:
+        """Append, and note what."""
+        self.written.append([event.kind for event in events])
+        return await super().append(run_id, expected_seq, events)
+
+    async def load(self, run_id: str, after: int = 0) -> list[LoggedRecord]:
+        """Load, and note it where more is looked for."""
+        self.read_on += after > 0
+        return await super().load(run_id, after)
+
+    async def now(self) -> float:
+        """Return the time, and note it."""
+        self.clock_read += 1
+        return await super().now()
+
+
+def test_a_driven_run_writes_at_once_and_reads_nothing_twice() -> None:
+    """What waits for no model or tool is one append; what a driver wrote, and when, he asks nobody for."""
+    store = Counted()
+    engine = engine_of(FakeTool("look", "x", seconds=1.0), store=store)
+
+    async def go() -> None:
+        run_id = await engine.submit(plan=plan_of(step("1"), step("2", "look", "1"), answer="{{2}}"))
+        await engine.drive(run_id)
+
+    virtually(go)
+    assert store.written == [
+        ["run_started"],
+        ["run_claimed"],
+        ["plan_started", "plan_accepted", "step_started"],
+        ["step_ended", "step_started"],
+        ["step_ended", "answer", "run_ended"],
+    ]
+    assert (store.read_on, store.clock_read) == (0, 0)
+
+
+@pytest.mark.anyio
+async def test_what_tools_took_is_read_where_a_run_begins() -> None:
+    """Who goes on with it has no use for it, and waits for it only once the run is over, and teaches."""
+    done: list[str] = []
+
+    async def look(arguments: dict[str, Any]) -> str:
+        del arguments
+        done.append("called")
+        return "x"
+
+    async def refresh() -> None:
+        done.append("read")
+
+    engine = engine_of(FakeTool("look", look))
+    engine.statistics.refresh = refresh
+    await engine.drive(await engine.submit(plan=plan_of(step("1"))))
+    assert done == ["read", "called", "read"]
+
+
 @pytest.mark.anyio
 async def test_a_run_that_is_driven_is_refused() -> None:
     """A second driver is told who drives the run; one that is over, or is not there, is refused too."""

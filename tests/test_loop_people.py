@@ -394,3 +394,17 @@ async def test_an_approved_plan_is_not_taken_behind_a_cancel() -> None:
         await run.approve()
     assert (over[0].kinds("plan_accepted"), over[0].result.status) == ([], "cancelled")
     assert [record async for record in engine.replay(over[0].records)] == over[0].records
+
+
+@pytest.mark.anyio
+async def test_a_given_plan_is_not_taken_behind_a_cancel() -> None:
+    """B65: who cancels before a given plan is begun is heard first: nothing is left of it."""
+    store = Crossed()
+    engine = engine_of(FakeTool("look", 7), store=store)
+    run_id = await engine.submit(plan=plan_of(step("1")))
+    store.handle = engine.attach(run_id)
+    assert (await engine.drive(run_id)).status == "cancelled"
+    records = await store.load(run_id)
+    kinds = [record.event.kind for record in records]
+    assert kinds == ["run_started", "run_claimed", "cancel_requested", "answer", "run_ended"]
+    assert [record async for record in engine.replay(records)] == records

@@ -11,7 +11,7 @@ from engine.durable.memory import MemoryLog
 from engine.handle import RunHandle
 from engine.testing import FakeTool
 from schemas.errors import ConflictError
-from schemas.events import LoggedEvent, LoggedRecord
+from schemas.events import Answer, LoggedEvent, LoggedRecord, RunStarted
 from schemas.planning import AnswerReady, AnswerRequest, PlanDelta, PlanReady, PlanRequest, PlanText, TurnAnswer
 from schemas.protocols import ModelClient
 from tests.runs import Run, engine_of, plan_of, step, watching
@@ -147,5 +147,13 @@ async def test_behind_its_answer_a_run_has_no_other_goal() -> None:
     async with watching(engine, plan_of(step("1"), answer="{{1}}")) as (run, over):
         store.handle = run
     assert store.refused is not None
-    assert "has its answer already" in store.refused.message
     assert (over[0].result.answer, over[0].result.status) == ("7", "completed")
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_is_not_the_last_event_yet() -> None:
+    """B41: a run whose driver died behind its answer has no other goal either."""
+    store = MemoryLog()
+    await store.append("r", 0, [RunStarted(task="t", mode="direct"), Answer(text="7", source="direct")])
+    with pytest.raises(ConflictError, match="has its answer already"):
+        await engine_of(store=store).attach("r").steer("something else")

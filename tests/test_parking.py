@@ -9,14 +9,19 @@ import anyio
 import pytest
 
 from engine.api import Engine
+from engine.dag.state import RunState
+from engine.durable.artifacts import Artifacts
 from engine.durable.memory import MemoryLog
+from engine.journal import Journal
+from engine.parking import Parking
 from engine.testing import FakeTool
 from engine.tools.builtin.waiting import wait
 from engine.tools.function import tool
 from schemas.errors import RateLimitError, RunParkedError, ToolUnavailableError
-from schemas.events import LoggedEvent, LoggedRecord
+from schemas.events import LoggedEvent, LoggedRecord, PlanStarted
 from schemas.gateway import BudgetRule, GatewaySettings
 from schemas.protocols import ToolContext
+from schemas.settings import Limits
 from tests.runs import engine_of, plan_of, ran, step, virtually
 
 SEND = plan_of(step("1", "send"), step("2", "look", "1"), answer="{{2}}")
@@ -68,6 +73,17 @@ async def test_a_run_whose_tool_asks_is_waiting() -> None:
         await run.answer(asked[1].approval_id, "done", result="B")
         await until_row(engine, run.run_id, "running", "completed")
         assert (await run.result()).status == "completed"
+
+
+@pytest.mark.anyio
+async def test_the_stores_time_is_that_of_the_records() -> None:
+    """A record is at most as old as its writing took: of several, the one written fastest tells the time."""
+    log = MemoryLog()
+    parking = Parking(Journal(log, "r", lambda: RunState("r", {}), Artifacts(log)), Limits(), log.now)
+    here = anyio.current_time()
+    for late_s, known in ((5.0, 1e6 - 5.0), (1.0, 1e6 - 1.0), (3.0, 1e6 - 1.0)):
+        parking.see([LoggedRecord("r", 1, here + 1e6 - late_s, PlanStarted())])
+        assert parking.now() - anyio.current_time() == pytest.approx(known, abs=0.5)
 
 
 async def parked(engine: Engine, plan: Any, **options: Any) -> str:
