@@ -111,11 +111,7 @@ def write_query(text: str) -> str | None:
     if where is None:
         question, where = _cut(_FOR, question)
     rest = re.sub(r" (?:have|has|tiene|hat|contain)$", "", _LEAD.sub("", question).strip(" ,:?.!¿"))
-    made = next((query for form in _FORMS if (query := form(rest)) is not None), None)
-    if made is None and _LISTS.match(question):
-        made = _listed(rest)
-    if made is None and (where or order) and rest.lower() in ("", "data", "everything", "all"):
-        made = _Query("*")
+    made = _formed(rest, lists=bool(_LISTS.match(question)), narrowed=bool(where or order))
     return made.written(table, _condition(where), _order(order)) if made is not None else None
 
 
@@ -173,6 +169,22 @@ class _Query:
         """Return the statement."""
         parts = [f"SELECT {self.columns} FROM {_quoted(table)}", where, self.group, order or self.order]
         return " ".join([*filter(None, parts), *([f"LIMIT {self.limit}"] if self.limit else [])])
+
+
+def _formed(text: str, *, lists: bool, narrowed: bool) -> _Query | None:
+    """Return the query that a question has the form of.
+
+    Args:
+        text: The question without its leading words and conditions.
+        lists: Whether it began as one does that wants to see values.
+        narrowed: Whether there were conditions, or an order.
+    """
+    made = next((query for form in _FORMS if (query := form(text)) is not None), None)
+    if made is None and lists:
+        made = _listed(text)
+    if made is None and narrowed and text.lower() in ("", "data", "everything", "all"):
+        made = _Query("*")
+    return made
 
 
 def _one(text: str) -> _Query | None:
