@@ -111,7 +111,7 @@ def filters_of(loaded: LoadedSettings, environ: Mapping[str, str], post: Post, t
 class _Alone:
     """What a tool is told of a call that belongs to no run (implements ``schemas.protocols.ToolContext``)."""
 
-    call = StepCall("", "", "")
+    call = StepCall("", "", "", {})
     model: ModelClient | None = None
     left_usd: float | None = None
 

@@ -39,6 +39,11 @@ AttributeValue = str | bool | int | float | tuple[str, ...] | None
 class Span(Protocol):
     """What code inside a span may do with it."""
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it is kept, for attributes that cost something to make."""
+        ...
+
     def set(self, **attributes: AttributeValue) -> None:
         """Add attributes; None values are left out. Dotted names are passed as ``**{"gen_ai.system": …}``."""
         ...
@@ -65,6 +70,7 @@ class _NoSpan:
     """The span of an untraced run: one object for all of them, which does nothing and is its own context manager."""
 
     __slots__ = ()
+    recorded = False
 
     def set(self, **attributes: AttributeValue) -> None:
         """Do nothing."""
@@ -85,6 +91,7 @@ class _OpenSpan:
     """A recorded span, current between enter and exit."""
 
     __slots__ = ("_attributes", "_current", "_name", "_span", "_tracer")
+    recorded = True
 
     def __init__(self, tracer: Tracer, name: str, attributes: Mapping[str, AttributeValue]) -> None:
         self._tracer = tracer

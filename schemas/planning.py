@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -211,9 +210,8 @@ class AnswerReady(Record):
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StepCall:
-    """One call of a tool for one step. No model: it is made for every step and never leaves the process.
+class StepCall(NamedTuple):
+    """One call of a tool for one step. A tuple: it is made for every step and never leaves the process.
 
     Attributes:
         idempotency_key: ``run:step``, for tools with effects.
@@ -224,7 +222,7 @@ class StepCall:
     run_id: str
     step_id: str
     tool: str
-    input: dict[str, Any] = field(default_factory=dict[str, Any])
+    input: dict[str, Any]
     idempotency_key: str = ""
     attempts_made: int = 0
     postponed: int = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +15,31 @@ class Record(BaseModel):
     """Base of all shared data: immutable, and a misspelt field is an error rather than a silent loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # most programs use few of them
+
+    @classmethod
+    def trusted(cls, **parts: Any) -> Self:
+        """Return a record of parts that have their types already; what is left out has its default.
+
+        Nothing is checked or copied, and no required field may be missing: for what the scheduler makes for every step
+        out of its own parts. The tests make every such record the checked way too, and compare.
+
+        Cost: half of a checked one; a tenth of it after a pause, when nothing of the check is in the CPU's caches.
+        """
+        made = cls.__new__(cls)
+        _fill(made, {**_blank(cls), **parts})
+        _name(made, set(parts))
+        _extend(made, None)
+        _hide(made, None)
+        return made
+
+
+_fill, _name, _extend, _hide = (BaseModel.__dict__[slot].__set__ for slot in BaseModel.__slots__)
+
+
+@cache
+def _blank(kind: type[Record]) -> dict[str, Any]:
+    """The fields of a kind of record in their order, with their defaults."""
+    return {name: field.default for name, field in kind.model_fields.items()}
 
 
 class ErrorInfo(Record):

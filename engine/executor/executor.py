@@ -118,9 +118,9 @@ class Executor:
                     following = await self._end(context, result)
                     if following is None:
                         return
-                    self._scopes[following.step_id] = scope
                     result = None
                     context = self._context(run_id, following)
+                    self._scopes[context.call.step_id] = scope
             following = await self._end(context, result or _cancelled(context))
             if following is None:
                 return
@@ -128,22 +128,17 @@ class Executor:
             context = self._context(run_id, following)
 
     def _context(self, run_id: str, event: StepStarted) -> CallContext:
+        step_id = event.step_id
+        postponed = self._runner.postponed(step_id)
         return self._new_context(
-            StepCall(
-                run_id=run_id,
-                step_id=event.step_id,
-                tool=event.tool,
-                input=event.input,
-                idempotency_key=event.idempotency_key,
-                postponed=self._runner.postponed(event.step_id),
-            )
+            StepCall(run_id, step_id, event.tool, event.input, event.idempotency_key, postponed=postponed)
         )
 
     async def _one(self, context: CallContext) -> StepResult | StepPostponed:
         call = context.call
         log_step(call.step_id)
         result: StepResult | StepPostponed | None = None
-        with span("step", **_attributes(call.step_id, call.tool)) as current:
+        with span("step", **{"engine.step.id": call.step_id, "engine.tool": call.tool}) as current:
             try:
                 result = await self._runner.run(call, context)
                 return result
@@ -155,19 +150,19 @@ class Executor:
                 return result
             finally:
                 self._scopes.pop(call.step_id, None)
-                if not isinstance(result, StepPostponed):
+                if current.recorded and not isinstance(result, StepPostponed):
                     _tell(current, result or _cancelled(context))
 
     async def _end(self, context: CallContext, result: StepResult | StepPostponed) -> StepStarted | None:
         call = context.call
-        if isinstance(result, StepPostponed):
+        if not isinstance(result, StepResult):
             self._report(result)
             return None
         if call.postponed:
             result = self._runner.in_all(call.step_id, result)
         if context.thread_done is not None and not result.abandoned:  # its dry run's, or one that a tool caught
             result = result.model_copy(update={"abandoned": True})
-        following = await self._settle(StepEnded(step_id=call.step_id, tool=call.tool, result=result))
+        following = await self._settle(StepEnded.trusted(step_id=call.step_id, tool=call.tool, result=result))
         if context.thread_done is not None:
             self._group.start_soon(self._watch_thread, call, context.thread_done)
         return following

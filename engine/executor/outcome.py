@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import StepOutputError
 from schemas.result import ArtifactRef
@@ -14,8 +13,7 @@ _PREVIEW_CHARS = 2000
 Keep = Callable[[Any, bytes, str], Awaitable[ArtifactRef]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A JSON value and where it is kept."""
 
     value: Any

@@ -116,7 +116,7 @@ class CallContext:
 
     def request_replan(self, reason: str) -> None:
         """Ask for a new plan once this step has ended."""
-        self.replan = reason
+        self.replan = str(reason)
 
     def postpone(self, *, seconds: float | None = None, until: float | None = None, reason: str = "") -> NoReturn:
         """End this call: the same one is made again later.
@@ -215,10 +215,15 @@ class Surroundings:
 
 
 class ToolRunner:
-    """Calls tools for steps (implements ``schemas.protocols.StepRunner``)."""
+    """Calls tools for steps (implements ``schemas.protocols.StepRunner``).
+
+    Attributes:
+        postponed: How often a step was postponed, by its id.
+    """
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self.postponed = around.patience.postponed
 
     async def run(self, call: StepCall, context: CallContext | None = None) -> StepResult:
         """Call the tool until it succeeds, fails for good, or its attempts are used up.
@@ -266,10 +271,6 @@ class ToolRunner:
             return await self._attempts(tool, call, context, started)
         finally:
             await agents.settle(held, context.usage, around.clock() - started)
-
-    def postponed(self, step_id: str) -> int:
-        """How often a step was postponed."""
-        return self._around.patience.postponed(step_id)
 
     def in_all(self, step_id: str, result: StepResult) -> StepResult:
         """Return a result with all calls of its step counted, those before it was postponed too."""
@@ -468,7 +469,7 @@ def _ambiguous(error: EngineError) -> bool:
 
 
 def _done(stored: Stored, attempts: int, duration_s: float, replan: str) -> StepResult:
-    return StepResult(
+    return StepResult.trusted(
         status="done",
         value=None if stored.artifact else stored.value,
         artifact=stored.artifact,

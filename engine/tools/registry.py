@@ -153,7 +153,7 @@ class Registry:
         Raises:
             ToolNotFoundError: No tool has that name, or it is disabled.
         """
-        entry = self._entry(name)
+        entry = self._entries.get(name) or self._entry(name)
         if not entry.spec.enabled:
             raise ToolNotFoundError(f"the tool '{name}' is disabled")
         return entry.tool

@@ -47,7 +47,7 @@ class Signature:
             ToolArgumentsError: An argument is missing, unknown or of the wrong type; names it and what was expected.
         """
         try:
-            named = self.arguments.validate_python(dict(arguments))
+            named = self.arguments.validator.validate_python(dict(arguments))  # a third of the adapter's own time
         except ValidationError as exc:
             raise _bad_arguments(self.name, exc) from None
         return [named.pop(name) for name in self.positional if name in named], named

@@ -92,7 +92,7 @@ async def test_what_fails_is_a_failure(peer: tuple[A2AAgent, subprocess.Popen[st
 
 async def test_a_conversation_goes_on(peer: tuple[A2AAgent, subprocess.Popen[str]]) -> None:
     """It takes the context that it began for a run's next call."""
-    call = StepCall(run_id="one", step_id="1", tool="weather", idempotency_key="one:1")
+    call = StepCall(run_id="one", step_id="1", tool="weather", input={}, idempotency_key="one:1")
     assert await peer[0].call({"query": "Oslo"}, Context(call)) == await peer[0].call({"query": "Oslo"}, Context(call))
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.executor.outcome import store_value
-from engine.executor.step import Surroundings, ToolRunner, backoff_s
+from engine.executor.step import CallContext, Surroundings, ToolRunner, backoff_s
 from engine.testing import FakeTool
 from engine.tools.registry import Registry
 from schemas.errors import StepOutputError
@@ -84,7 +83,7 @@ async def test_a_failing_dry_run_blocks_the_real_call() -> None:
 async def test_what_was_tried_before_counts() -> None:
     """B36: attempts of an earlier driver count: one attempt is left of three."""
     down = FakeTool("look", ConnectionError("down"), retry={"base_delay_s": 0.0})
-    result = await runner(down).run(replace(call("look"), attempts_made=2))
+    result = await runner(down).run(call("look")._replace(attempts_made=2))
     assert (len(down.calls), result.attempts) == (1, 3)
 
 
@@ -117,6 +116,15 @@ async def test_size_is_counted_in_bytes(text: str, inline: bool) -> None:
     """B39: whether a value is kept beside the log is decided by the bytes of its JSON, quotes included."""
     stored = await store_value(text, keep, 100, 1000)
     assert ((stored.artifact is None), stored.value) == (inline, text)
+
+
+@pytest.mark.anyio
+async def test_why_a_plan_is_asked_for_is_a_text() -> None:
+    """Whatever a tool gives as the reason for a new plan, its result holds a text: it is written to a log."""
+    made = CallContext(call("look"), lambda _: None, lambda *_: None)
+    made.request_replan(404)  # pyright: ignore[reportArgumentType] -- a tool's code
+    result = await runner(FakeTool("look", lambda _: 1)).run(call("look"), made)
+    assert result.replan == "404"
 
 
 @pytest.mark.anyio

@@ -17,7 +17,7 @@ from schemas.result import Usage
 class Context:
     """Remembers what a tool told its run."""
 
-    call: StepCall = field(default_factory=lambda: StepCall(run_id="r", step_id="1", tool="t", idempotency_key="r:1"))
+    call: StepCall = field(default_factory=lambda: StepCall("r", "1", "t", {}, "r:1"))
     model: ModelClient | None = None
     messages: list[tuple[str, float | None]] = field(default_factory=list[tuple[str, float | None]])
     texts: list[str] = field(default_factory=list[str])

@@ -26,7 +26,7 @@ def _agent(address: str, **settings: Any) -> A2AAgent:
 
 
 def _call(run: str) -> StepCall:
-    return StepCall(run_id=run, step_id="3", tool="weather", idempotency_key=f"{run}:3")
+    return StepCall(run_id=run, step_id="3", tool="weather", input={}, idempotency_key=f"{run}:3")
 
 
 async def test_a_card_fills_in_what_the_configuration_leaves_out() -> None:
