@@ -284,8 +284,9 @@ class Driving(Assembly):
 
         A plan may ask the judge where one is configured: ``ask_judge`` is then declared with the other tools.
         """
-        asks = any(step.tool == ask_judge.spec.name for step in plan.steps)
-        if asks and self.has_judge and ask_judge.spec.name not in self.tools.specs():
+        judge = ask_judge.spec.name
+        asks = judge not in self.tools.specs() and any(step.tool == judge for step in plan.steps)
+        if asks and self.has_judge:
             self.tools.add(ask_judge, origin="the plan")
         return check_plan(plan, self.tools.specs() if asked is None else offered_to(self, asked))
 
@@ -293,10 +294,12 @@ class Driving(Assembly):
 async def _keep_up(while_driven: anyio.CancelScope, accounting: Accounting, presence: Presence) -> None:
     """Beat, and write what model calls used."""
     with while_driven:
-        async with anyio.create_task_group() as group:
-            if not presence.local:
-                group.start_soon(presence.beat)
+        if presence.local:
             await accounting.run()
+        else:
+            async with anyio.create_task_group() as group:
+                group.start_soon(presence.beat)
+                await accounting.run()
 
 
 @asynccontextmanager

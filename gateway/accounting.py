@@ -156,6 +156,8 @@ class Accounting:
 
     async def settle(self) -> None:
         """Write what was counted so far, if that goes quickly; what is left stays for the next time."""
+        if not self.waiting:
+            return
         with anyio.move_on_after(EVERY_S, shield=True):
             try:
                 await self.flush()

@@ -51,6 +51,15 @@ async def test_cost_is_the_calls_own() -> None:
     assert (found.median_usd, found.p95_usd) == (0.25, 0.25)
 
 
+async def test_who_learns_knows_what_others_read() -> None:
+    """What a run taught is the same to the process it ran in, which does not read its own lines, as to any other."""
+    notes = MemoryNotes()
+    own, other = ToolStatistics(notes), ToolStatistics(notes)
+    await own.learn(run_of(1 / 3, 2 / 3, usd=0.1))
+    await other.refresh()
+    assert own.observed(SEARCH) == other.observed(SEARCH) is not None
+
+
 async def test_failed_calls_do_not_count() -> None:
     """How long a call took to fail says nothing of what a good one takes."""
     kept = ToolStatistics()
