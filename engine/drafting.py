@@ -135,7 +135,8 @@ class Drafting:
             return asked_of_plan(state.started)
         if state.started.approve != "ask":
             return None
-        return asked_of_cost(cost_of(plan, state.graph.tools), state.started)
+        over = state.started.ask_over_usd
+        return None if over is None else asked_of_cost(cost_of(plan, state.graph.tools), state.started)
 
     def accept_approved(self, revision: int, plan: Plan) -> None:
         """Decide that a plan which a person agreed to is the run's; unless something else is in the log first."""

@@ -208,7 +208,7 @@ class _Followed:
         Until somebody watches, who then reads the store, a record matters only to text and progress that it ends.
         """
         if isinstance(item, LoggedRecord):
-            if self._heeded or self._progress or self.board:
+            if self._heeded or self._progress or self.board.writings:
                 self._take([item])
         elif self._put_one(item):
             self.move()

@@ -45,7 +45,8 @@ class Journal:
         self._artifacts = artifacts
         self.run_id = run_id
         self._new_state = new_state
-        self._batch: list[tuple[LoggedEvent, bool]] = []
+        self._batch: list[LoggedEvent] = []
+        self._facts: list[LoggedEvent] = []
         self._driver: str | None = None
         self.state = new_state()
         self.head = 0
@@ -58,20 +59,21 @@ class Journal:
 
     def emit(self, event: LoggedEvent) -> None:
         """Fold a decision in and keep it for the log."""
-        if isinstance(event, ApprovalRequested):
+        if type(event) is ApprovalRequested:
             event = self._dated(event)
         self.state.apply(event)
-        self._batch.append((event, False))
+        self._batch.append(event)
 
     def fact(self, event: LoggedEvent) -> bool:
         """Fold in what happened outside (a result, a reply); False when the run has moved past it."""
-        if isinstance(event, ApprovalRequested):
+        if type(event) is ApprovalRequested:
             event = self._dated(event)
         try:
             self.state.apply(event)
         except StoreError:
             return False
-        self._batch.append((event, True))
+        self._batch.append(event)
+        self._facts.append(event)
         return True
 
     def _dated(self, event: ApprovalRequested) -> ApprovalRequested:
@@ -84,13 +86,14 @@ class Journal:
         Raises:
             StoreError: The store cannot be written.
         """
-        batch, self._batch = self._batch, []
+        batch, facts = self._batch, self._facts
         if not batch:
             return []
+        self._batch, self._facts = [], []
         try:
-            records = await self._log.append(self.run_id, self.head, [event for event, _ in batch])
+            records = await self._log.append(self.run_id, self.head, batch)
         except ConflictError:
-            self._batch = batch
+            self._batch, self._facts = batch, facts
             return None
         except BaseException:
             self.closed = True
@@ -111,8 +114,8 @@ class Journal:
         """
         if not await self._log.load(self.run_id, self.head):
             return []
-        facts = [event for event, is_fact in self._batch if is_fact]
-        seen, self._batch = self.head, []
+        facts, seen = self._facts, self.head
+        self._batch, self._facts = [], []
         records = await self._log.load(self.run_id)
         await self._artifacts.fetch(records)
         state = self._new_state()  # shown only once it is whole: running steps read the state in between

@@ -223,7 +223,7 @@ class Loop:
             self.report(event)
             return None
         try:
-            self._take(event)
+            self._journal.fact(as_ended(self._journal.state, event))
             await self._advance(hand_over=True)
             following, self._handed = self._handed, None
             if self._done:
@@ -258,12 +258,12 @@ class Loop:
         """Do what is now written."""
         self._publish(records)
         for record in records:
-            if not isinstance(record.event, StepStarted):
+            if type(event := record.event) is not StepStarted:
                 continue
             if hand_over and self._handed is None:
-                self._handed = record.event
+                self._handed = event
             else:
-                self._executor.start(self.run_id, record.event)
+                self._executor.start(self.run_id, event)
         for decision in decisions:
             for step_id, given in decision.fills:
                 self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
@@ -284,10 +284,10 @@ class Loop:
 
     def _direct(self, state: RunState) -> None:
         """Decide what the run as a whole does next."""
-        self._writer.look(state)
+        writing = self._writer.look(state)
         if self._leaving:
             self._let_go()
-        elif state.ended is not None or self._writer.busy or undisturbed(state):
+        elif state.ended is not None or writing or undisturbed(state):
             pass
         elif state.answer is not None:
             if not self._parts.calling():  # a call that was broken off is told, and paid for, before the end

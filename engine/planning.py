@@ -147,6 +147,8 @@ def given_plan(state: RunState, event: PlanStarted | ReplanStarted) -> Plan | No
 
 def keeps(state: RunState, plan: Plan) -> tuple[str, ...]:
     """Return the unstarted steps of earlier revisions that a plan still needs."""
+    if not state.graph.steps:
+        return ()
     own = {step.id for step in plan.steps}
     wanted = [needed for step in plan.steps for needed in dependencies(step)]
     wanted += [reference.step_id for reference in find_references(plan.answer)]

@@ -185,15 +185,14 @@ class Board:
     """The text of a run's open streams as far as it is known here, from which any reader takes what it lacks.
 
     Fed with records and live text in any order, repeated or not: it comes out the same.
+
+    Attributes:
+        writings: What there is of the open streams, by name.
     """
 
     def __init__(self) -> None:
-        self._writings: dict[str, _Writing] = {}
+        self.writings: dict[str, _Writing] = {}
         self._floors: dict[str, int] = {}
-
-    def __bool__(self) -> bool:
-        """Whether there is any text of an open stream."""
-        return bool(self._writings)
 
     def see(self, record: LoggedRecord) -> bool:
         """Close what an event closes; return whether a reader who comes later has something to be told."""
@@ -201,25 +200,25 @@ class Board:
         floor = record.seq * GENERATIONS_AN_EVENT
         for stream in closed:
             self._floors[stream] = max(self._floors.get(stream, 0), floor)
-            for name in tuple(self._writings) if stream == ALL else (stream,):
-                if name in self._writings and self._writings[name].generation < floor:
-                    del self._writings[name]
+            for name in tuple(self.writings) if stream == ALL else (stream,):
+                if name in self.writings and self.writings[name].generation < floor:
+                    del self.writings[name]
         return bool(closed)
 
     def put(self, item: LiveText | LiveReset) -> bool:
         """Take live text in; return whether it brought something new."""
-        writing = self._writings.get(item.stream)
+        writing = self.writings.get(item.stream)
         if item.generation < self._floor(item.stream) or (writing and item.generation < writing.generation):
             return False
         begins = writing is None or item.generation > writing.generation
         if begins:
             reason = item.reason if isinstance(item, LiveReset) else ""
-            writing = self._writings[item.stream] = _Writing(item.generation, reason)
+            writing = self.writings[item.stream] = _Writing(item.generation, reason)
         return writing.add(item.offset, item.text) or begins if isinstance(item, LiveText) and writing else begins
 
     def since(self, cursor: Cursor) -> Iterator[LiveText | LiveReset]:
         """Yield what a reader lacks of the open streams."""
-        for stream, writing in self._writings.items():
+        for stream, writing in self.writings.items():
             at = cursor.positions.get(stream)
             if at is not None and at.generation > writing.generation:
                 continue  # it has read more, elsewhere
@@ -234,7 +233,7 @@ class Board:
         """Yield a reset for each text a reader holds that nobody goes on with: its driver was replaced."""
         for stream, at in cursor.positions.items():
             floor = self._floor(stream)
-            if at.generation < floor and stream not in self._writings:
+            if at.generation < floor and stream not in self.writings:
                 yield LiveReset(stream=stream, reason=_TAKEN_OVER, generation=floor)
 
     def _floor(self, stream: str) -> int:

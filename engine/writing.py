@@ -73,10 +73,14 @@ class Writer:
             self._scope = None
             self._streams.reset(_STREAM, reason)
 
-    def look(self, state: RunState) -> None:
-        """Break off an answer that nobody wants any more: the run was stopped, or its goal changed."""
+    def look(self, state: RunState) -> bool:
+        """Break off an answer that nobody wants any more: the run was stopped, or its goal changed.
+
+        Return whether one is being written.
+        """
         if self._scope is not None and (state.stop is not None or state.task != self.task):
             self.break_off(state.stop_reason or "the goal changed")
+        return self._scope is not None
 
     def take(self, wrote: Wrote) -> AnswerReady | EngineError | None:
         """Take a reported part in; return the end of the reply once it is there."""

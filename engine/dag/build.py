@@ -92,10 +92,10 @@ def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
     plain = not step.when and step.foreach is None
     templates = step.tool_input if plain else _templates(step)
-    references = find_references(templates) if templates else ()
-    if not references and len(step.depends_on) < 2:
-        return step.depends_on
-    found = dict.fromkeys(step.depends_on)
+    references, declared = find_references(templates) if templates else (), step.depends_on
+    if not references and len(declared) < 2:
+        return declared
+    found = dict.fromkeys(declared)
     for reference in references:
         if reference.step_id != ITEM:
             found[reference.step_id] = None
@@ -159,11 +159,14 @@ def _check_one(
     if not plain and (misshapen := list(_check_shape(step, path))):
         return misshapen
     found = [*_check_tool(step, path, catalogue, fills), *_check_links(step, path, ids, earlier)]
-    return found if plain else [*found, *_check_conditions(step, path), *_check_foreach(step, path)]
+    if plain:
+        return found
+    found += _check_templates(step, path, ids, earlier)
+    return [*found, *_check_conditions(step, path), *_check_foreach(step, path)]
 
 
 def _is_plain(step: Step) -> bool:
-    """Whether a step has nothing but links that could be wrong beside its tool."""
+    """Whether a step has nothing but declared links that could be wrong beside its tool."""
     return not (step.tool_input or step.when or step.foreach is not None or step.expected_output is not None)
 
 
@@ -221,18 +224,16 @@ def _check_whole(plan: Plan, max_steps: int | None) -> Iterator[Problem]:
 def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for index, step in enumerate(plan.steps):
-        path = f"$.steps[{index}].id"
-        if not _ID.fullmatch(step.id) or step.id == ITEM:
+        path, own = f"$.steps[{index}].id", step.id
+        if not _ID.fullmatch(own) or own == ITEM:
             yield Problem(
-                "field", path, f"{short(step.id)!r} is no step id", "up to 200 letters, digits, _ and -; not 'item'"
+                "field", path, f"{short(own)!r} is no step id", "up to 200 letters, digits, _ and -; not 'item'"
             )
-        if step.id in seen:
-            yield Problem("duplicate", path, f"id {short(step.id)!r} is already used by $.steps[{seen[step.id]}]")
-        elif step.id in earlier:
-            yield Problem(
-                "duplicate", path, f"id {step.id!r} was used earlier in this run", "go on after the highest id"
-            )
-        seen.setdefault(step.id, index)
+        if own in seen:
+            yield Problem("duplicate", path, f"id {short(own)!r} is already used by $.steps[{seen[own]}]")
+        elif own in earlier:
+            yield Problem("duplicate", path, f"id {own!r} was used earlier in this run", "go on after the highest id")
+        seen.setdefault(own, index)
 
 
 def _check_tool(step: Step, path: str, catalogue: _Catalogue, fills: bool) -> Iterator[Problem]:
@@ -253,9 +254,10 @@ def _check_tool(step: Step, path: str, catalogue: _Catalogue, fills: bool) -> It
 
 def _check_reducers(plan: Plan, catalogue: _Catalogue) -> Iterator[Problem]:
     """Refuse what a reducer surely cannot merge, as far as the tools say what they give."""
-    tools = {step.id: step.tool for step in plan.steps if step.foreach is None}
-    for index, step in enumerate(plan.steps):
-        spec = catalogue.find(step.tool) if step.tool == reduce.NAME else None
+    reducing = [(index, step) for index, step in enumerate(plan.steps) if step.tool == reduce.NAME]
+    tools = {step.id: step.tool for step in plan.steps if step.foreach is None} if reducing else {}
+    for index, step in reducing:
+        spec = catalogue.find(step.tool)
         if spec is not None and reduce.is_reduce(spec):
             for where, message in reduce.mismatches(step, lambda step_id: catalogue.find(tools.get(step_id, ""))):
                 yield Problem("input", f"$.steps[{index}].{where}", message, "append takes values of any kind")
@@ -285,6 +287,10 @@ def _check_links(step: Step, path: str, ids: Container[str], earlier: Mapping[st
             yield Problem("cycle", f"{path}.depends_on[{index}]", f"step {own} depends on itself: {own} → {own}")
         elif needed not in ids:
             yield from _check_target(needed, f"{path}.depends_on[{index}]", earlier)
+
+
+def _check_templates(step: Step, path: str, ids: Container[str], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    """Check the references in what a step says, and that none stands where it would not be seen."""
     if step.tool_input:
         inside = locate(step.tool_input, f"{path}.tool_input")
         yield from _check_references(inside, step.id, ids, earlier, step.foreach is not None)

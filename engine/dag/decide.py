@@ -141,7 +141,7 @@ def _consider(state: RunState, step: StepState, emit: Emit, decision: Decision) 
             emit(_end(step, StepResult(status="skipped", reason=skip)))
         elif step.step.foreach is not None:
             emit(expansion(state, step))
-        elif step.step.tool == REDUCE and _can_reduce(step):
+        elif step.tool == REDUCE and _can_reduce(step):
             emit(_end(step, _reduced(state, step)))
         else:
             _go(state, step, emit, decision)
@@ -156,7 +156,7 @@ def _held(state: RunState, step: StepState) -> bool:
     """
     if step.revision not in state.accepted and state.started.approve == "plan":
         return True
-    if step.spec.read_only:
+    if step.read_only:
         return False
     return state.planning or step.revision not in state.accepted or _outlived(state)
 
@@ -178,7 +178,7 @@ def _skip_reason(state: RunState, step: StepState) -> str:
 
 
 def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> None:
-    if state.graph.queue.hopeless(step.step.tool):
+    if state.graph.queue.hopeless(step.tool):
         emit(_end(step, StepResult(status="failed", error=_no_slot(state, step).to_info())))
         return
     if step.rejected is not None:
@@ -189,7 +189,7 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         resolved = resolve(step.step.tool_input, state.graph.lookup(step))
         step.input = as_declared(step.spec.input_schema, resolved)
     tool_input = step.input or {}
-    if not step.filled and any(name not in tool_input for name in step.spec.required):
+    if not (step.filled or tool_input.keys() >= {*step.spec.required}):
         state.graph.activate(step, "filling")
         decision.fills.append((step.id, tool_input))
     elif (asking := _asking(state, step)) is not None:
@@ -202,9 +202,9 @@ def _begun(state: RunState, step: StepState, tool_input: dict[str, Any]) -> Logg
     """Call the step's tool, or let the client call it whose tool it is."""
     if step.spec.kind == "client":
         return _handed_out(state, step, tool_input)
-    key = "" if step.spec.read_only else f"{state.run_id}:{step.id}"
-    return StepStarted(
-        step_id=step.id, tool=step.step.tool, input=tool_input, revision=step.revision, idempotency_key=key
+    key = "" if step.read_only else f"{state.run_id}:{step.id}"
+    return StepStarted.trusted(
+        step_id=step.id, tool=step.tool, input={**tool_input}, revision=step.revision, idempotency_key=key
     )
 
 

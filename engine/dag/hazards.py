@@ -43,7 +43,7 @@ NOTHING = Access()
 
 def access(spec: ToolSpec, tool_input: Mapping[str, Any] | None) -> Access:
     """Return what a call of a tool touches, as far as its input is known."""
-    if spec.read_only and not spec.reads and not spec.writes:
+    if spec.effects == "none" and not spec.reads and not spec.writes:
         return NOTHING
     known = tool_input or {}
     return Access(

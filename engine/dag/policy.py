@@ -47,6 +47,8 @@ def asked_of_call(
         agreed: Whether somebody agreed to the cost of the plan, or of the foreach, that the call stands in.
     """
     policy = spec.approval
+    if policy is None and started.ask_over_usd is None and not started.ask_effectful:
+        return None
     if policy is not None and policy.ask == "never":
         return None
     reasons = [*_reasons(policy, spec, tool_input, started), *(() if agreed else _dear(spec, 1, started))]

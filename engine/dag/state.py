@@ -118,7 +118,7 @@ class RunState:
             "step_started": self._step_started,
             **taking_waits(self),
             "step_ended": self._step_ended,
-            "step_reused": self._close,
+            "step_reused": self._step_reused,
             "result_summarized": lambda event: self.summaries.update({event.step_id: event.text}),
             "thread_stuck": lambda event: self.tenure.thread_stuck(event.step_id),
             "thread_ended": lambda event: self.tenure.thread_ended(event.step_id),
@@ -283,18 +283,21 @@ class RunState:
         step.input = event.input
         self.graph.activate(step, "running")
 
-    def _close(self, event: StepEnded | StepReused) -> None:
-        artifact = event.result.artifact
-        value = self._load(artifact) if artifact else event.result.value
-        self.graph.end(self.graph.get_open(event.step_id), event.result, value)
+    def _close(self, step_id: str, result: StepResult) -> StepState:
+        step, artifact = self.graph.get_open(step_id), result.artifact
+        self.graph.end(step, result, self._load(artifact) if artifact else result.value)
+        return step
+
+    def _step_reused(self, event: StepReused) -> None:
+        self._close(event.step_id, event.result)
 
     def _step_ended(self, event: StepEnded) -> None:
-        self._close(event)
-        step, result = self.graph.steps[event.step_id], event.result
+        result = event.result
+        step, failing = self._close(event.step_id, result), result.status == "failed"
         if step.parent is None:
             ended, failed = self.outcomes.get(step.revision, (0, 0))
-            self.outcomes[step.revision] = (ended + 1, failed + (result.status == "failed"))
-        if result.status == "failed" and step.parent is None and step.step.critical:
+            self.outcomes[step.revision] = (ended + 1, failed + failing)
+        if failing and step.parent is None and step.step.critical:
             self.triggers.append(_trigger(step, result))
             if self.started.on_failure == "fail_fast":
                 self.halt("fail_fast", f"step {step.id} ({step.step.tool}) failed and the policy is fail_fast")

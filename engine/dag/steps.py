@@ -71,14 +71,14 @@ class StepGraph:
         """Let a step run, or be filled: it takes a slot."""
         step.phase = phase
         self.active.add(step.id)
-        self.queue.occupy(step.step.tool)
+        self.queue.occupy(step.tool)
 
     def deactivate(self, step: StepState, *, free: bool = True) -> None:
         """Take a step out of those that run; an abandoned thread keeps its slot for now."""
         if step.id in self.active:
             self.active.discard(step.id)
             if free:
-                self.queue.free(step.step.tool)
+                self.queue.free(step.tool)
 
     def lookup(self, step: StepState) -> Callable[[str], Any]:
         """Return what references in a step resolve against: results, SKIPPED for skipped steps, and its item."""
@@ -171,8 +171,7 @@ class StepGraph:
         for needed in known.deps:
             if needed in self.steps:
                 self.steps[needed].dependents = [i for i in self.steps[needed].dependents if i != known.id]
-        known.step = step
-        known.spec = _spec(self.tools, step)
+        known.plan(step, _spec(self.tools, step))
         known.deps = dependencies(step)
         known.needs = set()
         known.blocked = known.void = known.filled = False
@@ -212,16 +211,17 @@ class StepGraph:
         self.unended.pop(step.id, None)
         self.void.discard(step.id)
         self._ranked = self._ranked and not (step.needs or step.after)  # else nobody's path led through it
-        if result.status == "done":
+        status = result.status
+        if status == "done":
             self.values[step.id] = gathered(self, step) if result.gathered else value
-            if result.attempts and self.durations.add(step.step.tool, result.duration_s):
+            if result.attempts and self.durations.add(step.tool, result.duration_s):
                 self._ranked = False
         if step.parent is not None:
             self._instance_ended(self.steps[step.parent])
         for later_id in step.dependents:
             later = self.steps[later_id]
             later.needs.discard(step.id)
-            if result.status in ("done", "skipped"):
+            if status in ("done", "skipped"):
                 self.wake(later)
             else:
                 self.block(later)
@@ -252,7 +252,7 @@ class StepGraph:
         """Queue a step whose inputs and predecessors are all there."""
         if step.phase == "pending" and not (step.needs or step.after or step.blocked or step.void):
             step.phase = "ready"
-            self.queue.add(step.id, step.step.tool, step.spec.max_parallel, step.rank, step.order)
+            self.queue.add(step.id, step.tool, step.spec.max_parallel, step.rank, step.order)
 
     def reorder(self) -> None:
         """Work out anew who must not overlap whom, after a plan or an edited input changed what steps touch."""
@@ -264,6 +264,8 @@ class StepGraph:
 
     def take_ready(self) -> StepState | None:
         """Remove and return the ready step that should start next, or None while no slot is free."""
+        if not self.queue.size:
+            return None
         if self.queue.size > 1 and not self._ranked:
             _rank(self)
             self._ranked = True

@@ -25,22 +25,24 @@ _CANCELLED = "cancelled the task it ran in"
 class Footing:
     """How the current task stands before a call, or before several.
 
-    Cost: about 0.5 µs to make, and again to ask ``lost``.
+    Cost: about 0.5 µs to make, a tenth of that to ask ``lost``.
     """
 
-    __slots__ = ("_cancels", "_innermost", "_task")
+    __slots__ = ("_cancels", "_innermost", "_state", "_task")
 
     def __init__(self) -> None:
         loop = _asyncio._get_running_loop()
         self._task: Any = _asyncio.current_task(loop) if loop is not None else None
         self._cancels: int = self._task.cancelling() if self._task is not None else 0
+        self._state: Any = None if self._task is None else _task_states.get(self._task)
         self._innermost = _innermost(self._task)
 
     @property
     def lost(self) -> bool:
         """Whether something is left behind, or the task is being cancelled."""
-        task = self._task
-        return _innermost(task) is not self._innermost or (task is not None and task.cancelling() > self._cancels)
+        task, state = self._task, self._state
+        innermost = _innermost(task) if state is None else state.cancel_scope
+        return innermost is not self._innermost or (task is not None and task.cancelling() > self._cancels)
 
     async def regain(self) -> str:
         """Close what was left open, take a stray cancellation back; return what the tool did, or empty.

@@ -39,6 +39,8 @@ class Renumbering:
 
     def plan(self, plan: Plan, state: RunState) -> Plan:
         """Return the whole plan as the run knows it."""
+        if not self._ids and not state.graph.steps:
+            return plan
         ids = [self._id(step, state) for step in plan.steps]  # all of them first: a reference may point ahead
         steps = tuple([self._mapped(step, step_id) for step, step_id in zip(plan.steps, ids, strict=True)])
         return plan.model_copy(update={"steps": steps, "answer": rename(plan.answer, self._ids)})
