@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -28,10 +28,11 @@ Run = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one run of one graph took."""
+    """What one run of one graph took, and CPU what was prepared for it."""
 
     cpu_s: float
     wall_s: float
+    prepared_cpu_s: float = 0.0
 
 
 class Contender:
@@ -84,7 +85,11 @@ def in_turns(contenders: Mapping[str, Contender], graph: Graph, runs: int, warm_
             if turn >= 0:
                 samples[name].append(sample)
     return {
-        name: Sample(statistics.median(s.cpu_s for s in taken), statistics.median(s.wall_s for s in taken))
+        name: Sample(
+            statistics.median(s.cpu_s for s in taken),
+            statistics.median(s.wall_s for s in taken),
+            statistics.median(s.prepared_cpu_s for s in taken),
+        )
         for name, taken in samples.items()
     }
 
@@ -113,11 +118,13 @@ def in_pairs(
 
 
 def serve(prepare: Callable[[Graph], Run]) -> None:
-    """Answer graphs on stdin until it closes; preparing (compiling, planning) is not measured."""
+    """Answer graphs on stdin until it closes; preparing (compiling, planning) is measured apart."""
     for line in sys.stdin:
         graph = tuple(TimedStep(step_id, tuple(parents), seconds) for step_id, parents, seconds in json.loads(line))
-        sample = asyncio.run(_measure(prepare(graph)))
-        print(json.dumps({"cpu_s": sample.cpu_s, "wall_s": sample.wall_s}), flush=True)
+        began = time.process_time()
+        run = prepare(graph)
+        prepared = time.process_time() - began
+        print(json.dumps(asdict(replace(asyncio.run(_measure(run)), prepared_cpu_s=prepared))), flush=True)
 
 
 async def _measure(run: Run) -> Sample:
