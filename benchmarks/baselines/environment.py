@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 PINS = Path(__file__).parent
@@ -36,22 +38,32 @@ def python_with(name: str, where: Path | None = None, *, alone: bool = False) ->
 
 
 def node_with(name: str, where: Path | None = None) -> Path | None:
-    """Return a folder whose ``node_modules`` hold the packages of ``<name>.npm``; None when it cannot be made."""
+    """Return a folder whose ``node_modules`` hold the packages of ``<name>.npm``; None when it cannot be made.
+
+    A line ``override:PACKAGE@VERSION`` says which version packages get of one that they need.
+    """
     pins = ((where or PINS) / f"{name}.npm").read_text(encoding="utf-8").split()
     folder = cache_folder() / f"{name}-{hashlib.sha256(' '.join(pins).encode()).hexdigest()[:12]}"
     npm = shutil.which("npm")
     if npm is None:
         print(f"LEFT OUT: {name} needs Node (npm)", file=sys.stderr)
         return None
-    command = [npm, "install", "--prefix", str(folder), "--silent", "--no-audit", "--no-fund", *pins]
-    return folder if _installed(name, folder, [["mkdir", "-p", str(folder)], command]) else None
+    wanted = [pin for pin in pins if not pin.startswith("override:")]
+    forced = [pin.removeprefix("override:").rpartition("@") for pin in pins if pin not in wanted]
+    manifest = json.dumps({"overrides": {package: version for package, _, version in forced}})
+    command = [npm, "install", "--prefix", str(folder), "--silent", "--no-audit", "--no-fund", *wanted]
+    command += ["--legacy-peer-deps"] if forced else []
+    return folder if _installed(name, folder, [command], {"package.json": manifest}) else None
 
 
-def _installed(name: str, folder: Path, commands: list[list[str]]) -> bool:
-    """Run the commands that fill a folder, unless it is complete; whether it is now."""
+def _installed(name: str, folder: Path, commands: list[list[str]], files: Mapping[str, str] | None = None) -> bool:
+    """Write the files and run the commands that fill a folder, unless it is complete; whether it is now."""
     if (folder / "complete").exists():
         return True
     shutil.rmtree(folder, ignore_errors=True)
+    for file, text in (files or {}).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if done.returncode:
