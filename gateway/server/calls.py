@@ -49,8 +49,7 @@ async def relay(visit: Visit) -> None:
         error = EngineError("the gateway failed", hint="its log says why; this is a fault of the gateway")
         await _break_off(visit, call, error)
     finally:
-        if connection is not None:
-            connection.running = None
+        _let_go(visit)
 
 
 async def _answer(visit: Visit, call: ClientCall) -> None:
@@ -128,7 +127,7 @@ async def _reply(visit: Visit, reply: WireReply) -> None:
 def _let_go(visit: Visit) -> None:
     """From here on a client that leaves has all it wanted."""
     connection = visit.connection
-    if connection is not None:
+    if connection is not None and connection.running is asyncio.current_task():  # else it is at its next request
         connection.running = None
 
 

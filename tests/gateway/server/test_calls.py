@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import anthropic
+import anyio
 import openai
 import pytest
 
+from gateway.attempt import CallContext
+from gateway.exchange import ClientCall, WireReply
 from gateway.filters import Filters
 from gateway.filters.base import Outside
 from gateway.filters.posting import PooledPost
@@ -215,10 +219,14 @@ def _open(gateway: Served, body: dict[str, Any], path: str = "/v1/chat/completio
     """Send a request on a socket of its own."""
     address = urlsplit(gateway.url)
     line = socket.create_connection((address.hostname or "", address.port or 0), timeout=30)
+    _send(line, body, path)
+    return line
+
+
+def _send(line: socket.socket, body: dict[str, Any], path: str = "/v1/chat/completions") -> None:
     content = json.dumps(body).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(content)}\r\n\r\n"
     line.sendall(head.encode() + content)
-    return line
 
 
 def _asked(upstream: WireServer, before: int) -> None:
@@ -259,6 +267,32 @@ def test_a_client_that_leaves_after_a_large_request_is_heard(upstream: WireServe
         while len(upstream.left_at) == left and time.monotonic() < until:
             time.sleep(0.01)
         assert len(upstream.left_at) > left
+
+
+class _LateGateway(Gateway):
+    """Takes a while to end a call whose answer is sent."""
+
+    @asynccontextmanager
+    async def relay(self, call: ClientCall, context: CallContext) -> AsyncGenerator[WireReply]:
+        async with super().relay(call, context) as reply:
+            yield reply
+        await anyio.sleep(0.3)
+
+
+def test_a_client_that_leaves_its_second_call_is_heard() -> None:
+    """B75: what is left to do for a call that is answered does not make the server deaf in the next one."""
+
+    async def make(settings: Settings, metrics: Metrics) -> Gateway:
+        return _LateGateway(settings, environ={}, observers=[metrics], maker="http1")
+
+    with WireServer(answer) as upstream, served(config(upstream.url), make=make) as gateway:
+        line = _open(gateway, chat())
+        assert line.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        _send(line, chat("hang"))
+        _asked(upstream, 1)
+        time.sleep(0.6)
+        line.close()
+        assert upstream.wait_left(SOON_S) is not None
 
 
 @pytest.mark.parametrize(("status", "told"), [(422, 422), (401, 401), (429, 429), (302, 502)])
