@@ -72,5 +72,6 @@ class Port:
         while self._accepted.tasks or self._accepted.connections:
             if time.monotonic() >= until:
                 return False
+            self.tick()
             await asyncio.sleep(_POLL_S)
         return True

@@ -5,91 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from gateway.server import connection
-from gateway.server.answering import MOST_AHEAD, Application, Message, Receive, Send
-from gateway.server.connection import Accepted, Connection
-
-GET = b"GET /a%20b?c=d HTTP/1.1\r\nhost: x\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
-SAYS_5 = [(b"content-length", b"5")]
-
-
-class Line(asyncio.Transport):
-    """What a connection writes to; ``written`` has it, a write at a time."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.1", 1234), "sockname": ("192.0.2.2", 80)})
-        self.written: list[bytes] = []
-        self.closed = self.paused = False
-
-    def write(self, data: Any) -> None:
-        self.written.append(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-
-async def turns() -> None:
-    """Let everything happen that can."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
-def on(application: Application, act: Callable[[Connection, Line], Awaitable[None]]) -> Line:
-    """Return what was written to a connection on which something happened."""
-
-    async def main() -> Line:
-        accepted, line = Accepted(application), Line()
-        accepted.date = b"date: now\r\n"
-        made = Connection(accepted)
-        made.connection_made(line)
-        await act(made, line)
-        await turns()
-        assert not accepted.tasks or not line.closed
-        made.connection_lost(None)
-        await turns()
-        assert not accepted.tasks
-        assert not accepted.connections
-        return line
-
-    return asyncio.run(main())
-
-
-def asked(application: Application, *pieces: bytes) -> Line:
-    """Return what came of bytes that were sent, each in a packet of its own."""
-
-    async def act(made: Connection, line: Line) -> None:
-        for piece in pieces:
-            if not line.closed:
-                made.data_received(piece)
-                await turns()
-
-    return on(application, act)
-
-
-def says(*bodies: bytes, headers: list[tuple[bytes, bytes]] | None = None, status: int = 200) -> Application:
-    """Return an application that answers with these pieces."""
-
-    async def answer(_scope: Message, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": headers or []})
-        for index, body in enumerate(bodies):
-            await send({"type": "http.response.body", "body": body, "more_body": index + 1 < len(bodies)})
-
-    return answer
+from gateway.server.answering import MOST_AHEAD, Message, Receive, Send
+from gateway.server.connection import Connection
+from tests.gateway.server.lines import GET, POST, SAYS_5, Line, asked, on, says, turns
 
 
 def test_an_application_hears_what_was_asked() -> None:
@@ -240,22 +163,6 @@ def test_trailers_are_no_headers() -> None:
     assert len(line.written) == 2
 
 
-def test_endless_trailers_are_not_read() -> None:
-    """Trailers have the limit of heads: beyond it no more is read."""
-
-    async def answer(_scope: Message, receive: Receive, _send: Send) -> None:
-        while (await receive())["type"] == "http.request":
-            pass
-
-    async def act(made: Connection, line: Line) -> None:
-        made.data_received(POST + b"1\r\na\r\n0\r\nx-a: ")
-        for _ in range(3):
-            made.data_received(b"a" * 30_000)
-        assert line.paused
-
-    on(answer, act)
-
-
 def test_a_body_nobody_wants_yet_is_not_read() -> None:
     """Of a body so much is read ahead, the rest when it is asked for."""
     wanted = asyncio.Event()
@@ -276,14 +183,6 @@ def test_a_body_nobody_wants_yet_is_not_read() -> None:
         assert (sizes, line.paused) == ([MOST_AHEAD + 1], False)
 
     on(answer, act)
-
-
-def test_what_follows_an_upgrade_ends_the_connection() -> None:
-    """An upgrade is not made; what a client sent behind it is in another protocol."""
-    upgrade = GET.replace(b"\r\n\r\n", b"\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n")
-    assert not asked(says(b"hello", headers=SAYS_5), upgrade).closed
-    line = asked(says(b"hello", headers=SAYS_5), upgrade + b"PRI * HTTP/2.0")
-    assert (len(line.written), line.closed) == (1, True)
 
 
 def test_who_takes_nothing_is_waited_for() -> None:
@@ -315,6 +214,96 @@ def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line.closed
 
     on(says(b"hello", headers=SAYS_5), act)
+
+
+def test_nothing_is_timed_behind_an_answer_under_way() -> None:
+    """A head that is sent ahead has its time when the answer is there, and none ends an answer that comes later."""
+    goes_on = asyncio.Event()
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        await goes_on.wait()
+        goes_on.clear()
+        await says(b"hello", headers=SAYS_5)(scope, receive, send)
+
+    async def act(made: Connection, line: Line) -> None:
+        made.data_received(GET + GET[:9])
+        await turns()
+        now = asyncio.get_running_loop().time()
+        made.look(now + connection.HEAD_S + 1)
+        goes_on.set()
+        await turns()
+        made.data_received(GET[9:])
+        await turns()
+        made.look(now + connection.IDLE_S + 1)
+        assert (len(line.written), line.closed) == (1, False)
+        goes_on.set()
+        await turns()
+        assert (len(line.written), line.closed) == (2, False)
+
+    on(answer, act)
+
+
+def test_who_leaves_is_heard_behind_what_it_sent_ahead() -> None:
+    """When it is the last request's turn it is read on, and behind rubbish at once."""
+    goes_on = asyncio.Event()
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        await goes_on.wait()
+        goes_on.clear()
+        await says(b"hello", headers=SAYS_5)(scope, receive, send)
+
+    async def act(made: Connection, line: Line) -> None:
+        made.data_received(GET + GET)
+        goes_on.set()
+        await turns()
+        assert (len(line.written), line.paused) == (1, False)
+        made.data_received(b"\0 rubbish")
+        assert not line.paused
+        goes_on.set()
+
+    on(answer, act)
+
+
+def test_who_takes_nothing_is_let_go() -> None:
+    """A client that takes nothing for long is let go, also behind its last answer; one that takes slowly is not."""
+
+    async def act(made: Connection, line: Line) -> None:
+        now = asyncio.get_running_loop().time()
+        made.pause_writing()
+        for line.held, later_s in ((90_000, 1), (80_000, connection.STUCK_S), (70_000, 2 * connection.STUCK_S)):
+            made.look(now + later_s)
+        assert not line.aborted
+        made.look(now + 3 * connection.STUCK_S + 1)
+        assert line.aborted
+
+    on(says(b"hello", headers=SAYS_5), act)
+
+    async def closing(made: Connection, line: Line) -> None:
+        line.held = 1000
+        now = asyncio.get_running_loop().time()
+        made.shut()
+        made.look(now + 1)
+        assert not line.aborted
+        made.look(now + connection.STUCK_S + 1)
+        assert line.aborted
+
+    on(says(b"hello", headers=SAYS_5), closing)
+
+
+def test_who_still_sends_is_heard_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind an answer that ends the connection the rest of a body is thrown away, as long as for any other."""
+    monkeypatch.setattr(connection, "LINGER_S", 1.0)
+    post = b"POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: 900000\r\n\r\n"
+
+    async def act(made: Connection, line: Line) -> None:
+        made.data_received(post)
+        await turns()
+        made.data_received(b"a" * 100_000)
+        assert (len(line.written), line.ended, line.closed, line.paused) == (1, True, False, False)
+        made.look(asyncio.get_running_loop().time() + 1.1)
+        assert line.closed
+
+    on(says(b"hello", headers=SAYS_5, status=413), act)
 
 
 def test_shutting_waits_for_the_answer() -> None:

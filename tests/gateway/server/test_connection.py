@@ -127,6 +127,15 @@ def test_rubbish_after_a_request_does_not_spoil_its_answer(gateway: Served) -> N
     assert told(raw)[0] == 200
 
 
+def test_who_closes_after_a_refused_body_reads_why(gateway: Served) -> None:
+    """The same holds where the connection ends with the answer: under HTTP/1.0, and for a head that is too large."""
+    head = b"POST /v1/chat/completions HTTP/%b\r\n%bcontent-length: 3000000\r\nconnection: close\r\n\r\n"
+    body = [b"x" * 100_000] * 20
+    for version in (b"1.0", b"1.1"):
+        assert told(talk(gateway, head % (version, HOST), *body, wait_s=0.01))[0] == 413
+    assert told(talk(gateway, b"GET / HTTP/1.1\r\nx-a: ", *body, wait_s=0.01))[0] == 431
+
+
 def test_http_1_0_is_answered(gateway: Served) -> None:
     """An HTTP/1.0 client gets a whole answer with its length, and the connection is closed."""
     raw = talk(gateway, post(BODY, b"", b"1.0"))
