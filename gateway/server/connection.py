@@ -170,12 +170,9 @@ class Connection(_Flow):
 
     def data_received(self, data: bytes) -> None:
         """Read; what comes behind the last request that will be answered is thrown away."""
-        if self._parsing is None:
-            return
-        try:
-            self._parsing.read(data)
-        except EngineError as exc:
-            self._refuse(exc)
+        error = None if self._parsing is None else self._parsing.read(data)
+        if error is not None:
+            self._refuse(error)
 
     def eof_received(self) -> Any:
         """Stay open for a client that only said it sends no more and waits for its answer; close for any other.

@@ -52,20 +52,18 @@ class Parsing:
         """The request whose body is being read."""
         return None if self._newest is None or self._newest.whole else self._newest
 
-    def read(self, data: bytes) -> None:
-        """Read. Raises EngineError: it is no request, or a head, or what follows a body, is too large."""
+    def read(self, data: bytes) -> EngineError | None:
+        """Read; return what is wrong: it is no request, or a head, or what follows a body, is too large."""
         self._moved = False
         self.bare += len(data)
         try:
             while data:
                 data = self._fed(data)
         except HttpParserError:
-            error = self._refusal or RequestError("what came is no request", hint="this port speaks HTTP/1.1")
-            raise error from None
+            return self._refusal or RequestError("what came is no request", hint="this port speaks HTTP/1.1")
         if self._moved:
             self.bare = 0
-        elif self.bare > HEAD_BYTES:
-            raise _too_large()
+        return _too_large() if self.bare > HEAD_BYTES else None
 
     def stop(self) -> None:
         """Let go of what holds on to this."""

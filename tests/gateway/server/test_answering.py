@@ -345,11 +345,20 @@ def test_a_connection_that_is_over_is_let_go() -> None:
         made.data_received(GET + GET)
         await turns()
 
+    async def rubbish(made: Connection, _line: Line) -> None:
+        gone.append(weakref.ref(made))
+        made.data_received(b"\0 rubbish")
+
+    async def broken(made: Connection, _line: Line) -> None:
+        gone.append(weakref.ref(made))
+        made.data_received(POST + b"zz")
+
     gc.collect()
     gc.disable()
     try:
         on(says(b"hello", headers=SAYS_5), act)
-        on(hang, act)
-        assert [each() for each in gone] == [None, None]
+        for happens in (act, rubbish, broken):
+            on(hang, happens)
+        assert [each() for each in gone] == [None] * 4
     finally:
         gc.enable()
