@@ -44,6 +44,7 @@ class Accepted:
         connections: Those that are open.
         tasks: What answers requests.
         date: The line of an answer's head that says the time.
+        closed: Whether nobody is let in any more, also who was on the way in.
     """
 
     def __init__(self, application: Application) -> None:
@@ -51,6 +52,7 @@ class Accepted:
         self.connections = set[Connection]()
         self.tasks = set[asyncio.Task[None]]()
         self.date = b""
+        self.closed = False
 
 
 class _Flow(asyncio.Protocol):
@@ -154,6 +156,8 @@ class Connection(_Flow):
         self.transport = transport
         self.client, self.server = _place(transport, "peername"), _place(transport, "sockname")
         self._accepted.connections.add(self)
+        if self._accepted.closed:
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's
         """End what runs for it, at once."""

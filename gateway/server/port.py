@@ -52,6 +52,7 @@ class Port:
         if self._accepting is not None:
             self._accepting.close()
         self._listening.close()
+        self._accepted.closed = True
         for connection in self.connections:
             connection.shut()
 

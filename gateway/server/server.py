@@ -106,6 +106,7 @@ class Server:
         self._backing = backing
         self._on_up = on_up
         self._ports: dict[str, Port] = {}
+        self._closed: list[Port] = []
         self._site: Site | None = None
         self._leaving = Leaving()
         self._stamp: object = None
@@ -165,7 +166,8 @@ class Server:
             self._wake.clear()
             if time.monotonic() - ticked >= 1.0:
                 ticked = time.monotonic()
-                for port in self._ports.values():
+                self._closed = [port for port in self._closed if port.connections]
+                for port in (*self._ports.values(), *self._closed):
                     port.tick()
                 assert self._site is not None
                 await self._site.gateway.flush()
@@ -233,6 +235,7 @@ class Server:
             port.front.desk = desk
         for port in gone:
             port.close()
+        self._closed += gone
         self._site = site
         self.metrics.configured((one.name, model.name) for one in site.settings.model_providers for model in one.models)
 
@@ -241,7 +244,7 @@ class Server:
         assert self._site is not None
         until = time.monotonic() + self._site.settings.gateway.drain_s
         self._site.guests.leave()
-        ports = list(self._ports.values())
+        ports = [*self._ports.values(), *self._closed]
         for port in ports:
             port.close()
         if all([await port.drained(until - time.monotonic()) for port in ports]):

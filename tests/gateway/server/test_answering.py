@@ -11,7 +11,7 @@ import pytest
 
 from gateway.server import connection
 from gateway.server.answering import MOST_AHEAD, Message, Receive, Send
-from gateway.server.connection import Connection
+from gateway.server.connection import Accepted, Connection
 from tests.gateway.server.lines import GET, POST, SAYS_5, Line, asked, on, says, turns
 
 
@@ -362,3 +362,15 @@ def test_a_connection_that_is_over_is_let_go() -> None:
         assert [each() for each in gone] == [None] * 4
     finally:
         gc.enable()
+
+
+async def _late() -> Line:
+    accepted, line = Accepted(says(b"hello")), Line()
+    accepted.closed = True
+    Connection(accepted).connection_made(line)
+    return line
+
+
+def test_who_was_on_the_way_in_is_let_go() -> None:
+    """A connection that was accepted as its port closed is closed: nothing would end it else."""
+    assert asyncio.run(_late()).closed

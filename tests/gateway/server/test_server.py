@@ -126,6 +126,23 @@ def test_ports_come_and_go() -> None:
             httpx2.get(f"{more}/v1/models")
 
 
+def test_a_call_outlives_its_port() -> None:
+    """A stream on a port that a reload closed goes on; a stop lets it end, and says so where its time is over."""
+    two = [{"port": 0}, {"name": "more", "port": 0}]
+    more = {"gateway": {"drain_s": 0.2}, "listeners": two}
+    with WireServer(answer) as upstream, served(config(upstream.url, **more)) as gateway:
+        body = {**chat("endless", stream=True), "max_tokens": 9}
+        url = f"{gateway.urls['more']}/v1/chat/completions"
+        with httpx2.stream("POST", url, json=body, timeout=PATIENCE_S) as response:
+            lines = response.iter_lines()
+            next(lines)
+            reload(gateway, listeners=two[:1])
+            assert next(line for line in lines if line.startswith("data: {"))
+            gateway.server.stop()
+            events = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+        assert "stopping" in events[-1]["error"]["message"]
+
+
 def test_a_port_that_is_taken_leaves_everything_as_it_is() -> None:
     """A reload whose second port cannot be had is refused, and its first one is closed again."""
     with served(config()) as gateway:
