@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import anyio
-from anyio.lowlevel import current_token
 
 from engine.config import LoadedSettings, load_settings, settings_from
 from engine.dag.state import RunState
@@ -37,7 +36,7 @@ from engine.judging import Judging
 from engine.loop import Happening, Loop, Moved, Parts, Prelude
 from engine.metering import OpenCalls, RunModel
 from engine.offer import Offer
-from engine.parking import Parking
+from engine.parking import Parking, loop_clock
 from engine.passing import Passing
 from engine.pausing import Pauses
 from engine.planner.cache import CachingPlanner, PlanCache
@@ -307,7 +306,7 @@ class Assembly:
             contradiction=judging.contradiction if self.settings.judge.expected_output == "ask" else None,
             result_bytes=self.settings.limits.result_bytes,
             max_result_bytes=self.settings.limits.max_result_bytes,
-            clock=_clock(),
+            clock=loop_clock(),
             spending=Spending(self.ledger, loop.state.started.user),
             patience=loop.parking.patience(),
         )
@@ -357,11 +356,6 @@ def _expectations(loop: Loop) -> Callable[[str], dict[str, Any] | str | None]:
         return None if step is None or step.parent is not None else step.step.expected_output
 
     return expected
-
-
-def _clock() -> Callable[[], float]:
-    """Return what ``anyio.current_time`` asks, which looks for the event loop each time: it costs more than a step."""
-    return getattr(current_token().native_token, "time", anyio.current_time)
 
 
 def _ledger(store: RunStore, presence: Presence, retry_s: float) -> Ledger:

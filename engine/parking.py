@@ -13,8 +13,10 @@ from math import inf
 from typing import Literal
 
 import anyio
+from anyio.lowlevel import current_token
 
 from engine.dag.approvals import leaving_work
+from engine.dag.state import KINDS
 from engine.executor.step import Patience
 from engine.journal import Journal
 from engine.questioning import Questions
@@ -63,6 +65,7 @@ class Parking:
         self._journal = journal
         self._limits = limits
         self._clock = clock
+        self._ticks = loop_clock()
         self._park = park
         self._offset = -inf
         self._changed = anyio.Event()
@@ -74,7 +77,7 @@ class Parking:
 
     def now(self) -> float:
         """Return the store's time, as the run's own records tell it: late by what writing the fastest of them took."""
-        return anyio.current_time() + self._offset
+        return self._ticks() + self._offset
 
     def dated(self, event: ApprovalRequested) -> ApprovalRequested:
         """Return a request with the time at which it runs out."""
@@ -94,8 +97,9 @@ class Parking:
 
     def see(self, records: Sequence[LoggedRecord]) -> None:
         """Take in what was written: it may be due before anything else, or be what a tool asked for."""
-        self._offset = max([self._offset, *(record.at - anyio.current_time() for record in records[-1:])])
-        kinds = {record.event.kind for record in records}
+        if records:
+            self._offset = max(self._offset, records[-1].at - self._ticks())
+        kinds = {KINDS[type(record.event)] for record in records}
         self.questions.see(kinds)
         if "approval_answered" in kinds:
             self._told = False  # the answer made its summary say that it runs
@@ -120,7 +124,7 @@ class Parking:
             with anyio.move_on_after(wait_s):
                 await self._changed.wait()
             if wait_s == _SYNC_S:
-                self._offset = await self._clock() - anyio.current_time()
+                self._offset = await self._clock() - self._ticks()
 
     async def _say_asks(self) -> None:
         """Let the run's summary say whether it waits for an answer to what a running tool asks."""
@@ -162,6 +166,11 @@ class Parking:
         elif until is None or until - self.now() >= SHORTEST_S:
             reason = "approval" if asked else "rate_limit" if state.waits.limited else "timer"
             self._journal.emit(RunParked(reason=reason, until=until))
+
+
+def loop_clock() -> Callable[[], float]:
+    """Return what ``anyio.current_time`` asks, which looks for the event loop each time: it costs more than a step."""
+    return getattr(current_token().native_token, "time", anyio.current_time)
 
 
 def _first(*times: float | None) -> float | None:
