@@ -197,7 +197,8 @@ def answer_request(state: RunState, found: Verdict, rules: Rules = FOR_PEOPLE) -
 
 def filled_template(template: str, state: RunState) -> str | None:
     """Return a plan's answer template filled with results, or None where one is absent."""
-    skipped = (step.id for step in state.graph.plan_steps() if step.result and step.result.status == "skipped")
+    valueless = (step for step in state.graph.plan_steps() if step.id not in state.graph.values)
+    skipped = (step.id for step in valueless if step.result and step.result.status == "skipped")
     results = {**dict.fromkeys(skipped), **state.graph.values}
     try:
         return fill_answer(template, results)

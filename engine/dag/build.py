@@ -90,9 +90,10 @@ def plan_error(problems: Sequence[Problem]) -> PlanError:
 
 def dependencies(step: Step) -> tuple[str, ...]:
     """Return the ids a step needs, declared and implied by references, in reading order."""
-    plain = not step.when and step.foreach is None
-    templates = step.tool_input if plain else _templates(step)
-    references, declared = find_references(templates) if templates else (), step.depends_on
+    said = vars(step)  # asked of every step of every plan, and one look at all fields takes as long as one at a field
+    templates = said["tool_input"] if not said["when"] and said["foreach"] is None else _templates(step)
+    declared: tuple[str, ...] = said["depends_on"]
+    references = find_references(templates) if templates else ()
     if not references and len(declared) < 2:
         return declared
     found = dict.fromkeys(declared)
@@ -128,15 +129,15 @@ def check_plan(
     """
     earlier = known or {}
     problems = list(_check_whole(plan, max_steps))
-    problems += _check_ids(plan, earlier)
-    ids = {step.id for step in plan.steps}
+    place: dict[str, int] = {}
+    problems += _check_ids(plan, place, earlier)
     catalogue = _Catalogue(tools)
     for index, step in enumerate(plan.steps):
-        problems += _check_one(step, f"$.steps[{index}]", catalogue, ids, earlier, fills)
+        problems += _check_one(step, f"$.steps[{index}]", catalogue, place, earlier, fills)
     problems += _check_reducers(plan, catalogue)
     if plan.answer is not None:
-        problems += _check_references(locate(plan.answer, "$.answer"), "", ids, earlier, False)
-    return problems or list(_check_cycles(plan))
+        problems += _check_references(locate(plan.answer, "$.answer"), "", place, earlier, False)
+    return problems or list(_check_cycles(plan, place))
 
 
 def check_step(
@@ -167,7 +168,10 @@ def _check_one(
 
 def _is_plain(step: Step) -> bool:
     """Whether a step has nothing but declared links that could be wrong beside its tool."""
-    return not (step.tool_input or step.when or step.foreach is not None or step.expected_output is not None)
+    said = vars(step)  # as in ``dependencies``
+    return not (
+        said["tool_input"] or said["when"] or said["foreach"] is not None or said["expected_output"] is not None
+    )
 
 
 def _check_shape(step: Step, path: str) -> Iterator[Problem]:
@@ -221,18 +225,27 @@ def _check_whole(plan: Plan, max_steps: int | None) -> Iterator[Problem]:
         yield Problem("empty", "$.steps", "the plan has no steps, no question and no answer")
 
 
-def _check_ids(plan: Plan, earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
+def _check_ids(plan: Plan, seen: dict[str, int], earlier: Mapping[str, PastStep]) -> Iterator[Problem]:
+    """Refuse what is no id, or is one twice; fills in which step has which."""
     for index, step in enumerate(plan.steps):
-        path, own = f"$.steps[{index}].id", step.id
+        own = step.id
         if not _ID.fullmatch(own) or own == ITEM:
             yield Problem(
-                "field", path, f"{short(own)!r} is no step id", "up to 200 letters, digits, _ and -; not 'item'"
+                "field",
+                f"$.steps[{index}].id",
+                f"{short(own)!r} is no step id",
+                "up to 200 letters, digits, _ and -; not 'item'",
             )
         if own in seen:
-            yield Problem("duplicate", path, f"id {short(own)!r} is already used by $.steps[{seen[own]}]")
+            used = f"id {short(own)!r} is already used by $.steps[{seen[own]}]"
+            yield Problem("duplicate", f"$.steps[{index}].id", used)
         elif own in earlier:
-            yield Problem("duplicate", path, f"id {own!r} was used earlier in this run", "go on after the highest id")
+            yield Problem(
+                "duplicate",
+                f"$.steps[{index}].id",
+                f"id {own!r} was used earlier in this run",
+                "go on after the highest id",
+            )
         seen.setdefault(own, index)
 
 
@@ -369,9 +382,8 @@ def _check_foreach(step: Step, path: str) -> Iterator[Problem]:
             yield Problem("foreach", f"{path}.foreach", f"{count} items, at most {step.max_items} are allowed")
 
 
-def _check_cycles(plan: Plan) -> Iterator[Problem]:
-    position = {step.id: index for index, step in enumerate(plan.steps)}
-    if all(position.get(needed, -1) < index for index, step in enumerate(plan.steps) for needed in dependencies(step)):
+def _check_cycles(plan: Plan, place: Mapping[str, int]) -> Iterator[Problem]:
+    if all(place.get(needed, -1) < index for index, step in enumerate(plan.steps) for needed in dependencies(step)):
         return
     built = graph(plan)
     if nx.is_directed_acyclic_graph(built):

@@ -162,12 +162,14 @@ def _calls(records: Iterable[LoggedRecord]) -> dict[str, list[Call]]:
         if type(event) is StepEnded:  # where it is not, isinstance takes many times as long
             result, tool = event.result, event.tool
             if result.status == "done" and result.attempts and tool in tools:
-                calls.setdefault(tool, []).append((result.duration_s, costs.get(event.step_id, 0.0)))
+                usd = costs.get(event.step_id, 0.0) if costs else 0.0
+                calls.setdefault(tool, []).append((result.duration_s, usd))
         elif type(event) is StepStarted:
-            costs[event.step_id] = 0.0  # what filling its arguments cost was no part of the call
+            if costs:
+                costs.pop(event.step_id, None)  # what filling its arguments cost was no part of the call
         elif type(event) is ModelCalled:
-            if event.step_id in costs:
-                costs[event.step_id] = _sum(costs[event.step_id], event.usage.cost_usd)
+            if event.step_id is not None:
+                costs[event.step_id] = _sum(costs.get(event.step_id, 0.0), event.usage.cost_usd)
         elif type(event) is RunStarted:
             tools = {spec.name: spec for spec in event.tools}
     return {tool_key(tools[name]): made for name, made in calls.items()}

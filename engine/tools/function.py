@@ -50,6 +50,7 @@ class FunctionTool(Generic[P, R]):
         """
         self._signature = read_signature(function, name)
         self._function = function
+        self._called: Any = function
         self._async = _is_async(function)
         self._isolated = Isolated(*importable(function)) if isolate else None
         if isolate and (self._async or self._signature.context):
@@ -107,7 +108,7 @@ class FunctionTool(Generic[P, R]):
                     return await self._isolated.call(self.spec.name, arguments)
                 if self._async:
                     args, kwargs = self._bind(arguments, context)
-                    return to_json(await cast("Any", self._function)(*args, **kwargs))
+                    return to_json(await self._called(*args, **kwargs))
                 return await self._block(arguments, context)
         except GeneratorExit:
             raise
@@ -120,7 +121,7 @@ class FunctionTool(Generic[P, R]):
 
     async def _block(self, arguments: Mapping[str, Any], context: ToolContext) -> Any:
         args, kwargs = self._bind(arguments, _ThreadContext(context, current_token()))
-        function = cast("Callable[..., Any]", self._function)
+        function = self._called
 
         def _run() -> Any:
             try:
