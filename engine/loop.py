@@ -234,11 +234,11 @@ class Loop:
 
     async def _advance(self, *, hand_over: bool = False) -> None:
         """Do everything that follows from the state, until nothing does; what waits for no model is one batch."""
-        decisions: list[Decision] = []
+        decision: Decision | None = None
         more = True
         while more and not self._journal.closed:
             state = self._journal.state
-            decisions += [] if self._leaving else [decide(state, self._journal.emit)]
+            decision = decision if self._leaving else decide(state, self._journal.emit, decision)
             decided = state.seq
             self._direct(state)
             more = state.seq != decided and not self._done
@@ -250,11 +250,11 @@ class Loop:
                 await self._catch_up()
                 more = True
             else:
-                self._act(records, decisions, hand_over)
+                self._act(records, decision, hand_over)
                 then()
-            decisions = []
+            decision = None
 
-    def _act(self, records: list[LoggedRecord], decisions: list[Decision], hand_over: bool) -> None:
+    def _act(self, records: list[LoggedRecord], decision: Decision | None, hand_over: bool) -> None:
         """Do what is now written."""
         self._publish(records)
         for record in records:
@@ -264,7 +264,7 @@ class Loop:
                 self._handed = event
             else:
                 self._executor.start(self.run_id, event)
-        for decision in decisions:
+        if decision is not None:
             for step_id, given in decision.fills:
                 self._executor.fill(fill_request(self.state, step_id, given, self._parts.rules))
             _rehearse_and_cancel(self._executor, decision)

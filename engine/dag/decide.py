@@ -54,21 +54,21 @@ class Decision:
         self.cancels: list[str] = []
 
 
-def decide(state: RunState, emit: Emit) -> Decision:
+def decide(state: RunState, emit: Emit, decision: Decision | None = None) -> Decision:
     """Emit everything that follows from the state and return what else to do.
 
     Args:
         state: The run; changed by what is emitted.
         emit: Applies an event to ``state`` and keeps it for the log.
+        decision: What was decided before and is not done yet: it is added to.
 
     Cost: O(log n) a step that starts; O(unended) when the run winds down.
     """
-    decision = Decision()
+    decision = decision or Decision()
     if state.ended is not None:
         return decision
     _take_over(state, emit)
-    if asked := question(state):
-        _put_question(state, asked, emit)
+    _put_question(state, emit)
     while True:
         if state.graph.gathering:
             _gather(state, emit)
@@ -108,8 +108,11 @@ def _take_over(state: RunState, emit: Emit) -> None:
             emit(_end(step, _contradiction(step, step.given.value) or step.given))
 
 
-def _put_question(state: RunState, asked: str, emit: Emit) -> None:
-    """Ask the person what the plan asks."""
+def _put_question(state: RunState, emit: Emit) -> None:
+    """Ask the person what the plan asks, if anything."""
+    asked = question(state)
+    if not asked:
+        return
     name = state.approvals.next_id
     timeout_s, revision = state.started.ask_timeout_s, state.revision
     emit(
@@ -156,7 +159,7 @@ def _held(state: RunState, step: StepState) -> bool:
     """
     if step.revision not in state.accepted and state.started.approve == "plan":
         return True
-    if step.read_only:
+    if step.traits.read_only:
         return False
     return state.planning or step.revision not in state.accepted or _outlived(state)
 
@@ -189,7 +192,7 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
         resolved = resolve(step.step.tool_input, state.graph.lookup(step))
         step.input = as_declared(step.spec.input_schema, resolved)
     tool_input = step.input or {}
-    if not (step.filled or tool_input.keys() >= {*step.spec.required}):
+    if not (step.filled or tool_input.keys() >= step.traits.required):
         state.graph.activate(step, "filling")
         decision.fills.append((step.id, tool_input))
     elif (asking := _asking(state, step)) is not None:
@@ -200,9 +203,9 @@ def _go(state: RunState, step: StepState, emit: Emit, decision: Decision) -> Non
 
 def _begun(state: RunState, step: StepState, tool_input: dict[str, Any]) -> LoggedEvent:
     """Call the step's tool, or let the client call it whose tool it is."""
-    if step.spec.kind == "client":
+    if step.traits.client:
         return _handed_out(state, step, tool_input)
-    key = "" if step.read_only else f"{state.run_id}:{step.id}"
+    key = "" if step.traits.read_only else f"{state.run_id}:{step.id}"
     return StepStarted.trusted(
         step_id=step.id, tool=step.tool, input={**tool_input}, revision=step.revision, idempotency_key=key
     )

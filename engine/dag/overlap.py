@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.dag.hazards import NOTHING, HazardIndex, access
+from engine.dag.hazards import HazardIndex, access
 from engine.dag.step import StepState
 
 _BEGUN = ("running", "filling", "outside", "waiting")
@@ -23,8 +23,8 @@ class Overlaps:
 
     def add(self, step: StepState) -> None:
         """Order a new last step of the plan after the earlier ones it must not overlap."""
-        touched = access(step.spec, step.input or step.step.tool_input)
-        if touched is not NOTHING:
+        if step.traits.touches:
+            touched = access(step.spec, step.input or step.step.tool_input)
             self.after(step, self._hazards.add(step.id, touched))
 
     def after(self, step: StepState, earlier: Iterable[str]) -> None:

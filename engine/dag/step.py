@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal, cast
 
+from engine.dag.hazards import NOTHING, access
 from schemas.plan import Step
 from schemas.result import StepResult
 from schemas.tool import ToolSpec
@@ -20,14 +21,40 @@ _set = cast("Callable[[], set[str]]", set)  # set[str]() takes six times as long
 _list = cast("Callable[[], list[str]]", list)
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is asked of a tool for every step that calls it.
+
+    Read off its spec once: reading a field of a pydantic model takes ten times as long as one of a class with slots.
+
+    Attributes:
+        read_only: Whether it changes nothing.
+        touches: Whether a call can stand in the way of another one (``engine.dag.hazards``).
+        required: The arguments that have to be there.
+        client: Whether the client that asked for the run makes its calls.
+        max_parallel: How many of its calls may run at once.
+    """
+
+    spec: ToolSpec
+    read_only: bool
+    touches: bool
+    required: frozenset[str]
+    client: bool
+    max_parallel: int | None
+
+
+def traits(spec: ToolSpec) -> Traits:
+    """Read what is asked all the time off a tool's spec."""
+    touches = access(spec, None) is not NOTHING
+    return Traits(spec, spec.read_only, touches, frozenset(spec.required), spec.kind == "client", spec.max_parallel)
+
+
 @dataclass(slots=True)
 class StepState:
     """One step, or one instance of a foreach.
 
     Attributes:
-        tool: Its tool's name.
-        read_only: Whether its tool changes nothing. Both stand here too because they are asked for all the time, and
-            reading a field of a pydantic model takes ten times as long as one of a class with slots.
+        traits, tool: What its tool is like, and its name; ``spec`` its tool's as it is.
         order: (plan revision, position): the plan order, which hazards follow.
         needs: Steps whose results it still waits for.
         after: Steps it must not overlap, still unfinished.
@@ -44,7 +71,7 @@ class StepState:
 
     id: str
     step: Step
-    spec: ToolSpec
+    traits: Traits
     order: tuple[int, int]
     revision: int
     deps: tuple[str, ...] = ()
@@ -72,15 +99,14 @@ class StepState:
     open_instances: int = 0
     rank: float = 0.0
     tool: str = field(init=False)
-    read_only: bool = field(init=False)
+    spec: ToolSpec = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plan(self.step, self.spec)
+        self.plan(self.step, self.traits)
 
-    def plan(self, step: Step, spec: ToolSpec) -> None:
+    def plan(self, step: Step, traits: Traits) -> None:
         """Take in how the step stands in the plan."""
-        self.step, self.spec = step, spec
-        self.tool, self.read_only = step.tool, spec.effects == "none"
+        self.step, self.traits, self.tool, self.spec = step, traits, step.tool, traits.spec
 
 
 by_order: Callable[[StepState], tuple[int, int]] = attrgetter("order")

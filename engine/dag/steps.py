@@ -12,7 +12,7 @@ from engine.dag.overlap import Overlaps
 from engine.dag.ready import Durations, ReadyQueue, upward_ranks
 from engine.dag.reduce import merge, reduced, sources
 from engine.dag.refs import ITEM, SKIPPED, resolve
-from engine.dag.step import UNKNOWN_TOOL, Phase, StepState, by_order
+from engine.dag.step import UNKNOWN_TOOL, Phase, StepState, Traits, by_order, traits
 from schemas.errors import StepInputError, StoreError
 from schemas.plan import Step
 from schemas.result import StepResult
@@ -42,7 +42,7 @@ class StepGraph:
         self.gathering: list[str] = []
         self._ranked = True
         self.void: set[str] = set()
-        self._overlaps = Overlaps(self.steps)
+        self._overlaps, self.traits = Overlaps(self.steps), dict[str, Traits]()
 
     def get_open(self, step_id: str) -> StepState:
         """Return a step that has not ended.
@@ -91,7 +91,7 @@ class StepGraph:
     def add(self, step: Step, revision: int, deps: tuple[str, ...] | None = None) -> None:
         """Add a step at the end of the plan order; ``deps`` are its dependencies, where they are known."""
         needed = dependencies(step) if deps is None else deps
-        state = StepState(step.id, step, _spec(self.tools, step), (revision, len(self.steps)), revision, needed)
+        state = StepState(step.id, step, _traits(self, step.tool), (revision, len(self.steps)), revision, needed)
         self._insert(state)
         self._link(state)
         self._overlaps.add(state)
@@ -126,7 +126,7 @@ class StepGraph:
         bare = parent.step.model_copy(update={"foreach": None, "when": None, "depends_on": ()})
         for index in range(count):
             step = bare.model_copy(update={"id": f"{parent.id}[{index}]"})
-            instance = StepState(step.id, step, parent.spec, parent.order, parent.revision, deps=parent.deps)
+            instance = StepState(step.id, step, parent.traits, parent.order, parent.revision, deps=parent.deps)
             instance.parent, instance.item = parent.id, items[index]
             parent.instances.append(instance.id)
             self._insert(instance)
@@ -171,7 +171,7 @@ class StepGraph:
         for needed in known.deps:
             if needed in self.steps:
                 self.steps[needed].dependents = [i for i in self.steps[needed].dependents if i != known.id]
-        known.plan(step, _spec(self.tools, step))
+        known.plan(step, _traits(self, step.tool))
         known.deps = dependencies(step)
         known.needs = set()
         known.blocked = known.void = known.filled = False
@@ -252,7 +252,7 @@ class StepGraph:
         """Queue a step whose inputs and predecessors are all there."""
         if step.phase == "pending" and not (step.needs or step.after or step.blocked or step.void):
             step.phase = "ready"
-            self.queue.add(step.id, step.tool, step.spec.max_parallel, step.rank, step.order)
+            self.queue.add(step.id, step.tool, step.traits.max_parallel, step.rank, step.order)
 
     def reorder(self) -> None:
         """Work out anew who must not overlap whom, after a plan or an edited input changed what steps touch."""
@@ -286,9 +286,13 @@ def gathered(graph: StepGraph, step: StepState) -> Any:
     return reduced(step.step.tool_input or {}, graph.lookup(step), lambda step_id: graph.steps[step_id].order)
 
 
-def _spec(tools: Mapping[str, ToolSpec], step: Step) -> ToolSpec:
-    found = tools.get(step.tool)
-    return found if found is not None else reduce.SPEC if step.tool == reduce.NAME else UNKNOWN_TOOL
+def _traits(graph: StepGraph, tool: str) -> Traits:
+    """What a tool is like as it is declared now."""
+    spec = graph.tools.get(tool) or (reduce.SPEC if tool == reduce.NAME else UNKNOWN_TOOL)
+    known = graph.traits.get(tool)
+    if known is None or known.spec is not spec:
+        known = graph.traits[tool] = traits(spec)
+    return known
 
 
 def _goes_on(step: StepState, revision: int, *, instead: bool) -> bool:

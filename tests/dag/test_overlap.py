@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from engine.dag.overlap import Overlaps
-from engine.dag.step import StepState, by_order
+from engine.dag.step import StepState, by_order, traits
 from tests.dag.graphs import TOOLS, step
 
 
 def writers(*paths: str) -> dict[str, StepState]:
     """Steps that write files, in plan order."""
     return {
-        str(n): StepState(str(n), step(n, "write", tool_input={"path": path}), TOOLS["write"], (1, n), 1)
+        str(n): StepState(str(n), step(n, "write", tool_input={"path": path}), traits(TOOLS["write"]), (1, n), 1)
         for n, path in enumerate(paths)
     }
 
