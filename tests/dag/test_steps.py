@@ -53,12 +53,12 @@ def test_what_a_tool_returned_is_never_a_reference() -> None:
 
 def test_thousands_of_steps_take_a_second() -> None:
     """A chain of 2,000 steps that a failure blocks, and a fan-out of 2,000 under a cap, are folded in seconds."""
-    began = time.perf_counter()
+    began = time.process_time()
     chain = World([step(0), *(step(i, "look", i - 1) for i in range(1, 2000))])
     chain.end("0", FAILED)
     assert len(chain.finish().statuses) == 2000
     assert len(World([step(i) for i in range(2000)], max_parallel=3).finish().statuses) == 2000
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @settings(max_examples=30)
