@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.server import connection
-from gateway.server.answering import MOST_AHEAD, Message, Receive, Send
+from gateway.server.answering import MOST_AHEAD, Application, Message, Receive, Send
 from gateway.server.connection import Accepted, Connection
 from tests.gateway.server.lines import GET, POST, SAYS_5, Line, asked, on, says, turns
 
@@ -216,14 +216,20 @@ def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     on(says(b"hello", headers=SAYS_5), act)
 
 
-def test_nothing_is_timed_behind_an_answer_under_way() -> None:
-    """A head that is sent ahead has its time when the answer is there, and none ends an answer that comes later."""
-    goes_on = asyncio.Event()
+def says_when(goes_on: asyncio.Event) -> Application:
+    """An application that answers each request when it is let go on."""
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         await goes_on.wait()
         goes_on.clear()
         await says(b"hello", headers=SAYS_5)(scope, receive, send)
+
+    return answer
+
+
+def test_nothing_is_timed_behind_an_answer_under_way() -> None:
+    """A head that is sent ahead has its time when the answer is there, and none ends an answer that comes later."""
+    goes_on = asyncio.Event()
 
     async def act(made: Connection, line: Line) -> None:
         made.data_received(GET + GET[:9])
@@ -240,17 +246,12 @@ def test_nothing_is_timed_behind_an_answer_under_way() -> None:
         await turns()
         assert (len(line.written), line.closed) == (2, False)
 
-    on(answer, act)
+    on(says_when(goes_on), act)
 
 
 def test_who_leaves_is_heard_behind_what_it_sent_ahead() -> None:
     """When it is the last request's turn it is read on, and behind rubbish at once."""
     goes_on = asyncio.Event()
-
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        await goes_on.wait()
-        goes_on.clear()
-        await says(b"hello", headers=SAYS_5)(scope, receive, send)
 
     async def act(made: Connection, line: Line) -> None:
         made.data_received(GET + GET)
@@ -261,7 +262,7 @@ def test_who_leaves_is_heard_behind_what_it_sent_ahead() -> None:
         assert not line.paused
         goes_on.set()
 
-    on(answer, act)
+    on(says_when(goes_on), act)
 
 
 def test_who_takes_nothing_is_let_go() -> None:
@@ -364,13 +365,13 @@ def test_a_connection_that_is_over_is_let_go() -> None:
         gc.enable()
 
 
-async def _late() -> Line:
-    accepted, line = Accepted(says(b"hello")), Line()
-    accepted.closed = True
-    Connection(accepted).connection_made(line)
-    return line
-
-
 def test_who_was_on_the_way_in_is_let_go() -> None:
     """A connection that was accepted as its port closed is closed: nothing would end it else."""
-    assert asyncio.run(_late()).closed
+
+    async def late() -> Line:
+        accepted, line = Accepted(says(b"hello")), Line()
+        accepted.closed = True
+        Connection(accepted).connection_made(line)
+        return line
+
+    assert asyncio.run(late()).closed
